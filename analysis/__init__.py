@@ -1,0 +1,1 @@
+"""Analysis of saved runs: freezing points, tables and figures. No torch."""

@@ -1,0 +1,37 @@
+"""ifp: at which beta does each factor of variation freeze into a VAE's latents, and where did the information go?
+
+Public names load on first use, so that `import ifp` costs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AnnealConfig": "ifp.config",
+    "AnnealTrace": "ifp.trace",
+    "FactorDataset": "ifp.datasets.base",
+    "FactorSpace": "ifp.factors",
+    "FactorTraversal": "ifp.factors",
+    "FreezingBounds": "ifp.closed_form",
+    "IfpError": "ifp.errors",
+    "anneal": "ifp.annealing",
+    "exact_annealing": "ifp.exact",
+    "freezing_bounds": "ifp.closed_form",
+    "load_dataset": "ifp.datasets.catalog",
+    "preset_config": "ifp.config",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ifp' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,1 @@
+"""Data sets behind one noun, FactorDataset."""

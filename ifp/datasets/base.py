@@ -1,0 +1,124 @@
+"""FactorDataset: what every data set gives, and how traversals are drawn from it.
+
+Shapes: N images, F factors, C H W channels, rows, columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from ifp.errors import IfpError, bad_value
+from ifp.factors import MOVING, FactorSpace, FactorTraversal
+from ifp.seeds import numpy_generator
+
+NUISANCE_MODES = ("fixed", "random")
+
+
+class FactorDataset(ABC):
+    """Images with known factors of variation.
+
+    Attributes
+    ----------
+    name : what `--dataset` says.
+    space : the factors.
+    image_shape : (C, H, W).
+    nuisance_name : what varies beside the factors ("instance", "colour"), or "" if nothing does.
+    """
+
+    name: str
+    space: FactorSpace
+    image_shape: tuple[int, int, int]
+    nuisance_name: str = ""
+
+    @abstractmethod
+    def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:
+        """Images, uint8 [N, C, H, W] in 0..255, at these factor values with these nuisances.
+
+        `nuisance_N` holds one non-negative integer an image; equal integers mean an equal nuisance.
+        Only the images asked for are made.
+        """
+
+    @abstractmethod
+    def checksum(self) -> str:
+        """A SHA-256 that identifies the images: of the files for stored data, of a fixed sample for rendered data."""
+
+    def describe(self) -> dict[str, object]:
+        """What `ifp data describe` prints, in print order."""
+        return {
+            "name": self.name,
+            "images": len(self.space),
+            "image shape (C, H, W)": self.image_shape,
+            "factors": dict(zip(self.space.names, self.space.sizes, strict=True)),
+            "nuisance": self.nuisance_name or "none",
+        }
+
+    def num_contexts(self, factor: str) -> int:
+        """How many different contexts a traversal of `factor` can have."""
+        return len(self.space) // self.space.size_of(factor)
+
+    def _context_at(self, factor: str, number: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Context number `number` of `factor` (0 <= number < num_contexts) and the factor values that exist there."""
+        at = self.space.index_of(factor)
+        sizes = [size for index, size in enumerate(self.space.sizes) if index != at]
+        held = [int(value) for value in np.unravel_index(number, sizes)] if sizes else []
+        held.insert(at, MOVING)
+        return tuple(held), tuple(range(self.space.sizes[at]))
+
+    def sample_traversals(
+        self, factor: str, contexts: int, seed: int, nuisance: str = "fixed"
+    ) -> list[FactorTraversal]:
+        """Draw `contexts` different traversals of `factor`, without replacement.
+
+        The first k of a larger draw equal a draw of k: a run can be extended. `nuisance` is "fixed" (one nuisance
+        for all images of a traversal) or "random" (a fresh one for every image, as in DEFT's own code).
+
+        Raises
+        ------
+        IfpError : unknown factor, fewer than 1 context, or more than exist.
+        """
+        there = self.num_contexts(factor)
+        if contexts < 1 or contexts > there:
+            raise bad_value(
+                "contexts", contexts, f"between 1 and {there} (the contexts that exist for {factor!r} in {self.name})"
+            )
+        rng = numpy_generator(seed, "contexts", self.name, factor)
+        drawn: dict[int, None] = {}
+        while len(drawn) < contexts:
+            drawn.setdefault(int(rng.integers(there)))
+        return [self._traversal(factor, number, seed, nuisance) for number in drawn]
+
+    def _traversal(self, factor: str, number: int, seed: int, nuisance: str) -> FactorTraversal:
+        context, values = self._context_at(factor, number)
+        rng = numpy_generator(seed, "nuisance", self.name, factor, number)
+        if nuisance == "random":
+            drawn = rng.integers(2**31, size=len(values))
+        elif nuisance == "fixed":
+            drawn = np.repeat(rng.integers(2**31), len(values))
+        else:
+            raise bad_value("nuisance", nuisance, " or ".join(NUISANCE_MODES))
+        return FactorTraversal(factor, context, values, tuple(int(n) for n in drawn))
+
+    def traversal_images(self, traversal: FactorTraversal) -> np.ndarray:
+        """The images uint8 [N, C, H, W] of one traversal; raises IfpError if nothing changes in them."""
+        images = self.render(traversal.positions_NF(), np.array(traversal.nuisance, dtype=np.int64))
+        if (images == images[:1]).all():
+            raise IfpError(
+                f"In this traversal of {traversal.factor!r} (context {traversal.context}) all {len(images)} images are "
+                f"equal, so no information can freeze; choose another factor or another --seed."
+            )
+        return images
+
+    def _sample_checksum(self, count: int = 64) -> str:
+        """SHA-256 of `count` images spread evenly over the grid (for data that are rendered, not stored)."""
+        index = np.linspace(0, len(self.space) - 1, min(count, len(self.space))).astype(np.int64)
+        images = self.render(self.space.unravel(index), np.arange(len(index)))
+        return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
+
+    @property
+    def num_pixels(self) -> int:
+        """Pixels times channels of one image."""
+        return math.prod(self.image_shape)

@@ -1,0 +1,36 @@
+"""Errors that a user can act on: each is one sentence with the value, what is allowed, and what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class IfpError(ValueError):
+    """A mistake in what the user gave; the command line prints its one sentence and exits with 2."""
+
+
+class NothingFroze(Exception):
+    """A run that ended well but in which no member froze; the command line exits with 1."""
+
+
+def unknown_name(kind: str, got: str, allowed: Iterable[str]) -> IfpError:
+    """The error for a name that is not in a closed list, with the nearest legal one.
+
+    >>> print(unknown_name("factor", "posx", ["shape", "posX"]))
+    Unknown factor 'posx': allowed are shape, posX; did you mean 'posX'?
+    """
+    names = list(allowed)
+    lowered = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(got.lower(), lowered, n=1)
+    hint = f"; did you mean {lowered[near[0]]!r}?" if near else "."
+    return IfpError(f"Unknown {kind} {got!r}: allowed are {', '.join(names)}{hint}")
+
+
+def bad_value(name: str, got: object, allowed: str, remedy: str = "") -> IfpError:
+    """The error for a value out of range.
+
+    >>> print(bad_value("contexts", 0, "a whole number of at least 1"))
+    contexts must be a whole number of at least 1, got 0.
+    """
+    return IfpError(f"{name} must be {allowed}, got {got!r}{'; ' + remedy if remedy else ''}.")

@@ -1,0 +1,118 @@
+"""AnnealTrace: what an annealing run recorded, exact or trained, and its file.
+
+Shapes: M members (one curve each: a factor, context, seed, method and direction), F factors, T records, D latents.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from ifp.errors import IfpError
+
+METHODS = ("closed-form", "exact", "train")
+DIRECTIONS = ("cool", "heat", "equilibrium", "")
+OK, DIVERGED = "ok", "diverged"
+
+
+@dataclass(frozen=True)
+class AnnealTrace:
+    """Curves of KL and reconstruction against beta.
+
+    Attributes
+    ----------
+    factor_M, method_M, direction_M, status_M : text. method is "closed-form" (no records), "exact" or "train";
+        direction is "cool", "heat", "equilibrium" (exact only: the branch with the lower objective) or "" (closed
+        form); status is "ok" or "diverged".
+    context_MF : int, the value index of every factor, -1 for the moving one.
+    seed_M, n_images_M : int.
+    beta_closed_form_M, beta_upper_M : the two edges, NaN where not computed.
+    beta_MT, recon_nats_MT, kl_nats_MTD : float64, in the order recorded (beta falls when cooling, rises when
+        heating), NaN after a member's last record. Nats an image; recon summed over all pixels of the original
+        image, KL per latent.
+    """
+
+    factor_M: np.ndarray
+    context_MF: np.ndarray
+    seed_M: np.ndarray
+    method_M: np.ndarray
+    direction_M: np.ndarray
+    status_M: np.ndarray
+    n_images_M: np.ndarray
+    beta_closed_form_M: np.ndarray
+    beta_upper_M: np.ndarray
+    beta_MT: np.ndarray
+    recon_nats_MT: np.ndarray
+    kl_nats_MTD: np.ndarray
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            assert len(value) == len(self.factor_M), field.name
+            value.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.factor_M)
+
+    @property
+    def total_kl_nats_MT(self) -> np.ndarray:
+        """KL summed over latents; NaN where nothing was recorded."""
+        return self.kl_nats_MTD.sum(axis=2)
+
+    def select(self, rows_M: np.ndarray) -> AnnealTrace:
+        """The members at these rows (a boolean mask or indices)."""
+        return replace(self, **{f.name: getattr(self, f.name)[rows_M] for f in fields(self)})
+
+    @classmethod
+    def concatenate(cls, traces: Sequence[AnnealTrace]) -> AnnealTrace:
+        """All members of several traces, padded with NaN to the longest record and the most latents."""
+        records = max(t.beta_MT.shape[1] for t in traces)
+        latents = max(t.kl_nats_MTD.shape[2] for t in traces)
+
+        def padded(name: str, trace: AnnealTrace) -> np.ndarray:
+            value = getattr(trace, name)
+            if name.endswith("_MT"):
+                return np.pad(value, ((0, 0), (0, records - value.shape[1])), constant_values=np.nan)
+            if name.endswith("_MTD"):
+                # a latent that a model does not have holds nothing: 0, so that totals stay right
+                value = np.pad(value, ((0, 0), (0, 0), (0, latents - value.shape[2])))
+                return np.pad(value, ((0, 0), (0, records - value.shape[1]), (0, 0)), constant_values=np.nan)
+            return value
+
+        return cls(**{f.name: np.concatenate([padded(f.name, t) for t in traces]) for f in fields(cls)})
+
+    def save(self, path: Path) -> None:
+        """Write `path` (npz, no pickles) whole or not at all; equal traces give equal bytes."""
+        partial = path.with_name(path.name + ".partial")
+        with open(partial, "wb") as file:
+            np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+
+    @classmethod
+    def load(cls, path: Path) -> AnnealTrace:
+        """Read a trace; raises IfpError when the file is missing, damaged or of another layout."""
+        if not path.exists():
+            raise IfpError(f"There is no {path}; is the folder an `ifp anneal` run, and has it finished a chunk?")
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return cls(**{f.name: stored[f.name] for f in fields(cls)})
+        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, AssertionError) as error:
+            raise IfpError(
+                f"{path} cannot be read as a trace ({error}); delete it and run the same command again."
+            ) from error
+
+
+def empty_records(members: int, latents: int = 1) -> dict[str, np.ndarray]:
+    """The record fields of a trace without records (the closed form)."""
+    return {
+        "beta_MT": np.empty((members, 0)),
+        "recon_nats_MT": np.empty((members, 0)),
+        "kl_nats_MTD": np.empty((members, 0, latents)),
+    }
