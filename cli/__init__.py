@@ -1,1 +1,86 @@
-"""The command line, `ifp`."""
+"""The command line, `ifp`: the group that finds the commands, loading each only when it is called."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from importlib import import_module, metadata
+from typing import Any
+
+import click
+
+from ifp import __version__
+from ifp.cli.errors import one_line_errors
+
+COMMANDS = {
+    "anneal": ("ifp.cli.anneal:anneal", "Measure the information freezing points of a data set's factors."),
+    "plot": ("ifp.cli.plot:plot", "Draw a run's freezing points and curves for a paper."),
+    "data": ("ifp.cli.data:data", "List, describe, get, check and export data sets."),
+}
+"""Command -> where it is, and its line in `ifp --help` (which must not import the command)."""
+
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
+VERSIONED = ("torch", "numpy", "scipy", "matplotlib", "pandas", "seaborn", "pillow", "pooch", "click", "rich")
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, and whose errors become one line."""
+
+    def __init__(self, *args: Any, commands_at: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.commands_at = commands_at
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of use."""
+        return list(self.commands_at)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now."""
+        if cmd_name not in self.commands_at:
+            return None
+        module, name = self.commands_at[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with their one line each."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.commands_at.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what the user can act on becomes one line and an exit code."""
+        with one_line_errors():
+            return super().invoke(ctx)
+
+
+def versions() -> dict[str, str]:
+    """Versions of ifp, Python, the platform and every required package, read without importing them."""
+    found = {"ifp": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    for name in VERSIONED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+@click.group(
+    cls=LazyGroup, commands_at=COMMANDS, context_settings=CONTEXT_SETTINGS, invoke_without_command=True, name="ifp"
+)
+@click.option("--version", "show_version", is_flag=True, help="Print the versions of ifp and what it stands on, exit.")
+@click.option("--json", "as_json", is_flag=True, help="With --version: print JSON.")
+@click.pass_context
+def main(ctx: click.Context, show_version: bool, as_json: bool) -> None:
+    """Information freezing points: at which beta does each factor of variation freeze into a VAE's latents?
+
+    Start with `ifp anneal --dataset sprites --preset quick --out runs/first`.
+    """
+    if as_json and not show_version:
+        raise click.UsageError("--json belongs after the command, as in `ifp data list --json`, or with --version.")
+    if show_version:
+        found = versions()
+        click.echo(json.dumps(found, indent=2) if as_json else "\n".join(f"{k} {v}" for k, v in found.items()))
+        ctx.exit()
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
