@@ -1,0 +1,92 @@
+"""Shared fixtures, and the rules every test runs under: no network, no cache of the user's, no windows."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Before NumPy, torch and matplotlib are first imported (by the tests): they read these once.
+os.environ["MPLBACKEND"] = "Agg"
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures"
+LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost", "", None)
+
+
+class NetworkBlocked(RuntimeError):
+    """Not an OSError, so that no code under test takes it for an ordinary failed download."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Let sockets reach this machine only."""
+
+    def host_of(address: Any) -> Any:
+        return address[0] if isinstance(address, tuple) else None  # AF_UNIX addresses are paths
+
+    def check(host: Any) -> None:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in LOCAL_HOSTS:
+            raise NetworkBlocked(f"A test tried to reach {name!r}; tests must run without a network.")
+
+    connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def local_connect(self: socket.socket, address: Any) -> None:
+        check(host_of(address))
+        return connect(self, address)
+
+    def local_connect_ex(self: socket.socket, address: Any) -> int:
+        check(host_of(address))
+        return connect_ex(self, address)
+
+    def local_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        check(host)
+        return getaddrinfo(host, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", local_connect)
+        patch.setattr(socket.socket, "connect_ex", local_connect_ex)
+        patch.setattr(socket, "getaddrinfo", local_getaddrinfo)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of the test session's own, in IFP_CACHE."""
+    folder = tmp_path_factory.mktemp("ifp-cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IFP_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    """No figure outlives its test."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """A generator of the test's own: it depends on the test's name alone, not on what ran before."""
+    from ifp.seeds import numpy_generator
+
+    return numpy_generator(0, "tests", request.node.name)
+
+
+@pytest.fixture(scope="session")
+def fixtures_dir() -> Path:
+    """The folder of reference files beside the checkout; the test skips where it is missing."""
+    if not FIXTURES.is_dir():
+        pytest.skip("the folder ../shared/fixtures (reference files of the development machines) is missing")
+    return FIXTURES

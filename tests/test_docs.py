@@ -1,0 +1,122 @@
+"""Nothing in the documentation that is not run or checked: doctests, command lines, help texts."""
+
+from __future__ import annotations
+
+import configparser
+import doctest
+import re
+import shlex
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def modules() -> list[str]:
+    """Every module by the name it is imported under, from the folders that setup.cfg maps to packages.
+
+    pytest's --doctest-modules would import analysis/ a second time, as `analysis`; pkgutil does not see it at all.
+    """
+    config = configparser.ConfigParser(interpolation=None)
+    config.read(ROOT / "setup.cfg")
+    found = []
+    for line in config["options"]["package_dir"].strip().splitlines():
+        package, folder = (part.strip() for part in line.split("="))
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            inner = path.relative_to(ROOT / folder).with_suffix("").parts
+            found.append(".".join([package, *inner]).removesuffix(".__init__"))
+    return found
+
+
+@pytest.mark.parametrize("name", modules())
+def test_docstring_examples_run(name: str) -> None:
+    assert doctest.testmod(import_module(name)).failed == 0
+
+
+def command_lines(text: str) -> list[str]:
+    """The `ifp ...` lines of fenced blocks (continued lines joined) and of inline code."""
+    lines = []
+    for block in re.findall(r"^```[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        joined = re.sub(r"\s*\\\n\s*", " ", block)
+        lines += [line.strip().removeprefix("$ ") for line in joined.splitlines()]
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    lines += re.findall(r"`([^`\n]+)`", prose)
+    return [line for line in lines if re.match(r"ifp [a-z-]", line)]
+
+
+def parse(line: str) -> None:
+    """Take a command line apart as click would, without running it; raises click.UsageError."""
+    from ifp.cli import main
+
+    words = shlex.split(line, comments=True)
+    words = words[: next((n for n, word in enumerate(words) if word in {"|", "&&", ">", ">>", ";"}), len(words))]
+    command: click.Command = main
+    rest = words[1:]
+    context = click.Context(main, info_name="ifp")
+    while True:
+        values, rest, _ = command.make_parser(context).parse_args(rest)
+        for param in command.params:
+            given = values.get(param.name)
+            if isinstance(param.type, click.Choice) and isinstance(given, str):
+                param.type.convert(given, param, context)
+        if not isinstance(command, click.Group) or not rest:
+            break
+        _, found, rest = command.resolve_command(context, rest)
+        assert found is not None
+        command, context = found, click.Context(found, info_name=found.name, parent=context)
+    if rest:
+        raise click.UsageError(f"left over: {rest}")
+
+
+@pytest.mark.parametrize("line", [pytest.param(line, id=line) for p in PAGES for line in command_lines(p.read_text())])
+def test_documented_command_lines_parse(line: str) -> None:
+    parse(line)
+
+
+@pytest.mark.parametrize("line", ["ifp nonsense", "ifp anneal --no-such-option 3", "ifp data list too many words"])
+def test_wrong_command_lines_do_not_parse(line: str) -> None:
+    with pytest.raises(click.UsageError):
+        parse(line)
+
+
+def test_command_lines_are_found() -> None:
+    text = "Use `ifp data list`:\n```bash\n$ ifp anneal \\\n    --out a  # why\nmake demo\n```\nand `ifp.seeds`.\n"
+    assert command_lines(text) == ["ifp anneal --out a  # why", "ifp data list"]
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    from ifp.cli import main
+
+    waiting: list[tuple[str, click.Command]] = [("ifp", main)]
+    while waiting:
+        name, command = waiting.pop()
+        yield name, command
+        if isinstance(command, click.Group):
+            waiting += [(f"{name} {inner}", found) for inner, found in command.commands.items()]
+
+
+def test_every_command_and_option_explains_itself() -> None:
+    silent = []
+    for name, command in commands():
+        context = click.Context(command, info_name=name)
+        if not command.help:
+            silent.append(name)
+        for option in command.params:
+            if not isinstance(option, click.Option) or option.hidden:
+                continue
+            record = option.get_help_record(context)
+            if not option.help or record is None:
+                silent.append(f"{name} {option.opts[0]}: no help")
+            elif not (option.is_flag or option.required or option.multiple) and "default" not in record[1]:
+                silent.append(f"{name} {option.opts[0]}: no default shown")
+    assert silent == []
+
+
+def test_every_command_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert [name for name, command in commands() if not isinstance(command, click.Group) and name not in text] == []

@@ -1,0 +1,157 @@
+"""The project's shape: what setup.cfg ships, which folder may import what, and which commands there are."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE_OF = {"ifp": "ifp", "analysis": "ifp.analysis", "cli": "ifp.cli"}
+MAY_IMPORT = {  # folder -> the first-party areas it may name
+    "ifp": {"ifp"},
+    "analysis": {"ifp", "ifp.analysis"},
+    "cli": {"ifp", "ifp.analysis", "ifp.cli"},
+}
+KEPT_OUT = {  # folder -> packages that none of its files may import
+    "ifp": {"matplotlib", "seaborn", "pandas", "click", "rich"},
+    "analysis": {"torch", "click", "rich"},
+    "cli": {"torch", "matplotlib", "seaborn"},
+}
+COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
+    "anneal", "plot", "data", "data list", "data describe", "data get", "data check", "data export",
+}  # fmt: skip
+SOURCES = [path for folder in PACKAGE_OF for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def config() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def module_name(path: Path) -> str:
+    """ifp/datasets/base.py -> ifp.datasets.base; analysis/__init__.py -> ifp.analysis."""
+    folder, *inner = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join([PACKAGE_OF[folder], *inner]).removesuffix(".__init__")
+
+
+def imports(source: str, module: str, is_package: bool) -> Iterator[str]:
+    """Absolute names of the modules that a file imports, wherever in the file, relative ones resolved."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            name = ".".join([*base, *([node.module] if node.module else [])])
+            # `from ifp import analysis` imports ifp.analysis: each imported name may be a module
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def area(module: str) -> str:
+    """The folder's package for our own modules, else the top-level package."""
+    for name in ("ifp.analysis", "ifp.cli"):
+        if f"{module}.".startswith(f"{name}."):
+            return name
+    return module.split(".")[0]
+
+
+def broken_rules(folder: str, imported: list[str]) -> list[str]:
+    areas = {name: area(name) for name in imported}
+    return [
+        name
+        for name, where in areas.items()
+        if where in {"analysis", "cli"}  # a second copy of ifp.analysis or ifp.cli
+        or where in KEPT_OUT[folder]
+        or (where.startswith("ifp") and where not in MAY_IMPORT[folder])
+    ]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_imports_point_one_way(path: Path) -> None:
+    found = list(imports(path.read_text(), module_name(path), path.name == "__init__.py"))
+    assert broken_rules(path.relative_to(ROOT).parts[0], found) == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "module", "line"),
+    [
+        ("ifp", "ifp.trace", "from ifp.analysis.freezing import freezing_points"),
+        ("ifp", "ifp.trace", "from ifp import cli"),
+        ("ifp", "ifp.trace", "from .analysis import freezing"),
+        ("ifp", "ifp.datasets.base", "from ..cli import main"),
+        ("ifp", "ifp.trace", "def f():\n    import matplotlib.pyplot as plt"),
+        ("analysis", "ifp.analysis.freezing", "import ifp.cli.anneal"),
+        ("analysis", "ifp.analysis.freezing", "import analysis.tables"),
+        ("analysis", "ifp.analysis.freezing", "from torch import nn"),
+        ("cli", "ifp.cli.anneal", "from cli import options"),
+    ],
+)
+def test_the_import_rule_catches(folder: str, module: str, line: str) -> None:
+    assert broken_rules(folder, list(imports(line, module, is_package=False)))
+
+
+def test_only_the_plotting_files_of_analysis_draw() -> None:
+    drawing = {
+        path.name
+        for path in (ROOT / "analysis").rglob("*.py")
+        if {"matplotlib", "seaborn"} & {area(name) for name in imports(path.read_text(), module_name(path), False)}
+    }
+    assert all(name.startswith(("plot", "figure")) for name in drawing), drawing
+
+
+def test_every_package_is_shipped() -> None:
+    there = {module_name(path) for path in SOURCES if path.name == "__init__.py"}
+    assert there == set(config()["options"]["packages"].split())
+
+
+def test_every_folder_with_modules_is_a_package() -> None:
+    assert all((path.parent / "__init__.py").exists() for path in SOURCES)
+
+
+def test_every_import_is_declared() -> None:
+    """What the package imports is in install_requires under the name that pip knows."""
+    pip_name = {"PIL": "pillow", "mpl_toolkits": "matplotlib"}
+    used = {
+        area(name)
+        for path in SOURCES
+        for name in imports(path.read_text(), module_name(path), path.name == "__init__.py")
+    }
+    third_party = {pip_name.get(name, name) for name in used if not name.startswith("ifp")} - sys.stdlib_module_names
+    declared = {line.split(">=")[0] for line in config()["options"]["install_requires"].split()}
+    assert third_party <= declared
+
+
+def test_every_requirement_is_pinned() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
+    extras = config()["options.extras_require"]
+    wanted = " ".join([config()["options"]["install_requires"], *extras.values()]).replace("%(notebooks)s", "")
+    assert {name.split(">=")[0].lower() for name in wanted.split()} <= pinned
+    assert not [line for line in lines if "+" in line.split("#")[0]], "a local build tag ties the pin to one machine"
+
+
+@pytest.mark.parametrize("statement", ["import ifp", "import ifp.analysis", "import ifp.cli"])
+def test_importing_loads_no_torch_and_no_matplotlib(statement: str) -> None:
+    code = f"{statement}, sys; print(sorted({{'torch', 'matplotlib.pyplot'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_commands_are_these() -> None:
+    from ifp.cli import main
+
+    def names(group: click.Group, prefix: str = "") -> Iterator[str]:
+        for name, command in group.commands.items():
+            yield prefix + name
+            if isinstance(command, click.Group):
+                yield from names(command, f"{prefix}{name} ")
+
+    assert set(names(main)) == COMMANDS

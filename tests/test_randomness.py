@@ -1,0 +1,86 @@
+"""No module of the package draws from global random state: generators are arguments."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [path for folder in ("ifp", "analysis", "cli") for path in sorted((ROOT / folder).rglob("*.py"))]
+NUMPY_ALLOWED = {"default_rng", "Generator", "BitGenerator", "SeedSequence", "PCG64", "Philox"}
+TORCH_GLOBAL = {"manual_seed", "manual_seed_all", "seed", "initial_seed", "get_rng_state", "set_rng_state"}
+TORCH_DRAWS = {  # these draw from the global generator unless they are given one
+    "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal", "bernoulli",
+    "multinomial", "poisson",
+}  # fmt: skip
+TENSOR_DRAWS = {"normal_", "uniform_", "bernoulli_", "random_", "exponential_", "kaiming_uniform_", "xavier_uniform_"}
+
+
+def dotted(node: ast.expr) -> str:
+    """`np.random.rand` for the attribute chain, "" for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        inner = dotted(node.value)
+        return f"{inner}.{node.attr}" if inner else ""
+    return ""
+
+
+def global_draws(source: str) -> Iterator[str]:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) and any(alias.name == "random" for alias in node.names):
+            yield "import random"
+        if isinstance(node, ast.ImportFrom) and node.module in {"random", "numpy.random", "torch.random"}:
+            yield f"from {node.module} import"
+        if isinstance(node, ast.Attribute):
+            name = dotted(node)
+            parts = name.split(".")
+            if parts[:2] in (["np", "random"], ["numpy", "random"]) and len(parts) > 2:
+                if parts[2] not in NUMPY_ALLOWED:
+                    yield name
+            elif parts[:2] == ["torch", "random"] or (parts[0] == "torch" and parts[-1] in TORCH_GLOBAL):
+                yield name
+        if isinstance(node, ast.Call):
+            given = {keyword.arg for keyword in node.keywords}
+            name = dotted(node.func)
+            draws = name.startswith("torch.") and name.split(".")[-1] in TORCH_DRAWS
+            fills = isinstance(node.func, ast.Attribute) and node.func.attr in TENSOR_DRAWS
+            if (draws or fills) and not given & {"generator", None}:
+                yield ast.unparse(node.func)
+            if name.split(".")[-1] == "default_rng" and not (node.args or node.keywords):
+                yield "default_rng() without a seed"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_global_random_state(path: Path) -> None:
+    assert list(global_draws(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "np.random.randint(3)",
+        "numpy.random.seed(0)",
+        "np.random.default_rng()",
+        "from numpy.random import rand",
+        "import random",
+        "torch.manual_seed(0)",
+        "torch.cuda.manual_seed_all(0)",
+        "torch.random.fork_rng()",
+        "torch.randn(3, 4)",
+        "weights.uniform_(-1, 1)",
+    ],
+)
+def test_the_rule_catches(line: str) -> None:
+    assert list(global_draws(line))
+
+
+@pytest.mark.parametrize(
+    "line", ["np.random.default_rng(3)", "rng: np.random.Generator", "torch.randn(3, generator=noise)"]
+)
+def test_the_rule_lets_pass(line: str) -> None:
+    assert not list(global_draws(line))
