@@ -13,6 +13,8 @@ from pathlib import Path
 import click
 import pytest
 
+from ifp.cli import main
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -49,16 +51,17 @@ def command_lines(text: str) -> list[str]:
     return [line for line in lines if re.match(r"ifp [a-z-]", line)]
 
 
+def context_of(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
+    return click.Context(command, info_name=name, parent=parent, **command.context_settings)
+
+
 def parse(line: str) -> None:
     """Take a command line apart as click would, without running it; raises click.UsageError."""
-    from ifp.cli import main
-
     words = shlex.split(line, comments=True)
     words = words[: next((n for n, word in enumerate(words) if word in {"|", "&&", ">", ">>", ";"}), len(words))]
-    command: click.Command = main
-    rest = words[1:]
-    context = click.Context(main, info_name="ifp")
+    context, rest = context_of(main, "ifp"), words[1:]
     while True:
+        command = context.command
         values, rest, _ = command.make_parser(context).parse_args(rest)
         for param in command.params:
             given = values.get(param.name)
@@ -66,9 +69,9 @@ def parse(line: str) -> None:
                 param.type.convert(given, param, context)
         if not isinstance(command, click.Group) or not rest:
             break
-        _, found, rest = command.resolve_command(context, rest)
+        name, found, rest = command.resolve_command(context, rest)
         assert found is not None
-        command, context = found, click.Context(found, info_name=found.name, parent=context)
+        context = context_of(found, str(name), context)
     if rest:
         raise click.UsageError(f"left over: {rest}")
 
@@ -89,24 +92,25 @@ def test_command_lines_are_found() -> None:
     assert command_lines(text) == ["ifp anneal --out a  # why", "ifp data list"]
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
-    from ifp.cli import main
-
-    waiting: list[tuple[str, click.Command]] = [("ifp", main)]
+def commands() -> Iterator[tuple[str, click.Context]]:
+    """Every command by its full name, with its context."""
+    waiting = [("ifp", context_of(main, "ifp"))]
     while waiting:
-        name, command = waiting.pop()
-        yield name, command
-        if isinstance(command, click.Group):
-            waiting += [(f"{name} {inner}", found) for inner, found in command.commands.items()]
+        name, context = waiting.pop()
+        yield name, context
+        if isinstance(context.command, click.Group):
+            for inner in context.command.list_commands(context):
+                found = context.command.get_command(context, inner)
+                assert found is not None
+                waiting.append((f"{name} {inner}", context_of(found, inner, context)))
 
 
 def test_every_command_and_option_explains_itself() -> None:
     silent = []
-    for name, command in commands():
-        context = click.Context(command, info_name=name)
-        if not command.help:
+    for name, context in commands():
+        if not context.command.help:
             silent.append(name)
-        for option in command.params:
+        for option in context.command.params:
             if not isinstance(option, click.Option) or option.hidden:
                 continue
             record = option.get_help_record(context)
@@ -119,4 +123,4 @@ def test_every_command_and_option_explains_itself() -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text()
-    assert [name for name, command in commands() if not isinstance(command, click.Group) and name not in text] == []
+    assert [name for name, at in commands() if not isinstance(at.command, click.Group) and name not in text] == []

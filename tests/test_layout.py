@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
+from ifp.cli import main
+
 ROOT = Path(__file__).parents[1]
 PACKAGE_OF = {"ifp": "ifp", "analysis": "ifp.analysis", "cli": "ifp.cli"}
 MAY_IMPORT = {  # folder -> the first-party areas it may name
@@ -146,11 +148,11 @@ def test_importing_loads_no_torch_and_no_matplotlib(statement: str) -> None:
 
 
 def test_the_commands_are_these() -> None:
-    from ifp.cli import main
-
     def names(group: click.Group, prefix: str = "") -> Iterator[str]:
-        for name, command in group.commands.items():
+        context = click.Context(group)
+        for name in group.list_commands(context):
             yield prefix + name
+            command = group.get_command(context, name)
             if isinstance(command, click.Group):
                 yield from names(command, f"{prefix}{name} ")
 
