@@ -15,13 +15,14 @@ import click
 from ifp.errors import IfpError, NothingFroze
 
 INTERRUPTED = 130
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class OneLine(click.ClickException):
-    """One line on stderr, then this exit code."""
+    """A message on stderr, then this exit code."""
 
     def __init__(self, text: str, exit_code: int) -> None:
-        super().__init__(" ".join(text.split()))
+        super().__init__(text)
         self.exit_code = exit_code
 
     def show(self, file: IO[Any] | None = None) -> None:
@@ -41,9 +42,8 @@ def one_line_errors() -> Iterator[None]:
     except (KeyboardInterrupt, click.Abort) as error:
         raise OneLine("Interrupted.", INTERRUPTED) from error
     except OSError as error:
-        # a closed pipe (`ifp ... | head`) is click's to handle; a file without a name is not the user's
-        if error.errno == errno.EPIPE or error.filename is None:
+        # a closed pipe (`ifp ... | head`) is click's to handle; without a file it is no user's fault, save a full disk
+        if error.errno == errno.EPIPE or (error.filename is None and error.errno not in DISK_FULL):
             raise
-        raise OneLine(
-            f"Error: {error.filename}: {error.strerror}; choose another place or free this one.", 2
-        ) from error
+        where = f"{error.filename}: " if error.filename else ""
+        raise OneLine(f"Error: {where}{error.strerror}; choose another place or make room in this one.", 2) from error

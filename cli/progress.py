@@ -1,0 +1,126 @@
+"""How far a command has come: a bar on a terminal, plain lines elsewhere, nothing when quiet.
+
+All of it goes to stderr, so that stdout stays free for results.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO
+
+LINE_SECONDS = 30.0
+LINE_SHARE = 0.05
+SHORTEST_GAP_SECONDS = 1.0
+"""In a log: a line every 30 s or 5 %, but not more than one a second."""
+
+Step = Callable[[int, int | None, str | None], None]
+
+
+class Reporter:
+    """Takes the state of a job; by itself it shows nothing (`--quiet`)."""
+
+    def update(self, done: int, total: int | None = None, text: str | None = None) -> None:
+        """`done` of `total` are done; leave `total` or `text` out to keep the last one."""
+
+    def __call__(self, done: int, total: int | None = None, text: str | None = None) -> None:
+        """The same as `update`, for engines that take a plain function."""
+        self.update(done, total, text)
+
+
+class LineReporter(Reporter):
+    """Plain lines, without control codes, for log files."""
+
+    def __init__(self, total: int, text: str, stream: IO[str], clock: Callable[[], float] = time.monotonic) -> None:
+        self.total, self.text, self.stream, self.clock = total, text, stream, clock
+        self.started = self.said_at = clock()
+        self.done = self.said_done = 0
+
+    def update(self, done: int, total: int | None = None, text: str | None = None) -> None:
+        """Write a line if enough was done, or enough time has gone by, since the last."""
+        self.done, self.total, self.text = done, total or self.total, text or self.text
+        waited = self.clock() - self.said_at
+        moved = (done - self.said_done) / max(1, self.total)
+        if waited >= LINE_SECONDS or (moved >= LINE_SHARE and waited >= SHORTEST_GAP_SECONDS):
+            self.say()
+
+    def say(self) -> None:
+        """Write a line now."""
+        self.said_at, self.said_done = self.clock(), self.done
+        elapsed = self.said_at - self.started
+        left = f", {_duration(elapsed * (self.total - self.done) / self.done)} left" if self.done else ""
+        share = 100 * self.done / max(1, self.total)
+        end = f" in {_duration(elapsed)}" if self.done >= self.total else left
+        self.stream.write(f"{self.text}: {self.done:,} of {self.total:,} ({share:.0f} %){end}\n")
+        self.stream.flush()
+
+
+@contextmanager
+def progress(total: int, text: str, *, quiet: bool = False, stream: IO[str] | None = None) -> Iterator[Reporter]:
+    """Report on a job of `total` steps: `with progress(10, "Fitting") as step: step(3)`.
+
+    Parameters
+    ----------
+    total : the number of steps; `step(done, total)` may correct it.
+    text : what is being done.
+    quiet : show nothing.
+    stream : where to; stderr by default.
+    """
+    stream = stream or sys.stderr
+    if quiet:
+        yield Reporter()
+    elif stream.isatty():
+        with _bar(total, text, stream) as reporter:
+            yield reporter
+    else:
+        lines = LineReporter(total, text, stream)
+        yield lines
+        if lines.done != lines.said_done:
+            lines.say()
+
+
+@contextmanager
+def _bar(total: int, text: str, stream: IO[str]) -> Iterator[Reporter]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    # rich honours NO_COLOR and TERM=dumb by itself
+    with Progress(*columns, console=Console(file=stream)) as bar:
+        task = bar.add_task(text, total=total)
+
+        class BarReporter(Reporter):
+            def update(self, done: int, total: int | None = None, text: str | None = None) -> None:
+                bar.update(task, completed=done, total=total, description=text)
+
+        yield BarReporter()
+
+
+def _duration(seconds: float) -> str:
+    """A duration to read.
+
+    >>> _duration(4.2), _duration(75), _duration(7265)
+    ('4 s', '1 min 15 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
