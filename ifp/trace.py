@@ -19,6 +19,9 @@ METHODS = ("closed-form", "exact", "train")
 DIRECTIONS = ("cool", "heat", "equilibrium", "")
 OK, DIVERGED = "ok", "diverged"
 
+Key = tuple[str, tuple[int, ...], int, str, str]
+"""A curve's labels, unique in a run: factor, context, seed, method, direction."""
+
 
 @dataclass(frozen=True)
 class AnnealTrace:
@@ -64,6 +67,12 @@ class AnnealTrace:
         """KL summed over latents; NaN where nothing was recorded."""
         return self.kl_nats_MTD.sum(axis=2)
 
+    def labels(self) -> list[Key]:
+        """What tells a member from all others."""
+        contexts = [tuple(int(v) for v in row) for row in self.context_MF]
+        rows = zip(self.factor_M, contexts, self.seed_M, self.method_M, self.direction_M, strict=True)
+        return [(str(f), c, int(s), str(m), str(d)) for f, c, s, m, d in rows]
+
     def select(self, rows_M: np.ndarray) -> AnnealTrace:
         """The members at these rows (a boolean mask or indices)."""
         return replace(self, **{f.name: getattr(self, f.name)[rows_M] for f in fields(self)})
@@ -90,7 +99,7 @@ class AnnealTrace:
         """Write `path` (npz, no pickles) whole or not at all; equal traces give equal bytes."""
         partial = path.with_name(path.name + ".partial")
         with open(partial, "wb") as file:
-            np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
+            np.savez(file, **{f.name: getattr(self, f.name) for f in fields(self)})
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
@@ -109,10 +118,26 @@ class AnnealTrace:
             ) from error
 
 
-def empty_records(members: int, latents: int = 1) -> dict[str, np.ndarray]:
-    """The record fields of a trace without records (the closed form)."""
-    return {
-        "beta_MT": np.empty((members, 0)),
-        "recon_nats_MT": np.empty((members, 0)),
-        "kl_nats_MTD": np.empty((members, 0, latents)),
-    }
+def closed_form_trace(
+    factors: Sequence[str],
+    contexts: Sequence[tuple[int, ...]],
+    n_images: Sequence[int],
+    beta_closed_form: np.ndarray,
+    beta_upper: np.ndarray,
+) -> AnnealTrace:
+    """The edges of traversals as a trace without records."""
+    members = len(factors)
+    return AnnealTrace(
+        factor_M=np.array(factors),
+        context_MF=np.array(contexts),
+        seed_M=np.zeros(members, dtype=int),
+        method_M=np.array(["closed-form"] * members),
+        direction_M=np.array([""] * members),
+        status_M=np.array([OK] * members),
+        n_images_M=np.array(n_images),
+        beta_closed_form_M=np.array(beta_closed_form, dtype=float),
+        beta_upper_M=np.array(beta_upper, dtype=float),
+        beta_MT=np.empty((members, 0)),
+        recon_nats_MT=np.empty((members, 0)),
+        kl_nats_MTD=np.empty((members, 0, 1)),
+    )

@@ -1,0 +1,216 @@
+"""A whole annealing run: edges, exact curves and trained members, chunk by chunk into a folder that can be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+
+from ifp.annealing import Stopped, anneal_chunk
+from ifp.closed_form import freezing_bounds
+from ifp.config import AnnealConfig
+from ifp.cost import choose_chunk
+from ifp.errors import bad_value
+from ifp.exact import exact_annealing
+from ifp.members import Member, MemberData, chunk_members, member_data
+from ifp.plan import Cell, exact_directions, is_exact, plan_members, trains
+from ifp.run_folder import RunFolder
+from ifp.trace import AnnealTrace, closed_form_trace
+from ifp.workers import run_jobs
+
+EXACT_CHUNK = 16
+"""Traversals an exact job: small enough that little is lost, large enough for the batch to pay."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, units done, units in all)."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a run may use: decides how fast, never what.
+
+    Attributes
+    ----------
+    device : a torch device name.
+    threads : chunks at work at once on a CPU.
+    chunk : members a batch, None to measure.
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+    chunk: int | None = None
+
+
+def check_device(device: str) -> str:
+    """`device` if it is there ("auto": cuda, else cpu); raises IfpError with what is."""
+    there = ["cpu"]
+    if torch.cuda.is_available():
+        there += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        there.append("mps")
+    if device == "auto":
+        return "cuda" if "cuda" in there else "cpu"
+    if device not in there:
+        raise bad_value("device", device, f"auto or one that is on this machine ({', '.join(there)})")
+    return device
+
+
+def run(
+    cells: Sequence[Cell],
+    config: AnnealConfig,
+    folder: RunFolder,
+    resources: Resources,
+    *,
+    progress: Progress = lambda text, done, total: None,
+    say: Say = lambda text: None,
+) -> AnnealTrace:
+    """Compute every curve that the folder lacks, saving each finished chunk, and return all of them."""
+    done = folder.finished()
+    if done:
+        say(f"{len(done)} curves are already there.")
+    _add_edges(cells, config, folder, progress)
+    assert folder.trace is not None
+    edges = _edges_of(cells, folder.trace)
+    if is_exact(config):
+        missing = [
+            i for i, c in enumerate(cells) if (c.factor, c.context, 0, "exact", exact_directions(config)[0]) not in done
+        ]
+        _add_exact([cells[i] for i in missing], edges[missing], config, folder, resources, progress)
+    if trains(config):
+        wanted = [
+            m for m in plan_members(cells, edges, config)
+            if (m.factor, m.context, m.seed, "train", m.direction) not in done
+        ]  # fmt: skip
+        if wanted:
+            _add_trained(wanted, config, folder, resources, progress, say)
+    return folder.trace
+
+
+def _add_edges(cells: Sequence[Cell], config: AnnealConfig, folder: RunFolder, progress: Progress) -> None:
+    done = folder.finished()
+    if all((c.factor, c.context, 0, "closed-form", "") in done for c in cells):
+        return
+    report = partial(progress, "Closed form")
+    bounds = freezing_bounds([c.images for c in cells], config.likelihood, sigma=config.sigma, progress=report)
+    folder.add(
+        closed_form_trace(
+            [c.factor for c in cells],
+            [c.context for c in cells],
+            [len(c.images) for c in cells],
+            bounds.beta_closed_form_M,
+            bounds.beta_upper_M,
+        )
+    )
+
+
+def _edges_of(cells: Sequence[Cell], trace: AnnealTrace) -> np.ndarray:
+    rows = {key: row for row, key in enumerate(trace.labels())}
+    at = [rows[c.factor, c.context, 0, "closed-form", ""] for c in cells]
+    return np.stack([trace.beta_closed_form_M[at], trace.beta_upper_M[at]], axis=1)
+
+
+def _add_exact(
+    cells: Sequence[Cell],
+    edges: np.ndarray,
+    config: AnnealConfig,
+    folder: RunFolder,
+    resources: Resources,
+    progress: Progress,
+) -> None:
+    def job(part: slice, stop: Callable[[], bool]) -> AnnealTrace:
+        def check(done: int, total: int) -> None:
+            if stop():
+                raise Stopped
+
+        chosen = cells[part]
+        return exact_annealing(
+            [c.images for c in chosen],
+            config.likelihood,
+            sigma=config.sigma,
+            latents=min(config.latents, 2),
+            threshold_nats=config.threshold_nats,
+            directions=tuple(d for d in exact_directions(config) if d != "equilibrium"),
+            factors=[c.factor for c in chosen],
+            contexts=[c.context for c in chosen],
+            device=resources.device,
+            progress=check,
+        )
+
+    starts = range(0, len(cells), EXACT_CHUNK)
+    finished = 0
+
+    def save(trace: AnnealTrace) -> None:
+        nonlocal finished
+        folder.add(trace)
+        finished += len(trace) // len(exact_directions(config))
+        progress("Exact curves", finished, len(cells))
+
+    progress("Exact curves", 0, len(cells))
+    jobs = [partial(job, slice(s, s + EXACT_CHUNK)) for s in starts]
+    run_jobs(jobs, resources.threads if resources.device == "cpu" else 1, save)
+
+
+def _add_trained(
+    members: Sequence[Member],
+    config: AnnealConfig,
+    folder: RunFolder,
+    resources: Resources,
+    progress: Progress,
+    say: Say,
+) -> None:
+    data = _data_of(members, config)
+    chunk = resources.chunk or choose_chunk(members, data, config, resources.device, resources.threads, say)
+    total = len(members) * (config.steps + config.hold_steps)
+    steps_done = 0
+
+    def count(steps: int) -> None:
+        nonlocal steps_done
+        steps_done += steps  # from several threads: only the display can be a little off
+        progress("Training (member-steps; members stop early)", min(steps_done, total), total)
+
+    def job(rows: list[int], stop: Callable[[], bool]) -> AnnealTrace:
+        return _anneal_halving(
+            [members[i] for i in rows], [data[i] for i in rows], config, resources.device, count, stop, say
+        )
+
+    count(0)
+    groups = chunk_members(data, config, chunk)
+    # the longest first, so that the last chunks are short and no core waits
+    groups.sort(key=lambda rows: -len(rows) * data[rows[0]].values_NP.size)
+    run_jobs([partial(job, rows) for rows in groups], resources.threads if resources.device == "cpu" else 1, folder.add)
+    progress("Training (member-steps; members stop early)", total, total)
+
+
+def _data_of(members: Sequence[Member], config: AnnealConfig) -> list[MemberData]:
+    """The members' reduced images; members of one traversal share them."""
+    known: dict[int, MemberData] = {}
+    for m in members:
+        if id(m.images) not in known:
+            known[id(m.images)] = member_data(m.images, config)
+    return [known[id(m.images)] for m in members]
+
+
+def _anneal_halving(
+    members: list[Member],
+    data: list[MemberData],
+    config: AnnealConfig,
+    device: str,
+    count: Callable[[int], None],
+    stop: Callable[[], bool],
+    say: Say,
+) -> AnnealTrace:
+    """Train a chunk; out of memory, halve it once."""
+    train = partial(anneal_chunk, config=config, device=device, on_block=count, stop=stop)
+    try:
+        return train(members, data=data)
+    except (MemoryError, torch.OutOfMemoryError):
+        if len(members) == 1:
+            raise
+        half = len(members) // 2
+        say(f"Out of memory with {len(members)} members a chunk: trying {half}.")
+        parts = [train(members[p], data=data[p]) for p in (slice(None, half), slice(half, None))]
+        return AnnealTrace.concatenate(parts)

@@ -1,0 +1,51 @@
+"""Run independent jobs on a few threads, each with PyTorch's own threading off.
+
+PyTorch lets go of Python's lock inside its kernels, so threads scale; one thread a kernel makes a member's numbers
+independent of the batch it is in (a kernel split over threads adds in another order).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from threading import Event
+from typing import TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def single_threaded_kernels() -> Iterator[None]:
+    """PyTorch's kernels on one thread each, within the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def run_jobs(
+    jobs: Sequence[Callable[[Callable[[], bool]], Result]], threads: int, on_result: Callable[[Result], None]
+) -> None:
+    """Call every job with a `stop` function, `threads` at a time; `on_result` is called in this thread.
+
+    When a job fails or the user interrupts, the others are told to stop and the error is raised again.
+    """
+    halt = Event()
+    with single_threaded_kernels(), ThreadPoolExecutor(threads) as pool:
+        waiting = list(jobs)[::-1]
+        running: set[Future[Result]] = set()
+        try:
+            while waiting or running:
+                while waiting and len(running) < threads:
+                    running.add(pool.submit(waiting.pop(), halt.is_set))
+                # a short time-out, so that Ctrl-C is seen on every platform
+                done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    on_result(future.result())
+        finally:
+            halt.set()
