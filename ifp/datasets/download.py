@@ -10,14 +10,17 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from ifp.errors import IfpError
 
 TIMEOUT_SECONDS = 30
-_HASH_BLOCK = 1 << 22
+_BLOCK = 1 << 18
 
 Report = Callable[[str, int, int], None]
 """Called as report(file name, bytes done, bytes in all)."""
@@ -101,7 +104,7 @@ def fetch(dataset: str, data_dir: Path, report: Report | None = None) -> list[Pa
             try:
                 new.append(_retrieve(file, url, data_dir, report))
                 break
-            except (OSError, ValueError) as error:  # what requests and pooch raise
+            except (OSError, HTTPException, ValueError) as error:  # pooch raises the last for a wrong checksum
                 errors.append(f"  {url}: {_plain(error)}")
         else:
             failures.append((file, errors))
@@ -127,13 +130,7 @@ def _retrieve(file: OfficialFile, url: str, data_dir: Path, report: Report | Non
     level = logger.level
     logger.setLevel("ERROR")  # pooch tells its own story on stderr
     try:
-        downloader = pooch.HTTPDownloader(
-            progressbar=_Bar(file, report),
-            chunk_size=1 << 16,
-            timeout=TIMEOUT_SECONDS,
-            headers={"Accept-Encoding": "identity"},  # a server that packs on the way must not change the bytes
-        )
-        path = Path(pooch.retrieve(url, file.hash, file.name, data_dir, downloader=downloader))
+        path = Path(pooch.retrieve(url, file.hash, file.name, data_dir, downloader=_Downloader(file, report)))
     finally:
         logger.setLevel(level)
     try:
@@ -144,25 +141,30 @@ def _retrieve(file: OfficialFile, url: str, data_dir: Path, report: Report | Non
     return path
 
 
-class _Bar:
-    """What pooch takes for a progress bar, passed on to a plain function."""
+@dataclass(frozen=True)
+class _Downloader:
+    """What pooch takes to download with: it stops a mirror that sends more than the file has, and reports."""
 
-    def __init__(self, file: OfficialFile, report: Report | None) -> None:
-        self.file, self.report, self.done, self.total = file, report, 0, file.size or 0
+    file: OfficialFile
+    report: Report | None
 
-    def update(self, count: int) -> None:
-        self.done += count
-        # a mirror that sends more than the file has would be refused at the end; stop it from filling the disk
-        if self.file.size is not None and self.done > self.file.size:
-            raise ValueError(f"the mirror sends more than the file's {self.file.size:,} bytes")
-        if self.report:
-            self.report(self.file.name, self.done, max(self.total, self.done))
-
-    def reset(self) -> None:
-        self.done = 0
-
-    def close(self) -> None:
-        pass
+    def __call__(self, url: str, output_file: str, pooch: object) -> None:
+        request = Request(url, headers={"User-Agent": "ifp", "Accept-Encoding": "identity"})
+        try:
+            response = urlopen(request, timeout=TIMEOUT_SECONDS)
+        except HTTPError as error:
+            error.close()
+            raise OSError(f"HTTP {error.code} {error.reason}") from error
+        done = 0
+        with response, open(output_file, "wb") as stream:
+            total = self.file.size or int(response.headers.get("Content-Length", 0))
+            while block := response.read(_BLOCK):
+                done += len(block)
+                if self.file.size is not None and done > self.file.size:
+                    raise ValueError(f"the mirror sends more than the file's {self.file.size:,} bytes")
+                stream.write(block)
+                if self.report:
+                    self.report(self.file.name, done, max(total, done))
 
 
 def check_file(path: Path, file: OfficialFile) -> str:
@@ -192,7 +194,7 @@ def check_file(path: Path, file: OfficialFile) -> str:
 
 def _hex(path: Path, digest: Any) -> str:
     with open(path, "rb") as stream:
-        while block := stream.read(_HASH_BLOCK):
+        while block := stream.read(_BLOCK):
             digest.update(block)
     return str(digest.hexdigest())
 
@@ -202,9 +204,5 @@ def _other(path: Path, found: str, expected: str) -> IfpError:
 
 
 def _plain(error: Exception) -> str:
-    """The heart of a download error: `requests` wraps it in the names of its own objects."""
     text = " ".join(str(error).split())
-    response = getattr(error, "response", None)
-    if response is not None:
-        return f"HTTP {response.status_code} {response.reason}"
     return text if len(text) <= 200 else f"{text[:200]} ..."

@@ -41,6 +41,7 @@ class DSprites(FactorDataset):
     Parameters
     ----------
     data_dir : the folder with the official .npz; None means `default_data_dir()`.
+    read : False only describes: no file is looked for.
 
     Raises
     ------
@@ -51,11 +52,16 @@ class DSprites(FactorDataset):
     image_shape = (1, SIDE, SIDE)
 
     def __init__(
-        self, data_dir: Path | None = None, *, space: FactorSpace = SPACE, progress: Progress | None = None
+        self,
+        data_dir: Path | None = None,
+        *,
+        space: FactorSpace = SPACE,
+        read: bool = True,
+        progress: Progress | None = None,
     ) -> None:
         self.space = space
-        self.path = find_official(data_dir or default_data_dir())
-        self.packed = _cached_grid(self.path, space, progress)
+        if read:
+            self.packed = _cached_grid(find_official(data_dir or default_data_dir()), space, progress)
 
     def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:
         """Images, uint8 [N, 1, 64, 64], 0 or 255; the nuisance is ignored."""

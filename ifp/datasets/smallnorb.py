@@ -69,6 +69,7 @@ class SmallNorb(FactorDataset):
     Parameters
     ----------
     data_dir : the folder with the six files, each plain or gzipped; None means `default_data_dir()`.
+    read : False only describes: no file is looked for.
 
     Raises
     ------
@@ -79,12 +80,12 @@ class SmallNorb(FactorDataset):
     image_shape = (1, SIZE, SIZE)
     nuisance_name = "instance"
 
-    def __init__(self, data_dir: Path | None = None, *, design: NorbDesign = OFFICIAL) -> None:
+    def __init__(self, data_dir: Path | None = None, *, design: NorbDesign = OFFICIAL, read: bool = True) -> None:
         self.design = design
         names, sizes = design.grid.names, design.grid.sizes
         self.space = FactorSpace(names[:1] + names[2:], sizes[:1] + sizes[2:])
-        self.data_dir = data_dir or default_data_dir()
-        self.images_GHW = _cached_grid(find_files(self.data_dir), design)
+        if read:
+            self.images_GHW = _cached_grid(find_files(data_dir or default_data_dir()), design)
 
     def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:
         """Images, uint8 [N, 1, 64, 64]; the instance is `nuisance % instances`."""
@@ -111,7 +112,7 @@ READING: dict[str, object] = {
     "camera": "left (the first of each pair)",
     "resize": "96 x 96 to 64 x 64, Pillow's Lanczos filter, uint8",
     "azimuth": "18 values, the file's 0, 2 .. 34 halved, 20 degrees apart",
-    "follows": "disentanglement_lib (and DEFT's own code): categories, elevation, azimuth, lighting are the factors",
+    "follows": "disentanglement_lib (and DEFT's own code): category, elevation, azimuth, lighting are the factors",
     "terms": "for research; cite LeCun, Huang and Bottou, CVPR 2004",
 }
 

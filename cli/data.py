@@ -1,0 +1,156 @@
+"""`ifp data`: list, describe, get, check and export data sets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from ifp.cli.progress import progress
+from ifp.errors import IfpError
+
+FOLDER_HELP = "Where the official files lie; otherwise $IFP_DATA, otherwise a folder of the system's cache."
+data_dir_option = click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help=FOLDER_HELP)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+quiet_option = click.option("--quiet", is_flag=True, help="Show no progress.")
+background_option = click.option(
+    "--background", type=click.Path(path_type=Path, dir_okay=False), help="The picture behind sprites-scream."
+)
+
+
+@click.group()
+def data() -> None:
+    """List, describe, get, check and export data sets.
+
+    NAME is a name that `ifp data list` prints, or npz:PATH for your own images. Only `get` uses the network.
+    """
+
+
+@data.command("list")
+@data_dir_option
+@json_option
+def list_(data_dir: Path | None, as_json: bool) -> None:
+    """The data sets there are, and where their files lie."""
+    from ifp.datasets.catalog import DATASETS, NPZ_PREFIX
+    from ifp.datasets.download import official_files
+    from ifp.datasets.inspection import files_state
+
+    rows = [
+        {"name": name, "about": about, "files": "yours" if name.startswith(NPZ_PREFIX) else files_state(name, data_dir)}
+        for name, about in DATASETS.items()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        click.echo(f"{row['name']:<{width}}  {row['about']}")
+        if official_files(row["name"]):
+            click.echo(f"{'':<{width}}  {row['files']}")
+
+
+@data.command()
+@click.argument("name")
+@data_dir_option
+@background_option
+@json_option
+def describe(name: str, data_dir: Path | None, background: Path | None, as_json: bool) -> None:
+    """What a data set is: images, factors, sizes, nuisance, and how it was read or made."""
+    from ifp.datasets.inspection import describe as description
+
+    found = description(name, data_dir, background)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, default=str))
+        return
+    width = max(map(len, found))
+    for key, value in found.items():
+        click.echo(f"{key:<{width}}  {_readable(value)}")
+
+
+@data.command()
+@click.argument("name")
+@data_dir_option
+@quiet_option
+def get(name: str, data_dir: Path | None, quiet: bool) -> None:
+    """Download the files of an official data set that are not there yet."""
+    from ifp.datasets.catalog import DATASETS, NPZ_PREFIX
+    from ifp.datasets.download import default_data_dir, fetch, official_files
+    from ifp.errors import unknown_name
+
+    files = official_files(name)
+    if not files:
+        if name not in DATASETS and not name.startswith(NPZ_PREFIX):
+            raise unknown_name("dataset", name, DATASETS)
+        click.echo(f"{name} needs no download.")
+        return
+    folder = data_dir or default_data_dir()
+    with progress(1, f"Downloading {name}", quiet=quiet) as step:
+        new = fetch(name, folder, lambda file, done, total: step(done, total, f"{file} (bytes)"))
+    for path in new:
+        click.echo(path)
+    click.echo(f"{len(files) - len(new)} of {len(files)} files of {name} were already in {folder}.")
+    click.echo(f"Next: ifp data check {name}")
+
+
+@data.command()
+@click.argument("name")
+@data_dir_option
+@json_option
+@quiet_option
+def check(name: str, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
+    """Verify the copy on this machine, offline: files, checksums, every image there once."""
+    from ifp.datasets.inspection import check as look
+
+    with progress(1, f"Checking {name}", quiet=quiet) as step:
+        checks = look(name, data_dir, step)
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in checks], indent=2))
+    else:
+        for one in checks:
+            click.echo(f"{'ok ' if one.ok else 'BAD'}  {one.what}: {one.found}")
+    wrong = sum(not one.ok for one in checks)
+    if wrong:
+        raise IfpError(f"{wrong} of {len(checks)} checks of {name} failed; each says what to do.")
+
+
+@data.command()
+@click.argument("name")
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@data_dir_option
+@background_option
+@click.option("--nuisance", default="0", help="One number for all images, or 'random' for each image its own.")
+@click.option("--seed", default=0, help="For --nuisance random.")
+@click.option("--force", is_flag=True, help="Overwrite OUT.")
+@quiet_option
+def export(
+    name: str,
+    out: Path,
+    data_dir: Path | None,
+    background: Path | None,
+    nuisance: str,
+    seed: int,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Write all images, factors and factor names to OUT, an .npz file that npz:OUT reads."""
+    from ifp.datasets.catalog import load_dataset
+    from ifp.datasets.export import export_npz
+    from ifp.errors import bad_value
+
+    if nuisance != "random" and not nuisance.isdecimal():
+        raise bad_value("nuisance", nuisance, "a whole number of at least 0, or 'random'")
+    dataset = load_dataset(name, data_dir=data_dir, background=background)
+    with progress(len(dataset.space), f"Writing {out}", quiet=quiet) as step:
+        number = None if nuisance == "random" else int(nuisance)
+        export_npz(dataset, out, nuisance=number, seed=seed, force=force, report=step)
+    click.echo(out)
+
+
+def _readable(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {size}" for key, size in value.items())
+    if isinstance(value, (tuple, list)):
+        return " x ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)

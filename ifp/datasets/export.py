@@ -1,0 +1,83 @@
+"""A data set as one .npz file that other programs, and `npz:PATH`, can read; written as a stream.
+
+Shapes: N images, F factors, C H W channels, rows, columns.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ifp.datasets.base import FactorDataset
+from ifp.errors import IfpError
+from ifp.seeds import numpy_generator
+
+BLOCK_IMAGES = 1024
+Report = Callable[[int, int], None]
+
+
+def export_npz(
+    dataset: FactorDataset,
+    path: Path,
+    *,
+    nuisance: int | None = 0,
+    seed: int = 0,
+    force: bool = False,
+    report: Report | None = None,
+) -> None:
+    """Write every combination of the factors: `images` uint8 [N, H, W] or [N, H, W, C], `factors` int64 [N, F] (value
+    indices), `factor_names` [F].
+
+    The file appears whole or not at all, and memory holds one block of images. Equal calls give equal bytes.
+
+    Parameters
+    ----------
+    nuisance : the nuisance of all images, or None for one drawn for each image from `seed`.
+    force : overwrite an existing file.
+    report : called with the images done and the images in all.
+
+    Raises
+    ------
+    IfpError : the file exists and `force` is off, or its folder does not exist.
+    """
+    if path.exists() and not force:
+        raise IfpError(f"{path} exists; choose another name or add --force to overwrite it.")
+    if not path.parent.is_dir():
+        raise IfpError(f"There is no folder {path.parent} for {path.name}; make it first or choose another.")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            with archive.open("images.npy", "w", force_zip64=True) as stream:
+                _write_images(dataset, stream, nuisance, seed, report)
+            # the small arrays come last, so that a reader who streams meets the images first
+            for name, array in [
+                ("factors", dataset.space.unravel(np.arange(len(dataset.space)))),
+                ("factor_names", np.array(dataset.space.names)),
+            ]:
+                with archive.open(f"{name}.npy", "w") as stream:
+                    np.lib.format.write_array(stream, array, allow_pickle=False)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_images(
+    dataset: FactorDataset, stream: IO[bytes], nuisance: int | None, seed: int, report: Report | None
+) -> None:
+    count = len(dataset.space)
+    channels, height, width = dataset.image_shape
+    shape = (count, height, width) if channels == 1 else (count, height, width, channels)
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    rng = numpy_generator(seed, "export", dataset.name)
+    for start in range(0, count, BLOCK_IMAGES):
+        index_N = np.arange(start, min(start + BLOCK_IMAGES, count))
+        drawn_N = rng.integers(2**31, size=len(index_N)) if nuisance is None else np.full(len(index_N), nuisance)
+        images_NCHW = dataset.render(dataset.space.unravel(index_N), drawn_N)
+        stream.write(np.ascontiguousarray(images_NCHW.transpose(0, 2, 3, 1)).tobytes())
+        if report:
+            report(int(index_N[-1]) + 1, count)

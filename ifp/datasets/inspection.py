@@ -1,0 +1,119 @@
+"""What can be said of a data set without a run: what it is, and whether the copy on this machine is right. Offline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ifp.datasets.catalog import load_dataset
+from ifp.datasets.download import check_file, default_data_dir, find_file, official_files
+from ifp.errors import IfpError
+
+Report = Callable[[int, int], None]
+
+PINNED: dict[str, str] = {}
+"""The sample checksums of rendered data, from the machine on which they were first made (x86-64, NumPy 2.4)."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    found: str
+
+
+def files_state(name: str, data_dir: Path | None) -> str:
+    """Where the files of a built-in data set are, or how many are missing."""
+    folder = data_dir or default_data_dir()
+    files = official_files(name)
+    if not files:
+        return "rendered on this machine"
+    missing = [file.name for file in files if find_file(folder, file.name) is None]
+    if missing:
+        return f"{len(missing)} of {len(files)} missing in {folder}; run `ifp data get {name}`"
+    return f"in {folder}"
+
+
+def describe(name: str, data_dir: Path | None = None, background: Path | None = None) -> dict[str, object]:
+    """The lines of `ifp data describe`; official data are described even where their files are missing.
+
+    Raises
+    ------
+    IfpError : an unknown name, a damaged file.
+    """
+    if not official_files(name):
+        dataset = load_dataset(name, data_dir=data_dir, background=background)
+        return {**dataset.describe(), "checksum": dataset.checksum()}
+    from ifp.datasets.dsprites import DSprites
+    from ifp.datasets.smallnorb import SmallNorb
+
+    described = DSprites(read=False) if name == "dsprites" else SmallNorb(read=False)
+    return {**described.describe(), "files": files_state(name, data_dir)}
+
+
+def check(name: str, data_dir: Path | None = None, report: Report | None = None) -> list[Check]:
+    """Look at the copy of a data set on this machine; nothing is fetched, nothing is changed.
+
+    Official files: there, as published, and a complete grid of images inside. Rendered data: a sample equals the pinned
+    one. `npz:PATH`: it loads. `report(done, total)` counts images.
+
+    Raises
+    ------
+    IfpError : an unknown name. Damage is a `Check` that is not ok.
+    """
+    return list(_official(name, data_dir, report) if official_files(name) else _other(name))
+
+
+def _official(name: str, data_dir: Path | None, report: Report | None) -> Iterator[Check]:
+    folder = data_dir or default_data_dir()
+    for file in official_files(name):
+        path = find_file(folder, file.name)
+        if path is None:
+            yield Check(file.name, False, f"missing in {folder}; run `ifp data get {name}`")
+        else:
+            yield _attempt(path.name, partial(check_file, path, file))
+    if all(find_file(folder, file.name) for file in official_files(name)):
+        # whatever the checksums say: someone may have packed the right images again
+        yield _attempt("images", partial(_count_images, name, folder, report))
+
+
+def _count_images(name: str, folder: Path, report: Report | None) -> str:
+    if name == "smallnorb":
+        from ifp.datasets.smallnorb import find_files, read_grid
+
+        images = read_grid(find_files(folder), report=report)
+        return f"{len(images):,}: every category, instance, elevation, azimuth and lighting once"
+    from ifp.datasets.dsprites import SPACE, find_official, read_blocks
+
+    done = 0
+    for block in read_blocks(find_official(folder), SPACE, 1024):
+        done += len(block)
+        if report:
+            report(done, len(SPACE))
+    return f"{done:,}: one for each combination of {', '.join(SPACE.names)}"
+
+
+def _other(name: str) -> Iterator[Check]:
+    dataset = load_dataset(name)
+    if name in PINNED:
+        found = dataset.checksum()
+        same = found == PINNED[name]
+        yield Check(
+            "sample of images",
+            same,
+            f"SHA-256 {found}"
+            + ("" if same else f" instead of {PINNED[name]}: this machine renders other images than the pinned ones"),
+        )
+    else:
+        yield Check("file", True, f"{dataset.describe()['images']} images, SHA-256 {dataset.checksum()}")
+
+
+def _attempt(what: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(what, True, look())
+    except IfpError as error:
+        return Check(what, False, str(error))
