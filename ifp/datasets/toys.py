@@ -145,8 +145,7 @@ class View:
         # neighbouring samples of the screen, carried along the view to the ground
         steps = ray_coordinates(self.right_3, on_ground(self.down_3), light_3, on_ground(self.centre_3))
         _, index_SS = first_hits(self.toy.mapped(*steps), SAMPLES, HALF_WIDTH)
-        shadow: np.ndarray = gaussian_filter((index_SS != NO_SOLID).astype(np.float64), SHADOW_BLUR_SAMPLES)
-        return shadow
+        return gaussian_filter((index_SS != NO_SOLID).astype(np.float64), SHADOW_BLUR_SAMPLES)
 
     def _toy_brightness_K(self, lamp: Lamp, light_3: np.ndarray) -> np.ndarray:
         facing_K = np.maximum(np.einsum("ki,i->k", self.normal_K3, light_3), 0)
@@ -155,5 +154,4 @@ class View:
         half_3 = light_3 - self.forward_3
         half_3 = half_3 / math.sqrt(float((half_3**2).sum()))
         gloss_K = np.maximum(np.einsum("ki,i->k", self.normal_K3, half_3), 0) ** 16
-        brightness: np.ndarray = PAINT * (room_K + lamp.strength * facing_K) + GLOSS * lamp.strength * gloss_K
-        return brightness
+        return PAINT * (room_K + lamp.strength * facing_K) + GLOSS * lamp.strength * gloss_K
