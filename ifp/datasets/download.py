@@ -205,4 +205,4 @@ def _other(path: Path, found: str, expected: str) -> IfpError:
 
 def _plain(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return text if len(text) <= 200 else f"{text[:200]} ..."
+    return text if len(text) <= 300 else f"{text[:300]} ..."

@@ -133,7 +133,9 @@ def _check_header(path: Path, member_bytes: int, stream: IO[bytes], space: Facto
         found, by_columns, dtype = read(stream)
     except ValueError as error:
         raise _damaged(path, f"has no readable array header ({error})") from error
-    if dtype != np.uint8 or found != shape or by_columns:
+    if by_columns:
+        raise _damaged(path, "holds images column by column, where rows are expected")
+    if dtype != np.uint8 or found != shape:
         raise _damaged(path, f"holds {dtype} images of shape {found} instead of uint8 {shape}")
     expected = stream.tell() + len(space) * SIDE * SIDE
     if member_bytes != expected:

@@ -9,6 +9,7 @@ Shapes: N images, G grid cells (category, instance, elevation, azimuth, lighting
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
@@ -201,7 +202,7 @@ def _cached_grid(files: dict[str, Path], design: NorbDesign) -> np.ndarray:
     cached = cache_folder() / f"smallnorb-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
     shape = (len(design.grid), SIZE, SIZE)
     try:
-        images_GHW = np.load(cached, mmap_mode="r", allow_pickle=False)
+        images_GHW: np.ndarray = np.asarray(np.load(cached, mmap_mode="r", allow_pickle=False))
         if images_GHW.shape == shape and images_GHW.dtype == np.uint8:
             return images_GHW
     except (OSError, ValueError, EOFError):
@@ -214,5 +215,6 @@ def _cached_grid(files: dict[str, Path], design: NorbDesign) -> np.ndarray:
             np.save(file, images_GHW)
         os.replace(partial, cached)
     except OSError:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
     return images_GHW
