@@ -1,1 +1,36 @@
-"""Analysis of saved runs: freezing points, tables and figures. No torch."""
+"""Analysis of saved runs: freezing points, tables and figures. No torch.
+
+Public names load on first use; the plotting functions are in `ifp.analysis.plots`, the only part with matplotlib.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "RunFolder": "ifp.analysis.run_folder",
+    "cluster_bootstrap_median": "ifp.analysis.bootstrap",
+    "draw_run": "ifp.analysis.plot_run",
+    "freezing_points": "ifp.analysis.freezing",
+    "hysteresis": "ifp.analysis.freezing",
+    "json_rows": "ifp.analysis.tables",
+    "measured_values": "ifp.analysis.measures",
+    "pressure_stages": "ifp.analysis.pressures",
+    "read_run": "ifp.analysis.run_folder",
+    "suggest_pressures": "ifp.analysis.pressures",
+    "summarize": "ifp.analysis.summary",
+    "summary_texts": "ifp.analysis.summary",
+    "write_csv": "ifp.analysis.tables",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ifp.analysis' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
