@@ -1,0 +1,168 @@
+"""A grid of binary images in one file of the user's cache folder: packed 8 pixels a byte, checked, never copied.
+
+The file is a 4,096-byte header (magic, number of images, bytes an image, SHA-256 of what the images are, SHA-256
+of the packed images) and then the images. It is written beside its place and moved there, so that it is whole or absent.
+Shapes: N images, P bytes an image.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import struct
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ifp.errors import IfpError
+
+Progress = Callable[[int, int], None]
+"""Called as progress(done, total)."""
+
+_MAGIC = b"IFPGRID1"
+_HEADER = struct.Struct("<8sQQ32s32s")
+_HEADER_BYTES = 4096  # a whole page, so that the images start at one
+_HASH_BLOCK = 1 << 24
+
+
+def cache_folder() -> Path:
+    """The folder for what can be made again: $IFP_CACHE, else the system's usual place."""
+    named = os.environ.get("IFP_CACHE")
+    if named:
+        return Path(named).expanduser()
+    import pooch  # only for the folder's name: costs a tenth of a second
+
+    return Path(pooch.os_cache("ifp"))
+
+
+@dataclass(frozen=True)
+class PackedGrid:
+    """Binary images on disk; only those asked for are unpacked.
+
+    Parameters
+    ----------
+    packed_NP : uint8, 8 pixels a byte, most significant bit first (np.packbits); a read-only memory map.
+    image_shape : (C, H, W).
+    path : the file.
+    """
+
+    packed_NP: np.ndarray
+    image_shape: tuple[int, int, int]
+    path: Path
+
+    def __len__(self) -> int:
+        return len(self.packed_NP)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, C, H, W)."""
+        return (len(self), *self.image_shape)
+
+    def images(self, index_N: np.ndarray) -> np.ndarray:
+        """Images uint8 [N, C, H, W], 0 or 255, at these flat indices; raises IndexError outside the grid."""
+        bits = np.unpackbits(self.packed_NP[np.asarray(index_N)], axis=-1)
+        bits *= 255
+        return bits.reshape(-1, *self.image_shape)
+
+
+def open_grid(path: Path, identity: str, count: int, image_shape: tuple[int, int, int]) -> PackedGrid | None:
+    """The grid at `path`, or None if there is none or it is short, damaged, or of other images than `identity`."""
+    row_bytes = int(np.prod(image_shape)) // 8
+    try:
+        if path.stat().st_size != _HEADER_BYTES + count * row_bytes:
+            return None
+        with path.open("rb") as file:
+            header = _HEADER.unpack(file.read(_HEADER.size))
+    except (OSError, struct.error):
+        return None
+    packed_NP = np.memmap(path, np.uint8, "r", _HEADER_BYTES, (count, row_bytes))
+    if header != (_MAGIC, count, row_bytes, _digest(identity.encode()), _digest(packed_NP)):
+        return None
+    return PackedGrid(packed_NP, image_shape, path)
+
+
+def build_grid(
+    path: Path,
+    identity: str,
+    image_shape: tuple[int, int, int],
+    num_blocks: int,
+    block_images: Callable[[int], np.ndarray],
+    images_per_block: int,
+    progress: Progress | None = None,
+) -> PackedGrid:
+    """Make every block of images, by a thread for each core, and write the grid to `path`.
+
+    Parameters
+    ----------
+    identity : what the images are; a grid of another identity is not opened.
+    num_blocks, block_images : block b holds images b * images_per_block onwards; `block_images(b)` gives them as booleans.
+    progress : called with the images done and the images in all.
+
+    Raises
+    ------
+    IfpError : the folder cannot be written to.
+    """
+    row_bytes = int(np.prod(image_shape)) // 8
+    count = num_blocks * images_per_block
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(partial, identity, row_bytes, num_blocks, block_images, images_per_block, progress)
+        os.replace(partial, path)
+    except OSError as error:
+        raise IfpError(
+            f"Cannot write the image grid ({count * row_bytes / 1e6:.0f} MB) to {path}: {error.strerror or error}; "
+            "set IFP_CACHE to a folder with room."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return PackedGrid(np.memmap(path, np.uint8, "r", _HEADER_BYTES, (count, row_bytes)), image_shape, path)
+
+
+def _write(
+    partial: Path,
+    identity: str,
+    row_bytes: int,
+    num_blocks: int,
+    block_images: Callable[[int], np.ndarray],
+    images_per_block: int,
+    progress: Progress | None,
+) -> None:
+    count = num_blocks * images_per_block
+    with partial.open("wb") as file:
+        # reserves the room: a full disk is an error here, not a fault while the map is written to
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, _HEADER_BYTES + count * row_bytes)
+        else:
+            file.truncate(_HEADER_BYTES + count * row_bytes)
+    packed_NP = np.memmap(partial, np.uint8, "r+", _HEADER_BYTES, (count, row_bytes))
+
+    def fill(block: int) -> None:
+        start = block * images_per_block
+        images = block_images(block).reshape(images_per_block, -1)
+        packed_NP[start : start + images_per_block] = np.packbits(images, axis=1)
+
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        for done, _ in enumerate(pool.map(fill, range(num_blocks)), 1):
+            if progress is not None:
+                progress(done * images_per_block, count)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    packed_NP.flush()
+    with partial.open("r+b") as file:
+        file.write(_HEADER.pack(_MAGIC, count, row_bytes, _digest(identity.encode()), _digest(packed_NP)))
+
+
+def _digest(data: bytes | np.ndarray) -> bytes:
+    sha = hashlib.sha256()
+    view = memoryview(data).cast("B")
+    for start in range(0, len(view), _HASH_BLOCK):
+        sha.update(view[start : start + _HASH_BLOCK])
+    return sha.digest()
