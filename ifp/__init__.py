@@ -18,7 +18,7 @@ _HOME = {
     "FactorTraversal": "ifp.factors",
     "FreezingBounds": "ifp.closed_form",
     "IfpError": "ifp.errors",
-    "anneal": "ifp.annealing",
+    "anneal": "ifp.runs",
     "exact_annealing": "ifp.exact",
     "freezing_bounds": "ifp.closed_form",
     "load_dataset": "ifp.datasets.catalog",

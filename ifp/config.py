@@ -28,6 +28,7 @@ class AnnealConfig:
     Attributes
     ----------
     dataset : a built-in name or "npz:PATH".
+    background : the picture behind `sprites-scream`; empty for the built-in texture.
     factors : the factors to test; empty means all.
     contexts, seeds : contexts a factor, and trained networks a context.
     seed : the seed from which contexts, initial weights and noise are derived.
@@ -50,6 +51,7 @@ class AnnealConfig:
     """
 
     dataset: str
+    background: str = ""
     factors: tuple[str, ...] = ()
     contexts: int = 8
     seeds: int = 1
@@ -138,9 +140,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     # DEFT's examples/IFP.py at commit c875207 (the paper's year): one fast cooling, 71 to 1, one latent, Adam 5e-4,
     # a nuisance that stays random, stop when the batch reconstruction is below 1 nat.
     "author": {
-        "contexts": 32, "seed": 99, "nuisance": "random", "method": "train", "direction": "cool", "architecture": "conv",
-        "latents": 1, "law": "author", "steps": 8000, "hold_steps": 0, "batch": 64, "learning_rate": 5e-4,
-        "records": 800, "stop_recon_nats": 1.0,
+        "contexts": 32, "seed": 99, "nuisance": "random", "method": "train", "direction": "cool",
+        "architecture": "conv", "latents": 1, "law": "author", "steps": 8000, "hold_steps": 0, "batch": 64,
+        "learning_rate": 5e-4, "records": 800, "stop_recon_nats": 1.0,
     },
 }  # fmt: skip
 

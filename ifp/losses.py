@@ -23,10 +23,8 @@ def reconstruction_nats(out_MSNP: Tensor, x_MNP: Tensor, weight_MP: Tensor, like
     `out` holds logits (bernoulli) or means (gaussian).
     """
     x = x_MNP[:, None]
-    if likelihood == "bernoulli":
-        cost = F.softplus(out_MSNP) - x * out_MSNP
-    else:
-        cost = (out_MSNP - x) ** 2 / (2 * sigma**2)
+    bernoulli = likelihood == "bernoulli"
+    cost = F.softplus(out_MSNP) - x * out_MSNP if bernoulli else (out_MSNP - x) ** 2 / (2 * sigma**2)
     return (cost * weight_MP[:, None, None]).sum(-1)
 
 

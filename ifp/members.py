@@ -88,6 +88,15 @@ def member_data(images: np.ndarray, config: AnnealConfig) -> MemberData:
     return _in_source_type(reduced, images.dtype)
 
 
+def data_of(members: Sequence[Member], config: AnnealConfig) -> list[MemberData]:
+    """The members' reduced images; members of one traversal share them."""
+    known: dict[int, MemberData] = {}
+    for m in members:
+        if id(m.images) not in known:
+            known[id(m.images)] = member_data(m.images, config)
+    return [known[id(m.images)] for m in members]
+
+
 def _in_source_type(reduced: ReducedTraversal, dtype: np.dtype) -> MemberData:
     values = reduced.values_NP
     stored = np.round(values * 255).astype(np.uint8) if dtype == np.uint8 else values.astype(np.float32)

@@ -63,9 +63,8 @@ class MlpNetwork:
         weight, pixels = member.weight_P, len(member.weight_P)
         he = math.sqrt(2 / h)
         # the mean of `weight` independent weights of variance 2 / (number of varying pixels)
-        first = (
-            _normal(generator, pixels, h, std=math.sqrt(2 / float(weight.sum()))) / weight.clamp(min=1).sqrt()[:, None]
-        )
+        first = _normal(generator, pixels, h, std=math.sqrt(2 / float(weight.sum())))
+        first = first / weight.clamp(min=1).sqrt()[:, None]
         return {
             "mean_P": member.mean_P[None],
             "input_scale_P": (weight / member.scale)[None],

@@ -3,7 +3,7 @@ anything is written."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,9 @@ from ifp.config import AnnealConfig
 from ifp.datasets.base import FactorDataset
 from ifp.members import Member, make_network
 from ifp.trace import Key
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, units done, units in all)."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,9 @@ def run_factors(dataset: FactorDataset, config: AnnealConfig) -> tuple[str, ...]
     return tuple(dict.fromkeys(config.factors)) or dataset.space.names
 
 
-def plan_cells(dataset: FactorDataset, config: AnnealConfig) -> list[Cell]:
+def plan_cells(
+    dataset: FactorDataset, config: AnnealConfig, progress: Progress = lambda text, done, total: None
+) -> list[Cell]:
     """Draw and render every traversal of a run.
 
     Raises
@@ -42,7 +47,11 @@ def plan_cells(dataset: FactorDataset, config: AnnealConfig) -> list[Cell]:
         make_network(config, dataset.image_shape)
     factors = run_factors(dataset, config)
     drawn = [t for f in factors for t in dataset.sample_traversals(f, config.contexts, config.seed, config.nuisance)]
-    return [Cell(t.factor, t.context, dataset.traversal_images(t)) for t in drawn]
+    cells = []
+    for number, traversal in enumerate(drawn):
+        cells.append(Cell(traversal.factor, traversal.context, dataset.traversal_images(traversal)))
+        progress("Images", number + 1, len(drawn))
+    return cells
 
 
 def trains(config: AnnealConfig) -> bool:

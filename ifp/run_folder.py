@@ -10,14 +10,14 @@ import datetime
 import json
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import ifp
 from ifp.config import AnnealConfig
+from ifp.curves import Curves
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.trace import AnnealTrace, Key
@@ -60,36 +60,37 @@ def read_run_json(folder: Path) -> dict[str, Any]:
     return stored
 
 
-class RunFolder:
+class RunWriter(Curves):
     """The files of one run, for writing.
 
     Parameters
     ----------
-    path : made if missing; may hold the same run, whose finished curves are then kept.
+    path : made by `open` if missing; may hold the same run, whose finished curves are then kept.
     keys : every curve of the finished run, in order.
+    device : recorded, not used.
 
     Raises
     ------
     IfpError : the folder holds something else, another run, or another version's run.
     """
 
-    def __init__(self, path: Path, config: AnnealConfig, dataset: FactorDataset, keys: list[Key], device: str) -> None:
+    def __init__(
+        self, path: Path, config: AnnealConfig, dataset: FactorDataset, keys: Sequence[Key], device: str
+    ) -> None:
+        super().__init__(keys)
         self.path = path
-        self._order = {key: rank for rank, key in enumerate(keys)}
-        self._trace: AnnealTrace | None = None
-        identity = {
-            "name": dataset.name,
-            "checksum": dataset.checksum(),
-            "image_shape": list(dataset.image_shape),
-            "factor_names": list(dataset.space.names),
-            "factor_sizes": list(dataset.space.sizes),
-        }
         self._about = {
             "ifp_version": ifp.__version__,
             "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "config": config.to_json(),
             "digest": config.digest(),
-            "dataset": identity,
+            "dataset": {
+                "name": dataset.name,
+                "checksum": dataset.checksum(),
+                "image_shape": list(dataset.image_shape),
+                "factor_names": list(dataset.space.names),
+                "factor_sizes": list(dataset.space.sizes),
+            },
             "likelihood": config.likelihood,
             "sigma": config.sigma if config.likelihood == "gaussian" else None,
             "beta_convention": BETA_CONVENTION,
@@ -101,9 +102,10 @@ class RunFolder:
         if path.exists() and not path.is_dir():
             raise IfpError(f"{path} is a file; --out must name a folder.")
         if path.is_dir() and any(path.iterdir()):
-            self._check_same(config, identity)
+            self._take_over(config)
 
-    def _check_same(self, config: AnnealConfig, identity: dict[str, Any]) -> None:
+    def _take_over(self, config: AnnealConfig) -> None:
+        """Go on with the run that is in the folder, if it is this one."""
         if not (self.path / "run.json").is_file():
             raise IfpError(f"{self.path} is not empty and holds no run.json; choose a new folder with --out.")
         stored = read_run_json(self.path)
@@ -116,31 +118,11 @@ class RunFolder:
             now, then = config.to_json(), stored["config"]
             differ = [f"{k} {then.get(k)!r} there, {now[k]!r} now" for k in now if then.get(k) != now[k]]
             raise IfpError(f"{self.path} holds another run ({'; '.join(differ)}); choose a new folder with --out.")
-        if stored.get("dataset", {}).get("checksum") != identity["checksum"]:
-            raise IfpError(
-                f"{self.path} holds a run on other images (the checksum of {identity['name']} differs); "
-                "choose a new folder with --out."
-            )
+        if stored.get("dataset") != self._about["dataset"]:
+            raise IfpError(f"{self.path} holds a run on other images of that name; choose a new folder with --out.")
         self._about["created"] = stored.get("created")
         if (self.path / "trace.npz").exists():
-            self._trace = self._ordered(AnnealTrace.load(self.path / "trace.npz"))
-
-    def _ordered(self, trace: AnnealTrace) -> AnnealTrace:
-        ranks = [self._order.get(key, -1) for key in trace.labels()]
-        if -1 in ranks:
-            raise IfpError(
-                f"{self.path}/trace.npz holds curves that are not of this run; choose a new folder with --out."
-            )
-        return trace.select(np.argsort(ranks, kind="stable"))
-
-    @property
-    def trace(self) -> AnnealTrace | None:
-        """All finished curves so far."""
-        return self._trace
-
-    def finished(self) -> set[Key]:
-        """The labels of the finished curves."""
-        return set(self._trace.labels()) if self._trace is not None else set()
+            super().add(AnnealTrace.load(self.path / "trace.npz"))
 
     def open(self) -> None:
         """Make the folder and write run.json; nothing is written before this."""
@@ -148,12 +130,11 @@ class RunFolder:
         write_json(self.path / "run.json", self._about)
 
     def add(self, trace: AnnealTrace) -> None:
-        """Save the curves of a finished chunk."""
-        both = trace if self._trace is None else AnnealTrace.concatenate([self._trace, trace])
-        self._trace = self._ordered(both)
-        self._trace.save(self.path / "trace.npz")
+        """Take in the curves of a finished chunk and save."""
+        super().add(trace)
+        self.trace.save(self.path / "trace.npz")
 
-    def close(self, status: str, **more: Any) -> None:
+    def close(self, status: str) -> None:
         """Write the final status ("finished", "stopped") into run.json."""
-        self._about.update(status=status, **more)
+        self._about["status"] = status
         write_json(self.path / "run.json", self._about)

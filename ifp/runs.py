@@ -1,4 +1,4 @@
-"""A whole annealing run: edges, exact curves and trained members, chunk by chunk into a folder that can be resumed."""
+"""A whole annealing run: edges, exact curves and trained members, chunk by chunk, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ import torch
 from ifp.annealing import Stopped, anneal_chunk
 from ifp.closed_form import freezing_bounds
 from ifp.config import AnnealConfig
-from ifp.cost import choose_chunk
+from ifp.cost import training_cost
+from ifp.curves import Curves
+from ifp.datasets.base import FactorDataset
 from ifp.errors import bad_value
 from ifp.exact import exact_annealing
-from ifp.members import Member, MemberData, chunk_members, member_data
-from ifp.plan import Cell, exact_directions, is_exact, plan_members, trains
-from ifp.run_folder import RunFolder
+from ifp.members import Member, MemberData, chunk_members, data_of
+from ifp.plan import Cell, Progress, exact_directions, is_exact, plan_cells, plan_keys, plan_members, trains
 from ifp.trace import AnnealTrace, closed_form_trace
 from ifp.workers import run_jobs
 
 EXACT_CHUNK = 16
 """Traversals an exact job: small enough that little is lost, large enough for the batch to pay."""
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, units done, units in all)."""
 Say = Callable[[str], None]
 
 
@@ -59,44 +58,68 @@ def check_device(device: str) -> str:
     return device
 
 
+def anneal(
+    dataset: FactorDataset,
+    config: AnnealConfig,
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+    progress: Progress = lambda text, done, total: None,
+) -> AnnealTrace:
+    """The annealing test in memory: edges, exact curves and trained members of `config`, nothing on disk.
+
+    Parameters
+    ----------
+    dataset : from `ifp.load_dataset`, or any `FactorDataset`.
+    config : its `dataset` name is not looked at.
+    device, threads, progress : see `Resources` and `Progress`.
+
+    Raises
+    ------
+    IfpError : settings that the data cannot take.
+    """
+    cells = plan_cells(dataset, config, progress)
+    curves = Curves(plan_keys(cells, config))
+    return run(cells, config, curves, Resources(check_device(device), threads), progress=progress)
+
+
 def run(
     cells: Sequence[Cell],
     config: AnnealConfig,
-    folder: RunFolder,
+    curves: Curves,
     resources: Resources,
     *,
     progress: Progress = lambda text, done, total: None,
     say: Say = lambda text: None,
 ) -> AnnealTrace:
-    """Compute every curve that the folder lacks, saving each finished chunk, and return all of them."""
-    done = folder.finished()
+    """Compute every curve that `curves` lacks, adding each finished chunk at once, and return all of them."""
+    done = curves.finished()
     if done:
         say(f"{len(done)} curves are already there.")
-    _add_edges(cells, config, folder, progress)
-    assert folder.trace is not None
-    edges = _edges_of(cells, folder.trace)
+    _add_edges(cells, config, curves, progress)
+    edges = _edges_of(cells, curves.trace)
     if is_exact(config):
         missing = [
             i for i, c in enumerate(cells) if (c.factor, c.context, 0, "exact", exact_directions(config)[0]) not in done
         ]
-        _add_exact([cells[i] for i in missing], edges[missing], config, folder, resources, progress)
+        _add_exact([cells[i] for i in missing], edges[missing], config, curves, resources, progress)
     if trains(config):
         wanted = [
             m for m in plan_members(cells, edges, config)
             if (m.factor, m.context, m.seed, "train", m.direction) not in done
         ]  # fmt: skip
         if wanted:
-            _add_trained(wanted, config, folder, resources, progress, say)
-    return folder.trace
+            _add_trained(wanted, config, curves, resources, progress, say)
+    return curves.trace
 
 
-def _add_edges(cells: Sequence[Cell], config: AnnealConfig, folder: RunFolder, progress: Progress) -> None:
-    done = folder.finished()
+def _add_edges(cells: Sequence[Cell], config: AnnealConfig, curves: Curves, progress: Progress) -> None:
+    done = curves.finished()
     if all((c.factor, c.context, 0, "closed-form", "") in done for c in cells):
         return
     report = partial(progress, "Closed form")
     bounds = freezing_bounds([c.images for c in cells], config.likelihood, sigma=config.sigma, progress=report)
-    folder.add(
+    curves.add(
         closed_form_trace(
             [c.factor for c in cells],
             [c.context for c in cells],
@@ -117,7 +140,7 @@ def _add_exact(
     cells: Sequence[Cell],
     edges: np.ndarray,
     config: AnnealConfig,
-    folder: RunFolder,
+    curves: Curves,
     resources: Resources,
     progress: Progress,
 ) -> None:
@@ -145,7 +168,7 @@ def _add_exact(
 
     def save(trace: AnnealTrace) -> None:
         nonlocal finished
-        folder.add(trace)
+        curves.add(trace)
         finished += len(trace) // len(exact_directions(config))
         progress("Exact curves", finished, len(cells))
 
@@ -157,13 +180,13 @@ def _add_exact(
 def _add_trained(
     members: Sequence[Member],
     config: AnnealConfig,
-    folder: RunFolder,
+    curves: Curves,
     resources: Resources,
     progress: Progress,
     say: Say,
 ) -> None:
-    data = _data_of(members, config)
-    chunk = resources.chunk or choose_chunk(members, data, config, resources.device, resources.threads, say)
+    data = data_of(members, config)
+    chunk = resources.chunk or training_cost(members, data, config, resources.device, resources.threads).chunk
     total = len(members) * (config.steps + config.hold_steps)
     steps_done = 0
 
@@ -181,17 +204,8 @@ def _add_trained(
     groups = chunk_members(data, config, chunk)
     # the longest first, so that the last chunks are short and no core waits
     groups.sort(key=lambda rows: -len(rows) * data[rows[0]].values_NP.size)
-    run_jobs([partial(job, rows) for rows in groups], resources.threads if resources.device == "cpu" else 1, folder.add)
+    run_jobs([partial(job, rows) for rows in groups], resources.threads if resources.device == "cpu" else 1, curves.add)
     progress("Training (member-steps; members stop early)", total, total)
-
-
-def _data_of(members: Sequence[Member], config: AnnealConfig) -> list[MemberData]:
-    """The members' reduced images; members of one traversal share them."""
-    known: dict[int, MemberData] = {}
-    for m in members:
-        if id(m.images) not in known:
-            known[id(m.images)] = member_data(m.images, config)
-    return [known[id(m.images)] for m in members]
 
 
 def _anneal_halving(

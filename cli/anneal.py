@@ -1,0 +1,117 @@
+"""`ifp anneal`: the annealing test from a data set's name to a table and figures."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ifp.cli.anneal_options import config_options, given_settings
+from ifp.cli.stages import StageProgress
+from ifp.config import AnnealConfig, preset_config
+from ifp.errors import IfpError, bad_value
+
+
+@click.command()
+@config_options
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A run.json: run it again.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The run's folder.", show_default="runs/NAME-PRESET-DIGEST"
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--threads", type=int, help="Chunks at work at once on a CPU.", show_default="one a core")
+@click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+def anneal(
+    config_file: Path | None,
+    out: Path | None,
+    data_dir: Path | None,
+    device: str,
+    threads: int | None,
+    width: str,
+    quiet: bool,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Measure the information freezing points of a data set's factors.
+
+    For every factor and context: the two closed-form edges, the exact equilibrium curve of an ideal VAE, and networks
+    trained while beta falls and rises. The same command resumes a run that was stopped.
+
+    \b
+    ifp anneal --dataset sprites --preset quick --out runs/demo
+    ifp anneal --dataset toys --method closed-form
+    ifp anneal --config runs/demo/run.json --out runs/again
+    """
+    config = _config(config_file, options)
+    threads = threads if threads is not None else os.cpu_count() or 1
+    if threads < 1:
+        raise bad_value("threads", threads, "a whole number of at least 1")
+    _check_width(width)
+
+    # torch is loaded only now, when the settings are known to be good
+    from ifp.cli.anneal_report import report, say_cost
+    from ifp.datasets.catalog import load_dataset
+    from ifp.plan import plan_cells, plan_keys
+    from ifp.run_folder import RunWriter
+    from ifp.runs import Resources, check_device, run
+
+    resources = Resources(check_device(device), threads)
+    dataset = load_dataset(
+        config.dataset, data_dir=data_dir, background=Path(config.background) if config.background else None
+    )
+    with StageProgress(quiet=quiet) as stages:
+        cells = plan_cells(dataset, config, stages.update)
+    folder = RunWriter(out or _default_out(config), config, dataset, plan_keys(cells, config), resources.device)
+    with StageProgress(quiet=quiet) as stages:
+        cost = say_cost(cells, config, folder, resources, stages, dry_run=dry_run, as_json=as_json)
+        if dry_run:
+            return
+        if cost.training:
+            resources = replace(resources, chunk=cost.training.chunk)
+        folder.open()
+        try:
+            trace = run(cells, config, folder, resources, progress=stages.update, say=stages.say)
+        except BaseException:
+            folder.close("stopped")
+            stages.say(f"Stopped; what is finished is in {folder.path}, and the same command goes on from there.")
+            raise
+        folder.close("finished")
+        report(trace, folder.path, config, dataset.space.names, stages, width=width, as_json=as_json)
+
+
+def _config(config_file: Path | None, options: dict[str, Any]) -> AnnealConfig:
+    settings = given_settings(options)
+    if config_file is not None:
+        try:
+            stored = json.loads(config_file.read_text())
+        except (OSError, ValueError) as error:
+            raise IfpError(f"{config_file} cannot be read as JSON ({error}); name the run.json of a run.") from error
+        stored = stored.get("config", stored) if isinstance(stored, dict) else None
+        if not isinstance(stored, dict):
+            raise IfpError(f"{config_file} holds no settings; name the run.json of a run.")
+        if "preset" in settings:
+            raise IfpError("--preset and --config exclude each other; leave one out.")
+        return AnnealConfig.from_json({**stored, **settings})
+    if "dataset" not in settings:
+        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+    return preset_config(settings.pop("preset", "standard"), **settings)
+
+
+def _default_out(config: AnnealConfig) -> Path:
+    name = Path(config.dataset.removeprefix("npz:")).stem
+    return Path("runs") / f"{name}-{config.preset}-{config.digest()[:6]}"
+
+
+def _check_width(width: str) -> None:
+    from ifp.analysis.style import figure_width
+
+    figure_width(width)

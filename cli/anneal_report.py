@@ -1,0 +1,176 @@
+"""What `ifp anneal` says: the cost before a run, and the table, pressures and figures after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.freezing import FROZEN, freezing_points, hysteresis
+from ifp.analysis.plot_run import draw_run
+from ifp.analysis.pressures import pressure_stages
+from ifp.analysis.summary import summarize, summary_texts
+from ifp.analysis.tables import json_rows, write_csv
+from ifp.cli.stages import StageProgress
+from ifp.config import AnnealConfig
+from ifp.errors import NothingFroze
+from ifp.plan import Cell
+from ifp.run_cost import RunCost, run_cost
+from ifp.run_folder import RunWriter
+from ifp.runs import Resources
+from ifp.seeds import numpy_generator
+from ifp.trace import AnnealTrace
+
+LONG_RUN_TRAVERSALS = 64
+"""From here on the exact curves are timed on one traversal a factor before the run starts."""
+
+
+def say_cost(
+    cells: Sequence[Cell],
+    config: AnnealConfig,
+    folder: RunWriter,
+    resources: Resources,
+    stages: StageProgress,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> RunCost:
+    """Say what is to be done and what it costs, measured; on stdout for a dry run."""
+    cost = run_cost(
+        cells,
+        config,
+        folder.finished(),
+        device=resources.device,
+        threads=resources.threads,
+        time_exact=dry_run or len(cells) >= LONG_RUN_TRAVERSALS,
+        progress=stages.update,
+    )
+    stages.close()
+    if dry_run:
+        click.echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
+    else:
+        stages.say(f"{config.dataset}, {config.likelihood} likelihood, into {folder.path}\n{cost.text()}")
+    return cost
+
+
+def report(
+    trace: AnnealTrace,
+    folder: Path,
+    config: AnnealConfig,
+    factor_names: Sequence[str],
+    stages: StageProgress,
+    *,
+    width: str,
+    as_json: bool,
+) -> None:
+    """Write the tables and figures and print them; raises NothingFroze when no curve has a freezing point."""
+    points = freezing_points(
+        trace,
+        threshold_nats=config.threshold_nats,
+        dataset=config.dataset,
+        likelihood=config.likelihood,
+        factor_names=factor_names,
+    )
+    write_csv(points, folder / "freezing_points.csv")
+    table = summarize(points, generator=numpy_generator(config.seed, "bootstrap"))
+    write_csv(table, folder / "summary.csv")
+    pressures = pressure_stages(points)
+    write_csv(pressures, folder / "pressures.csv")
+    first_order = hysteresis(points)
+    write_csv(first_order, folder / "hysteresis.csv")
+    stages.update("Figures", 0, 1)
+    figures = draw_run(folder, width=width)
+    stages.close()
+    if as_json:
+        found = {
+            "folder": str(folder),
+            "summary": json_rows(table),
+            "pressures": json_rows(pressures),
+            "hysteresis": json_rows(first_order),
+            "figures": [str(path) for path in figures],
+        }
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _print(table, pressures, first_order, points, config)
+        for path in [folder / "freezing_points.csv", folder / "summary.csv", *figures]:
+            click.echo(path)
+    _fail_if_nothing_froze(points, trace, config)
+
+
+def _print(
+    table: pd.DataFrame,
+    pressures: pd.DataFrame,
+    first_order: pd.DataFrame,
+    points: pd.DataFrame,
+    config: AnnealConfig,
+) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 150
+    texts = summary_texts(table)
+    headings = {
+        "closed-form": "lower edge",
+        "upper-edge": "upper edge",
+        "exact": "exact",
+        "cool": "trained, cooling",
+        "heat": "trained, heating",
+    }
+    shown = [c for c in texts.columns if c in ("factor", "contexts") or (texts[c] != "-").any()]
+    shown = [c for c in shown if c != "censored" or (texts[c] != "").any()]
+    printed = Table(
+        title=f"Freezing points of {config.dataset}: beta, median over contexts (95 % interval)",
+        caption=f"{config.likelihood} likelihood; lower and upper edge: onset; the rest: KL = "
+        f"{config.threshold_nats:g} nat",
+        box=box.SIMPLE_HEAD,
+    )
+    for column in shown:
+        left = column in ("factor", "censored")
+        printed.add_column(headings.get(column, column), justify="left" if left else "right")
+    for _, row in texts.iterrows():
+        printed.add_row(*[str(row[column]) for column in shown])
+    console.print(printed)
+    betas = ", ".join(f"{beta:g}" for beta in pressures["beta"])
+    freezing = "; ".join(f"{row['beta']:g}: {row['factors'].replace(',', ', ')}" for _, row in pressures.iterrows())
+    console.print(f"Suggested DEFT pressures [{betas}]  ({freezing})", soft_wrap=True)
+    if len(first_order):
+        exact = points[(points["method"] == "exact") & (points["direction"] == "equilibrium")]
+        by_factor = first_order.groupby("factor", sort=False).size()
+        named = ", ".join(f"{count} of {factor}" for factor, count in by_factor.items())
+        console.print(
+            f"Hysteresis: in {len(first_order)} of {len(exact)} traversals the exact branches differ by over 2 % "
+            f"({named}): first-order transitions, see hysteresis.csv.",
+            soft_wrap=True,
+        )
+
+
+def _fail_if_nothing_froze(points: pd.DataFrame, trace: AnnealTrace, config: AnnealConfig) -> None:
+    curves = points[points["method"] != "closed-form"]
+    if curves.empty or (curves["status"] == FROZEN).any():
+        return
+    counts = ", ".join(f"{n} {status}" for status, n in curves["status"].value_counts().items())
+    kl = trace.total_kl_nats_MT
+    raise NothingFroze(f"Nothing froze: of {len(curves)} curves {counts}. {_seen(kl, trace.beta_MT, curves, config)}")
+
+
+def _seen(kl_MT: np.ndarray, beta_MT: np.ndarray, curves: pd.DataFrame, config: AnnealConfig) -> str:
+    """What was seen, and what to change."""
+    if not np.isfinite(kl_MT).any():
+        return "No KL was finite; lower --learning-rate."
+    best = np.nanargmax(kl_MT)
+    seen = (
+        f"KL ran from {np.nanmin(kl_MT):.3g} to {kl_MT.flat[best]:.3g} nats "
+        f"(highest at beta {beta_MT.flat[best]:.3g}), "
+        f"beta from {np.nanmin(beta_MT):.3g} to {np.nanmax(beta_MT):.3g}."
+    )
+    lower = f"{curves['beta_closed_form'].min():.3g}"
+    if (curves["status"] == "never_froze").any():
+        return f"{seen} Lower --beta-min below {lower}, or raise --steps or --hold-steps."
+    return f"{seen} Raise --beta-max above {curves['beta_upper'].max():.3g}, or leave it at auto."

@@ -1,0 +1,100 @@
+"""What a run will cost before it starts: curves, steps, minutes, memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ifp.config import AnnealConfig
+from ifp.cost import TrainingCost, training_cost
+from ifp.exact import exact_annealing
+from ifp.members import Member, data_of
+from ifp.plan import Cell, Progress, directions, exact_directions, is_exact, trains
+from ifp.trace import Key
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """The cost of what a run has still to do.
+
+    Attributes
+    ----------
+    traversals : of the whole run.
+    exact_traversals, exact_seconds : exact curves to compute; measured on one traversal a factor, None if not measured.
+    training : None when nothing is to be trained.
+    """
+
+    traversals: int
+    exact_traversals: int
+    exact_seconds: float | None
+    training: TrainingCost | None
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary."""
+        return dataclasses.asdict(self)
+
+    def text(self) -> str:
+        """The cost in a few lines."""
+        lines = [f"{self.traversals} traversals: closed-form edges, milliseconds each"]
+        if self.exact_traversals:
+            about = f", about {_minutes(self.exact_seconds)}" if self.exact_seconds is not None else ""
+            lines.append(f"{self.exact_traversals} traversals: exact curves{about}")
+        if self.training:
+            cost = self.training
+            rates = ", ".join(f"{rate:,.0f} with {size}" for size, rate in cost.rates.items())
+            lines.append(
+                f"{cost.members} members to train, at most {cost.steps:,} member-steps, "
+                f"about {_minutes(cost.seconds)} at most, {cost.bytes_needed / 2**20:,.0f} MiB"
+            )
+            lines.append(f"member-steps a second and thread: {rates} members a batch; taking {cost.chunk}")
+        return "\n".join(lines)
+
+
+def run_cost(
+    cells: Sequence[Cell],
+    config: AnnealConfig,
+    finished: Collection[Key],
+    *,
+    device: str,
+    threads: int,
+    time_exact: bool,
+    progress: Progress = lambda text, done, total: None,
+) -> RunCost:
+    """Measure what the curves that are not yet `finished` will take."""
+    done = set(finished)
+    branch = exact_directions(config)[0]
+    exact = [c for c in cells if is_exact(config) and (c.factor, c.context, 0, "exact", branch) not in done]
+    members = [
+        # the edges do not matter for the time a step takes
+        Member(c.factor, c.context, seed, direction, c.images, 1.0, 1.0)
+        for c in cells
+        for seed in range(config.seeds)
+        for direction in directions(config)
+        if trains(config) and (c.factor, c.context, seed, "train", direction) not in done
+    ]
+    exact_seconds = _exact_seconds(exact, config, device, threads, progress) if time_exact and exact else None
+    training = None
+    if members:
+        progress("Measuring a few steps", 0, 1)
+        training = training_cost(members, data_of(members, config), config, device, threads)
+        progress("Measuring a few steps", 1, 1)
+    return RunCost(len(cells), len(exact), exact_seconds, training)
+
+
+def _exact_seconds(cells: Sequence[Cell], config: AnnealConfig, device: str, threads: int, progress: Progress) -> float:
+    first_of_factor = {c.factor: c for c in reversed(cells)}
+    seconds = 0.0
+    for number, (factor, cell) in enumerate(first_of_factor.items()):
+        progress("Measuring exact curves", number, len(first_of_factor))
+        started = time.perf_counter()
+        exact_annealing(cell.images, config.likelihood, sigma=config.sigma, threshold_nats=config.threshold_nats)
+        seconds += (time.perf_counter() - started) * sum(c.factor == factor for c in cells)
+    return seconds / (threads if device == "cpu" else 1)
+
+
+def _minutes(seconds: float | None) -> str:
+    assert seconds is not None
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
