@@ -46,6 +46,11 @@ class FactorDataset(ABC):
     def checksum(self) -> str:
         """A SHA-256 that identifies the images: of the files for stored data, of a fixed sample for rendered data."""
 
+    @property
+    def draw_label(self) -> str:
+        """What a seed is combined with to draw contexts and nuisances; the name, unless that holds a path."""
+        return self.name
+
     def describe(self) -> dict[str, object]:
         """What `ifp data describe` prints, in print order."""
         return {
@@ -81,11 +86,15 @@ class FactorDataset(ABC):
         IfpError : unknown factor, fewer than 1 context, or more than exist.
         """
         there = self.num_contexts(factor)
+        if there < 1:
+            raise IfpError(
+                f"In {self.name} the factor {factor!r} never changes while the others are held; leave it out."
+            )
         if contexts < 1 or contexts > there:
             raise bad_value(
                 "contexts", contexts, f"between 1 and {there} (the contexts that exist for {factor!r} in {self.name})"
             )
-        rng = numpy_generator(seed, "contexts", self.name, factor)
+        rng = numpy_generator(seed, "contexts", self.draw_label, factor)
         drawn: dict[int, None] = {}
         while len(drawn) < contexts:
             drawn.setdefault(int(rng.integers(there)))
@@ -93,7 +102,7 @@ class FactorDataset(ABC):
 
     def _traversal(self, factor: str, number: int, seed: int, nuisance: str) -> FactorTraversal:
         context, values = self._context_at(factor, number)
-        rng = numpy_generator(seed, "nuisance", self.name, factor, number)
+        rng = numpy_generator(seed, "nuisance", self.draw_label, factor, number)
         if nuisance == "random":
             drawn = rng.integers(2**31, size=len(values))
         elif nuisance == "fixed":

@@ -1,7 +1,7 @@
 """A grid of binary images in one file of the user's cache folder: packed 8 pixels a byte, checked, never copied.
 
 The file is a 4,096-byte header (magic, number of images, bytes an image, SHA-256 of what the images are, SHA-256
-of the packed images) and then the images. It is written beside its place and moved there, so that it is whole or absent.
+of the packed images) and then the images. It is written beside its place and then moved there: it is whole or absent.
 Shapes: N images, P bytes an image.
 """
 
@@ -81,7 +81,7 @@ def open_grid(path: Path, identity: str, count: int, image_shape: tuple[int, int
     except (OSError, struct.error):
         return None
     packed_NP = np.memmap(path, np.uint8, "r", _HEADER_BYTES, (count, row_bytes))
-    if header != (_MAGIC, count, row_bytes, _digest(identity.encode()), _digest(packed_NP)):
+    if header != (_MAGIC, count, row_bytes, _digest(identity.encode()), _digest(packed_NP.data)):
         return None
     return PackedGrid(packed_NP, image_shape, path)
 
@@ -100,7 +100,7 @@ def build_grid(
     Parameters
     ----------
     identity : what the images are; a grid of another identity is not opened.
-    num_blocks, block_images : block b holds images b * images_per_block onwards; `block_images(b)` gives them as booleans.
+    num_blocks, block_images, images_per_block : `block_images(b)` gives images b * images_per_block and on, as bool.
     progress : called with the images done and the images in all.
 
     Raises
@@ -156,11 +156,11 @@ def _write(
     finally:
         pool.shutdown(cancel_futures=True)
     packed_NP.flush()
-    with partial.open("r+b") as file:
-        file.write(_HEADER.pack(_MAGIC, count, row_bytes, _digest(identity.encode()), _digest(packed_NP)))
+    with partial.open("r+b") as finished:
+        finished.write(_HEADER.pack(_MAGIC, count, row_bytes, _digest(identity.encode()), _digest(packed_NP.data)))
 
 
-def _digest(data: bytes | np.ndarray) -> bytes:
+def _digest(data: bytes | memoryview) -> bytes:
     sha = hashlib.sha256()
     view = memoryview(data).cast("B")
     for start in range(0, len(view), _HASH_BLOCK):

@@ -1,0 +1,91 @@
+"""Reads arrays from an .npz file that may be damaged or hostile: sizes are checked before anything is allocated."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ifp.errors import IfpError
+
+MAX_BYTES = 64 * 2**30
+"""No array may be larger than this once unpacked (64 GiB)."""
+
+_BLOCK = 1 << 24
+
+
+def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Those of the named arrays that the file at `path` holds.
+
+    Raises
+    ------
+    IfpError : no file, not an .npz, damaged, an array of Python objects, or one larger than 64 GiB or than its data.
+    """
+    if not path.is_file():
+        raise IfpError(f"There is no file {path}; give the path of an .npz file after 'npz:'.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename: member for member in archive.infolist()}
+            return {
+                name: _read(path, name, archive, members[f"{name}.npy"]) for name in names if f"{name}.npy" in members
+            }
+    except zipfile.BadZipFile as error:
+        raise IfpError(f"{path} is not an .npz file or is damaged ({error}); save it anew with numpy.savez.") from error
+    except (zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise IfpError(f"{path} is damaged or cannot be read ({error}); save it anew with numpy.savez.") from error
+
+
+def _read(path: Path, name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    if member.file_size > MAX_BYTES:
+        raise IfpError(
+            f"The array {name!r} of {path} unpacks to {member.file_size / 2**30:.1f} GiB and at most "
+            f"{MAX_BYTES // 2**30} GiB are read; split the file."
+        )
+    with archive.open(member) as stream:
+        shape, fortran_order, dtype = _read_header(path, name, stream)
+        claimed, there = math.prod(shape) * dtype.itemsize, member.file_size - stream.tell()
+        if claimed != there:
+            raise IfpError(
+                f"The array {name!r} of {path} claims the shape {list(shape)} of {dtype}, {claimed} bytes, but holds "
+                f"{there}; the file is damaged, save it anew."
+            )
+        try:
+            data = np.empty(claimed, dtype=np.uint8)
+        except MemoryError as error:
+            raise IfpError(
+                f"The array {name!r} of {path} needs {claimed / 2**30:.1f} GiB of memory, which this machine cannot "
+                "give; split the file."
+            ) from error
+        # to the very end, where zipfile compares the checksum
+        for start in range(0, claimed, _BLOCK):
+            size = min(_BLOCK, claimed - start)
+            block = stream.read(size)
+            if len(block) != size:
+                raise EOFError(f"the array {name!r} is cut short")
+            data[start : start + size] = np.frombuffer(block, np.uint8)
+    return data.view(dtype).reshape(shape, order="F" if fortran_order else "C")
+
+
+def _read_header(path: Path, name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    """Shape, whether the first index varies fastest, and type that an array claims."""
+    try:
+        version = np.lib.format.read_magic(stream)
+        if version == (1, 0):
+            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+        else:  # 3.0 differs from 2.0 only in the alphabet of field names, which are refused below
+            shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(stream)
+    except ValueError as error:
+        raise IfpError(f"The array {name!r} of {path} has no valid .npy header; save it anew.") from error
+    if dtype.hasobject:
+        raise IfpError(
+            f"The array {name!r} of {path} holds Python objects, which are never unpickled; "
+            "save it with a plain integer or text type."
+        )
+    if dtype.fields or dtype.subdtype or dtype.itemsize == 0 or min(shape, default=0) < 0:
+        raise IfpError(f"The array {name!r} of {path} must be of a plain type, got {dtype} {list(shape)}.")
+    return shape, fortran_order, dtype
