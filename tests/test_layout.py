@@ -118,25 +118,36 @@ def test_every_folder_with_modules_is_a_package() -> None:
     assert all((path.parent / "__init__.py").exists() for path in SOURCES)
 
 
-def test_every_import_is_declared() -> None:
-    """What the package imports is in install_requires under the name that pip knows."""
-    pip_name = {"PIL": "pillow", "mpl_toolkits": "matplotlib"}
+def third_party(paths: list[Path]) -> set[str]:
+    """What these files import from neither the project nor the standard library, by the names that pip knows."""
+    pip_name = {"PIL": "pillow", "mpl_toolkits": "matplotlib", "sklearn": "scikit-learn"}
+    siblings = {path.stem for path in paths} | {"tests"}
     used = {
         area(name)
-        for path in SOURCES
-        for name in imports(path.read_text(), module_name(path), path.name == "__init__.py")
+        for path in paths
+        for name in imports(path.read_text(), ".".join(path.relative_to(ROOT).with_suffix("").parts), False)
     }
-    third_party = {pip_name.get(name, name) for name in used if not name.startswith("ifp")} - sys.stdlib_module_names
-    declared = {line.split(">=")[0] for line in config()["options"]["install_requires"].split()}
-    assert third_party <= declared
+    ours = {name for name in used if name.startswith("ifp")} | siblings
+    return {pip_name.get(name, name) for name in used - ours - sys.stdlib_module_names}
+
+
+def requirements(text: str) -> set[str]:
+    return {line.split(">=")[0].lower() for line in text.replace("%(notebooks)s", "").split()}
+
+
+def test_every_import_is_declared() -> None:
+    needed = requirements(config()["options"]["install_requires"])
+    extra = requirements(" ".join(config()["options.extras_require"].values()))
+    assert third_party(SOURCES) <= needed
+    beside = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert third_party(beside) <= needed | extra
 
 
 def test_every_requirement_is_pinned() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
-    extras = config()["options.extras_require"]
-    wanted = " ".join([config()["options"]["install_requires"], *extras.values()]).replace("%(notebooks)s", "")
-    assert {name.split(">=")[0].lower() for name in wanted.split()} <= pinned
+    extras = config()["options.extras_require"].values()
+    assert requirements(" ".join([config()["options"]["install_requires"], *extras])) <= pinned
     assert not [line for line in lines if "+" in line.split("#")[0]], "a local build tag ties the pin to one machine"
 
 
