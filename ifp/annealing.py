@@ -55,7 +55,7 @@ class Chunk:
 
     def keep(self, rows: list[int]) -> None:
         """Drop all members but those at `rows`."""
-        self.ensemble.keep(torch.tensor(rows, device=self.ensemble.images_MNP.device))
+        self.ensemble.keep(rows)
         self.noise.keep(rows)
 
 

@@ -121,16 +121,35 @@ class AnnealConfig:
                 raise unknown_name("setting", key, known)
         if "dataset" not in stored:
             raise IfpError('The settings name no dataset; add "dataset".')
-        try:
-            return cls(**{**stored, "factors": tuple(stored.get("factors", ()))})
-        except TypeError as error:
-            raise IfpError(
-                f"A setting has a value of the wrong type ({error}); compare it with a fresh run.json."
-            ) from error
+        for name, value in stored.items():
+            _check_type(name, value)
+        return cls(**{**stored, "factors": tuple(stored.get("factors", ()))})
 
     def digest(self) -> str:
         """Equal for equal settings; decides whether a folder holds this run."""
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+_WHOLE = ("contexts", "seeds", "seed", "latents", "hidden", "steps", "hold_steps", "batch", "records")
+_NUMBERS = ("sigma", "threshold_nats", "learning_rate", "stop_recon_nats")
+
+
+def _check_type(name: str, value: Any) -> None:
+    """Raise IfpError unless a stored setting has the type that its field needs."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in _WHOLE:
+        fits, allowed = number and isinstance(value, int), "a whole number"
+    elif name in _NUMBERS:
+        fits, allowed = number, "a number"
+    elif name in ("beta_max", "beta_min"):
+        fits, allowed = number or value is None, "a number, or null for auto"
+    elif name == "factors":
+        fits = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
+        allowed = "a list of names"
+    else:
+        fits, allowed = isinstance(value, str), "a text"
+    if not fits:
+        raise bad_value(name, value, allowed)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +31,7 @@ class ConvNetwork:
 
     image_shape: tuple[int, int, int]
     latents: int
+    twin_alone: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         channels, height, width = self.image_shape

@@ -114,13 +114,13 @@ def make_network(config: AnnealConfig, image_shape: tuple[int, ...]) -> Network:
 
 
 def padded_width(pixels: int) -> int:
-    """Pixels after padding: the next of 16, 24, 32, 48, 64, 96, ... (two sizes an octave).
+    """Pixels after padding: the next of 32, 64, 96, 128, 192, 256, 384, ... (two sizes an octave, multiples of 32).
 
     The ladder is fixed, so that a member's arithmetic does not depend on which others are in its batch.
     """
-    size = 16
+    size = 32
     while size < pixels:
-        size = size * 3 // 2 if size & (size - 1) == 0 else size * 4 // 3
+        size = size * 2 if size == 32 else size * 3 // 2 if size & (size - 1) == 0 else size * 4 // 3
     return size
 
 

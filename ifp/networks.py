@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -24,7 +24,12 @@ Parameters = dict[str, Tensor]
 
 
 class Network(Protocol):
-    """What the engine asks of a network."""
+    """What the engine asks of a network.
+
+    `twin_alone` is true where a batch of one member rounds differently from a batch of more.
+    """
+
+    twin_alone: ClassVar[bool]
 
     def initial(self, member: PixelStatistics, generator: torch.Generator) -> Parameters:
         """Fresh parameters of one member, without the member axis, on the CPU."""
@@ -56,6 +61,7 @@ class MlpNetwork:
 
     hidden: int
     latents: int
+    twin_alone: ClassVar[bool] = True
 
     def initial(self, member: PixelStatistics, generator: torch.Generator) -> Parameters:
         """He initialisation over the varying pixels; see the module for the first and last layer."""
@@ -107,6 +113,7 @@ class LinearNetwork:
     """A linear encoder with one variance a latent and a linear decoder: probabilistic PCA when trained."""
 
     latents: int
+    twin_alone: ClassVar[bool] = True
 
     def initial(self, member: PixelStatistics, generator: torch.Generator) -> Parameters:
         """Small random weights both ways; the collapsed state is a saddle, so neither may be zero."""

@@ -110,7 +110,8 @@ class AnnealTrace:
         if not path.exists():
             raise IfpError(f"There is no {path}; is the folder an `ifp anneal` run, and has it finished a chunk?")
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # opened here, because np.load leaves a damaged file open
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
                 return cls(**{f.name: stored[f.name] for f in fields(cls)})
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, AssertionError) as error:
             raise IfpError(
