@@ -120,8 +120,12 @@ def check(name: str, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
 @data_dir_option
 @background_option
-@click.option("--nuisance", default="0", help="One number for all images, or 'random' for each image its own.")
-@click.option("--seed", default=0, help="For --nuisance random.")
+@click.option(
+    "--nuisance",
+    type=click.IntRange(min=0),
+    help="The nuisance of all images; without it all instances, or a colour or noise drawn for each image.",
+)
+@click.option("--seed", default=0, help="Decides what is drawn.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 @quiet_option
 def export(
@@ -129,7 +133,7 @@ def export(
     out: Path,
     data_dir: Path | None,
     background: Path | None,
-    nuisance: str,
+    nuisance: int | None,
     seed: int,
     force: bool,
     quiet: bool,
@@ -137,14 +141,10 @@ def export(
     """Write all images, factors and factor names to OUT, an .npz file that npz:OUT reads."""
     from ifp.datasets.catalog import load_dataset
     from ifp.datasets.export import export_npz
-    from ifp.errors import bad_value
 
-    if nuisance != "random" and not nuisance.isdecimal():
-        raise bad_value("nuisance", nuisance, "a whole number of at least 0, or 'random'")
     dataset = load_dataset(name, data_dir=data_dir, background=background)
     with progress(len(dataset.space), f"Writing {out}", quiet=quiet) as step:
-        number = None if nuisance == "random" else int(nuisance)
-        export_npz(dataset, out, nuisance=number, seed=seed, force=force, report=step)
+        export_npz(dataset, out, nuisance=nuisance, seed=seed, force=force, report=step)
     click.echo(out)
 
 

@@ -27,12 +27,14 @@ class FactorDataset(ABC):
     space : the factors.
     image_shape : (C, H, W).
     nuisance_name : what varies beside the factors ("instance", "colour"), or "" if nothing does.
+    nuisance_values : how many different ones there are, nuisance modulo that; 0 if none or endless.
     """
 
     name: str
     space: FactorSpace
     image_shape: tuple[int, int, int]
     nuisance_name: str = ""
+    nuisance_values: int = 0
 
     @abstractmethod
     def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:

@@ -156,7 +156,7 @@ def _cached_grid(path: Path, space: FactorSpace, progress: Progress | None) -> P
         return found
     size = space.sizes[-1] * space.sizes[-2]
     block_at = _BlockAt(read_blocks(path, space, size))
-    return build_grid(cached, identity, image_shape, range(len(space) // size), block_at, size, progress)
+    return build_grid(cached, identity, image_shape, len(space) // size, block_at, size, progress)
 
 
 class _BlockAt:

@@ -25,19 +25,21 @@ def export_npz(
     dataset: FactorDataset,
     path: Path,
     *,
-    nuisance: int | None = 0,
+    nuisance: int | None = None,
     seed: int = 0,
     force: bool = False,
     report: Report | None = None,
 ) -> None:
-    """Write every combination of the factors: `images` uint8 [N, H, W] or [N, H, W, C], `factors` int64 [N, F] (value
-    indices), `factor_names` [F].
+    """Write every image: `images` uint8 [N, H, W] or [N, H, W, C], `factors` int64 [N, F] (value indices),
+    `factor_names` [F].
 
     The file appears whole or not at all, and memory holds one block of images. Equal calls give equal bytes.
 
     Parameters
     ----------
-    nuisance : the nuisance of all images, or None for one drawn for each image from `seed`.
+    nuisance : this one for all images. None means all of them, as successive images with equal factors, which
+        `npz:PATH` takes for its nuisance again; where they are endless (colours, noise), one drawn for each image.
+    seed : decides the drawn ones.
     force : overwrite an existing file.
     report : called with the images done and the images in all.
 
@@ -55,8 +57,9 @@ def export_npz(
             with archive.open("images.npy", "w", force_zip64=True) as stream:
                 _write_images(dataset, stream, nuisance, seed, report)
             # the small arrays come last, so that a reader who streams meets the images first
+            index_N = np.arange(_count(dataset, nuisance)) // _repeats(dataset, nuisance)
             for name, array in [
-                ("factors", dataset.space.unravel(np.arange(len(dataset.space)))),
+                ("factors", dataset.space.unravel(index_N)),
                 ("factor_names", np.array(dataset.space.names)),
             ]:
                 with archive.open(f"{name}.npy", "w") as stream:
@@ -69,15 +72,29 @@ def export_npz(
 def _write_images(
     dataset: FactorDataset, stream: IO[bytes], nuisance: int | None, seed: int, report: Report | None
 ) -> None:
-    count = len(dataset.space)
+    count, repeats = _count(dataset, nuisance), _repeats(dataset, nuisance)
     channels, height, width = dataset.image_shape
     shape = (count, height, width) if channels == 1 else (count, height, width, channels)
     np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
     rng = numpy_generator(seed, "export", dataset.name)
     for start in range(0, count, BLOCK_IMAGES):
         index_N = np.arange(start, min(start + BLOCK_IMAGES, count))
-        drawn_N = rng.integers(2**31, size=len(index_N)) if nuisance is None else np.full(len(index_N), nuisance)
-        images_NCHW = dataset.render(dataset.space.unravel(index_N), drawn_N)
+        if nuisance is not None:
+            nuisance_N = np.full(len(index_N), nuisance)
+        elif dataset.nuisance_values:
+            nuisance_N = index_N % repeats
+        else:
+            nuisance_N = rng.integers(2**31, size=len(index_N))
+        images_NCHW = dataset.render(dataset.space.unravel(index_N // repeats), nuisance_N)
         stream.write(np.ascontiguousarray(images_NCHW.transpose(0, 2, 3, 1)).tobytes())
         if report:
             report(int(index_N[-1]) + 1, count)
+
+
+def _repeats(dataset: FactorDataset, nuisance: int | None) -> int:
+    """Images for each combination of factor values."""
+    return max(1, dataset.nuisance_values) if nuisance is None else 1
+
+
+def _count(dataset: FactorDataset, nuisance: int | None) -> int:
+    return len(dataset.space) * _repeats(dataset, nuisance)

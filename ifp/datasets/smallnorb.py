@@ -83,6 +83,7 @@ class SmallNorb(FactorDataset):
 
     def __init__(self, data_dir: Path | None = None, *, design: NorbDesign = OFFICIAL, read: bool = True) -> None:
         self.design = design
+        self.nuisance_values = design.instances
         names, sizes = design.grid.names, design.grid.sizes
         self.space = FactorSpace(names[:1] + names[2:], sizes[:1] + sizes[2:])
         if read:

@@ -70,6 +70,7 @@ class Toys(FactorDataset):
     )
     image_shape = (1, SIDE, SIDE)
     nuisance_name = "instance"
+    nuisance_values = INSTANCES
 
     def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:
         """Images uint8 [N, 1, 64, 64]; the instance is the nuisance modulo 10."""

@@ -1,0 +1,28 @@
+"""Fixtures of the data tests."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+Bounded = Callable[[int], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def memory_below() -> Bounded:
+    """`with memory_below(n):` fails if the block, raising or not, holds n bytes or more of new memory at a time."""
+
+    @contextmanager
+    def bounded(limit: int) -> Iterator[None]:
+        tracemalloc.start()
+        try:
+            yield
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < limit
+
+    return bounded
