@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -79,7 +80,7 @@ def _read_header(path: Path, name: str, stream: IO[bytes]) -> tuple[tuple[int, .
             shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
         else:  # 3.0 differs from 2.0 only in the alphabet of field names, which are refused below
             shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(stream)
-    except ValueError as error:
+    except (ValueError, SyntaxError, TokenError) as error:  # NumPy lets the last two through from its parser
         raise IfpError(f"The array {name!r} of {path} has no valid .npy header; save it anew.") from error
     if dtype.hasobject:
         raise IfpError(
