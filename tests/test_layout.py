@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -156,6 +157,26 @@ def test_importing_loads_no_torch_and_no_matplotlib(statement: str) -> None:
     code = f"{statement}, sys; print(sorted({{'torch', 'matplotlib.pyplot'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_installed_copy_is_whole(tmp_path: Path) -> None:
+    """A module or data file that setup.cfg forgets works in development and is missing for users."""
+    source, installed = tmp_path / "source", tmp_path / "installed"
+    for folder in PACKAGE_OF:
+        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    written = {
+        installed.joinpath(*PACKAGE_OF[path.parts[0]].split("."), *path.parts[1:])
+        for path in (path.relative_to(source) for path in source.rglob("*") if path.is_file())
+        if path.parts[0] in PACKAGE_OF
+    }
+    pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--no-compile"]
+    subprocess.run([sys.executable, *pip, "--target", str(installed), str(source)], check=True, capture_output=True)
+    assert {path for path in (installed / "ifp").rglob("*") if path.is_file()} == written
+    code = "import ifp, ifp.analysis, ifp.cli; print(ifp.cli.__file__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=installed)
+    assert done.stdout.strip() == str(installed / "ifp" / "cli" / "__init__.py")
 
 
 def test_the_commands_are_these() -> None:
