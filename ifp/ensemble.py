@@ -105,7 +105,8 @@ class Ensemble:
             seeds = objective_gradients(out, mean, logvar, x_MNP, self.weight_MP, beta_M, self.likelihood, self.sigma)
         trained = self._trained()
         for parameter, gradient in zip(trained, torch.autograd.grad([out, mean, logvar], trained, seeds), strict=True):
-            parameter.grad = gradient
+            # the fused Adam walks memory, whatever the strides, and vmap's gradients can be permuted
+            parameter.grad = gradient.contiguous()
         self.optimizer.step()
 
     def _decode(self, mean_MND: Tensor, logvar_MND: Tensor, noise_MSND: Tensor) -> Tensor:
