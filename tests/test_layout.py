@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
+import ifp
 from ifp.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -177,6 +178,12 @@ def test_an_installed_copy_is_whole(tmp_path: Path) -> None:
     code = "import ifp, ifp.analysis, ifp.cli; print(ifp.cli.__file__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=installed)
     assert done.stdout.strip() == str(installed / "ifp" / "cli" / "__init__.py")
+
+
+@pytest.mark.parametrize("name", ifp.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(ifp, name) is not None
+    assert name in dir(ifp)
 
 
 def test_the_commands_are_these() -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ast
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+
+import ifp
+from ifp.datasets.toys import Toys
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [path for folder in ("ifp", "analysis", "cli") for path in sorted((ROOT / folder).rglob("*.py"))]
@@ -84,3 +90,24 @@ def test_the_rule_catches(line: str) -> None:
 )
 def test_the_rule_lets_pass(line: str) -> None:
     assert not list(global_draws(line))
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "conv", "linear"])
+def test_a_run_neither_reads_nor_moves_the_global_generators(architecture: str) -> None:
+    """What the rule above cannot see, such as a layer that initialises itself."""
+    config = ifp.preset_config(
+        "quick", dataset="toys", factors=("category",), contexts=1, architecture=architecture,
+        steps=6, hold_steps=2, records=3,
+    )  # fmt: skip
+
+    def curves(seed: int) -> np.ndarray:
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - this is the state under test
+        torch.manual_seed(seed)
+        before = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # noqa: NPY002
+        trace = ifp.anneal(Toys(), config)
+        after = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # noqa: NPY002
+        assert after == before
+        return trace.kl_nats_MTD
+
+    np.testing.assert_array_equal(curves(1), curves(2))
