@@ -14,36 +14,45 @@ import click
 
 from ifp.errors import IfpError, NothingFroze
 
-INTERRUPTED = 130
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class OneLine(click.ClickException):
-    """A message on stderr, then this exit code."""
+class UserMistake(click.ClickException):
+    """A message on stderr as it is; exit code 2."""
 
-    def __init__(self, text: str, exit_code: int) -> None:
-        super().__init__(text)
-        self.exit_code = exit_code
+    exit_code = 2
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the line."""
+        """Print the message."""
         click.echo(self.message, file=file, err=file is None)
+
+
+class NothingFound(UserMistake):
+    """A run that ended well and found nothing; exit code 1."""
+
+    exit_code = 1
+
+
+class Interrupted(UserMistake):
+    """Ctrl-C; exit code 130, as shells have it."""
+
+    exit_code = 130
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn what a user can act on into `OneLine`; everything else is our own fault and keeps its traceback."""
+    """Turn what a user can act on into a message; everything else is our own fault and keeps its traceback."""
     try:
         yield
     except IfpError as error:
-        raise OneLine(f"Error: {error}", 2) from error
+        raise UserMistake(f"Error: {error}") from error
     except NothingFroze as error:
-        raise OneLine(str(error), 1) from error
+        raise NothingFound(str(error)) from error
     except (KeyboardInterrupt, click.Abort) as error:
-        raise OneLine("Interrupted.", INTERRUPTED) from error
+        raise Interrupted("Interrupted.") from error
     except OSError as error:
         # a closed pipe (`ifp ... | head`) is click's to handle; without a file it is no user's fault, save a full disk
         if error.errno == errno.EPIPE or (error.filename is None and error.errno not in DISK_FULL):
             raise
         where = f"{error.filename}: " if error.filename else ""
-        raise OneLine(f"Error: {where}{error.strerror}; choose another place or make room in this one.", 2) from error
+        raise UserMistake(f"Error: {where}{error.strerror}; choose another place or make room in this one.") from error

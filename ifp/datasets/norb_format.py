@@ -13,8 +13,8 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def read_matrix_rows(path: Path, dtype: str, shape: tuple[int, ...], rows: int) 
                 raise _damaged(path, f"is broken gzip ({error})") from error
 
 
-def _check_header(file: IO[bytes], path: Path, dtype: str, shape: tuple[int, ...]) -> None:
+def _check_header(file: BufferedIOBase, path: Path, dtype: str, shape: tuple[int, ...]) -> None:
     expected = matrix_header(dtype, shape)
     found = file.read(len(expected))
     if found == expected:
@@ -90,7 +90,7 @@ def _check_header(file: IO[bytes], path: Path, dtype: str, shape: tuple[int, ...
         raise _damaged(path, f"has the sizes {_by(sizes)} instead of {_by(shape)}")
 
 
-def _blocks(file: IO[bytes], path: Path, dtype: str, shape: tuple[int, ...], rows: int) -> Iterator[np.ndarray]:
+def _blocks(file: BufferedIOBase, path: Path, dtype: str, shape: tuple[int, ...], rows: int) -> Iterator[np.ndarray]:
     row_bytes = math.prod(shape[1:]) * np.dtype(dtype).itemsize
     for start in range(0, shape[0], rows):
         count = min(rows, shape[0] - start)

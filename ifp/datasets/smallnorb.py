@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import PIL
 from PIL import Image
 
 from ifp.datasets.base import FactorDataset
@@ -197,9 +198,7 @@ def _check_complete(cells_G: np.ndarray, design: NorbDesign) -> None:
 def _cached_grid(files: dict[str, Path], design: NorbDesign) -> np.ndarray:
     """The images from the cache, or read anew and then cached; a cache that cannot be written is done without."""
     stats = {key: path.stat() for key, path in files.items()}
-    identity = repr(
-        (design, Image.__version__, {k: (str(files[k]), s.st_size, s.st_mtime_ns) for k, s in stats.items()})
-    )
+    identity = repr((design, PIL.__version__, {k: (str(files[k]), s.st_size, s.st_mtime_ns) for k, s in stats.items()}))
     cached = cache_folder() / f"smallnorb-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
     shape = (len(design.grid), SIZE, SIZE)
     try:
