@@ -37,7 +37,7 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
             }
     except zipfile.BadZipFile as error:
         raise IfpError(f"{path} is not an .npz file or is damaged ({error}); save it anew with numpy.savez.") from error
-    except (zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
         raise IfpError(f"{path} is damaged or cannot be read ({error}); save it anew with numpy.savez.") from error
 
 
