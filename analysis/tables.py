@@ -27,10 +27,10 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write `table` to `path`: comma-separated, a header, no index, NaN empty."""
+def write_csv(table: pd.DataFrame, path: Path, *, digits: int | None = None) -> None:
+    """Write `table` to `path`: comma-separated, a header, no index, NaN empty; numbers in full or to `digits`."""
     with whole_file(path) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n")
+        table.to_csv(partial, index=False, lineterminator="\n", float_format=digits and f"%.{digits}g")
 
 
 def json_rows(table: pd.DataFrame) -> list[dict[str, Any]]:

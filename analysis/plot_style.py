@@ -1,0 +1,99 @@
+"""Drawing without side effects: our settings through a context, new axes, and figures saved whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+
+from ifp.analysis.style import STYLE
+from ifp.analysis.tables import whole_file, write_csv
+from ifp.errors import unknown_name
+
+FORMATS = ("pdf", "png")
+# no dates and no versions: equal runs give equal bytes
+_METADATA: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None, "Creator": None}, "png": {"Software": None}}
+
+
+def paper_style() -> AbstractContextManager[None]:
+    """Our settings for the length of a `with` block; the user's rcParams are as before after it."""
+    context: AbstractContextManager[None] = mpl.rc_context(STYLE)  # type: ignore[arg-type]
+    return context
+
+
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """A figure of exactly this page size, outside pyplot's list of windows; call within `paper_style`."""
+    figure = Figure(figsize=(width_in, height_in))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def axes_or_new(ax: Axes | None, width_in: float, height_in: float) -> Axes:
+    """`ax`, or the axes of a new pyplot figure (so that a notebook shows it)."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt  # only here: pyplot picks a window system when it is imported
+
+    new: Axes = plt.subplots(figsize=(width_in, height_in))[1]
+    return new
+
+
+def save_figure(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write `figure` in each format and `data`, what it shows, as csv; returns the paths, `stem` plus a suffix.
+
+    Each file is written whole or not at all. The page is as large as the figure: no cropping to the content.
+
+    Raises
+    ------
+    IfpError : a format other than pdf and png.
+    """
+    for kind in formats:
+        if kind not in FORMATS:
+            raise unknown_name("figure format", kind, FORMATS)
+    paths = []
+    with paper_style():
+        for kind in dict.fromkeys(formats):
+            paths.append(stem.with_name(f"{stem.name}.{kind}"))
+            with whole_file(paths[-1]) as partial:
+                figure.savefig(partial, format=kind, metadata=_METADATA[kind])
+    paths.append(stem.with_name(f"{stem.name}.csv"))
+    write_csv(data, paths[-1], digits=6)
+    return paths
+
+
+def beta_axis(ax: Axes, low: float, high: float, *, scale: str = "log", most_labels: int = 6) -> None:
+    """Give `ax` a horizontal axis of beta from `low` to `high`, with up to `most_labels` round numbers."""
+    ax.set_xscale(scale)
+    ax.set_xlim(low, high)
+    if scale != "log":
+        return
+    ax.xaxis.set_major_locator(FixedLocator(round_numbers(low, high, most_labels)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def round_numbers(low: float, high: float, most: int) -> list[float]:
+    """At most `most` round numbers in [low, high], as evenly spaced in the logarithm as the finest set allows.
+
+    >>> round_numbers(5, 900, 4), round_numbers(12, 900, 6)
+    ([10.0, 30.0, 100.0, 300.0], [20.0, 50.0, 100.0, 200.0, 500.0])
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for digits in ((10, 12, 15, 20, 25, 30, 40, 50, 60, 80), (10, 15, 20, 30, 40, 60), (10, 20, 30, 50), (10, 20, 50),
+                   (10, 30)):  # fmt: skip
+        found = [float(f"{digit}e{power - 1}") for power in range(first, last + 1) for digit in digits]
+        found = [value for value in found if low <= value <= high]
+        if len(found) <= most:
+            return found
+    step = math.ceil((last - first + 1) / most)
+    return [10.0**power for power in range(first, last + 1, step) if low <= 10.0**power <= high]

@@ -1,0 +1,101 @@
+"""A run's folder as the analysis reads it: run.json and trace.npz, nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.freezing import freezing_points
+from ifp.errors import IfpError
+from ifp.seeds import numpy_generator
+from ifp.trace import AnnealTrace
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A saved run: `path`, the content of run.json (`run`) and the curves (`trace`)."""
+
+    path: Path
+    run: dict[str, Any]
+    trace: AnnealTrace
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings, as `AnnealConfig.to_json` wrote them."""
+        config: dict[str, Any] = self.run["config"]
+        return config
+
+    @property
+    def threshold_nats(self) -> float:
+        """The total KL that counts as frozen."""
+        return float(self.config.get("threshold_nats", 0.1))
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+        return str(self.run["dataset"]["name"])
+
+    @property
+    def likelihood(self) -> str:
+        """The likelihood's name."""
+        return str(self.run["likelihood"])
+
+    @property
+    def factor_names(self) -> tuple[str, ...]:
+        """All factors of the data set, in storage order."""
+        return tuple(self.run["dataset"]["factor_names"])
+
+    def conditions(self) -> str:
+        """What a freezing point means nothing without: data set, image shape, likelihood."""
+        shape = " \N{MULTIPLICATION SIGN} ".join(str(size) for size in self.run["dataset"]["image_shape"])
+        likelihood = self.likelihood.capitalize()
+        if self.likelihood == "gaussian":
+            likelihood += f" ($\\sigma$ = {self.config.get('sigma', 1.0):g})"
+        return f"{Path(self.dataset).name}, {shape}, {likelihood} likelihood"
+
+    def points(self) -> pd.DataFrame:
+        """The freezing points of all members."""
+        return freezing_points(
+            self.trace,
+            threshold_nats=self.threshold_nats,
+            dataset=self.dataset,
+            likelihood=self.likelihood,
+            factor_names=self.factor_names,
+        )
+
+    def bootstrap_generator(self) -> np.random.Generator:
+        """The generator of this run's intervals: table and figures show the same ones."""
+        return numpy_generator(int(self.config.get("seed", 0)), "bootstrap")
+
+
+def read_run(folder: Path) -> RunFolder:
+    """Read a run's folder; needs neither torch nor the data set.
+
+    Raises
+    ------
+    IfpError : the folder or one of its two files is missing, damaged, or not a run's.
+    """
+    path = folder / "run.json"
+    if not folder.is_dir():
+        raise IfpError(f"There is no folder {folder}; give the --out folder of an `ifp anneal` run.")
+    if not path.is_file():
+        raise IfpError(f"{folder} holds no run.json; give the --out folder of an `ifp anneal` run.")
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+        missing = [key for key in ("config", "dataset", "likelihood") if key not in run]
+        missing += [
+            f"dataset.{key}" for key in ("name", "image_shape", "factor_names") if key not in run.get("dataset", {})
+        ]
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
+        raise IfpError(f"{path} cannot be read ({error}); run the same `ifp anneal` command again.") from error
+    if missing:
+        raise IfpError(f"{path} lacks {', '.join(missing)}; it is not a run of this version of ifp.")
+    trace = AnnealTrace.load(folder / "trace.npz")
+    if len(trace) == 0:
+        raise IfpError(f"{folder / 'trace.npz'} holds no curve yet; run the same `ifp anneal` command again.")
+    return RunFolder(path=folder, run=run, trace=trace)

@@ -1,0 +1,127 @@
+"""How figures look: widths of the venues, fonts, and a colour, marker, line and hatch for each factor.
+
+Only values: nothing here imports matplotlib or touches its settings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ifp.errors import IfpError
+
+WIDTHS_IN = {"icml": 3.25, "neurips": 5.5, "jmlr": 6.0, "tmlr": 6.5}
+"""Widths in inches: one column (icml) or the whole text (the others).
+
+Sources: icml, the author instructions (two columns of 3.25 in, 0.25 in apart; a figure across both is 6.75 in);
+neurips, "the text must be confined within a rectangle 5.5 inches wide" (template of 2023 and after); jmlr, 6.0 in, and
+tmlr, 6.5 in, the text widths of their style files. All agree with tueplots (figsizes.py at 035c37d). Checked 2026-11.
+"""
+WIDTH_LIMITS_IN = (2.0, 20.0)
+
+SMALL_PT, MEDIUM_PT = 7.0, 8.0
+INK, NEUTRAL, PALE, BAND = "#222222", "#6E6E6E", "#8C8C8C", "#BDBDBD"
+
+STYLE: dict[str, object] = {
+    # STIX comes with matplotlib: the same Times-like figure on every machine, and no LaTeX
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "text.usetex": False,
+    "pdf.fonttype": 42,  # TrueType: conferences reject Type 3
+    "ps.fonttype": 42,
+    "font.size": MEDIUM_PT,
+    "axes.labelsize": MEDIUM_PT,
+    "axes.titlesize": MEDIUM_PT,
+    "xtick.labelsize": SMALL_PT,
+    "ytick.labelsize": SMALL_PT,
+    "legend.fontsize": SMALL_PT,
+    "legend.frameon": False,
+    "legend.handlelength": 1.9,
+    "legend.handletextpad": 0.5,
+    "legend.columnspacing": 1.2,
+    "legend.labelspacing": 0.35,
+    "axes.linewidth": 0.5,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.labelpad": 2.5,
+    "axes.unicode_minus": True,
+    "xtick.major.width": 0.5,
+    "ytick.major.width": 0.5,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "lines.linewidth": 1.0,
+    "lines.solid_capstyle": "butt",
+    "hatch.linewidth": 0.4,
+    "hatch.color": INK,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.02,
+    "figure.constrained_layout.w_pad": 0.02,
+    "savefig.bbox": None,  # "tight" would change the page width
+    "savefig.dpi": 300,
+}
+
+
+@dataclass(frozen=True)
+class FactorLook:
+    """What distinguishes a factor in colour, and without colour."""
+
+    color: str
+    marker: str
+    linestyle: str | tuple[int, tuple[float, ...]]
+    hatch: str
+
+
+# Okabe and Ito's colour-blind-safe set (2008), neighbours far apart in lightness; two more greys and an olive
+_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#4D4D4D", "#8F8A2B")
+# no triangles: those point the way of a trained branch, or to where a censored member lies
+_MARKERS = ("o", "s", "D", "X", "p", "P", "h", "*")
+_LINES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
+    "-", (0, (4, 1.2)), (0, (1.2, 1)), (0, (5, 1.2, 1.2, 1.2)), (0, (2.5, 1)), (0, (7, 1.2)),
+    (0, (4, 1, 1, 1, 1, 1)), (0, (1.2, 2.2)),
+)  # fmt: skip
+_HATCHES = ("", "////", "....", "\\\\\\\\", "----", "xxxx", "||||", "++++")
+
+
+def factor_looks(factors: Iterable[str]) -> dict[str, FactorLook]:
+    """A look for each factor by its place, so that a data set's factors look the same in all its figures.
+
+    >>> factor_looks(["shape", "posX"])["posX"].color
+    '#E69F00'
+    """
+    return {
+        name: FactorLook(_COLORS[n % 8], _MARKERS[n % 8], _LINES[n % 8], _HATCHES[n % 8])
+        for n, name in enumerate(dict.fromkeys(factors))
+    }
+
+
+def width_inches(width: str | float) -> float:
+    """A venue's name or a number of inches, as inches; raises IfpError for anything else.
+
+    >>> width_inches("icml"), width_inches("4.5"), width_inches(6.75)
+    (3.25, 4.5, 6.75)
+    """
+    if isinstance(width, str) and width.lower() in WIDTHS_IN:
+        return WIDTHS_IN[width.lower()]
+    try:
+        inches = float(width)
+    except ValueError:
+        inches = math.nan
+    low, high = WIDTH_LIMITS_IN
+    if not low <= inches <= high:
+        raise IfpError(
+            f"width must be {', '.join(WIDTHS_IN)} or a number of inches from {low:g} to {high:g}, got {width!r}."
+        )
+    return inches
