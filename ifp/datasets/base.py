@@ -57,10 +57,11 @@ class FactorDataset(ABC):
         """What `ifp data describe` prints, in print order."""
         return {
             "name": self.name,
-            "images": len(self.space),
+            "images": len(self.space) * max(1, self.nuisance_values),
             "image shape (C, H, W)": self.image_shape,
             "factors": dict(zip(self.space.names, self.space.sizes, strict=True)),
-            "nuisance": self.nuisance_name or "none",
+            "nuisance": (self.nuisance_name or "none")
+            + (f", {self.nuisance_values} values" if self.nuisance_values else ""),
         }
 
     def num_contexts(self, factor: str) -> int:

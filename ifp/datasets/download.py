@@ -14,7 +14,7 @@ from http.client import HTTPException
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from ifp.errors import IfpError
@@ -204,5 +204,6 @@ def _other(path: Path, found: str, expected: str) -> IfpError:
 
 
 def _plain(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    reason = error.reason if isinstance(error, URLError) else error
+    text = " ".join(str(reason).split())
     return text if len(text) <= 300 else f"{text[:300]} ..."

@@ -104,8 +104,6 @@ class SmallNorb(FactorDataset):
         """How this reading of SmallNORB is made; other libraries make other ones."""
         return {
             **super().describe(),
-            "images": len(self.design.grid),
-            "nuisance": f"instance, {self.design.instances} values, picked at random (not a factor)",
             **READING,
         }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -148,25 +147,21 @@ def test_export_refuses_a_bad_nuisance(tmp_path: Path, nuisance: str) -> None:
 
 
 def test_ctrl_c_leaves_one_line_and_no_file(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-c",
-        "from ifp.cli import main; main()",
-        "data",
-        "export",
-        "sprites",
-        "all.npz",
-        "--quiet",
-    ]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert list(tmp_path.iterdir())
-    os.kill(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 130
+    # a shell that runs the tests in the background may have switched SIGINT off for its children
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from ifp.cli import main; main()"
+    command = [sys.executable, "-c", code, "data", "export", "sprites", "all.npz", "--quiet"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert list(tmp_path.iterdir()), process.poll()
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert stderr == "Interrupted.\n"
+    assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []
 
 

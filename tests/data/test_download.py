@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -37,7 +38,8 @@ class Server:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body) if promised is None else promised))
                 self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(ConnectionError):  # the client may have heard enough
+                    self.wfile.write(body)
 
             def log_message(self, *args: object) -> None:
                 pass
