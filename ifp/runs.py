@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ifp.annealing import Stopped, anneal_chunk
-from ifp.closed_form import freezing_bounds
+from ifp.closed_form import FreezingBounds, freezing_bounds
 from ifp.config import AnnealConfig
 from ifp.cost import training_cost
 from ifp.curves import Curves
@@ -18,7 +18,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.errors import bad_value
 from ifp.exact import exact_annealing
 from ifp.members import Member, MemberData, chunk_members, data_of
-from ifp.plan import Cell, Progress, exact_directions, is_exact, plan_cells, plan_keys, plan_members, trains
+from ifp.plan import Cell, Progress, directions, exact_directions, is_exact, plan_cells, plan_keys, plan_members, trains
 from ifp.trace import AnnealTrace, closed_form_trace
 from ifp.workers import run_jobs
 
@@ -156,7 +156,8 @@ def _add_exact(
             sigma=config.sigma,
             latents=min(config.latents, 2),
             threshold_nats=config.threshold_nats,
-            directions=tuple(d for d in exact_directions(config) if d != "equilibrium"),
+            directions=directions(config),
+            bounds=FreezingBounds(*edges[part].T),
             factors=[c.factor for c in chosen],
             contexts=[c.context for c in chosen],
             device=resources.device,
