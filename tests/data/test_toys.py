@@ -233,3 +233,4 @@ def test_images_are_the_same_everywhere(toys: Toys) -> None:
     positions = np.array([[c, 2 * c, 4 * c + 1, c % 6] for c in range(5)])
     digest = hashlib.sha256(toys.render(positions, np.arange(5)).tobytes()).hexdigest()
     assert digest == "94219a744a171a59c21443faa594d6ffb4f7a0619181cde4f4a56505c3c63578"
+    assert toys.checksum() == "b976a780cb602b7d996d2de90ffba08fa30c69b013b462dd6635a082bcfc01f4"
