@@ -147,9 +147,14 @@ def density(values: np.ndarray, *, scale: str = "log", bandwidths: float = 0.0) 
 
 
 def bin_edges(lanes: list[Lane], *, scale: str = "log") -> np.ndarray:
-    """Bins common to all factors: Freedman and Diaconis' width for the typical factor, 8 to 40 of them."""
+    """Bins common to all factors: Freedman and Diaconis' width for the typical factor, 8 to 40 of them.
+
+    One empty bin where no member froze.
+    """
     groups = [lane.values(measure) for lane in lanes for measure in lane.shown]
     groups = [np.log(group) if scale == "log" else group for group in groups if len(group)]
+    if not groups:
+        return np.array(beta_range(lanes, lanes[0].shown, scale=scale))
     pooled = np.concatenate(groups)
     low, high = float(pooled.min()), float(pooled.max())
     if high - low < 1e-9:

@@ -19,7 +19,7 @@ from ifp.analysis.plot_distribution import plot_freezing_points
 from ifp.analysis.plot_style import FORMATS, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.plot_trace import plot_trace
 from ifp.analysis.run_folder import RunFolder, read_run
-from ifp.analysis.style import BAND, INK, NEUTRAL, PALE, SMALL_PT, factor_looks, width_inches
+from ifp.analysis.style import BAND, INK, NEUTRAL, PALE, SMALL_PT, factor_looks, figure_width
 from ifp.analysis.summary import summarize
 from ifp.errors import IfpError, unknown_name
 
@@ -35,7 +35,7 @@ _TICKS_IN, _LINE_IN = 0.22, 0.14
 def draw_run(
     folder: Path,
     *,
-    kinds: Sequence[str] = DEFAULT_KINDS,
+    kinds: Sequence[str] | None = None,
     width: str | float = "icml",
     method: str | None = None,
     out: Path | None = None,
@@ -46,7 +46,8 @@ def draw_run(
 
     Parameters
     ----------
-    folder : what `ifp anneal --out` wrote. kinds : of `KINDS`. width : a venue or inches; see `width_inches`.
+    folder : what `ifp anneal --out` wrote. kinds : of `KINDS`; None for the distribution ("kde")
+        and, where there are curves, the "trace". width : a venue or inches; see `figure_width`.
     method : "exact", "train" or "closed-form" members only; None for all that is there.
     out : where to write; `folder/figures` if None. formats : of "pdf", "png". scale : of beta in distributions.
 
@@ -54,23 +55,27 @@ def draw_run(
     ------
     IfpError : not a run's folder, an unknown kind, width, method, format or scale.
     """
-    for names, known, kind in ((kinds, KINDS, "kind"), (formats, FORMATS, "figure format"),
+    for names, known, kind in ((kinds or (), KINDS, "kind"), (formats, FORMATS, "figure format"),
                                ([scale], ("log", "linear"), "scale")):  # fmt: skip
         for name in names:
             if name not in known:
                 raise unknown_name(kind, name, known)
-    inches = width_inches(width)
+    inches = figure_width(width)
     run = read_run(folder)
     points = run.points()
-    paths: list[Path] = []
-    for kind in dict.fromkeys(kinds):
-        with paper_style():
-            if kind == "trace":
-                figure, data = trace_figure(run, points, width_in=inches, method=method)
-            else:
-                figure, data = distribution_figure(run, points, kind=kind, width_in=inches, method=method, scale=scale)
-            paths += save_figure(figure, (out or folder / "figures") / FILE_OF[kind], data, formats=formats)
-    return paths
+    if kinds is None:
+        kinds = DEFAULT_KINDS if run.has_curves and method != "closed-form" else DEFAULT_KINDS[:1]
+    with paper_style():
+        # all are drawn before the first is saved: a mistake leaves no half of the set
+        drawn = {
+            kind: trace_figure(run, points, width_in=inches, method=method)
+            if kind == "trace"
+            else distribution_figure(run, points, kind=kind, width_in=inches, method=method, scale=scale)
+            for kind in kinds
+        }
+    into = out or folder / "figures"
+    saved = [save_figure(figure, into / FILE_OF[kind], data, formats=formats) for kind, (figure, data) in drawn.items()]
+    return [path for paths in saved for path in paths]
 
 
 def distribution_figure(

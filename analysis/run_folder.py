@@ -50,6 +50,11 @@ class RunFolder:
         """All factors of the data set, in storage order."""
         return tuple(self.run["dataset"]["factor_names"])
 
+    @property
+    def has_curves(self) -> bool:
+        """Whether any member was followed in beta; a closed-form run has edges alone."""
+        return bool(np.isfinite(self.trace.beta_MT).any())
+
     def conditions(self) -> str:
         """What a freezing point means nothing without: data set, image shape, likelihood."""
         shape = " \N{MULTIPLICATION SIGN} ".join(str(size) for size in self.run["dataset"]["image_shape"])

@@ -107,10 +107,10 @@ def factor_looks(factors: Iterable[str]) -> dict[str, FactorLook]:
     }
 
 
-def width_inches(width: str | float) -> float:
+def figure_width(width: str | float) -> float:
     """A venue's name or a number of inches, as inches; raises IfpError for anything else.
 
-    >>> width_inches("icml"), width_inches("4.5"), width_inches(6.75)
+    >>> figure_width("icml"), figure_width("4.5"), figure_width(6.75)
     (3.25, 4.5, 6.75)
     """
     if isinstance(width, str) and width.lower() in WIDTHS_IN:

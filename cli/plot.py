@@ -1,0 +1,41 @@
+"""`ifp plot`: a run's figures at a paper's width, from its folder alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ifp.errors import IfpError
+
+ALL = "all"
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--kind", "kinds", multiple=True,
+              help="hist, kde, strip, ridge, trace or all; repeat for several.  [default: kde and trace]")  # fmt: skip
+@click.option("--width", default="icml", help="Page width: icml, neurips, jmlr, tmlr or a number of inches.")
+@click.option("--method", help="Draw these members only: exact, train or closed-form.", show_default="all there are")
+@click.option("--scale", default="log", help="Of beta in distributions: log or linear.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="The folder for the figures.",
+              show_default="RUN/figures")  # fmt: skip
+@click.option("--format", "formats", default="pdf,png", help="pdf, png or both, comma-separated.")
+def plot(
+    run: Path, kinds: tuple[str, ...], width: str, method: str | None, scale: str, out: Path | None, formats: str
+) -> None:
+    """Draw the figures of RUN, the folder of an `ifp anneal`, and print their paths.
+
+    kde is the distribution of freezing points (ifp_distribution), trace the KL against beta (kl_trace); a csv of what
+    it shows lies beside each figure. Needs neither the data set nor a GPU.
+
+    Example: `ifp plot runs/demo --kind kde --kind hist --width neurips`
+    """
+    from ifp.analysis.plot_run import KINDS, draw_run
+
+    chosen = [name for kind in kinds for name in (KINDS if kind == ALL else (kind,))]
+    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    if not wanted:
+        raise IfpError(f"--format must name pdf, png or both, got {formats!r}.")
+    for path in draw_run(run, kinds=chosen or None, width=width, method=method, scale=scale, out=out, formats=wanted):
+        click.echo(path)

@@ -1,0 +1,276 @@
+"""Figures: what conferences check (width, fonts), what readers rely on (all members there), and no side effects."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from ifp.analysis import draw_run, freezing_points, read_run
+from ifp.analysis.lanes import density, lanes_table, prepare_lanes
+from ifp.analysis.plot_run import FILE_OF, KINDS, distribution_figure, trace_figure
+from ifp.analysis.plot_style import paper_style, save_figure
+from ifp.analysis.plots import plot_freezing_points, plot_trace
+from ifp.analysis.style import WIDTHS_IN, factor_looks, figure_width
+from ifp.errors import IfpError
+
+DISTRIBUTIONS = ("kde", "strip", "ridge", "hist")
+
+
+@pytest.fixture(scope="module")
+def run_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    trace = synthetic.sprites_like_trace(np.random.default_rng(0), contexts=9, latents=2)
+    folder: Path = synthetic.write_run(tmp_path_factory.mktemp("run"), trace)
+    draw_run(folder, kinds=KINDS, width="icml")
+    return folder
+
+
+def page_width_in(pdf: Path) -> float:
+    box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", pdf.read_bytes())
+    assert box is not None
+    return float(box[1]) / 72
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pages_are_as_wide_as_asked(run_folder: Path, kind: str) -> None:
+    assert page_width_in(run_folder / "figures" / f"{FILE_OF[kind]}.pdf") == pytest.approx(3.25, abs=0.01)
+
+
+@pytest.mark.parametrize("width", [*WIDTHS_IN, 4.37])
+def test_every_venue_gets_its_width(run_folder: Path, tmp_path: Path, width: str | float) -> None:
+    paths = draw_run(run_folder, kinds=["strip"], width=width, out=tmp_path, formats=["pdf"])
+    assert page_width_in(paths[0]) == pytest.approx(figure_width(width), abs=0.01)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fonts_are_truetype_and_embedded(run_folder: Path, kind: str) -> None:
+    content = (run_folder / "figures" / f"{FILE_OF[kind]}.pdf").read_bytes()
+    assert b"/Type3" not in content
+    assert b"/FontFile2" in content
+
+
+def test_settings_are_the_users_own_afterwards(run_folder: Path, tmp_path: Path) -> None:
+    with mpl.rc_context({"font.size": 13.0, "pdf.fonttype": 3}):
+        before = dict(mpl.rcParams)
+        draw_run(run_folder, kinds=KINDS, out=tmp_path, formats=["pdf"])
+        assert dict(mpl.rcParams) == before
+
+
+def test_equal_runs_give_equal_bytes(run_folder: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        draw_run(run_folder, out=tmp_path / name)
+    for path in sorted((tmp_path / "a").iterdir()):
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_nothing_partial_is_left(run_folder: Path) -> None:
+    names = sorted(path.name for path in (run_folder / "figures").iterdir())
+    assert names == sorted(f"{stem}.{suffix}" for stem in FILE_OF.values() for suffix in ("pdf", "png", "csv"))
+
+
+def test_the_csv_holds_every_member_and_the_medians(run_folder: Path) -> None:
+    shown = pd.read_csv(run_folder / "figures" / "ifp_distribution.csv")
+    members = shown[shown["role"] == "member"]
+    assert members.groupby(["factor", "measure"]).size().eq(9).all()
+    medians = shown[shown["role"] == "median"].set_index(["factor", "measure"])["beta"]
+    exact = members[(members["factor"] == "scale") & (members["measure"] == "exact")]["beta"]
+    assert medians["scale", "exact"] == pytest.approx(exact.median(), rel=1e-5)
+
+
+def test_the_trace_csv_holds_exact_and_trained_curves_and_latents(run_folder: Path) -> None:
+    shown = pd.read_csv(run_folder / "figures" / "kl_trace.csv")
+    typical = shown[(shown["role"] == "typical") & (shown["method"] == "train") & (shown["factor"] == "posY")]
+    assert set(typical["latent"]) == {"total", "0", "1"}
+    total = typical[typical["latent"] == "total"]["kl_nats"].to_numpy()
+    parts = sum(typical[typical["latent"] == latent]["kl_nats"].to_numpy() for latent in ("0", "1"))
+    np.testing.assert_allclose(parts, total, rtol=1e-5)
+    assert {("exact", "equilibrium"), ("train", "cool"), ("train", "heat")} <= set(
+        zip(shown["method"], shown["direction"], strict=True)
+    )
+
+
+def drawn_points(ax: object, marker: str) -> np.ndarray:
+    """Betas of the points with this marker that carry the members' label."""
+    lines = [line for line in ax.get_lines() if line.get_marker() == marker and len(line.get_xdata())]  # type: ignore[attr-defined]
+    return np.sort(np.concatenate([np.asarray(line.get_xdata(), float) for line in lines]))
+
+
+@pytest.mark.parametrize("kind", DISTRIBUTIONS)
+def test_every_frozen_member_is_drawn(synthetic: ModuleType, rng: np.random.Generator, kind: str) -> None:
+    points = freezing_points(synthetic.sprites_like_trace(rng, contexts=12))
+    ax = plot_freezing_points(points, kind=kind, ax=Figure().add_subplot())
+    equilibrium = points[points["direction"] == "equilibrium"]
+    for factor, look in factor_looks(synthetic.FACTORS).items():
+        expected = np.sort(equilibrium.loc[equilibrium["factor"] == factor, "beta_ifp"])
+        np.testing.assert_allclose(drawn_points(ax, look.marker), expected)
+    low, high = ax.get_xlim()
+    assert low < equilibrium["beta_ifp"].min() < equilibrium["beta_ifp"].max() < high
+
+
+def test_censored_members_are_drawn_at_their_bounds(synthetic: ModuleType, rng: np.random.Generator) -> None:
+    points = freezing_points(synthetic.sprites_like_trace(rng, contexts=8, factors=("shape",)))
+    ax = plot_freezing_points(points, kind="strip", ax=Figure().add_subplot())
+    lines = [line for line in ax.get_lines() if line.get_label() == "censored, at its bound"]
+    drawn = {line.get_marker(): list(line.get_xdata()) for line in lines}
+    never_froze = points.loc[points["status"] == "never_froze", "beta_bracket_high"].tolist()
+    never_melted = points.loc[points["status"] == "never_melted", "beta_bracket_low"].tolist()
+    assert drawn == {"<": never_froze, ">": never_melted}
+
+
+@pytest.mark.parametrize("kind", DISTRIBUTIONS)
+@pytest.mark.parametrize("scale", ["log", "linear"])
+@pytest.mark.parametrize(
+    ("contexts", "methods", "factors"),
+    [(1, ("exact", "train"), ("posX",)), (3, ("train",), ("posX", "shape")), (8, ("closed-form",), ("scale",))],
+)
+def test_few_members_one_factor_any_method(
+    synthetic: ModuleType, rng: np.random.Generator, kind: str, scale: str,
+    contexts: int, methods: tuple[str, ...], factors: tuple[str, ...],
+) -> None:  # fmt: skip
+    points = freezing_points(synthetic.sprites_like_trace(rng, contexts=contexts, methods=methods, factors=factors))
+    ax = plot_freezing_points(points, kind=kind, scale=scale, ax=Figure().add_subplot())
+    assert ("points only" in ax.get_xlabel()) == (contexts < 8 and kind != "strip")
+    assert not ax.collections or contexts >= 8  # no density from a few points
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("factor_kl", [0.0, 5.0])
+def test_a_factor_without_any_freezing_point_does_not_crash(
+    synthetic: ModuleType, tmp_path: Path, kind: str, factor_kl: float
+) -> None:
+    beta = np.repeat(np.geomspace(100, 1, 30)[None, :], 9, axis=0)
+    parts = [
+        synthetic.one_curve(beta, np.full_like(beta, factor_kl), factor="shape", method="train"),
+        synthetic.one_curve(beta, synthetic.curve_kl(beta, 20.0), factor="posX", method="train"),
+    ]
+    for name, chosen in (("both", parts), ("only", parts[:1])):
+        folder = synthetic.write_run(tmp_path / name, type(parts[0]).concatenate(chosen))
+        assert len(draw_run(folder, kinds=[kind])) == 3
+
+
+def test_equal_values_have_no_density() -> None:
+    assert density(np.full(20, 7.0)) is None
+    assert density(np.arange(1.0, 8.0)) is None
+
+
+@pytest.mark.parametrize("scale", ["log", "linear"])
+def test_a_density_integrates_to_one_and_a_ridge_ends_with_the_data(rng: np.random.Generator, scale: str) -> None:
+    values = np.exp(rng.normal(4, 0.3, size=60))
+    whole = density(values, scale=scale, bandwidths=5)
+    assert whole is not None
+    x = np.log(whole[0]) if scale == "log" else whole[0]
+    assert np.trapezoid(whole[1], x) == pytest.approx(1, abs=2e-3)
+    cut = density(values, scale=scale)
+    assert cut is not None
+    np.testing.assert_allclose([cut[0][0], cut[0][-1]], [values.min(), values.max()])
+
+
+def test_lanes_are_ordered_by_freezing_point(synthetic: ModuleType, rng: np.random.Generator) -> None:
+    points = freezing_points(synthetic.sprites_like_trace(rng, contexts=30, censored=False))
+    lanes = prepare_lanes(points)
+    medians = [np.median(lane.values("exact")) for lane in lanes]
+    assert medians == sorted(medians, reverse=True)
+    assert {lane.factor for lane in lanes[:2]} == {"posX", "posY"}
+    assert len(lanes_table(lanes)) == 5 * (5 * 30 + 5)
+
+
+def visible_texts(figure: Figure) -> list[Text]:
+    """Labels, ticks within the axes, remarks and legends of a drawn figure."""
+    texts = [text for legend in figure.legends for text in legend.get_texts()]
+    for ax in figure.axes:
+        legend = ax.get_legend()
+        texts += [*ax.texts, *(legend.get_texts() if legend else [])]
+        for axis in (ax.xaxis, ax.yaxis) if ax.axison else ():
+            low, high = sorted(axis.get_view_interval())
+            texts += [axis.label, *(t.label1 for t in axis.get_major_ticks() if low <= t.get_loc() <= high)]
+    return [text for text in texts if text.get_visible() and text.get_text().strip()]
+
+
+@pytest.mark.parametrize("kind", ["kde", "hist", "trace"])
+def test_texts_neither_overlap_nor_leave_the_page_of_one_column(run_folder: Path, kind: str) -> None:
+    run = read_run(run_folder)
+    with paper_style():
+        figure = (
+            trace_figure(run, run.points(), width_in=3.25)
+            if kind == "trace"
+            else distribution_figure(run, run.points(), kind=kind, width_in=3.25)
+        )[0]
+        figure.draw_without_rendering()
+        boxes = [(text.get_text(), text.get_window_extent()) for text in visible_texts(figure)]
+    assert len(boxes) > 10
+    page = figure.bbox.padded(1)
+    for number, (name, box) in enumerate(boxes):
+        assert page.contains(box.x0, box.y0), name
+        assert page.contains(box.x1, box.y1), name
+        # a line's box is a little taller than its letters
+        overlapping = [other for other, at in boxes[number + 1 :] if box.shrunk(1, 0.8).overlaps(at.shrunk(1, 0.8))]
+        assert overlapping == [], name
+
+
+def test_the_label_says_threshold_units_and_conditions(run_folder: Path) -> None:
+    run = read_run(run_folder)
+    with paper_style():
+        figure, _ = distribution_figure(run, run.points(), kind="kde", width_in=3.25)
+    label = figure.axes[0].get_xlabel()
+    assert "at 0.1 nat (nats per nat)" in label
+    assert "sprites, 64 \N{MULTIPLICATION SIGN} 64, Bernoulli likelihood" in label
+
+
+def test_looks_differ_in_grey() -> None:
+    looks = factor_looks([f"factor {n}" for n in range(8)]).values()
+    for aspect in ("color", "marker", "linestyle", "hatch"):
+        assert len({getattr(look, aspect) for look in looks}) == 8
+    assert not {"<", ">"} & {look.marker for look in looks}
+
+
+def test_functions_take_axes_and_return_them(synthetic: ModuleType, rng: np.random.Generator) -> None:
+    trace = synthetic.sprites_like_trace(rng, contexts=3)
+    points = freezing_points(trace)
+    ax = Figure().add_subplot()
+    assert plot_freezing_points(points, ax=ax) is ax
+    assert plot_trace(trace, points, factor="posX", ax=ax) is ax
+    assert plot_freezing_points(points).figure is not None
+    assert plot_trace(trace, points, factor="posX").figure is not None
+
+
+def test_unknown_kinds_methods_and_formats_are_refused(
+    synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    points = freezing_points(synthetic.sprites_like_trace(rng, contexts=2, methods=("train",)))
+    with pytest.raises(IfpError, match=r"Unknown kind 'ridges'.*did you mean 'ridge'"):
+        plot_freezing_points(points, kind="ridges")
+    with pytest.raises(IfpError, match="Unknown method 'exacts'"):
+        plot_freezing_points(points, method="exacts")
+    with pytest.raises(IfpError, match="holds no 'exact' freezing points"):
+        plot_freezing_points(points, method="exact")
+    with pytest.raises(IfpError, match="Unknown figure format 'svg'"):
+        save_figure(Figure(), tmp_path / "x", points, formats=["svg"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_read_and_drawn_without_torch(run_folder: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib, ifp.analysis\n"
+        f"ifp.analysis.draw_run(pathlib.Path({str(run_folder)!r}), out=pathlib.Path({str(tmp_path)!r}))\n"
+        "assert 'torch' not in sys.modules and 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=tmp_path)
+    assert (tmp_path / "ifp_distribution.pdf").exists()
+
+
+def test_gaussian_runs_name_their_sigma(synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path) -> None:
+    trace = synthetic.sprites_like_trace(rng, contexts=1, factors=("posX",))
+    folder = synthetic.write_run(
+        tmp_path / "run", trace, likelihood="gaussian", config={"sigma": 0.5, "threshold_nats": 0.1, "seed": 1}
+    )
+    assert read_run(folder).conditions().endswith(r"Gaussian ($\sigma$ = 0.5) likelihood")
+    assert set(read_run(folder).points()["likelihood"]) == {"gaussian"}

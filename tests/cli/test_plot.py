@@ -1,0 +1,123 @@
+"""`ifp plot` on a synthetic run's folder: what it writes, what it prints, and every mistake in one sentence."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from ifp.cli import main
+
+SYNTHETIC = Path(__file__).parents[1] / "analysis" / "synthetic.py"
+
+
+@pytest.fixture(scope="module")
+def synthetic() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("ifp_synthetic_traces", SYNTHETIC)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def run_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    trace = synthetic.sprites_like_trace(np.random.default_rng(0), contexts=8, factors=("shape", "posX"))
+    folder: Path = synthetic.write_run(tmp_path_factory.mktemp("run"), trace)
+    return folder
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["plot", *map(str, arguments)])
+
+
+def test_the_default_draws_the_two_figures_of_a_paper(run_folder: Path) -> None:
+    result = call(run_folder)
+    assert result.exit_code == 0, result.output
+    printed = [Path(line) for line in result.output.splitlines()]
+    assert [path.name for path in printed] == [
+        f"{stem}.{suffix}" for stem in ("ifp_distribution", "kl_trace") for suffix in ("pdf", "png", "csv")
+    ]
+    assert all(path.parent == run_folder / "figures" and path.stat().st_size > 100 for path in printed)
+
+
+def test_all_kinds_into_another_folder_as_pdf(run_folder: Path, tmp_path: Path) -> None:
+    result = call(run_folder, "--kind", "all", "--format", "pdf", "--out", tmp_path / "paper", "--width", "5")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "paper").iterdir()) == sorted(
+        f"{stem}.{suffix}"
+        for stem in ("ifp_distribution", "kl_trace", "ifp_hist", "ifp_strip", "ifp_ridge")
+        for suffix in ("pdf", "csv")
+    )
+
+
+def test_the_run_is_drawn_without_torch(run_folder: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom ifp.cli import main\n"
+        f"main(['plot', {str(run_folder)!r}, '--kind', 'strip', '--out', {str(tmp_path)!r}], standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, cwd=tmp_path)
+    assert (tmp_path / "ifp_strip.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--kind", "violin"], "Unknown kind 'violin': allowed are kde, trace, hist, strip, ridge"),
+        (["--width", "icmll"], "width must be icml, neurips, jmlr, tmlr or a number of inches from 2 to 20"),
+        (["--width", "0.5"], "width must be"),
+        (["--width", "nan"], "width must be"),
+        (["--method", "both"], "Unknown method 'both': allowed are exact, train, closed-form"),
+        (["--format", "svg"], "Unknown figure format 'svg': allowed are pdf, png"),
+        (["--format", ","], "--format must name pdf, png or both"),
+        (["--scale", "sqrt"], "Unknown scale 'sqrt'"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_nothing_is_written(
+    run_folder: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    result = call(run_folder, "--out", tmp_path / "new", *arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert len(result.output.strip().splitlines()) == 1
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("damage", ["no folder", "empty", "no trace", "not json", "a list", "no likelihood", "cut"])
+def test_what_is_no_run_is_said_in_one_sentence(run_folder: Path, tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "run"
+    if damage != "no folder":
+        folder.mkdir()
+        stored = json.loads((run_folder / "run.json").read_text())
+        texts = {"empty": "", "not json": "{", "a list": "[1]"}
+        if damage == "no likelihood":
+            del stored["likelihood"]
+        if damage != "empty":
+            (folder / "run.json").write_text(texts.get(damage) or json.dumps(stored))
+        if damage not in ("empty", "no trace"):
+            content = (run_folder / "trace.npz").read_bytes()
+            (folder / "trace.npz").write_bytes(content[:500] if damage == "cut" else content)
+    result = call(folder)
+    assert result.exit_code == 2, result.output
+    assert len(result.output.strip().splitlines()) == 1
+    assert result.output.startswith("Error: ")
+    assert not (folder / "figures").exists()
+
+
+def test_a_closed_form_run_has_a_distribution_and_no_curves(synthetic: ModuleType, tmp_path: Path) -> None:
+    trace = synthetic.sprites_like_trace(np.random.default_rng(0), contexts=8, methods=("closed-form",))
+    folder = synthetic.write_run(tmp_path / "run", trace)
+    assert "kl_trace" not in call(folder).output
+    result = call(folder, "--kind", "kde", "--kind", "trace", "--out", tmp_path / "new")
+    assert result.exit_code == 2
+    assert "holds no curves" in result.output
+    assert not (tmp_path / "new").exists()
