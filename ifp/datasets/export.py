@@ -51,11 +51,13 @@ def export_npz(
         raise IfpError(f"{path} exists; choose another name or add --force to overwrite it.")
     if not path.parent.is_dir():
         raise IfpError(f"There is no folder {path.parent} for {path.name}; make it first or choose another.")
+    # before the file is there: an interrupt while numpy.random is being imported is swallowed in its compiled parts
+    rng = numpy_generator(seed, "export", dataset.draw_label)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             with archive.open("images.npy", "w", force_zip64=True) as stream:
-                _write_images(dataset, stream, nuisance, seed, report)
+                _write_images(dataset, stream, nuisance, rng, report)
             # the small arrays come last, so that a reader who streams meets the images first
             index_N = np.arange(_count(dataset, nuisance)) // _repeats(dataset, nuisance)
             for name, array in [
@@ -70,13 +72,12 @@ def export_npz(
 
 
 def _write_images(
-    dataset: FactorDataset, stream: IO[bytes], nuisance: int | None, seed: int, report: Report | None
+    dataset: FactorDataset, stream: IO[bytes], nuisance: int | None, rng: np.random.Generator, report: Report | None
 ) -> None:
     count, repeats = _count(dataset, nuisance), _repeats(dataset, nuisance)
     channels, height, width = dataset.image_shape
     shape = (count, height, width) if channels == 1 else (count, height, width, channels)
     np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
-    rng = numpy_generator(seed, "export", dataset.name)
     for start in range(0, count, BLOCK_IMAGES):
         index_N = np.arange(start, min(start + BLOCK_IMAGES, count))
         if nuisance is not None:
