@@ -112,6 +112,6 @@ def _default_out(config: AnnealConfig) -> Path:
 
 
 def _check_width(width: str) -> None:
-    from ifp.analysis.style import width_inches
+    from ifp.analysis.style import figure_width
 
-    width_inches(width)
+    figure_width(width)
