@@ -93,11 +93,11 @@ def test_the_rule_lets_pass(line: str) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "conv", "linear"])
-def test_a_run_neither_reads_nor_moves_the_global_generators(architecture: str) -> None:
+def test_training_neither_reads_nor_moves_the_global_generators(architecture: str) -> None:
     """What the rule above cannot see, such as a layer that initialises itself."""
     config = ifp.preset_config(
-        "quick", dataset="toys", factors=("category",), contexts=1, architecture=architecture,
-        steps=6, hold_steps=2, records=3,
+        "quick", dataset="toys", factors=("category",), contexts=1, method="train", architecture=architecture,
+        steps=6, hold_steps=2, records=3, batch=8,
     )  # fmt: skip
 
     def curves(seed: int) -> np.ndarray:
