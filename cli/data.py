@@ -11,12 +11,19 @@ import click
 from ifp.cli.progress import progress
 from ifp.errors import IfpError
 
-FOLDER_HELP = "Where the official files lie; otherwise $IFP_DATA, otherwise a folder of the system's cache."
-data_dir_option = click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help=FOLDER_HELP)
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    show_default="$IFP_DATA, else a folder of the system's cache",
+    help="Where the official files lie.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
 quiet_option = click.option("--quiet", is_flag=True, help="Show no progress.")
 background_option = click.option(
-    "--background", type=click.Path(path_type=Path, dir_okay=False), help="The picture behind sprites-scream."
+    "--background",
+    type=click.Path(path_type=Path, dir_okay=False),
+    show_default="a texture made here",
+    help="The picture behind sprites-scream.",
 )
 
 
@@ -123,7 +130,8 @@ def check(name: str, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
 @click.option(
     "--nuisance",
     type=click.IntRange(min=0),
-    help="The nuisance of all images; without it all instances, or a colour or noise drawn for each image.",
+    show_default="all instances, or a colour or noise drawn for each image",
+    help="The nuisance of all images.",
 )
 @click.option("--seed", default=0, help="Decides what is drawn.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")

@@ -56,3 +56,16 @@ def one_line_errors() -> Iterator[None]:
             raise
         where = f"{error.filename}: " if error.filename else ""
         raise UserMistake(f"Error: {where}{error.strerror}; choose another place or make room in this one.") from error
+    except Exception as error:
+        if _during_interrupt(error):
+            raise Interrupted("Interrupted.") from error
+        raise
+
+
+def _during_interrupt(error: BaseException) -> bool:
+    """Whether the error came out of the clean-up after Ctrl-C (a half-open zip file complains, say)."""
+    while error.__context__ is not None:
+        error = error.__context__
+        if isinstance(error, KeyboardInterrupt):
+            return True
+    return False

@@ -153,7 +153,7 @@ def test_ctrl_c_leaves_one_line_and_no_file(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         try:
             deadline = time.monotonic() + 60
-            while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+            while not any(path.stat().st_size for path in tmp_path.iterdir()) and time.monotonic() < deadline:
                 time.sleep(0.02)
             assert list(tmp_path.iterdir()), process.poll()
             process.send_signal(signal.SIGINT)
@@ -174,5 +174,5 @@ def test_every_option_shows_its_help_and_default() -> None:
         for option in command.params:
             if isinstance(option, click.Option):
                 assert option.help, (command.name, option.name)
-                if isinstance(option.default, str | int) and not option.is_flag:
+                if not option.is_flag:
                     assert "default: " in str(option.get_help_record(context)), (command.name, option.name)

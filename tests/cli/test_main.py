@@ -98,6 +98,14 @@ def test_what_a_user_can_act_on(
     assert not ran.stdout
 
 
+def test_a_clean_up_that_stumbles_after_ctrl_c_is_still_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    stumble = ValueError("Can't close the file")
+    stumble.__context__ = RuntimeError("first")
+    stumble.__context__.__context__ = KeyboardInterrupt()
+    ran = invoke_raising(monkeypatch, stumble)
+    assert (ran.exit_code, ran.stderr) == (130, "Interrupted.\n")
+
+
 @pytest.mark.parametrize("raised", [RuntimeError("ours"), AssertionError(), OSError("no file, no disk")])
 def test_our_own_faults_keep_their_traceback(monkeypatch: pytest.MonkeyPatch, raised: Exception) -> None:
     assert invoke_raising(monkeypatch, raised).exception is raised
