@@ -14,7 +14,7 @@ import click
 import pytest
 
 import ifp
-from ifp.cli import main
+from ifp.cli import VERSIONED, main
 
 ROOT = Path(__file__).parents[1]
 PACKAGE_OF = {"ifp": "ifp", "analysis": "ifp.analysis", "cli": "ifp.cli"}
@@ -137,10 +137,10 @@ def requirements(text: str) -> set[str]:
     return {line.split(">=")[0].lower() for line in text.replace("%(notebooks)s", "").split()}
 
 
-def test_every_import_is_declared() -> None:
+def test_every_import_is_declared_and_every_requirement_imported() -> None:
     needed = requirements(config()["options"]["install_requires"])
     extra = requirements(" ".join(config()["options.extras_require"].values()))
-    assert third_party(SOURCES) <= needed
+    assert third_party(SOURCES) == needed
     beside = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
     assert third_party(beside) <= needed | extra
 
@@ -178,6 +178,10 @@ def test_an_installed_copy_is_whole(tmp_path: Path) -> None:
     code = "import ifp, ifp.analysis, ifp.cli; print(ifp.cli.__file__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=installed)
     assert done.stdout.strip() == str(installed / "ifp" / "cli" / "__init__.py")
+
+
+def test_the_version_report_names_every_requirement() -> None:
+    assert set(VERSIONED) == requirements(config()["options"]["install_requires"])
 
 
 @pytest.mark.parametrize("name", ifp.__all__)
