@@ -154,7 +154,7 @@ def _check_type(name: str, value: Any) -> None:
 
 PRESETS: dict[str, dict[str, Any]] = {
     # minutes on a laptop: the order of the factors, a rough bracket
-    "quick": {"contexts": 8, "steps": 1000, "hold_steps": 200, "records": 100, "batch": 32},
+    "quick": {"contexts": 8, "steps": 2000, "hold_steps": 500, "records": 100, "batch": 32},
     "standard": {"contexts": 32},
     # DEFT's examples/IFP.py at commit c875207 (the paper's year): one fast cooling, 71 to 1, one latent, Adam 5e-4,
     # a nuisance that stays random, stop when the batch reconstruction is below 1 nat.
