@@ -86,13 +86,17 @@ def _draw_kde(ax: Axes, lanes: list[Lane], scale: str) -> None:
         for measure in lane.shown
         if (curve := density(lane.values(measure), scale=scale, bandwidths=2.5)) is not None
     ]
+    if curves:
+        ends = np.concatenate([curve[0][[0, -1]] for _, _, curve in curves])
+        low, high = ax.get_xlim()
+        beta_axis(ax, min(low, ends.min()), max(high, ends.max()), scale=scale)
     base = -0.35
     unit = max((float(curve[1].max()) for _, _, curve in curves), default=1.0) / DENSITY_LANES
     for lane, measure, (beta, height) in curves:
-        y, look, heating = base + height / unit, lane.look, measure == HEAT
+        line, look, heating = base + height / unit, lane.look, measure == HEAT
         if not heating:
-            ax.fill_between(beta, base, y, color=look.color, alpha=0.16, linewidth=0, zorder=2)
-        ax.plot(beta, y, color=look.color, linestyle=look.linestyle, linewidth=0.7 if heating else 1.2, zorder=3)
+            ax.fill_between(beta, base, line, color=look.color, alpha=0.16, linewidth=0, zorder=2)
+        ax.plot(beta, line, color=look.color, linestyle=look.linestyle, linewidth=0.7 if heating else 1.2, zorder=3)
     heights = [-1.0 - number for number in range(len(lanes))]
     for lane, y in zip(lanes, heights, strict=True):
         draw_lane(ax, lane, y, 0.92)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from matplotlib.transforms import Affine2D, ScaledTranslation, blended_transform_factory
+from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from ifp.analysis.lanes import Lane, has_upper_edge
 from ifp.analysis.measures import COOL, EXACT, HEAT, LOWER_EDGE, UPPER_EDGE
@@ -127,12 +127,12 @@ def label_lanes(ax: Axes, lanes: list[Lane], heights: Sequence[float], *, key: b
     ax.spines["left"].set_visible(False)
     if not key:
         return
-    # horizontally in points from the axes' left edge, vertically in data
-    points = Affine2D().scale(1 / 72) + ax.figure.dpi_scale_trans + ScaledTranslation(0, 0, ax.transAxes)
+    # horizontally in inches from the axes' left edge, vertically in data
+    inches = ax.figure.dpi_scale_trans + ScaledTranslation(0, 0, ax.transAxes)  # type: ignore[arg-type]
     for lane, y in zip(lanes, heights, strict=True):
         ax.plot(
-            [-3 - KEY_PT, -3], [y, y], color=lane.look.color, linestyle=lane.look.linestyle, linewidth=1.4,
-            transform=blended_transform_factory(points, ax.transData), clip_on=False,
+            [-(3 + KEY_PT) / 72, -3 / 72], [y, y], color=lane.look.color, linestyle=lane.look.linestyle, linewidth=1.4,
+            transform=blended_transform_factory(inches, ax.transData), clip_on=False,
         )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def plot_trace(
         role, latent, of_method, direction, _, _ = group
         exact, typical, total = of_method == "exact", role == TYPICAL, latent == "total"
         branch = exact and direction in ("cool", "heat")
-        label = (_LABELS[of_method, direction] if total else "single latents") if typical else ""
+        label = (_LABELS[str(of_method), str(direction)] if total else "single latents") if typical else ""
         ax.plot(
             curve["beta"], np.maximum(curve["kl_nats"], bottom / 3),
             color=INK if exact else look.color,

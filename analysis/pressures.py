@@ -6,6 +6,10 @@ pressure belongs in the gap between two groups.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +17,21 @@ from ifp.analysis.measures import COOL, EXACT, HEAT, LOWER_EDGE, measured_values
 
 LAST_PRESSURE = 1.0
 """The last stage is the plain VAE, beta = 1, as in every published list of stages."""
+LEAST_SEPARATION = 0.75
+"""Neighbours are separate groups if some pressure has at least this share of both on its own side."""
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """Where two neighbouring groups part: the best pressures, and the share of members on their own side there."""
+
+    low: float
+    high: float
+    separation: float
+
+    @property
+    def pressure(self) -> float:
+        return float(f"{np.sqrt(self.low * self.high):.3g}")
 
 
 def suggest_pressures(points: pd.DataFrame) -> list[float]:
@@ -25,57 +44,73 @@ def pressure_stages(points: pd.DataFrame) -> pd.DataFrame:
 
     1. A factor's freezing points are its exact ones; without them the geometric mean of each member's trained bracket;
        without that the lower edges. The same measure is used for all factors.
-    2. Factors are ordered by their median, highest first. Neighbours whose interquartile ranges over members overlap
-       are one group: no pressure separates them in most contexts.
-    3. Between two groups the pressure is the geometric middle of the gap, from the lowest first quartile above to the
-       highest third quartile below, to 3 digits.
-    4. The last stage is 1. Gaps at or below 1 are not used: their groups go into the last stage.
+    2. Factors are ordered by their median, highest first; at first each is a group of its own.
+    3. Between two neighbouring groups, the best pressure (from the lower group's median to the upper one's) has the
+       most members on their own side: the mean of the upper group's share above it and the lower group's below it.
+       Usually a whole gap does equally well; the pressure is its geometric middle, to 3 digits.
+    4. While some neighbours are separated by less than 75 %, or only by a pressure of at most 1, the worst separated
+       two become one group.
+    5. The last stage is 1.
 
     Returns
     -------
     DataFrame, one row per stage: stage (from 1), `beta`, `factors` (comma-separated, those that freeze in this
-    stage), `measure`, `gap_low` and `gap_high` (the gap that holds beta; NaN for the last stage). Factors of which
-    more than a quarter of the members is censored on the side of a gap have no edge there and join their neighbour;
-    factors without any member are left out.
+    stage), `measure`, `gap_low` and `gap_high` (the gap that holds beta) and `separation` (step 3); NaN for the last
+    stage. A factor whose median is below the betas tried is listed in the last stage, one above in the first, and
+    neither moves a pressure; factors without any member are left out.
 
     References
     ----------
     Wu et al., Machine Learning 111 (2022): stages placed by freezing points; the rule itself is ours.
     """
     values, measure = _values(points)
-    quartiles = []
-    for factor, betas in values.groupby("factor", sort=False)["order_beta"]:
-        sorted_betas = np.sort(betas.dropna().to_numpy(dtype=float))
-        if len(sorted_betas):
-            quartiles.append((str(factor), *_quartiles(sorted_betas)))
-    quartiles.sort(key=lambda row: -row[2])
-
-    groups: list[list[str]] = []
-    gaps: list[tuple[float, float]] = []  # (low, high) between group g and g + 1
-    floor = np.inf  # the lowest first quartile of the group so far
-    for factor, q1, _, q3 in quartiles:
-        separate = q3 < floor < np.inf and np.sqrt(max(q3, 0.0) * floor) > LAST_PRESSURE
-        if not groups or separate:
-            if groups:
-                gaps.append((q3, floor))
-            groups.append([factor])
-            floor = q1
-        else:
-            groups[-1].append(factor)
-            floor = min(floor, q1)
-    rows = []
-    for number, factors in enumerate(groups):
-        low, high = gaps[number] if number < len(gaps) else (np.nan, np.nan)
-        beta = float(f"{np.sqrt(low * high):.3g}") if number < len(gaps) else LAST_PRESSURE
-        rows.append((number + 1, beta, ",".join(factors), measure, low, high))
-    return pd.DataFrame(rows, columns=["stage", "beta", "factors", "measure", "gap_low", "gap_high"])
+    betas = {str(name): part["order_beta"].dropna().to_numpy(float) for name, part in values.groupby("factor")}
+    medians = {name: _median(beta) for name, beta in betas.items() if len(beta)}
+    names = sorted(medians, key=lambda name: -medians[name])
+    groups = [[name] for name in names if np.isfinite(medians[name])]
+    gaps = _gaps(groups, betas)
+    while gaps:
+        worst = min(range(len(gaps)), key=lambda at: gaps[at].separation)
+        if gaps[worst].separation >= LEAST_SEPARATION:
+            break
+        groups[worst : worst + 2] = [groups[worst] + groups[worst + 1]]
+        gaps = _gaps(groups, betas)
+    if names and not groups:
+        groups = [[]]
+    if groups:
+        groups[0] = [name for name in names if np.isposinf(medians[name])] + groups[0]
+        groups[-1] = groups[-1] + [name for name in names if np.isneginf(medians[name])]
+    rows = [
+        (number + 1, gap.pressure, ",".join(group), measure, gap.low, gap.high, gap.separation)
+        for number, (group, gap) in enumerate(zip(groups, gaps, strict=False))
+    ]
+    if groups:
+        rows.append((len(groups), LAST_PRESSURE, ",".join(groups[-1]), measure, np.nan, np.nan, np.nan))
+    return pd.DataFrame(rows, columns=["stage", "beta", "factors", "measure", "gap_low", "gap_high", "separation"])
 
 
-def _quartiles(sorted_betas: np.ndarray) -> tuple[float, float, float]:
-    """First quartile, median and third quartile by order statistics, so that infinite ones are allowed."""
-    last = len(sorted_betas) - 1
-    at = (int(np.floor(0.25 * last)), last // 2, int(np.ceil(0.75 * last)))
-    return float(sorted_betas[at[0]]), float(sorted_betas[at[1]]), float(sorted_betas[at[2]])
+def _gaps(groups: Sequence[Sequence[str]], betas: dict[str, np.ndarray]) -> list[_Gap]:
+    pooled = [np.concatenate([betas[name] for name in group]) for group in groups]
+    return [_gap(upper, lower) for upper, lower in pairwise(pooled)]
+
+
+def _gap(upper: np.ndarray, lower: np.ndarray) -> _Gap:
+    """The best place for a pressure between two groups' values; separation 0 where there is none above 1."""
+    members = np.concatenate([upper, lower])
+    low, high = _median(lower), _median(upper)
+    ends = np.unique(members[(members >= low) & (members <= high)])
+    if len(ends) < 2:
+        return _Gap(low, high, 0.0)
+    middles = np.sqrt(ends[:-1] * ends[1:])
+    shares = ((upper > middles[:, None]).mean(axis=1) + (lower < middles[:, None]).mean(axis=1)) / 2
+    best = np.flatnonzero(shares >= shares.max() - 1e-12)
+    low, high = float(ends[best[0]]), float(ends[best[-1] + 1])
+    return _Gap(low, high, float(shares.max()) if low * high > LAST_PRESSURE**2 else 0.0)
+
+
+def _median(betas: np.ndarray) -> float:
+    """The lower middle value, so that infinite ones are allowed."""
+    return float(np.sort(betas)[(len(betas) - 1) // 2])
 
 
 def _values(points: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -90,5 +125,5 @@ def _values(points: pd.DataFrame) -> tuple[pd.DataFrame, str]:
             ln_beta = np.log(trained["order_beta"].clip(lower=0))
         # (-inf + inf) / 2: a member censored on both sides tells nothing
         means = ln_beta.groupby([trained["factor"], trained["context"], trained["seed"]], sort=False).mean()
-        return np.exp(means).rename("order_beta").reset_index(), "trained bracket"
+        return np.exp(means).where(means > -np.inf, -np.inf).rename("order_beta").reset_index(), "trained bracket"
     return values[values["measure"] == LOWER_EDGE], LOWER_EDGE

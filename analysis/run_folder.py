@@ -57,7 +57,8 @@ class RunFolder:
 
     def conditions(self) -> str:
         """What a freezing point means nothing without: data set, image shape, likelihood."""
-        shape = " \N{MULTIPLICATION SIGN} ".join(str(size) for size in self.run["dataset"]["image_shape"])
+        sizes = [size for size in self.run["dataset"]["image_shape"] if size != 1]  # one channel goes without saying
+        shape = " \N{MULTIPLICATION SIGN} ".join(str(size) for size in sizes)
         likelihood = self.likelihood.capitalize()
         if self.likelihood == "gaussian":
             likelihood += f" ($\\sigma$ = {self.config.get('sigma', 1.0):g})"

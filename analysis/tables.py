@@ -29,8 +29,9 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def write_csv(table: pd.DataFrame, path: Path, *, digits: int | None = None) -> None:
     """Write `table` to `path`: comma-separated, a header, no index, NaN empty; numbers in full or to `digits`."""
+    number = None if digits is None else f"%.{digits}g"
     with whole_file(path) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n", float_format=digits and f"%.{digits}g")
+        table.to_csv(partial, index=False, lineterminator="\n", float_format=number)
 
 
 def json_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -39,8 +40,10 @@ def json_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     >>> json_rows(pd.DataFrame({"factor": ["posX"], "n": [3], "median": [float("nan")]}))
     [{'factor': 'posX', 'n': 3, 'median': None}]
     """
-    rows: list[dict[str, Any]] = table.astype(object).to_dict("records")
     return [
-        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
-        for row in rows
+        {
+            str(key): None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in row.items()
+        }
+        for row in table.astype(object).to_dict("records")
     ]

@@ -124,7 +124,7 @@ def test_pressures_lie_in_the_gaps() -> None:
     ]
     stages = pressure_stages(pd.concat(parts, ignore_index=True))
     assert stages["factors"].tolist() == ["high", "middle", "low"]
-    # first quartile above, third quartile below: by order statistics the extremes of three values
+    assert stages["separation"][:2].tolist() == [1, 1]
     np.testing.assert_allclose(stages["beta"], [np.sqrt(90 * 34), np.sqrt(30 * 11), 1], rtol=5e-3)
     assert suggest_pressures(pd.concat(parts)) == stages["beta"].tolist()
 
@@ -136,6 +136,17 @@ def test_factors_that_overlap_share_a_stage() -> None:
         points_of("c", "exact", "cool", [5.0, 6.0, 7.0]),
     ]
     assert pressure_stages(pd.concat(parts))["factors"].tolist() == ["b,a", "c"]
+
+
+def test_outliers_do_not_join_what_most_members_separate() -> None:
+    """At 100 or so 9 of 10 upper and 9 of 10 lower members are on their own side, though the ranges overlap."""
+    parts = [
+        points_of("a", "exact", "cool", [*np.linspace(110, 200, 9), 40.0]),
+        points_of("b", "exact", "cool", [*np.linspace(30, 90, 9), 150.0]),
+    ]
+    stages = pressure_stages(pd.concat(parts))
+    assert stages["separation"][0] == pytest.approx(0.9)
+    assert stages["beta"].tolist() == [pytest.approx(np.sqrt(90 * 110), rel=5e-3), 1]
 
 
 def test_one_factor_needs_one_stage() -> None:
