@@ -104,5 +104,5 @@ def _draw_typical_points(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, l
         exact = row["method"] == "exact"
         ax.plot(
             row["beta_ifp"], row["threshold_nats"], _ARROWS[row["direction"]], color=INK if exact else look.color,
-            markersize=3.5 if exact else 5, markeredgecolor="white", markeredgewidth=0.5, zorder=7,
+            markersize=3.5 if exact else 5, markeredgecolor="white", markeredgewidth=0.5, zorder=8 if exact else 7,
         )  # fmt: skip

@@ -109,8 +109,11 @@ def _gap(upper: np.ndarray, lower: np.ndarray) -> _Gap:
 
 
 def _median(betas: np.ndarray) -> float:
-    """The lower middle value, so that infinite ones are allowed."""
-    return float(np.sort(betas)[(len(betas) - 1) // 2])
+    """The median; of two middle values of which one is infinite, the other."""
+    ordered = np.sort(betas)
+    middle = ordered[[(len(betas) - 1) // 2, len(betas) // 2]]
+    finite = middle[np.isfinite(middle)]
+    return float(finite.mean() if len(finite) else middle[0])
 
 
 def _values(points: pd.DataFrame) -> tuple[pd.DataFrame, str]:
