@@ -33,7 +33,7 @@ lint: $(STAMP) ## ruff: rules and format
 # mypy cannot follow the editable install's import hook into analysis/ and cli/, so it reads an installed copy;
 # build/ would smuggle modules that were since deleted into that copy.
 types: $(STAMP) ## mypy --strict on an installed copy
-	@set -e; target=$$(mktemp -d); trap 'rm -rf "$$target" build' EXIT; rm -rf build; \
+	@set -e; target=$$(mktemp -d); trap 'rm -rf "$$target" "$(CURDIR)/build"' EXIT; rm -rf build; \
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target "$$target" .; \
 	cd "$$target"; $(BIN)/mypy -p ifp --config-file $(CURDIR)/setup.cfg --cache-dir $(CURDIR)/.mypy_cache
 
