@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
 
 import click
 
-from ifp import __version__
 from ifp.cli.errors import one_line_errors
+from ifp.versions import versions
 
 COMMANDS = {
     "anneal": ("ifp.cli.anneal:anneal", "Measure the information freezing points of a data set's factors."),
@@ -21,7 +20,6 @@ COMMANDS = {
 """Command -> where it is, and its line in `ifp --help` (which must not import the command)."""
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
-VERSIONED = ("torch", "numpy", "scipy", "matplotlib", "pandas", "seaborn", "pillow", "pooch", "click", "rich")
 
 
 class LazyGroup(click.Group):
@@ -52,17 +50,6 @@ class LazyGroup(click.Group):
         """Run the command; what the user can act on becomes one line and an exit code."""
         with one_line_errors():
             return super().invoke(ctx)
-
-
-def versions() -> dict[str, str]:
-    """Versions of ifp, Python, the platform and every required package, read without importing them."""
-    found = {"ifp": __version__, "python": platform.python_version(), "platform": platform.platform()}
-    for name in VERSIONED:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 @click.group(

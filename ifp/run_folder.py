@@ -9,9 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +19,11 @@ from ifp.curves import Curves
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.trace import AnnealTrace, Key
+from ifp.versions import versions
 
 BETA_CONVENTION = (
     "loss = reconstruction summed over pixels and channels + beta * KL summed over latents, averaged over images, nats"
 )
-_RECORDED_PACKAGES = ("torch", "numpy", "scipy", "pandas", "matplotlib")
-
-
-def versions() -> dict[str, str]:
-    """The versions that a result depends on."""
-    found = {"ifp": ifp.__version__, "python": platform.python_version()}
-    for name in _RECORDED_PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

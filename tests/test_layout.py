@@ -14,7 +14,8 @@ import click
 import pytest
 
 import ifp
-from ifp.cli import VERSIONED, main
+from ifp.cli import main
+from ifp.versions import REQUIRED
 
 ROOT = Path(__file__).parents[1]
 PACKAGE_OF = {"ifp": "ifp", "analysis": "ifp.analysis", "cli": "ifp.cli"}
@@ -181,7 +182,7 @@ def test_an_installed_copy_is_whole(tmp_path: Path) -> None:
 
 
 def test_the_version_report_names_every_requirement() -> None:
-    assert set(VERSIONED) == requirements(config()["options"]["install_requires"])
+    assert set(REQUIRED) == requirements(config()["options"]["install_requires"])
 
 
 @pytest.mark.parametrize("name", ifp.__all__)
