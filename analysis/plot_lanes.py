@@ -24,6 +24,11 @@ def spread(count: int, height: float) -> np.ndarray:
     return height * ((np.arange(count) * _GOLDEN) % 1.0 - 0.5)
 
 
+def crowding(count: int) -> float:
+    """1 up to 40 points, less beyond: by how much to shrink and fade them, so that the lane still shows its median."""
+    return min(1.0, (40 / max(count, 1)) ** 0.5)
+
+
 def draw_lane(ax: Axes, lane: Lane, y: float, height: float) -> None:
     """A factor's lane, `height` tall around `y`: members above, trained bracket below, edges behind, median across."""
     trained = [measure for measure in (COOL, HEAT) if measure in lane.medians]
@@ -41,9 +46,10 @@ def draw_lane(ax: Axes, lane: Lane, y: float, height: float) -> None:
 def draw_members(ax: Axes, lane: Lane, measure: str, y: float, height: float) -> None:
     """Every member as a point: filled where it froze, an open arrow at its bound where it is censored."""
     values = lane.values(measure)
-    marker = ARROWS.get(measure, lane.look.marker)
+    marker, crowd = ARROWS.get(measure, lane.look.marker), crowding(len(values))
     ax.plot(
-        values, y + spread(len(values), height), marker, color=lane.look.color, markersize=_POINT_SIZE, alpha=0.75,
+        values, y + spread(len(values), height), marker, color=lane.look.color,
+        markersize=_POINT_SIZE * max(crowd, 0.7), alpha=0.75 * max(crowd, 0.5),
         markeredgewidth=0, zorder=3, label=_member_label(measure),
     )  # fmt: skip
     draw_censored(ax, lane, measure, y, height)
@@ -68,7 +74,15 @@ def draw_median(ax: Axes, lane: Lane, measure: str, y: float, height: float) -> 
         ax.plot(row["median"], y, row["bound"], color=INK, markerfacecolor="white", markersize=5, zorder=6)
         return
     low, high = (end if np.isfinite(end) else row["median"] for end in (row["low"], row["high"]))
-    ax.plot([low, high], [y, y], color=NEUTRAL, linewidth=2.4, alpha=0.55, zorder=2.5, solid_capstyle="butt")
+    ax.plot(
+        [low, high],
+        [y, y],
+        color=NEUTRAL,
+        linewidth=2.4,
+        alpha=0.55,
+        zorder=2.5 if row["n"] <= 40 else 3.5,
+        solid_capstyle="butt",
+    )
     ax.plot(
         [row["median"]] * 2, [y - height / 2, y + height / 2], color=INK, linewidth=1.3, zorder=6,
         label=f"{'exact ' if measure == EXACT else ''}median, 95 %",
@@ -80,8 +94,9 @@ def draw_bracket(ax: Axes, lane: Lane, trained: list[str], y: float, height: flo
     for measure in trained:
         values = lane.values(measure)
         ax.plot(
-            values, y + spread(len(values), height), ARROWS[measure], color=lane.look.color, markersize=_ARROW_SIZE,
-            markeredgewidth=0, alpha=0.7 if alone else 0.35, zorder=2,
+            values, y + spread(len(values), height), ARROWS[measure], color=lane.look.color,
+            markersize=_ARROW_SIZE * max(crowding(len(values)), 0.75),
+            markeredgewidth=0, alpha=(0.7 if alone else 0.35) * max(crowding(len(values)), 0.4), zorder=2,
         )  # fmt: skip
         draw_censored(ax, lane, measure, y, height)
     medians = {m: lane.medians[m] for m in trained if np.isfinite(lane.medians[m]["median"])}

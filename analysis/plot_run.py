@@ -65,12 +65,13 @@ def draw_run(
     points = run.points()
     if kinds is None:
         kinds = DEFAULT_KINDS if run.has_curves and method != "closed-form" else DEFAULT_KINDS[:1]
+    summary = summarize(points, generator=run.bootstrap_generator())
     with paper_style():
         # all are drawn before the first is saved: a mistake leaves no half of the set
         drawn = {
             kind: trace_figure(run, points, width_in=inches, method=method)
             if kind == "trace"
-            else distribution_figure(run, points, kind=kind, width_in=inches, method=method, scale=scale)
+            else distribution_figure(run, points, summary, kind=kind, width_in=inches, method=method, scale=scale)
             for kind in kinds
         }
     into = out or folder / "figures"
@@ -79,10 +80,16 @@ def draw_run(
 
 
 def distribution_figure(
-    run: RunFolder, points: pd.DataFrame, *, kind: str, width_in: float, method: str | None = None, scale: str = "log"
+    run: RunFolder,
+    points: pd.DataFrame,
+    summary: pd.DataFrame,
+    *,
+    kind: str,
+    width_in: float,
+    method: str | None = None,
+    scale: str = "log",
 ) -> tuple[Figure, pd.DataFrame]:
     """A figure of the freezing points' distribution with its legend, and the table of what it shows."""
-    summary = summarize(points, generator=run.bootstrap_generator())
     looks = factor_looks(run.factor_names)
     lanes = prepare_lanes(points, method=method, summary=summary, looks=looks)
     figure = new_figure(width_in, 1.0)

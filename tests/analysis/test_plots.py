@@ -15,7 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ifp.analysis import draw_run, freezing_points, read_run
+from ifp.analysis import RunFolder, draw_run, freezing_points, read_run, summarize
 from ifp.analysis.lanes import density, lanes_table, prepare_lanes
 from ifp.analysis.plot_run import FILE_OF, KINDS, distribution_figure, trace_figure
 from ifp.analysis.plot_style import paper_style, save_figure
@@ -32,6 +32,10 @@ def run_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) 
     folder: Path = synthetic.write_run(tmp_path_factory.mktemp("run"), trace)
     draw_run(folder, kinds=KINDS, width="icml")
     return folder
+
+
+def summary_of(run: RunFolder) -> pd.DataFrame:
+    return summarize(run.points(), generator=run.bootstrap_generator())
 
 
 def page_width_in(pdf: Path) -> float:
@@ -202,7 +206,7 @@ def test_texts_neither_overlap_nor_leave_the_page_of_one_column(run_folder: Path
         figure = (
             trace_figure(run, run.points(), width_in=3.25)
             if kind == "trace"
-            else distribution_figure(run, run.points(), kind=kind, width_in=3.25)
+            else distribution_figure(run, run.points(), summary_of(run), kind=kind, width_in=3.25)
         )[0]
         figure.draw_without_rendering()
         boxes = [(text.get_text(), text.get_window_extent()) for text in visible_texts(figure)]
@@ -219,7 +223,7 @@ def test_texts_neither_overlap_nor_leave_the_page_of_one_column(run_folder: Path
 def test_the_label_says_threshold_units_and_conditions(run_folder: Path) -> None:
     run = read_run(run_folder)
     with paper_style():
-        figure, _ = distribution_figure(run, run.points(), kind="kde", width_in=3.25)
+        figure, _ = distribution_figure(run, run.points(), summary_of(run), kind="kde", width_in=3.25)
     label = figure.axes[0].get_xlabel()
     assert "at 0.1 nat (nats per nat)" in label
     assert "sprites, 64 \N{MULTIPLICATION SIGN} 64, Bernoulli likelihood" in label
