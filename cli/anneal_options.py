@@ -8,21 +8,21 @@ from typing import Any, TypeVar
 
 import click
 
+from ifp.errors import bad_value
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PRESETS = "the preset's"
 
 
-class BetaLimit(click.ParamType):
+def _beta_limit(ctx: click.Context, param: click.Parameter, value: str | None) -> str | float | None:
     """A positive number, or "auto" for the traversal's own edges."""
-
-    name = "BETA|auto"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Leave "auto" as it is; everything else must be a number."""
-        if value == "auto":
-            return value
-        return click.FLOAT.convert(value, param, ctx)
+    if value is None or value == "auto":
+        return value
+    try:
+        return float(value)
+    except ValueError as error:
+        raise bad_value(param.name or "beta", value, "a positive number or 'auto'") from error
 
 
 def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[Function], Function]:
@@ -47,8 +47,8 @@ _SETTINGS = [
     _setting("--latents", int, "Latents a network."),
     _setting("--hidden", int, "Hidden units a layer of the mlp."),
     _setting("--law", str, "How beta moves: geometric, linear, or author (70 exp(-15 t) + 1)."),
-    _setting("--beta-max", BetaLimit(), "Highest beta; auto takes it from each traversal's edges."),
-    _setting("--beta-min", BetaLimit(), "Lowest beta; auto takes it from each traversal's edges."),
+    _setting("--beta-max", str, "Highest beta; auto takes it from each traversal's edges.", callback=_beta_limit),
+    _setting("--beta-min", str, "Lowest beta; auto takes it from each traversal's edges.", callback=_beta_limit),
     _setting("--steps", int, "Optimizer steps of one annealing branch."),
     _setting("--hold-steps", int, "Steps at the starting beta before it."),
     _setting("--batch", int, "Images a step; a smaller traversal is repeated as often as fits."),

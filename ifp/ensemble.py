@@ -112,7 +112,7 @@ class Ensemble:
     def _decode(self, mean_MND: Tensor, logvar_MND: Tensor, noise_MSND: Tensor) -> Tensor:
         z_MSND = mean_MND[:, None] + (0.5 * logvar_MND).exp()[:, None] * noise_MSND
         out = self.network.decode(self.parameters, z_MSND.flatten(1, 2))
-        return out.unflatten(1, noise_MSND.shape[1:3])
+        return out.reshape(*noise_MSND.shape[:3], -1)
 
     @torch.no_grad()
     def evaluate(self, noise_MSND: Tensor) -> tuple[Tensor, Tensor]:

@@ -136,6 +136,7 @@ MISTAKES = [
     (["--dataset", "{bars}", "--threshold", "0"], "threshold_nats must be a positive number"),
     (["--dataset", "{bars}", "--sigma", "-1", "--likelihood", "gaussian"], "sigma must be a positive number"),
     (["--dataset", "{bars}", "--beta-max", "1", "--beta-min", "2"], "upside down"),
+    (["--dataset", "{bars}", "--beta-max", "high"], "beta_max must be a positive number or 'auto', got 'high'"),
     (["--dataset", "{bars}", "--architecture", "conv"], "conv network takes images of shape"),
     (["--dataset", "{bars}", "--device", "cuda:7"], "device must be auto or one that is on this machine"),
     (["--dataset", "{bars}", "--threads", "0"], "threads must be"),
