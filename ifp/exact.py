@@ -46,8 +46,31 @@ METASTABLE_LIMIT = 2.0
 """Heating is followed to at most this multiple of the upper edge."""
 FLOOR = {1: 0.3, 2: 0.5}
 """Curves end where beta falls below this share of the lower edge, by the number of latents."""
-KL_TARGETS_NATS = (0.005, 0.02, 0.05, 0.07, 0.14, 0.18, 0.23, 0.3, 0.4, 0.5, 0.62, 0.75, 0.9, 1.05, 1.2, 1.4, 1.6, 1.8)
-DEEP_GROWTH, DEEPEST_KL_NATS = 1.12, 12.0
+KL_TARGETS_NATS = (
+    0.005,
+    0.02,
+    0.05,
+    0.07,
+    0.14,
+    0.18,
+    0.23,
+    0.3,
+    0.4,
+    0.5,
+    0.62,
+    0.75,
+    0.9,
+    1.05,
+    1.2,
+    1.4,
+    1.6,
+    1.8,
+    2.0,
+)
+DEEP_GROWTH = 1.12
+"""Ratio of the targets beyond those listed."""
+DEEPEST_KL_NATS, EXACT_MINIMUM_KL_NATS = 2.0, 12.0
+"""Curves end at this KL too, or at 4 times the threshold; the search for a minimum goes deeper."""
 LANDING_KL_NATS = 0.005
 """Cooling's fall starts with this much information along the leading mode: the push off the saddle."""
 MEETING_STEPS = 4
@@ -109,7 +132,7 @@ def exact_annealing(
     if bounds is None:
         bounds = freezing_bounds(traversals, likelihood, sigma=sigma)
     jobs = _jobs(traversals, likelihood, sigma, bounds)
-    targets = kl_targets(threshold_nats, tolerance)
+    targets = kl_targets(threshold_nats, tolerance, max(DEEPEST_KL_NATS, 4 * threshold_nats))
     names = list(directions)
     if set(BRANCHES) <= set(names) and "equilibrium" not in names:
         names.append("equilibrium")
@@ -161,7 +184,7 @@ def exact_minimum(
         batch,
         torch.from_numpy(job.modes_NK[None]),
         torch.tensor([job.beta_closed_form], dtype=torch.float64),
-        kl_targets(0.1, 0.01),
+        kl_targets(0.1, 0.01, EXACT_MINIMUM_KL_NATS),
         latents=latents,
         floor_M=torch.tensor([floor], dtype=torch.float64),
         heat=True,
@@ -178,13 +201,13 @@ def exact_minimum(
     return np.array(least)
 
 
-def kl_targets(threshold_nats: float, tolerance: float) -> list[float]:
+def kl_targets(threshold_nats: float, tolerance: float, deepest_nats: float) -> list[float]:
     """The KLs, rising, at which a curve is sampled: two of them close around the threshold."""
     # for one linear Gaussian latent ln beta falls by twice the KL; the solutions miss their targets by up to 1 %
     half = min(max(tolerance / (4 * threshold_nats), 0.02), 0.07)
     around = [threshold_nats * (1 - half), threshold_nats * (1 + half)]
     rest = list(KL_TARGETS_NATS)
-    while rest[-1] < DEEPEST_KL_NATS:
+    while rest[-1] * DEEP_GROWTH <= deepest_nats:
         rest.append(rest[-1] * DEEP_GROWTH)
     return sorted([*around, *(kl for kl in rest if abs(kl / threshold_nats - 1) > 2 * half)])
 

@@ -24,10 +24,10 @@ from ifp.lbfgs import Memory, minimise
 POWER = 3.0
 TOLERANCE = 1e-11
 """Gradient . inverse Hessian . gradient at which a solution counts as found, in units of beta (so: nats of KL)."""
-GRID_TRIES = 4
-SHRINKAGE = 1.3
+GRID_TRIES, MAX_EVALUATIONS = 4, 500
+SHRINKAGE = 1.2
 """A solution whose narrowest posterior shrank by more than this is solved again on a finer grid."""
-COVERAGE = 5.0
+COVERAGE = 4.8
 """The same for a solution with less than this many standard deviations to an end of its grid."""
 JUMP = 0.3
 """A step of the curve whose means miss the extrapolation by more than this share of their size has left its branch."""
@@ -133,7 +133,7 @@ def solve(
     *,
     power: float = POWER,
     tolerance: float = TOLERANCE,
-    max_evaluations: int = 500,
+    max_evaluations: int | None = None,
 ) -> Solutions:
     """Minimise R + phi(K) from `start`, without the memory of a neighbouring solution; see `solve_from`."""
     return solve_from(batch, start, level_M, at_M, None, power, tolerance, max_evaluations)[0]
@@ -147,16 +147,17 @@ def solve_from(
     memory: Memory | None,
     power: float = POWER,
     tolerance: float = TOLERANCE,
-    max_evaluations: int = 500,
+    max_evaluations: int | None = None,
 ) -> tuple[Solutions, Memory]:
     """Minimise R + phi(K) from `start`; refine the grid of those that outgrew it, and minimise these again.
 
-    `memory` is that of the last solution on the same curve; the new one is returned.
+    `memory` is that of the last solution on the same curve; the new one is returned. With `max_evaluations` the answer
+    is rough, and grids are not refined: states on their way may be far narrower than where they end.
     """
     latents = start.mean_MND.shape[2]
     vector = start.to_vector().clone()
     rows = torch.arange(len(vector), device=vector.device)
-    for attempt in range(GRID_TRIES):
+    for attempt in range(GRID_TRIES if max_evaluations is None else 1):
         before = States.from_vector(vector[rows], latents)
         grid = make_grid(before.mean_MND, before.log_std_MND)
         objective = _Objective(batch.take(rows), grid, level_M[rows], at_M[rows], power, latents)
@@ -170,7 +171,7 @@ def solve_from(
             tolerance * level_M[rows],
             max_step_MV=torch.cat([std, half], 1),
             memory=memory if memory is None else memory.take(rows),
-            max_evaluations=max_evaluations,
+            max_evaluations=max_evaluations or MAX_EVALUATIONS,
         )
         if attempt == 0:
             memory = found.memory
@@ -224,7 +225,7 @@ class _Objective:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One target of a curve: the members solved there, their solutions, and whether they left their branch on the way."""
+    """One target of a curve: the members solved there, their solutions, and whether they left their branch."""
 
     index: int
     rows: Tensor

@@ -19,7 +19,8 @@ from ifp.exact_curve import CurvePoint, Solutions, States, concatenate, follow, 
 
 SCOUT_KL_NATS = 1.0
 """The KL at which other arrangements of the images along z compete with the one that grew from the onset."""
-SCOUT_EVALUATIONS, SCOUT_TOLERANCE = 14, 1e-6
+SCOUT_EVALUATIONS, LAST_EVALUATIONS, SCOUT_TOLERANCE = 14, 60, 1e-6
+RUNAWAY = 1.5
 HOPELESS = 0.03
 """After the first steps an arrangement worse than the known one by this much, in units of beta, is given up."""
 BETTER = 1e-5
@@ -183,12 +184,17 @@ def _scout(
     # a few steps for all, then to the end for those that could still win
     rough = solve(batch.take(every), start, own.level_M[every], own.at_M[every], max_evaluations=SCOUT_EVALUATIONS)
     tick()
-    close = (penalised_nats(rough) < (own_nats + HOPELESS * own.level_M)[every]).nonzero().squeeze(1)
+    close = penalised_nats(rough) < (own_nats + HOPELESS * own.level_M)[every]
+    # one that has run away to posteriors far narrower than it began with was misled by its grid
+    close &= (rough.states.log_std_MND > start.log_std_MND - RUNAWAY).all(2).all(1)
+    close = close.nonzero().squeeze(1)
     every = every[close]
     if not len(every):
         return own, []
     at = own.level_M[every], own.at_M[every]
-    tried = solve(batch.take(every), rough.states.take(close), *at, tolerance=SCOUT_TOLERANCE)
+    tried = solve(
+        batch.take(every), rough.states.take(close), *at, tolerance=SCOUT_TOLERANCE, max_evaluations=LAST_EVALUATIONS
+    )
     tick()
     gain = own_nats[every] - BETTER * own.level_M[every] - penalised_nats(tried)
     best = [(float(gain[i]), m, i) for i, m in enumerate(every.tolist()) if gain[i] > 0]

@@ -88,7 +88,7 @@ def minimise(
     *,
     max_step_MV: Tensor,
     memory: Memory | None = None,
-    max_evaluations: int = 500,
+    max_evaluations: int,
 ) -> Minimum:
     """Minimise M smooth functions from `x_MV`.
 
