@@ -27,7 +27,7 @@ class RunCost:
     Attributes
     ----------
     traversals : of the whole run.
-    exact_traversals, exact_seconds : exact curves to compute; measured on a few traversals a factor, None if not measured.
+    exact_traversals, exact_seconds : exact curves to compute, and the seconds they take; None if not measured.
     training : None when nothing is to be trained.
     """
 
