@@ -96,8 +96,8 @@ def make_batch(
     weighted = x * weight[:, None]
     own = x.new_zeros(x.shape[:2]) if likelihood == "bernoulli" else 0.5 * (weighted * x).sum(2)
     constant = torch.tensor([t.constant_nats for t in traversals], dtype=torch.float64)
-    tensors = [t.to(device) for t in (x, weighted, weight, own, constant)]
-    return TraversalBatch(*tensors, bernoulli=likelihood == "bernoulli")
+    x, weighted, weight, own, constant = (t.to(device) for t in (x, weighted, weight, own, constant))
+    return TraversalBatch(x, weighted, weight, own, constant, likelihood == "bernoulli")
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ KL_TARGETS_NATS = (
 )
 DEEP_GROWTH = 1.12
 """Ratio of the targets beyond those listed."""
-DEEPEST_KL_NATS, EXACT_MINIMUM_KL_NATS = 2.0, 12.0
+DEEPEST_KL_NATS, EXACT_MINIMUM_KL_NATS = 1.8, 12.0
 """Curves end at this KL too, or at 4 times the threshold; the search for a minimum goes deeper."""
 LANDING_KL_NATS = 0.005
 """Cooling's fall starts with this much information along the leading mode: the push off the saddle."""
@@ -206,7 +206,7 @@ def kl_targets(threshold_nats: float, tolerance: float, deepest_nats: float) -> 
     # for one linear Gaussian latent ln beta falls by twice the KL; the solutions miss their targets by up to 1 %
     half = min(max(tolerance / (4 * threshold_nats), 0.02), 0.07)
     around = [threshold_nats * (1 - half), threshold_nats * (1 + half)]
-    rest = list(KL_TARGETS_NATS)
+    rest = [kl for kl in KL_TARGETS_NATS if kl <= deepest_nats]
     while rest[-1] * DEEP_GROWTH <= deepest_nats:
         rest.append(rest[-1] * DEEP_GROWTH)
     return sorted([*around, *(kl for kl in rest if abs(kl / threshold_nats - 1) > 2 * half)])
@@ -395,15 +395,21 @@ def _numbers(found: Solutions, at: int) -> tuple[float, float, np.ndarray]:
 
 
 def _records(curve: Curve, path: Path, collapsed_nats: float, extra: _Extra) -> _Records:
-    latents = curve.kl_nats_JD.shape[1]
+    """The records of a path in its order: its points, and `extra`, which overrules points on the wrong side of it."""
+    nothing = np.zeros(curve.kl_nats_JD.shape[1])
+    rising = 1.0 if path.beta[-1] > path.beta[0] else -1.0
     rows: list[tuple[float, float, np.ndarray]] = []
     for at in range(len(path.points) + 1):
-        rows += [(beta, recon, kl) for before, beta, recon, kl in extra if before == at]
-        if at < len(path.points):
-            j = path.points[at]
-            held = j != COLLAPSED
-            recon = float(curve.recon_nats_J[j]) if held else collapsed_nats
-            rows.append((path.beta[at], recon, curve.kl_nats_JD[j] if held else np.zeros(latents)))
+        for _, beta, recon, kl in (item for item in extra if item[0] == at):
+            while rows and rising * (rows[-1][0] - beta) > 0:
+                rows.pop()
+            rows.append((beta, recon, kl))
+        if at == len(path.points) or (rows and rising * (rows[-1][0] - path.beta[at]) > 0):
+            continue
+        j = path.points[at]
+        held = j != COLLAPSED
+        recon = float(curve.recon_nats_J[j]) if held else collapsed_nats
+        rows.append((path.beta[at], recon, curve.kl_nats_JD[j] if held else nothing))
     beta_T, recon_T, kl_T = zip(*rows, strict=True)
     return _Records(np.array(beta_T), np.array(recon_T), np.stack(kl_T))
 

@@ -22,7 +22,7 @@ from ifp.equilibrium import Grid, TraversalBatch, kl_gradient, kl_nats, make_gri
 from ifp.lbfgs import Memory, minimise
 
 POWER = 3.0
-TOLERANCE = 1e-11
+TOLERANCE = 1e-19
 """Gradient . inverse Hessian . gradient at which a solution counts as found, in units of beta (so: nats of KL)."""
 GRID_TRIES, MAX_EVALUATIONS = 4, 500
 SHRINKAGE = 1.2
