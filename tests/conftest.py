@@ -90,3 +90,18 @@ def fixtures_dir() -> Path:
     if not FIXTURES.is_dir():
         pytest.skip("the folder ../shared/fixtures (reference files of the development machines) is missing")
     return FIXTURES
+
+
+@pytest.fixture(scope="session")
+def bars_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set of one's own: a bar of 3 widths at 6 places, on 8 x 12 pixels."""
+    import numpy as np
+
+    images = np.zeros((3, 6, 8, 12), dtype=np.uint8)
+    for width in range(3):
+        for place in range(6):
+            images[width, place, 2:6, place : place + 2 + 2 * width] = 255
+    factors = np.stack(np.meshgrid(range(3), range(6), indexing="ij"), axis=-1).reshape(-1, 2)
+    path = tmp_path_factory.mktemp("data") / "bars.npz"
+    np.savez(path, images=images.reshape(-1, 8, 12), factors=factors, factor_names=np.array(["width", "place"]))
+    return path

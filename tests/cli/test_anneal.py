@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -22,18 +21,8 @@ FAST = ["--contexts", "2", "--steps", "60", "--hold-steps", "20", "--records", "
 
 
 @pytest.fixture(scope="module")
-def bars(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A bar of 3 widths at 6 places, on 8 x 12 pixels, as npz:PATH."""
-    images, factors = [], []
-    for width in range(3):
-        for place in range(6):
-            image = np.zeros((8, 12), dtype=np.uint8)
-            image[2:6, place : place + 2 + 2 * width] = 255
-            images.append(image)
-            factors.append((width, place))
-    path = tmp_path_factory.mktemp("data") / "bars.npz"
-    np.savez(path, images=np.array(images), factors=np.array(factors), factor_names=np.array(["width", "place"]))
-    return f"npz:{path}"
+def bars(bars_npz: Path) -> str:
+    return f"npz:{bars_npz}"
 
 
 def anneal(*args: str) -> Result:

@@ -20,18 +20,8 @@ from ifp.trace import AnnealTrace
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> NpzDataset:
-    """A bar of 3 widths at 6 places, on 8 x 12 pixels."""
-    images, factors = [], []
-    for width in range(3):
-        for place in range(6):
-            image = np.zeros((8, 12), dtype=np.uint8)
-            image[2:6, place : place + 2 + 2 * width] = 255
-            images.append(image)
-            factors.append((width, place))
-    path = tmp_path_factory.mktemp("data") / "bars.npz"
-    np.savez(path, images=np.array(images), factors=np.array(factors), factor_names=np.array(["width", "place"]))
-    return NpzDataset(path)
+def dataset(bars_npz: Path) -> NpzDataset:
+    return NpzDataset(bars_npz)
 
 
 def config(**changes: object) -> AnnealConfig:
