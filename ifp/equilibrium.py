@@ -102,14 +102,18 @@ def make_batch(
 
 @dataclass(frozen=True)
 class Grid:
-    """Quadrature points z_MGD and weights weight_MG (0 for the padding of members that need fewer points)."""
+    """Quadrature points z_MGD and weights weight_MG (0 for the padding of members that need fewer points).
+
+    log_narrowest_MD : logarithm of the narrowest posterior's standard deviation that the grid was made for.
+    """
 
     z_MGD: Tensor
     weight_MG: Tensor
+    log_narrowest_MD: Tensor
 
     def take(self, rows: Tensor) -> Grid:
         """The grids of these members."""
-        return Grid(self.z_MGD[rows], self.weight_MG[rows])
+        return Grid(self.z_MGD[rows], self.weight_MG[rows], self.log_narrowest_MD[rows])
 
 
 def make_grid(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACING, reach: float = REACH) -> Grid:
@@ -132,7 +136,7 @@ def make_grid(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACING
         right = axis[:, None, :, None].expand(-1, z.shape[1], -1, -1)
         z = torch.cat([left, right], 3).flatten(1, 2)
         weight = (weight[:, :, None] * more[:, None]).flatten(1, 2)
-    return Grid(z, weight)
+    return Grid(z, weight, log_std_MND.amin(1))
 
 
 def reconstruction(

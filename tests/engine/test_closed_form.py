@@ -10,7 +10,9 @@ import pytest
 from scipy.special import xlogy
 
 from ifp.closed_form import freezing_bounds, leading_modes
+from ifp.datasets.sprites import Sprites
 from ifp.errors import IfpError
+from ifp.factors import MOVING, FactorTraversal
 from ifp.reduction import reduce_traversal
 
 ORACLE = Path(__file__).parents[2] / "../shared/fixtures/sprites-exact-oracle.json"
@@ -143,10 +145,7 @@ def test_bad_input_is_one_sentence(images: np.ndarray, likelihood: str, sigma: f
 def test_sprites_edge_agrees_with_the_oracle() -> None:
     if not ORACLE.exists():
         pytest.skip("needs ../shared/fixtures/sprites-exact-oracle.json")
-    sprites = pytest.importorskip("ifp.datasets.sprites")
-    from ifp.factors import MOVING, FactorTraversal
-
-    dataset = sprites.Sprites()
+    dataset = Sprites()
     rows = json.loads(ORACLE.read_text())
     images = []
     for row in rows:
@@ -156,3 +155,15 @@ def test_sprites_edge_agrees_with_the_oracle() -> None:
         images.append(dataset.traversal_images(FactorTraversal(row["factor"], context, values, (0,) * len(values))))
     bounds = freezing_bounds(images, upper=False)
     np.testing.assert_allclose(bounds.beta_closed_form_M, [row["beta_closed_form"] for row in rows], rtol=0.01)
+
+
+def test_sprites_medians_and_order() -> None:
+    # the 5-95 % ranges of the design's table (40 contexts a factor); the order is the paper's
+    ranges = {"posX": (62, 374), "posY": (87, 370), "scale": (97, 169), "shape": (29, 115), "orientation": (23, 78)}
+    dataset = Sprites()
+    medians = {}
+    for factor, (low, high) in ranges.items():
+        images = [dataset.traversal_images(t) for t in dataset.sample_traversals(factor, 40, seed=0)]
+        medians[factor] = float(np.median(freezing_bounds(images, upper=False).beta_closed_form_M))
+        assert low <= medians[factor] <= high
+    assert min(medians["posX"], medians["posY"]) > medians["scale"] > medians["shape"] > medians["orientation"]
