@@ -27,6 +27,10 @@ TOLERANCE = 1e-19
 GRID_TRIES, MAX_EVALUATIONS = 4, 500
 SHRINKAGE = 1.2
 """A solution whose narrowest posterior shrank by more than this is solved again on a finer grid."""
+FASTEST_SHRINKAGE = 1.4
+"""No posterior is guessed to be narrower by more than this than at the last point."""
+UNRESOLVED = 1.6
+"""A posterior narrower by this than the narrowest that a grid was made for may not be judged on it."""
 COVERAGE = 4.8
 """The same for a solution with less than this many standard deviations to an end of its grid."""
 JUMP = 0.3
@@ -122,7 +126,8 @@ def extrapolate(solutions: Sequence[Solutions], at_M: Tensor) -> States:
     mean_by, log_by = (torch.where(torch.isfinite(by) & (by.abs() < 10), by, 0.0) for by in (mean_by, log_by))
     mean = new.states.mean_MND + (new.states.mean_MND - old.states.mean_MND) * mean_by[:, None, None]
     log_std = new.states.log_std_MND + (new.states.log_std_MND - old.states.log_std_MND) * log_by[:, None, None]
-    return States(mean, log_std)
+    # a grid is made for the guess: one that shrinks too fast would cost thousands of points for nothing
+    return States(mean, log_std.maximum(new.states.log_std_MND - math.log(FASTEST_SHRINKAGE)))
 
 
 def solve(
@@ -220,7 +225,10 @@ class _Objective:
         beta = level * (kl / at) ** self._power
         by = beta[:, None, None]
         gradient = torch.cat([(r_mean + by * k_mean).flatten(1), (r_log_std + by * k_log_std).flatten(1)], 1)
-        return recon + beta * kl / (self._power + 1), gradient
+        # between the points of a grid too coarse for it a posterior pays nothing; such states are out of bounds
+        unresolved = (s.log_std_MND.amin(1) < grid.log_narrowest_MD - math.log(UNRESOLVED)).any(1)
+        value = recon + beta * kl / (self._power + 1)
+        return torch.where(unresolved, math.inf, value), gradient
 
 
 @dataclass(frozen=True)
