@@ -116,6 +116,13 @@ class Grid:
         return Grid(self.z_MGD[rows], self.weight_MG[rows], self.log_narrowest_MD[rows])
 
 
+def grid_points(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACING, reach: float = REACH) -> Tensor:
+    """Points [M] on the longest axis of the grid that `make_grid` would make, without making it."""
+    std = log_std_MND.exp()
+    span_MD = (mean_MND + reach * std).amax(1) - (mean_MND - reach * std).amin(1)
+    return (torch.ceil(span_MD / (spacing * std.amin(1))) + 1).amax(1)
+
+
 def make_grid(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACING, reach: float = REACH) -> Grid:
     """A grid for each member that resolves and covers its posteriors: a product of one axis a latent.
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ifp.equilibrium import Grid, TraversalBatch, kl_gradient, kl_nats, make_grid, reconstruction
+from ifp.equilibrium import Grid, TraversalBatch, grid_points, kl_gradient, kl_nats, make_grid, reconstruction
 from ifp.lbfgs import Memory, minimise
 
 POWER = 3.0
@@ -31,6 +31,8 @@ FASTEST_SHRINKAGE = 1.4
 """No posterior is guessed to be narrower by more than this than at the last point."""
 UNRESOLVED = 1.6
 """A posterior narrower by this than the narrowest that a grid was made for may not be judged on it."""
+MOST_POINTS = 500
+"""Curves end where a posterior has become so narrow that an axis of the grid would need more points than this."""
 COVERAGE = 4.8
 """The same for a solution with less than this many standard deviations to an end of its grid."""
 JUMP = 0.3
@@ -181,7 +183,9 @@ def solve_from(
         if attempt == 0:
             memory = found.memory
         vector[rows] = found.x_MV
-        rows = rows[_outgrown(grid, before, States.from_vector(found.x_MV, latents))]
+        after = States.from_vector(found.x_MV, latents)
+        again = _outgrown(grid, before, after) & (grid_points(after.mean_MND, after.log_std_MND) <= MOST_POINTS)
+        rows = rows[again]
         if not len(rows):
             break
     assert memory is not None
@@ -269,6 +273,9 @@ def follow(
             change = (slope * (at - last.total_kl_nats_M)).nan_to_num().clamp(-1.0, 0.2)
             level = level * change.exp()
         found, memory = solve_from(batch.take(rows), pushed(guess, modes_MNK[rows]), level, at, memory)
+        resolved = (grid_points(found.states.mean_MND, found.states.log_std_MND) <= MOST_POINTS).nonzero().squeeze(1)
+        rows, path, memory = rows[resolved], [p.take(resolved) for p in path], memory.take(resolved)
+        found, guess = found.take(resolved), guess.take(resolved)
         missed = (found.states.mean_MND - guess.mean_MND).square().mean(1).sum(1)
         jumped = missed > JUMP**2 * guess.mean_MND.square().mean(1).sum(1)
         points.append(CurvePoint(index, rows, found, jumped))

@@ -17,6 +17,11 @@ Progress = Callable[[str, int, int], None]
 """Called with (what is being done, units done, units in all)."""
 
 
+EXACT_CHUNK = 16
+"""Traversals an exact job: small enough that little is lost, large enough for the batch to pay."""
+MOST_EXACT_LATENTS = 2
+
+
 @dataclass(frozen=True)
 class Cell:
     """One traversal of a run: a factor in a context, with its images [N, C, H, W]."""
@@ -72,6 +77,11 @@ def directions(config: AnnealConfig) -> tuple[str, ...]:
 def exact_directions(config: AnnealConfig) -> tuple[str, ...]:
     """The exact branches of a run; with both there is the equilibrium too."""
     return (*directions(config), "equilibrium") if config.direction == "both" else directions(config)
+
+
+def exact_latents(config: AnnealConfig) -> int:
+    """Latents of the exact curves: the network's, but no more than the quadrature grid has dimensions."""
+    return min(config.latents, MOST_EXACT_LATENTS)
 
 
 def plan_members(cells: Sequence[Cell], edges: np.ndarray, config: AnnealConfig) -> list[Member]:

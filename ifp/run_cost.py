@@ -12,12 +12,12 @@ from ifp.config import AnnealConfig
 from ifp.cost import TrainingCost, training_cost
 from ifp.exact import exact_annealing
 from ifp.members import Member, data_of
-from ifp.plan import Cell, Progress, directions, exact_directions, is_exact, trains
+from ifp.plan import EXACT_CHUNK, Cell, Progress, directions, exact_directions, exact_latents, is_exact, trains
 from ifp.trace import Key
 from ifp.workers import single_threaded_kernels
 
-MEASURED_TRAVERSALS = 3
-"""Traversals of each factor on which the exact curves are timed: one alone would miss what a batch saves."""
+FAST_SECONDS = 1.0
+"""Where one exact curve takes less than this, a batch is timed too: it costs less a curve."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def run_cost(
 
 
 def _exact_seconds(cells: Sequence[Cell], config: AnnealConfig, device: str, threads: int, progress: Progress) -> float:
-    """Seconds for all exact curves, from a small batch of each factor on one thread."""
+    """Seconds for all exact curves, from one traversal of each factor on one thread, and a batch where that is fast."""
     of_factor: dict[str, list[Cell]] = {}
     for cell in cells:
         of_factor.setdefault(cell.factor, []).append(cell)
@@ -97,18 +97,24 @@ def _exact_seconds(cells: Sequence[Cell], config: AnnealConfig, device: str, thr
     with single_threaded_kernels():
         for number, group in enumerate(of_factor.values()):
             progress("Measuring exact curves", number, len(of_factor))
-            images = [c.images for c in group[:MEASURED_TRAVERSALS]]
-            started = time.perf_counter()
-            exact_annealing(
-                images,
-                config.likelihood,
-                sigma=config.sigma,
-                latents=min(config.latents, 2),
-                threshold_nats=config.threshold_nats,
-                device=device,
-            )
-            seconds += (time.perf_counter() - started) * len(group) / len(images)
+            each = _seconds_each(group[:1], config, device)
+            if each < FAST_SECONDS:
+                each = _seconds_each(group[:EXACT_CHUNK], config, device)
+            seconds += each * len(group)
     return seconds / (threads if device == "cpu" else 1)
+
+
+def _seconds_each(cells: Sequence[Cell], config: AnnealConfig, device: str) -> float:
+    started = time.perf_counter()
+    exact_annealing(
+        [c.images for c in cells],
+        config.likelihood,
+        sigma=config.sigma,
+        latents=exact_latents(config),
+        threshold_nats=config.threshold_nats,
+        device=device,
+    )
+    return (time.perf_counter() - started) / len(cells)
 
 
 def _minutes(seconds: float | None) -> str:

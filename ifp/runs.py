@@ -18,12 +18,21 @@ from ifp.datasets.base import FactorDataset
 from ifp.errors import bad_value
 from ifp.exact import exact_annealing
 from ifp.members import Member, MemberData, chunk_members, data_of
-from ifp.plan import Cell, Progress, directions, exact_directions, is_exact, plan_cells, plan_keys, plan_members, trains
+from ifp.plan import (
+    EXACT_CHUNK,
+    Cell,
+    Progress,
+    directions,
+    exact_directions,
+    exact_latents,
+    is_exact,
+    plan_cells,
+    plan_keys,
+    plan_members,
+    trains,
+)
 from ifp.trace import AnnealTrace, closed_form_trace
 from ifp.workers import run_jobs
-
-EXACT_CHUNK = 16
-"""Traversals an exact job: small enough that little is lost, large enough for the batch to pay."""
 
 Say = Callable[[str], None]
 
@@ -154,7 +163,7 @@ def _add_exact(
             [c.images for c in chosen],
             config.likelihood,
             sigma=config.sigma,
-            latents=min(config.latents, 2),
+            latents=exact_latents(config),
             threshold_nats=config.threshold_nats,
             directions=directions(config),
             bounds=FreezingBounds(*edges[part].T),
