@@ -37,6 +37,8 @@ def summarize(
     first = points.iloc[0] if len(points) else {"dataset": "", "likelihood": "", "threshold_nats": np.nan}
     rows = []
     for factor in points["factor"].unique():
+        # the measures of a factor resample the same contexts, so that their intervals can be compared
+        draws = int(generator.integers(2**63))
         for measure in MEASURES:
             members = values[(values["factor"] == factor) & (values["measure"] == measure)]
             if members.empty:
@@ -48,7 +50,7 @@ def summarize(
                     "threshold_nats": first["threshold_nats"],
                     "factor": factor,
                     "measure": measure,
-                    **_median_columns(members, generator, resamples, level),
+                    **_median_columns(members, np.random.default_rng(draws), resamples, level),
                     **{status: int((members["status"] == status).sum()) for status in STATUSES},
                 }
             )
