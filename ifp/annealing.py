@@ -27,6 +27,7 @@ from ifp.trace import DIVERGED, OK, AnnealTrace
 # equilibrium; both run on until far past where training has been seen to cross (docs/annealing.md).
 COOL_FROM_UPPER, COOL_TO_CLOSED_FORM = 1.2, 0.15
 HEAT_FROM_CLOSED_FORM, HEAT_TO_UPPER = 0.4, 3.0
+LEAST_RANGE = 10.0
 CONFIRMING_RECORDS = 10
 """Records in a row across the threshold that answer a member's question."""
 DIED_AWAY = 0.5
@@ -38,12 +39,19 @@ class Stopped(Exception):
 
 
 def beta_range(member: Member, config: AnnealConfig) -> tuple[float, float]:
-    """First and last beta of a member's law: the user's where given, else from the member's own edges."""
+    """First and last beta of a member's law: the user's where given, else from the member's own edges.
+
+    An automatic end keeps at least a factor `LEAST_RANGE` from an end that the user gave.
+    """
     if member.direction == "cool":
-        first, last = COOL_FROM_UPPER * member.beta_upper, COOL_TO_CLOSED_FORM * member.beta_closed_form
-        return config.beta_max or first, config.beta_min or last
-    first, last = HEAT_FROM_CLOSED_FORM * member.beta_closed_form, HEAT_TO_UPPER * member.beta_upper
-    return config.beta_min or first, config.beta_max or last
+        high, low = COOL_FROM_UPPER * member.beta_upper, COOL_TO_CLOSED_FORM * member.beta_closed_form
+    else:
+        high, low = HEAT_TO_UPPER * member.beta_upper, HEAT_FROM_CLOSED_FORM * member.beta_closed_form
+    if config.beta_max is not None:
+        high, low = config.beta_max, min(low, config.beta_max / LEAST_RANGE)
+    if config.beta_min is not None:
+        low, high = config.beta_min, config.beta_max or max(high, config.beta_min * LEAST_RANGE)
+    return (high, low) if member.direction == "cool" else (low, high)
 
 
 @dataclass

@@ -18,7 +18,7 @@ from ifp.workers import single_threaded_kernels
 
 MEASURED_STEPS = 20
 MEASURED_GROUPS = 8
-CPU_CHUNKS = (4, 16, 32)
+CPU_CHUNKS = (1, 4, 16, 32)
 GPU_CHUNKS = (64, 256, 1024)
 MEMORY_SHARE = 0.5
 """Share of the free memory that the chunks at work may take."""
