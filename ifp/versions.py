@@ -7,7 +7,7 @@ from importlib import metadata
 
 from ifp import __version__
 
-REQUIRED = ("torch", "numpy", "scipy", "matplotlib", "pandas", "pillow", "pooch", "click", "rich")
+REQUIRED = ("torch", "numpy", "scipy", "matplotlib", "pandas", "scikit-learn", "pillow", "pooch", "click", "rich")
 
 
 def versions() -> dict[str, str]:

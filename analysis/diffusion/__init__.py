@@ -1,0 +1,1 @@
+"""What each latent holds, which factors have diffused over several latents, and what leaked away."""

@@ -1,0 +1,1 @@
+"""Disentanglement metrics as plain functions on arrays."""
