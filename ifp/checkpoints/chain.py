@@ -1,0 +1,214 @@
+"""ChainBuilder: a network rebuilt from named arrays, layer by layer, every shape checked against the one before.
+
+Shapes are those of one image or code: (C, H, W) or (features,).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import nn
+
+from ifp.checkpoints.source import Weights
+from ifp.errors import IfpError, unknown_name
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,  # slope 0.01, PyTorch's default and what the field's code uses
+    "tanh": nn.Tanh,
+    "elu": nn.ELU,
+    "sigmoid": nn.Sigmoid,
+}
+SIDES = (64, 32, 28, 96, 128, 256, 16, 48, 84, 112, 160, 192, 224, 8)
+"""Image sides to try where the weights allow several, the usual first."""
+
+
+class ShapeMismatch(IfpError):
+    """The arrays do not fit together as the family's network."""
+
+
+class ChainBuilder:
+    """Adds layers to an `nn.Sequential`; each method takes the name of a layer ("encoder.conv1") and returns itself.
+
+    Parameters
+    ----------
+    weights : the checkpoint's arrays.
+    shape : of the input.
+    used : the names of arrays that were read are added to this set; share one among a model's chains.
+    """
+
+    def __init__(self, weights: Weights, shape: tuple[int, ...], used: set[str]) -> None:
+        self.weights, self.shape, self.used = weights, shape, used
+        self._layers: list[nn.Module] = []
+
+    def module(self) -> nn.Sequential:
+        """The network so far."""
+        return nn.Sequential(*self._layers)
+
+    def take(self, name: str, ndim: int) -> torch.Tensor:
+        """The array `name` as a float32 tensor, marked as used."""
+        if name not in self.weights:
+            raise ShapeMismatch(f"The array {name!r} is missing.")
+        array = self.weights[name]
+        if array.ndim != ndim:
+            raise ShapeMismatch(f"{name!r} should have {ndim} axes and has the shape {list(array.shape)}.")
+        self.used.add(name)
+        return torch.from_numpy(np.array(array, dtype=np.float32))
+
+    def conv(self, name: str, stride: int, padding: int) -> ChainBuilder:
+        """A convolution from `name`.weight [out, in, k, k] and, where it is there, `name`.bias."""
+        weight = self.take(f"{name}.weight", 4)
+        self._expect(name, weight.shape[1])
+        self._grid(name)
+        kernel = (int(weight.shape[2]), int(weight.shape[3]))
+        layer = nn.Conv2d(weight.shape[1], weight.shape[0], kernel, stride, padding, bias=self._has_bias(name))
+        sides = [(side + 2 * padding - k) // stride + 1 for side, k in zip(self.shape[1:], kernel, strict=True)]
+        return self._add(name, layer, weight, (int(weight.shape[0]), *sides))
+
+    def conv_transpose(self, name: str, stride: int, padding: int, output_padding: int = 0) -> ChainBuilder:
+        """A transposed convolution from `name`.weight [in, out, k, k] and, where it is there, `name`.bias."""
+        weight = self.take(f"{name}.weight", 4)
+        self._expect(name, weight.shape[0])
+        self._grid(name)
+        kernel = (int(weight.shape[2]), int(weight.shape[3]))
+        layer = nn.ConvTranspose2d(
+            weight.shape[0], weight.shape[1], kernel, stride, padding, output_padding, bias=self._has_bias(name)
+        )
+        sides = [
+            (side - 1) * stride - 2 * padding + k + output_padding
+            for side, k in zip(self.shape[1:], kernel, strict=True)
+        ]
+        return self._add(name, layer, weight, (int(weight.shape[1]), *sides))
+
+    def linear(self, name: str) -> ChainBuilder:
+        """A linear layer from `name`.weight [out, in] and, where it is there, `name`.bias."""
+        return self.stacked_linear([name])
+
+    def stacked_linear(self, names: Iterable[str]) -> ChainBuilder:
+        """Several linear layers side by side on the same input, their outputs one after the other."""
+        names = list(names)
+        weight = torch.cat([self.take(f"{name}.weight", 2) for name in names])
+        if len(self.shape) != 1:
+            raise ShapeMismatch(f"{names[0]!r} is linear, but the layer before gives {list(self.shape)}.")
+        self._expect(names[0], weight.shape[1])
+        bias = all(self._has_bias(name) for name in names)
+        layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias)
+        if bias:
+            layer.bias.data = torch.cat([self._bias(name, 1) for name in names])
+            if len(layer.bias) != len(weight):
+                raise ShapeMismatch(f"The bias of {names[0]!r} does not fit its weight {list(weight.shape)}.")
+        layer.weight.data = weight
+        self._layers.append(layer)
+        self.shape = (int(weight.shape[0]),)
+        return self
+
+    def batch_norm(self, name: str, eps: float = 1e-5) -> ChainBuilder:
+        """Batch normalisation by the running statistics of training; an error where they were not kept."""
+        weight, bias = self.take(f"{name}.weight", 1), self.take(f"{name}.bias", 1)
+        mean, variance = self.take(f"{name}.running_mean", 1), self.take(f"{name}.running_var", 1)
+        if f"{name}.num_batches_tracked" in self.weights:
+            self.used.add(f"{name}.num_batches_tracked")
+        self._expect(name, len(weight))
+        if not len(weight) == len(bias) == len(mean) == len(variance):
+            raise ShapeMismatch(f"The arrays of the batch normalisation {name!r} differ in length.")
+        layer = nn.BatchNorm2d(len(weight), eps) if len(self.shape) == 3 else nn.BatchNorm1d(len(weight), eps)
+        layer.weight.data, layer.bias.data = weight, bias
+        layer.running_mean, layer.running_var = mean, variance
+        self._layers.append(layer.eval())
+        return self
+
+    def layer_norm(self, name: str, eps: float = 1e-5) -> ChainBuilder:
+        """Layer normalisation over the last axes, as many as its weight has."""
+        array = self.weights.get(f"{name}.weight")
+        axes = array.ndim if array is not None else 1
+        weight, bias = self.take(f"{name}.weight", axes), self.take(f"{name}.bias", axes)
+        if tuple(weight.shape) != self.shape[len(self.shape) - axes :] or bias.shape != weight.shape:
+            raise ShapeMismatch(
+                f"{name!r} normalises {list(weight.shape)}, but the layer before gives {list(self.shape)}."
+            )
+        layer = nn.LayerNorm(list(weight.shape), eps)
+        layer.weight.data, layer.bias.data = weight, bias
+        self._layers.append(layer)
+        return self
+
+    def activation(self, name: str) -> ChainBuilder:
+        """One of ACTIVATIONS."""
+        if name not in ACTIVATIONS:
+            raise unknown_name("activation", name, ACTIVATIONS)
+        self._layers.append(ACTIVATIONS[name]())
+        return self
+
+    def flatten(self) -> ChainBuilder:
+        """(C, H, W) -> (C x H x W,)."""
+        self._layers.append(nn.Flatten())
+        self.shape = (math.prod(self.shape),)
+        return self
+
+    def reshape(self, *shape: int) -> ChainBuilder:
+        """(features,) -> `shape`."""
+        if math.prod(shape) != math.prod(self.shape):
+            raise ShapeMismatch(f"{list(self.shape)} values cannot take the shape {list(shape)}.")
+        self._layers.append(nn.Unflatten(1, shape))
+        self.shape = shape
+        return self
+
+    def _add(self, name: str, layer: nn.Module, weight: torch.Tensor, shape: tuple[int, ...]) -> ChainBuilder:
+        if min(shape) < 1:
+            raise ShapeMismatch(f"{name!r} makes an image of {list(self.shape)} vanish.")
+        layer.weight.data = weight
+        if self._has_bias(name):
+            layer.bias.data = self._bias(name, 1)
+            if len(layer.bias.data) != shape[0]:
+                raise ShapeMismatch(f"The bias of {name!r} does not fit its weight {list(weight.shape)}.")
+        self._layers.append(layer)
+        self.shape = shape
+        return self
+
+    def _bias(self, name: str, ndim: int) -> torch.Tensor:
+        return self.take(f"{name}.bias", ndim)
+
+    def _has_bias(self, name: str) -> bool:
+        return f"{name}.bias" in self.weights
+
+    def _grid(self, name: str) -> None:
+        if len(self.shape) != 3:
+            raise ShapeMismatch(f"{name!r} is a convolution, but the layer before gives {list(self.shape)}.")
+
+    def _expect(self, name: str, features: int) -> None:
+        if self.shape[0] != features:
+            raise ShapeMismatch(
+                f"{name!r} takes {features} channels or features, but the layer before gives {self.shape[0]}."
+            )
+
+
+def image_side(features: int, channels: int, convolutions: Iterable[tuple[int, int, int]]) -> int:
+    """The side of the square images that `convolutions` (kernel, stride, padding) flatten to `features` values.
+
+    The first of SIDES that fits.
+
+    Raises
+    ------
+    ShapeMismatch : none does.
+
+    >>> image_side(512, 32, [(4, 2, 1)] * 4)
+    64
+    """
+    layers = list(convolutions)
+    for side in SIDES:
+        left = side
+        for kernel, stride, padding in layers:
+            left = (left + 2 * padding - kernel) // stride + 1
+        if left > 0 and left * left * channels == features:
+            return side
+    raise ShapeMismatch(f"No usual image side is flattened to {features} values by {len(layers)} convolutions.")
+
+
+def square_side(features: int, channels: int, name: str) -> int:
+    """The side of `features` values on a square grid of `channels`, for an input that is flat from the start."""
+    side = math.isqrt(features // max(channels, 1))
+    if side * side * channels != features:
+        raise ShapeMismatch(f"{name!r} takes {features} values, which is no square image of {channels} channels.")
+    return side

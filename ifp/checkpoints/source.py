@@ -1,0 +1,59 @@
+"""Source: one checkpoint after its wrapping is off, and what the user said about reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Weights = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The arrays of one checkpoint under the names that its own code gave them.
+
+    Attributes
+    ----------
+    path : the file.
+    container : how the file was packed ("torch zip", "legacy torch", "TensorFlow bundle", ...).
+    weights : name -> array, with the prefixes of trainers and wrappers taken off.
+    config : what lies beside or inside the file about the run, plain values only ({} where there is nothing):
+        specs.json of YannDubs and dent, dent's metadata, pythae's model_config.json, Lightning's hyper_parameters,
+        literal lines of a gin file as {"a.b": value}.
+    step : of training, as the file says it (iterations, else epochs), None where it does not.
+    """
+
+    path: Path
+    container: str
+    weights: Weights
+    config: Mapping[str, Any] = field(default_factory=dict)
+    step: int | None = None
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of the array `name`, () where there is none."""
+        return self.weights[name].shape if name in self.weights else ()
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """What the user knows better than the file.
+
+    Parameters
+    ----------
+    family : the reader to use, where none or more than one recognises the file.
+    activation : "relu", "leaky_relu", "tanh" or "elu", where the weights do not say.
+    head : "halves" or "interleaved": how mean and variance lie in the last layer.
+    stage : the last group at work in an encoder of several groups (erow's FracEncoder), from 0.
+    pixel_mean, pixel_std : the data were (x - mean) / std in training; None for x in [0, 1].
+    """
+
+    family: str | None = None
+    activation: str | None = None
+    head: str | None = None
+    stage: int | None = None
+    pixel_mean: float | None = None
+    pixel_std: float | None = None

@@ -1,0 +1,104 @@
+"""Vae: somebody's encoder and decoder, rebuilt, with everything that was assumed to do so.
+
+Shapes: N images, C H W channels, rows, columns, D latents.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+HEADS = ("halves", "interleaved")
+"""Order of the encoder's 2D outputs: mean_0 ... mean_D-1 logvar_0 ..., or mean_0 logvar_0 mean_1 logvar_1 ...."""
+VARIANCES = ("log variance", "log sigma")
+OUTPUTS = ("logits", "probabilities", "values")
+"""What the decoder gives: before a sigmoid, after it, or pixel values on the scale of the (scaled) input."""
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One thing that had to be known to read a model: what, its value, and where that comes from.
+
+    `source` is "the file", "the shapes", "the code base", "an option", "the self-test" or "a guess".
+    """
+
+    what: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class Vae:
+    """An encoder and, where it could be read, a decoder.
+
+    Attributes
+    ----------
+    encoder : scaled images [N, C, H, W] -> [N, 2D].
+    decoder : codes [N, D] -> [N, C, H, W], or None.
+    image_shape : (C, H, W).
+    head, variance, output : see HEADS, VARIANCES, OUTPUTS.
+    likelihood : of training: "bernoulli", or "gaussian" (the squared error: sigma^2 = 1/2).
+    beta : weight of the KL in nats an image (see `ifp.beta_units`), None where nothing says.
+    pixel_mean, pixel_std : the encoder sees (x - mean) / std of x in [0, 1].
+    assumptions : everything assumed, for people to check.
+    unused : names of arrays in the file that neither encoder nor decoder needed.
+    """
+
+    family: str
+    encoder: nn.Module
+    decoder: nn.Module | None
+    num_latents: int
+    image_shape: tuple[int, int, int]
+    head: str
+    variance: str = "log variance"
+    output: str = "logits"
+    likelihood: str = "bernoulli"
+    beta: float | None = None
+    pixel_mean: float = 0.0
+    pixel_std: float = 1.0
+    assumptions: tuple[Assumption, ...] = ()
+    unused: tuple[str, ...] = ()
+
+    def encode(self, images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean and log variance, [N, D] each, of images in [0, 1]."""
+        out = self.encoder((images_NCHW - self.pixel_mean) / self.pixel_std)
+        if self.head == "halves":
+            mean, spread = out[:, : self.num_latents], out[:, self.num_latents :]
+        else:
+            mean, spread = out[:, 0::2], out[:, 1::2]
+        return mean, 2 * spread if self.variance == "log sigma" else spread
+
+    def decode(self, z_ND: Tensor) -> Tensor:
+        """Images in [0, 1], [N, C, H, W]: the means of the likelihood."""
+        assert self.decoder is not None
+        out = self.decoder(z_ND)
+        if self.output == "logits":
+            return out.sigmoid()
+        return out if self.output == "probabilities" else out * self.pixel_std + self.pixel_mean
+
+    def reconstruction_nats(self, images_NCHW: Tensor, z_ND: Tensor) -> Tensor:
+        """Reconstruction cost [N] summed over pixels and channels, under the model's own likelihood."""
+        assert self.decoder is not None
+        if self.likelihood == "gaussian":
+            return ((self.decode(z_ND) - images_NCHW) ** 2).flatten(1).sum(1)
+        out = self.decoder(z_ND)
+        if self.output == "logits":
+            cost = F.binary_cross_entropy_with_logits(out, images_NCHW, reduction="none")
+        else:
+            cost = F.binary_cross_entropy(self.decode(z_ND).clamp(0, 1), images_NCHW, reduction="none")
+        return cost.flatten(1).sum(1)
+
+    def to(self, device: torch.device) -> Vae:
+        """The same model on `device`, in evaluation mode."""
+        decoder = None if self.decoder is None else self.decoder.to(device).eval()
+        return dataclasses.replace(self, encoder=self.encoder.to(device).eval(), decoder=decoder)
+
+    def assuming(self, *assumptions: Assumption, **changes: object) -> Vae:
+        """A copy read in another way: `changes` to the attributes, and what they assume."""
+        named = {assumption.what for assumption in assumptions}
+        kept = tuple(assumption for assumption in self.assumptions if assumption.what not in named)
+        return dataclasses.replace(self, assumptions=(*kept, *assumptions), **changes)  # type: ignore[arg-type]
