@@ -28,6 +28,7 @@ class FactorDataset(ABC):
     image_shape : (C, H, W).
     nuisance_name : what varies beside the factors ("instance", "colour"), or "" if nothing does.
     nuisance_values : how many different ones there are, nuisance modulo that; 0 if none or endless.
+    labelled : whether the factors are known; if not, the one "factor" is the image's number.
     """
 
     name: str
@@ -35,6 +36,7 @@ class FactorDataset(ABC):
     image_shape: tuple[int, int, int]
     nuisance_name: str = ""
     nuisance_values: int = 0
+    labelled: bool = True
 
     @abstractmethod
     def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:
@@ -113,6 +115,21 @@ class FactorDataset(ABC):
         else:
             raise bad_value("nuisance", nuisance, " or ".join(NUISANCE_MODES))
         return FactorTraversal(factor, context, values, tuple(int(n) for n in drawn))
+
+    def sample_images(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Factor positions [N, F] and nuisances [N] of `count` different images, all equally likely.
+
+        Drawn without replacement; all images, once each, where there are no more than `count`.
+        """
+        if count < 1:
+            raise bad_value("images", count, "a whole number of at least 1")
+        rng = numpy_generator(seed, "images", self.draw_label)
+        each = max(1, self.nuisance_values)
+        there = len(self.space) * each
+        index_N = rng.choice(there, count, replace=False) if count < there else np.arange(there)
+        # a nuisance of unknown size is drawn afresh for every image
+        nuisance_N = index_N % each if self.nuisance_values else rng.integers(2**31, size=len(index_N))
+        return self.space.unravel(index_N // each), nuisance_N
 
     def traversal_images(self, traversal: FactorTraversal) -> np.ndarray:
         """The images uint8 [N, C, H, W] of one traversal; raises IfpError if nothing changes in them."""

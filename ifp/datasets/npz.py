@@ -12,8 +12,9 @@ import numpy as np
 
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.npz_file import read_arrays
-from ifp.errors import IfpError
+from ifp.errors import IfpError, bad_value
 from ifp.factors import MOVING, FactorSpace
+from ifp.seeds import numpy_generator
 
 _ARRAYS = ("images", "factors", "factor_names")
 _SHOWN_VALUES = 8
@@ -75,6 +76,16 @@ class NpzDataset(FactorDataset):
             raise IfpError(f"No image of {self.path} has the factor values numbered {missing} (of {self.space.names}).")
         slot_M = self._first_slot_G[group_M] + np.asarray(nuisance_N) % self._repeats_G[group_M]
         return np.ascontiguousarray(self._images[self._image_of_slot_N[slot_M]].transpose(0, 3, 1, 2))
+
+    def sample_images(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `FactorDataset.sample_images`; the stored images are drawn, not the cells of the grid."""
+        if count < 1:
+            raise bad_value("images", count, "a whole number of at least 1")
+        rng = numpy_generator(seed, "images", self.draw_label)
+        there = len(self._images)
+        slot_N = np.sort(rng.choice(there, count, replace=False)) if count < there else np.arange(there)
+        group_N = np.searchsorted(self._first_slot_G, slot_N, side="right") - 1
+        return self._positions_GF[group_N], slot_N - self._first_slot_G[group_N]
 
     def checksum(self) -> str:
         """SHA-256 of the file."""
