@@ -20,8 +20,20 @@ from ifp.errors import IfpError
 from ifp.networks import Parameters, PixelStatistics
 
 # (name, input channels, output channels, stride, padding); channels 0 and -1 stand for the image's and 2 x latents
-_ENCODER = [("0", 0, 32, 2, 1), ("1", 32, 32, 2, 1), ("2", 32, 64, 2, 1), ("3", 64, 64, 2, 1), ("4", 64, 256, 1, 0)]
-_DECODER = [("0", 256, 64, 1, 0), ("1", 64, 64, 2, 1), ("2", 64, 32, 2, 1), ("3", 32, 32, 2, 1), ("4", 32, 0, 2, 1)]
+ENCODER_LAYERS = [
+    ("0", 0, 32, 2, 1),
+    ("1", 32, 32, 2, 1),
+    ("2", 32, 64, 2, 1),
+    ("3", 64, 64, 2, 1),
+    ("4", 64, 256, 1, 0),
+]
+DECODER_LAYERS = [
+    ("0", 256, 64, 1, 0),
+    ("1", 64, 64, 2, 1),
+    ("2", 64, 32, 2, 1),
+    ("3", 32, 32, 2, 1),
+    ("4", 32, 0, 2, 1),
+]
 _KERNEL = 4
 
 
@@ -51,12 +63,12 @@ class ConvNetwork:
             parameters[f"{name}.weight"] = (torch.rand(*shape, generator=generator) * 2 - 1) * bound
             parameters[f"{name}.bias"] = (torch.rand(outputs, generator=generator) * 2 - 1) * bound
 
-        for name, c_in, c_out, _, _ in _ENCODER:
+        for name, c_in, c_out, _, _ in ENCODER_LAYERS:
             c_in = c_in or channels
             layer(f"encoder.{name}", (c_out, c_in, _KERNEL, _KERNEL), c_in * _KERNEL**2, c_out)
         layer("encoder.head", (2 * self.latents, 256), 256, 2 * self.latents)
         layer("decoder.head", (256, self.latents), self.latents, 256)
-        for name, c_in, c_out, _, _ in _DECODER:
+        for name, c_in, c_out, _, _ in DECODER_LAYERS:
             c_out = c_out or channels
             # a transposed convolution's fan in, as PyTorch counts it, is that of its output channels
             layer(f"decoder.{name}", (c_in, c_out, _KERNEL, _KERNEL), c_out * _KERNEL**2, c_out)
@@ -64,7 +76,7 @@ class ConvNetwork:
 
     def _encode_one(self, p: Parameters, x_NP: Tensor) -> tuple[Tensor, Tensor]:
         h = x_NP.reshape(-1, *self.image_shape)
-        for name, _, _, stride, padding in _ENCODER:
+        for name, _, _, stride, padding in ENCODER_LAYERS:
             h = F.conv2d(h, p[f"encoder.{name}.weight"], p[f"encoder.{name}.bias"], stride, padding).relu()
         out = F.linear(h.flatten(1), p["encoder.head.weight"], p["encoder.head.bias"])
         mean, logvar = out.chunk(2, dim=1)
@@ -72,9 +84,9 @@ class ConvNetwork:
 
     def _decode_one(self, p: Parameters, z_BD: Tensor) -> Tensor:
         h = F.linear(z_BD, p["decoder.head.weight"], p["decoder.head.bias"]).relu()[:, :, None, None]
-        for name, _, _, stride, padding in _DECODER:
+        for name, _, _, stride, padding in DECODER_LAYERS:
             h = F.conv_transpose2d(h, p[f"decoder.{name}.weight"], p[f"decoder.{name}.bias"], stride, padding)
-            h = h.relu() if name != _DECODER[-1][0] else h
+            h = h.relu() if name != DECODER_LAYERS[-1][0] else h
         return h.flatten(1)
 
     def encode(self, parameters: Parameters, x_MNP: Tensor) -> tuple[Tensor, Tensor]:

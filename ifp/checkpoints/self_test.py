@@ -1,9 +1,10 @@
 """The moment test: does a model, read in this way, behave as a trained VAE must?
 
-For a VAE trained with KL to N(0, 1), setting the derivative of the objective with respect to the scale of a latent to
-zero gives Var(mean_j) + E[variance_j] = 1 for each active latent, up to what the decoder's non-linearity allows; a
-collapsed latent has mean 0 and variance 1. A wrong head layout, log sigma for log variance, a wrong activation or a
-wrong input scaling break this. Void for beta far below 1 and for autoencoders.
+Multiply latent j by a and divide the decoder's first layer by a: the reconstruction stays, and the derivative of the
+KL to N(0, 1) at a = 1 is E[mean_j^2 + variance_j] - 1. At a minimum it vanishes (so does E[mean_j], by a shift), so
+Var(mean_j) + E[variance_j] = 1 for every latent, whatever beta, capacity or total-correlation penalty. A wrong head
+layout, log sigma for log variance, a wrong activation or a wrong input scaling break this. Void for autoencoders, for
+training that was stopped early, and where beta is so small that the KL's pull is lost in the noise of training.
 
 Shapes: N images, D latents.
 """

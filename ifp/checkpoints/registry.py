@@ -1,0 +1,50 @@
+"""The families, and which of them a checkpoint belongs to."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from ifp.checkpoints.family import Family
+from ifp.checkpoints.source import Source
+from ifp.errors import IfpError, unknown_name
+
+_MODULES = (
+    "ours", "yanndubs", "dent", "erow_groups", "erow", "disent", "amir_abdi", "antixk", "pythae", "rtqichen", "konny",
+    "google",
+)  # fmt: skip
+_SHOWN_NAMES = 6
+OTHERWISE = (
+    "for any other model give --encoder package.module:function, a function that returns mean and logvar, "
+    "or --codes file.npz"
+)
+
+
+def families() -> dict[str, Family]:
+    """Every family by name, the most specific first."""
+    found = [import_module(f"ifp.checkpoints.families.{module}").FAMILY for module in _MODULES]
+    return {family.name: family for family in found}
+
+
+def recognise(source: Source, name: str | None = None) -> Family:
+    """The family of a checkpoint by the names and shapes in it; `name` decides where it is given.
+
+    Raises
+    ------
+    IfpError : an unknown name, no family or more than one.
+    """
+    known = families()
+    if name is not None:
+        if name not in known:
+            raise unknown_name("family", name, known)
+        return known[name]
+    found = [family for family in known.values() if family.recognises(source)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(family.name for family in found)
+        raise IfpError(f"{source.path} could be of {len(found)} families ({names}); say which with --family.")
+    shown = ", ".join(list(source.weights)[:_SHOWN_NAMES])
+    raise IfpError(
+        f"{source.path} is of none of the families read here ({', '.join(known)}): its arrays are called {shown}"
+        f"{', ...' if len(source.weights) > _SHOWN_NAMES else ''}; {OTHERWISE}."
+    )
