@@ -43,20 +43,20 @@ def histogram_mi_nats(
     array([[0.693147]])
     """
     codes_ND = np.asarray(codes_ND)
-    rows_NF, row_starts_F = stacked_rows(factors_NF, sizes)
+    rows_FN, row_starts_F = stacked_rows(factors_NF, sizes)
     cells_DN = histogram_cells(codes_ND, bins)
-    if len(rows_NF) != cells_DN.shape[1]:
-        raise IfpError(f"Codes are of {cells_DN.shape[1]} images and factors of {len(rows_NF)}; give one row an image.")
-    if not rows_NF.shape[1]:
+    if rows_FN.shape[1] != cells_DN.shape[1]:
+        raise IfpError(f"{cells_DN.shape[1]} codes but {rows_FN.shape[1]} rows of factors; give one row an image.")
+    if not len(rows_FN):
         return np.zeros((len(cells_DN), 0))
     num_rows = int(row_starts_F[-1])
-    offsets_FN = np.ascontiguousarray(rows_NF.T) * bins
-    index_FN = np.empty_like(offsets_FN)
+    # in place and without copies in wider types: fresh pages would cost as much as the counting
+    rows_FN *= bins
+    index_FN = np.empty_like(rows_FN)
     table_RDB = np.empty((num_rows, len(cells_DN), bins))
-    for latent, cells_N in enumerate(cells_DN.astype(np.intp)):
-        np.add(offsets_FN, cells_N, out=index_FN)
-        counts = np.bincount(index_FN.ravel(), minlength=num_rows * bins)
-        table_RDB[:, latent] = counts.reshape(num_rows, bins)
+    for latent, cells_N in enumerate(cells_DN):
+        np.add(rows_FN, cells_N, out=index_FN)
+        table_RDB[:, latent] = np.bincount(index_FN.ravel(), minlength=num_rows * bins).reshape(num_rows, bins)
     column_starts_D = np.arange(len(cells_DN)) * bins
     return table_mi_nats(table_RDB.reshape(num_rows, -1), row_starts_F[:-1], column_starts_D)
 
@@ -71,8 +71,8 @@ def factor_entropy_nats(factors_NF: np.ndarray, sizes: Sequence[int] | None = No
     >>> bool(np.isclose(factor_entropy_nats(np.array([[0], [1], [2]]))[0], np.log(3)))
     True
     """
-    rows_NF, row_starts_F = stacked_rows(factors_NF, sizes)
-    counts_R = np.bincount(rows_NF.ravel(), minlength=int(row_starts_F[-1])).astype(np.float64)
+    rows_FN, row_starts_F = stacked_rows(factors_NF, sizes)
+    counts_R = np.bincount(rows_FN.ravel(), minlength=int(row_starts_F[-1])).astype(np.float64)
     return counts_entropy_nats(counts_R, row_starts_F[:-1])
 
 
@@ -105,8 +105,9 @@ def table_mi_nats(table_RC: np.ndarray, row_starts_F: np.ndarray, column_starts_
 def histogram_cells(codes_ND: np.ndarray, bins: int = DEFAULT_BINS) -> np.ndarray:
     """The bin 0 ... bins - 1 of every code, [D, N].
 
-    One less than `np.digitize(code, np.histogram(code, bins)[1][:-1])`, the same for every input: a bin is found by
-    counting the edges at or below the code, and the edges are NumPy's, to the last bit.
+    One less than `np.digitize(code, np.histogram(code, bins)[1][:-1])`: a bin is found by counting the edges at or
+    below the code, and the edges are NumPy's, to the last bit. Where NumPy refuses (a range of a few units of the last
+    place) the codes still get their bins.
     """
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or not 1 <= bins <= 65535:
         raise bad_value("bins", bins, "a whole number of 1 to 65535")
@@ -115,15 +116,20 @@ def histogram_cells(codes_ND: np.ndarray, bins: int = DEFAULT_BINS) -> np.ndarra
     if not np.isfinite(codes_ND).all():
         raise IfpError("The codes hold NaN or infinite values, so no histogram can be made; check the encoder.")
     codes_DN = np.ascontiguousarray(codes_ND.T)
+    if codes_DN.dtype not in (np.float32, np.float64):
+        codes_DN = codes_DN.astype(np.float64)
+    low_D, high_D = codes_DN.min(axis=1), codes_DN.max(axis=1)
+    half_D = (low_D == high_D) * codes_DN.dtype.type(0.5)  # NumPy puts a constant in the middle of a unit range
+    edges_DE = np.linspace(low_D - half_D, high_D + half_D, bins + 1, axis=1)
     cells_DN = np.zeros(codes_DN.shape, dtype=np.uint8 if bins <= 256 else np.uint16)
-    for codes_N, cells_N in zip(codes_DN, cells_DN, strict=True):
-        for edge in np.histogram_bin_edges(codes_N, bins)[1:-1]:
+    for codes_N, cells_N, edges_E in zip(codes_DN, cells_DN, edges_DE, strict=True):
+        for edge in edges_E[1:-1]:
             cells_N += codes_N >= edge
     return cells_DN
 
 
 def stacked_rows(factors_NF: np.ndarray, sizes: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The row of the stacked table that each factor of each image counts in [N, F], and where rows begin [F + 1].
+    """The row of the stacked table that each factor of each image counts in [F, N], and where rows begin [F + 1].
 
     Raises IfpError for factors that are not integer positions within their sizes.
     """
@@ -134,15 +140,15 @@ def stacked_rows(factors_NF: np.ndarray, sizes: Sequence[int] | None = None) -> 
         raise IfpError(
             f"Factors must be integer positions, got {factors_NF.dtype}; number the values of each factor 0, 1, 2 ..."
         )
-    factors_NF = factors_NF.astype(np.intp, copy=False)
-    largest_F = factors_NF.max(axis=0)
+    factors_FN = np.ascontiguousarray(factors_NF.T, dtype=np.intp)
+    largest_F = factors_FN.max(axis=1)
     sizes_F = largest_F + 1 if sizes is None else np.asarray(sizes, dtype=np.intp)
     if sizes_F.shape != largest_F.shape:
         raise IfpError(f"sizes must name one number of values a factor: {len(largest_F)}, got {len(sizes_F)}.")
-    if (factors_NF.min(axis=0) < 0).any() or (largest_F >= sizes_F).any():
+    if (factors_FN.min(axis=1) < 0).any() or (largest_F >= sizes_F).any():
         raise IfpError("A factor's position lies outside 0 ... size - 1; give integer positions.")
     row_starts = np.concatenate([[0], np.cumsum(sizes_F)]).astype(np.intp)
-    return factors_NF + row_starts[:-1], row_starts
+    return factors_FN + row_starts[:-1, None], row_starts
 
 
 def xlogx(x: np.ndarray) -> np.ndarray:
