@@ -1,0 +1,130 @@
+"""Records: what the checkpoints of a run say of one sample of images.
+
+Shapes: N images, D latents, K steps of a traversal, C H W of an image.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ifp.checkpoints.load import Choice, choose, load_candidates
+from ifp.checkpoints.locate import CheckpointFile, Located
+from ifp.checkpoints.posteriors import Progress, Sample, check_image_shape, encode_images, reconstruction_nats
+from ifp.checkpoints.source import ReadingOptions
+from ifp.checkpoints.vae import Vae
+from ifp.codes import Codes
+from ifp.errors import IfpError
+
+TRAVERSAL_STEPS = 9
+TRAVERSAL_REACH = 2.0
+"""A latent moves from -2 to 2 standard deviations of the prior."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One checkpoint on one sample of images.
+
+    Attributes
+    ----------
+    label, step : what to call it, and when in training it was written (None where nothing says).
+    codes : its posteriors beside the factors.
+    reconstruction_nats : mean and standard error over images, one draw of z each; None without a decoder.
+    family, container, reader : how the file was read; "" for codes that came as arrays.
+    choice : the model and what was assumed to read it; None for codes that came as arrays or from a function.
+    """
+
+    label: str
+    step: int | None
+    codes: Codes
+    reconstruction_nats: tuple[float, float] | None = None
+    family: str = ""
+    container: str = ""
+    reader: str = ""
+    choice: Choice | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One thing to diagnose: a checkpoint, or a series of them in the order of training."""
+
+    name: str
+    records: tuple[Record, ...]
+
+    @property
+    def last(self) -> Record:
+        """The record that stands for the run."""
+        return self.records[-1]
+
+
+def read_run(
+    located: Located, sample: Sample, options: ReadingOptions, device: str, *, seed: int, progress: Progress
+) -> Run:
+    """Encode `sample` by every checkpoint of a run, in the order of training.
+
+    Only the last record keeps its model. Checkpoints whose step nothing tells keep the order of `located`.
+
+    Raises
+    ------
+    IfpError : a checkpoint cannot be read, takes other images, or differs from the others in its latents.
+    """
+    records = []
+    for at, file in enumerate(located.files):
+        progress("checkpoints", at, len(located.files))
+        records.append(_encode(file, sample, options, torch.device(device), seed))
+        progress("checkpoints", at + 1, len(located.files))
+    if all(record.step is not None for record in records):
+        records.sort(key=lambda record: record.step or 0)
+    latents = {record.codes.num_latents for record in records}
+    if len(latents) > 1:
+        raise IfpError(
+            f"The checkpoints of {located.name} have different numbers of latents ({sorted(latents)}), so they are not "
+            "one series; name them apart."
+        )
+    earlier = [dataclasses.replace(record, choice=None) for record in records[:-1]]
+    return Run(located.name, (*earlier, records[-1]))
+
+
+def _encode(file: CheckpointFile, sample: Sample, options: ReadingOptions, device: torch.device, seed: int) -> Record:
+    candidates = load_candidates(file, options)
+    for vae in candidates.vaes:
+        check_image_shape(vae, sample.dataset)
+    choice = choose(candidates, sample.images_NCHW, device)
+    vae = choice.vae.to(device)
+    codes = sample.codes(*encode_images(vae.encode, sample.images_NCHW, device, lambda text, done, total: None))
+    cost = None
+    if vae.decoder is not None:
+        cost = reconstruction_nats(vae, sample.images_NCHW, codes, device, seed)
+    return Record(
+        file.label, candidates.step, codes, cost, candidates.family, candidates.container, candidates.reader, choice
+    )
+
+
+def latent_traversals(vae: Vae, start_D: np.ndarray, device: str) -> tuple[np.ndarray, np.ndarray]:
+    """What the decoder draws as one latent after the other moves from `start_D`.
+
+    Returns
+    -------
+    images in [0, 1], [D, K, C, H, W], and the values [K] that the moving latent takes.
+    """
+    assert vae.decoder is not None
+    values_K = np.linspace(-TRAVERSAL_REACH, TRAVERSAL_REACH, TRAVERSAL_STEPS)
+    z_DKD = np.tile(start_D, (len(start_D), len(values_K), 1))
+    for latent in range(len(start_D)):
+        z_DKD[latent, :, latent] = values_K
+    vae = vae.to(torch.device(device))
+    with torch.inference_mode():
+        z = torch.from_numpy(z_DKD.reshape(-1, len(start_D))).float().to(device)
+        images = vae.decode(z).clamp(0, 1).cpu().numpy()
+    return images.reshape(len(start_D), len(values_K), *images.shape[1:]), values_K
+
+
+def check_same_latents(runs: Sequence[Run]) -> None:
+    """Raise IfpError unless all runs hold codes of the same images."""
+    factors = [run.last.codes.factors_NF for run in runs]
+    if any(f.shape != factors[0].shape or (f != factors[0]).any() for f in factors[1:]):
+        raise IfpError("The runs hold codes of different images, so they cannot be compared; encode the same images.")
