@@ -155,6 +155,12 @@ class ChainBuilder:
         self.shape = shape
         return self
 
+    def layer(self, module: nn.Module, shape: tuple[int, ...]) -> ChainBuilder:
+        """A layer without arrays of its own, whose output has `shape`."""
+        self._layers.append(module)
+        self.shape = shape
+        return self
+
     def _add(self, name: str, layer: nn.Module, weight: torch.Tensor, shape: tuple[int, ...]) -> ChainBuilder:
         if min(shape) < 1:
             raise ShapeMismatch(f"{name!r} makes an image of {list(self.shape)} vanish.")

@@ -41,7 +41,8 @@ class Vae:
     decoder : codes [N, D] -> [N, C, H, W], or None.
     image_shape : (C, H, W).
     head, variance, output : see HEADS, VARIANCES, OUTPUTS.
-    likelihood : of training: "bernoulli", or "gaussian" (the squared error: sigma^2 = 1/2).
+    likelihood : of training: "bernoulli", "gaussian" (the squared error: sigma^2 = 1/2) or "laplace" (the absolute
+        error).
     beta : weight of the KL in nats an image (see `ifp.beta_units`), None where nothing says.
     pixel_mean, pixel_std : the encoder sees (x - mean) / std of x in [0, 1].
     assumptions : everything assumed, for people to check.
@@ -85,6 +86,8 @@ class Vae:
         assert self.decoder is not None
         if self.likelihood == "gaussian":
             return ((self.decode(z_ND) - images_NCHW) ** 2).flatten(1).sum(1)
+        if self.likelihood == "laplace":
+            return (self.decode(z_ND) - images_NCHW).abs().flatten(1).sum(1)
         out = self.decoder(z_ND)
         if self.output == "logits":
             cost = F.binary_cross_entropy_with_logits(out, images_NCHW, reduction="none")
