@@ -21,6 +21,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "elu": nn.ELU,
     "sigmoid": nn.Sigmoid,
+    "swish": nn.SiLU,
 }
 SIDES = (64, 32, 28, 96, 128, 256, 16, 48, 84, 112, 160, 192, 224, 8)
 """Image sides to try where the weights allow several, the usual first."""
