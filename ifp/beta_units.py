@@ -116,7 +116,7 @@ class Convention:
 
 _CAPACITY = "Holds for beta, not for the gamma of its capacity loss (gamma |KL - C|)."
 _TC = "In its TC-VAE loss beta weighs the total correlation alone, which is another pressure."
-_WEIGHTS = "VALUE is its w_kld with w_recon 1; otherwise give w_kld / w_recon."
+_WEIGHTS = "Its beta is w_kld where w_recon is 1, and w_kld / w_recon elsewhere."
 _HALF = "pythae halved the squared error in 0.1.2: pythae-mse from there on, pythae-mse-0.1.1 before."
 _KLD_WEIGHT = (
     "kld_weight is 0.00025 in its configurations and 1 in its validation; others set batch size / data set size."
