@@ -1,0 +1,181 @@
+"""`ifp diagnose`: what each latent of a checkpoint holds, what has diffused over several, what leaked away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ifp.cli.stages import StageProgress
+from ifp.errors import IfpError, bad_value
+
+FEWEST_IMAGES = 1000
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--dataset", help="The data it was trained on: a name from `ifp data list`, or npz:PATH.",
+              show_default="none: needed, but for --codes")  # fmt: skip
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
+@click.option("--background", type=click.Path(path_type=Path), help="The picture behind sprites-scream.",
+              show_default="built-in")  # fmt: skip
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The folder for results.", show_default="runs/diagnose-NAME"
+)
+@click.option("--series", is_flag=True, help="The PATHs are checkpoints of one run, to be put in order of training.")
+@click.option("--images", type=int, default=10_000, help="Images to encode.")
+@click.option("--seed", type=int, default=0, help="The seed of images, permutations and resamples.")
+@click.option("--permutations", type=int, default=100, help="Permutations of the labels for the noise floor.")
+@click.option("--bootstraps", type=int, default=200, help="Resamples of the images for the intervals.")
+@click.option("--metrics", default="fast", help="Metrics to add: fast, all, none, or names such as mig,dci.")
+@click.option("--family", help="The code base of the checkpoint, in place of recognition by content.",
+              show_default="recognised")  # fmt: skip
+@click.option("--activation", help="relu, leaky_relu, tanh or elu, where the weights leave it open.",
+              show_default="by the self-test")  # fmt: skip
+@click.option("--head", help="How mean and variance lie in the last layer: halves or interleaved.",
+              show_default="as the code base does it")  # fmt: skip
+@click.option("--stage", type=int, help="The last group at work in an encoder of several groups, from 0.",
+              show_default="from the weights")  # fmt: skip
+@click.option("--pixel-scaling", help="MEAN,STD if the model was trained on (x - MEAN) / STD.",
+              show_default="as the file or code base says")  # fmt: skip
+@click.option("--encoder", help="package.module:function of yours: images [N, C, H, W] in [0, 1] -> mean, logvar.",
+              show_default="none")  # fmt: skip
+@click.option("--codes", multiple=True, type=click.Path(path_type=Path), show_default="none",
+              help="An .npz file with mean, logvar and factors, in place of PATH; repeat for several.")  # fmt: skip
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
+@click.option("--format", "formats", default="pdf,png", help="Of the figures: pdf, png, both comma-separated, or none.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
+    """Say what each latent of a VAE holds, which factors have diffused over several latents, and what leaked away.
+
+    PATH is a checkpoint of any of the field's code bases, or a folder with a series of them. Nothing in a checkpoint is
+    executed. Two PATHs are compared, with intervals; three and more are put side by side.
+
+    \b
+    ifp diagnose model.pt --dataset dsprites
+    ifp diagnose runs/betavae runs/deft --dataset sprites --out runs/compared
+    ifp diagnose --codes codes.npz
+    """
+    from ifp.analysis.style import figure_width
+
+    formats = _formats(options["formats"])
+    figure_width(options["width"])
+    _check_sources(paths, options)
+    for name, least in (("images", FEWEST_IMAGES), ("permutations", 20), ("bootstraps", 20)):
+        if options[name] < least:
+            raise bad_value(name, options[name], f"a whole number of at least {least}")
+
+    # torch is loaded only now, when the settings are known to be good
+    from ifp.cli.diagnose_report import report
+    from ifp.cli.diagnose_runs import RunSettings, collect_runs, diagnose_runs
+    from ifp.runs import check_device
+
+    settings = RunSettings(
+        paths=paths,
+        codes=options["codes"],
+        encoder=options["encoder"],
+        dataset=options["dataset"],
+        data_dir=options["data_dir"],
+        background=options["background"],
+        series=options["series"],
+        images=options["images"],
+        seed=options["seed"],
+        permutations=options["permutations"],
+        bootstraps=options["bootstraps"],
+        reading=_reading_options(options),
+        device=check_device(options["device"]),
+        metrics=_metrics(options["metrics"]),
+    )
+    out = options["out"] or Path("runs") / f"diagnose-{_name(paths, options)}"
+    with StageProgress(quiet=options["quiet"]) as stages:
+        runs, sample = collect_runs(settings, out, stages)
+        diagnosed = diagnose_runs(runs, settings, stages)
+        report(
+            diagnosed,
+            sample,
+            settings,
+            out,
+            stages,
+            width=options["width"],
+            formats=formats,
+            as_json=options["as_json"],
+        )
+
+
+def _formats(text: str) -> list[str]:
+    from ifp.analysis.plot_style import FORMATS
+    from ifp.errors import unknown_name
+
+    wanted = [name.strip() for name in text.split(",") if name.strip()]
+    if wanted == ["none"]:
+        return []
+    for name in wanted:
+        if name not in FORMATS:
+            raise unknown_name("figure format", name, [*FORMATS, "none"])
+    if not wanted:
+        raise IfpError(f"--format must name pdf, png, both or none, got {text!r}.")
+    return wanted
+
+
+def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
+    """Exactly one kind of source, and a data set where images are needed."""
+    given = [name for name, there in (("PATH", paths), ("--encoder", options["encoder"]), ("--codes", options["codes"]))
+             if there]  # fmt: skip
+    if not given:
+        raise IfpError("Nothing to diagnose is named; give the PATH of a checkpoint, --encoder or --codes.")
+    if len(given) > 1:
+        raise IfpError(f"{' and '.join(given)} exclude each other; give one of them.")
+    if options["dataset"] is None and not options["codes"]:
+        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+    if options["dataset"] is not None and options["codes"]:
+        raise IfpError("--codes brings its own factors; leave --dataset out.")
+
+
+def _reading_options(options: dict[str, Any]) -> Any:
+    from ifp.checkpoints.chain import ACTIVATIONS
+    from ifp.checkpoints.source import ReadingOptions
+    from ifp.checkpoints.vae import HEADS
+    from ifp.errors import unknown_name
+
+    mean = std = None
+    if (text := options["pixel_scaling"]) is not None:
+        try:
+            mean, std = (float(part) for part in text.split(","))
+        except ValueError as error:
+            raise bad_value("pixel-scaling", text, "MEAN,STD, two numbers") from error
+        if not std > 0:
+            raise bad_value("pixel-scaling", text, "MEAN,STD with a positive STD")
+    for name, allowed in (("activation", ACTIVATIONS), ("head", HEADS)):
+        if options[name] is not None and options[name] not in allowed:
+            raise unknown_name(name, options[name], allowed)
+    if options["stage"] is not None and options["stage"] < 0:
+        raise bad_value("stage", options["stage"], "a whole number of at least 0")
+    return ReadingOptions(options["family"], options["activation"], options["head"], options["stage"], mean, std)
+
+
+def _metrics(text: str) -> tuple[str, ...]:
+    from ifp.analysis.metrics import METRICS
+    from ifp.errors import unknown_name
+
+    if text == "none":
+        return ()
+    if text in ("fast", "all"):
+        return tuple(name for name, metric in METRICS.items() if text == "all" or not metric.slow)
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in METRICS:
+            raise unknown_name("metric", name, ["fast", "all", "none", *METRICS])
+    return names
+
+
+def _name(paths: tuple[Path, ...], options: dict[str, Any]) -> str:
+    if options["encoder"]:
+        return str(options["encoder"]).replace(":", "-")
+    sources = paths or options["codes"]
+    names = [path.resolve().stem if path.is_file() else path.resolve().name for path in sources]
+    if len(sources) == 1 and names[0] in ("model", "last", "checkpt-0000"):  # names that say nothing
+        return sources[0].resolve().parent.name
+    return "-and-".join(names[:2]) if len(names) < 3 else f"{names[0]}-and-{len(names) - 1}-more"

@@ -1,0 +1,129 @@
+"""`ifp diagnose` on screen: what latents and factors hold, the verdict, and how the model was read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ifp.analysis.diffusion.measures import SEPARATOR
+from ifp.analysis.diffusion.results import Results
+from ifp.checkpoints.records import Record
+from ifp.cli.diagnose_runs import Diagnosed
+
+LOG_WIDTH = 150
+"""Columns where stdout is no terminal."""
+
+
+def print_diagnosis(found: Diagnosed, results: Results) -> None:
+    """One run: latents, factors, verdict, metrics, and everything assumed."""
+    console = _console()
+    console.print(_latents(found, results))
+    if results.estimators:
+        console.print(_factors(results))
+    for sentence in results.sentences():
+        console.print(f"- {sentence}", soft_wrap=True)
+    if found.scores:
+        scores = [f"{name} {score.value:.3f} ({seconds:.1f} s)" for name, (score, seconds) in found.scores.items()]
+        console.print(f"Metrics: {', '.join(scores)}; settings in diagnosis.json", soft_wrap=True)
+    decomposition = results.content["decomposition"]
+    if decomposition is not None:
+        console.print(
+            f"KL {decomposition['kl_nats']:.2f} nats = index-code MI {decomposition['index_code_mi_nats']:.2f} + total "
+            f"correlation {decomposition['total_correlation_nats']:.2f} + dimension-wise KL "
+            f"{decomposition['dimwise_kl_nats']:.2f} (Monte Carlo)",
+            soft_wrap=True,
+        )
+    for line in _reading(found.run.last):
+        console.print(line, soft_wrap=True)
+    console.print()
+
+
+def print_runs(runs: pd.DataFrame) -> None:
+    """Several runs side by side, one a row."""
+    table = Table(title="Runs side by side", box=box.SIMPLE_HEAD)
+    for column in runs.columns:
+        table.add_column(column, justify="left" if column == "run" else "right")
+    for _, row in runs.iterrows():
+        table.add_row(*[_short(value) for value in row])
+    _console().print(table)
+
+
+def _console() -> Console:
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = LOG_WIDTH
+    return console
+
+
+def _latents(found: Diagnosed, results: Results) -> Table:
+    estimator = results.estimator
+    record = found.run.last
+    step = f", step {record.step}" if record.step is not None else ""
+    table = Table(
+        title=f"{found.run.name}{step}: what each latent holds" + (f" (NMI, {estimator})" if estimator else ""),
+        caption="NMI within the noise floor: -" if estimator else "",
+        box=box.SIMPLE_HEAD,
+    )
+    for heading in ("latent", "KL nats", "status", *results.factor_names, *(["holds"] if estimator else [])):
+        table.add_column(heading, justify="left" if heading in ("status", "holds") else "right")
+    latents = results.table("latents")
+    latents = latents[latents["estimator"] == estimator].sort_values("kl_nats", ascending=False, kind="stable")
+    nmi = results.table("nmi")
+    nmi = nmi[nmi["estimator"] == estimator].set_index(["latent", "factor"])
+    for _, row in latents.iterrows():
+        cells = []
+        for factor in results.factor_names:
+            entry = nmi.loc[(row["latent"], factor)]
+            cells.append(f"{entry['nmi']:.2f}" if entry["above_noise"] else "-")
+        holds = [str(row["holds"]).replace(SEPARATOR, ", ")] if estimator else []
+        table.add_row(str(row["latent"]), f"{row['kl_nats']:.3f}", str(row["status"]), *cells, *holds)
+    return table
+
+
+def _factors(results: Results) -> Table:
+    table = Table(title=f"Factors ({results.estimator}; 95 % intervals)", box=box.SIMPLE_HEAD)
+    for heading in ("factor", "NMI1", "", "latent", "NMI2", "", "latent", "gap", "carriers", "held by"):
+        table.add_column(heading, justify="left" if heading in ("factor", "", "held by") else "right")
+    rows = results.table("factors")
+    for _, row in rows[rows["estimator"] == results.estimator].iterrows():
+        second = (
+            ["-", "", "-"]
+            if row["latent2"] < 0
+            else [f"{row['nmi2']:.2f}", f"{row['nmi2_low']:.2f}-{row['nmi2_high']:.2f}", f"{row['latent2']:g}"]
+        )
+        table.add_row(
+            str(row["factor"]), f"{row['nmi1']:.2f}", f"{row['nmi1_low']:.2f}-{row['nmi1_high']:.2f}",
+            f"{row['latent1']:g}", *second, f"{row['gap']:.2f}", _short(row["carriers"]),
+            str(row["held_by"]).replace(SEPARATOR, ", "),
+        )  # fmt: skip
+    return table
+
+
+def _reading(record: Record) -> list[str]:
+    """How the checkpoint was read, the self-test, and the warning if it failed."""
+    lines = []
+    if record.reconstruction_nats is not None and record.choice is not None:
+        mean, error = record.reconstruction_nats
+        lines.append(f"Reconstruction {mean:.2f} +- {error:.2f} nats an image ({record.choice.vae.likelihood})")
+    if record.choice is None:
+        return [*lines, f"Read: {record.reader}"]
+    vae, test = record.choice.vae, record.choice.test
+    lines.append(f"Read as {vae.family} ({record.container}, {record.reader})")
+    lines += [f"  {entry.what}: {entry.value}  [{entry.source}]" for entry in vae.assumptions]
+    if vae.unused:
+        lines.append(f"  arrays not used: {', '.join(vae.unused)}")
+    verdict = "passed" if test.passed else "FAILED"
+    lines.append(f"  self-test {verdict}: |Var(mean) + E[variance] - 1| of active latents, median {test.deviation:.3f}")
+    if record.choice.warning:
+        lines.append(f"Warning: {record.choice.warning}")
+    return lines
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return "-" if value != value else f"{value:.3g}"
+    return str(value)
