@@ -122,3 +122,25 @@ def test_description_of_any_data_set() -> None:
     lines = data.describe()
     assert (lines["images"], lines["nuisance"], data.num_pixels) == (30, "number", 4)
     assert lines["factors"] == {"a": 3, "b": 5, "same": 2}
+
+
+def test_a_sample_holds_different_images_and_depends_on_the_seed_alone() -> None:
+    data = Codes()
+    positions_NF, nuisance_N = data.sample_images(12, seed=3)
+    assert len(set(data.space.ravel(positions_NF).tolist())) == len(nuisance_N) == 12
+    again_NF, again_N = data.sample_images(12, seed=3)
+    np.testing.assert_array_equal(positions_NF, again_NF)
+    np.testing.assert_array_equal(nuisance_N, again_N)
+    assert (positions_NF != data.sample_images(12, seed=4)[0]).any()
+
+
+def test_a_sample_larger_than_the_data_is_all_of_it() -> None:
+    class Repeated(Codes):
+        nuisance_values = 4
+
+    data = Repeated()
+    positions_NF, nuisance_N = data.sample_images(1000, seed=0)
+    found = set(zip(data.space.ravel(positions_NF).tolist(), nuisance_N.tolist(), strict=True))
+    assert len(found) == len(nuisance_N) == 30 * 4
+    with pytest.raises(IfpError, match="images must be a whole number"):
+        data.sample_images(0, seed=0)

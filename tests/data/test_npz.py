@@ -232,3 +232,13 @@ def test_files_that_are_not_there_or_not_npz(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", IMAGES)
     with pytest.raises(IfpError, match=r"not an \.npz file"):
         NpzDataset(tmp_path / "a.npy")
+
+
+def test_a_sample_of_a_partial_grid_names_images_that_exist(tmp_path: Path) -> None:
+    factors = np.array([[0, 0], [0, 1], [0, 1], [2, 0]])
+    images = np.arange(10, 14, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), dtype=np.uint8)
+    data = NpzDataset(save(tmp_path, images=images, factors=factors))
+    positions_NF, nuisance_N = data.sample_images(100, seed=0)
+    assert sorted(data.render(positions_NF, nuisance_N)[:, 0, 0, 0].tolist()) == [10, 11, 12, 13]
+    few_NF, few_N = data.sample_images(2, seed=0)
+    assert len(set(data.render(few_NF, few_N)[:, 0, 0, 0].tolist())) == 2
