@@ -6,6 +6,7 @@ Shapes: C H W channels, rows, columns, D latents.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -178,9 +179,9 @@ def flat_image(source: Source, layer: str, key: str = "") -> tuple[ImageShape, A
 def plain_number(config: Mapping[str, Any], key: str) -> float | None:
     """config[key] where it is a finite number of at least 0, else None."""
     value = config.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    return float(value) if 0 <= value <= sys.float_info.max else None
 
 
 def beta_said(

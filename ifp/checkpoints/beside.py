@@ -1,0 +1,83 @@
+"""Settings of training in the text files beside a checkpoint: JSON, and gin's lines; read, never run."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+from ifp.errors import IfpError
+
+MAX_BYTES = 2**20
+"""No settings file may be larger."""
+JSON_FILES = ("specs.json", "model_config.json")
+"""Of YannDubs and dent, and of pythae."""
+GIN_FILES = ("train.gin", "model.gin", "results/gin/train.gin", "../results/gin/train.gin")
+"""Of erow, and of google where a folder of its study is unpacked."""
+_BINDING = re.compile(r"([\w./-]+)\s*=\s*(\S.*)", re.ASCII)
+_MAX_LINE = 10_000
+
+
+def settings_beside(folder: Path) -> dict[str, Any]:
+    """What the settings files in `folder` say (and above it, where it is called checkpoints), {} without any.
+
+    Raises
+    ------
+    IfpError : a file over 1 MiB, or one that is no JSON object.
+    """
+    # Lightning puts its checkpoints one folder below the settings
+    settings: dict[str, Any] = settings_beside(folder.parent) if folder.name == "checkpoints" else {}
+    for name in JSON_FILES:
+        if (folder / name).is_file():
+            settings |= read_json(folder / name)
+    for name in GIN_FILES:
+        if (folder / name).is_file():
+            settings |= gin_literals(_text(folder / name))
+    return settings
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`; IfpError where there is none, or the file is over 1 MiB."""
+    text = _text(path)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise IfpError(f"{path} is not valid JSON; repair it, or take it away to read without it.") from error
+    if not isinstance(content, dict):
+        raise IfpError(f"{path} should hold a JSON object; repair it, or take it away to read without it.")
+    return content
+
+
+def gin_literals(text: str) -> dict[str, Any]:
+    """The lines `a.b = literal` of a gin file; references, macros and all else are passed over.
+
+    >>> gin_literals("import dlib\\nvae.beta = 4  # nats\\nvae.encoder = @conv\\ndata.name = 'dsprites'")
+    {'vae.beta': 4, 'data.name': 'dsprites'}
+    """
+    found = {}
+    for line in text.splitlines():
+        match = _BINDING.match(line) if len(line) <= _MAX_LINE else None
+        if match is None:
+            continue
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                found[match[1]] = ast.literal_eval(match[2])
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise IfpError(f"{path} cannot be read ({error.strerror}).") from error
+    if len(raw) > MAX_BYTES:
+        raise IfpError(
+            f"{path} has over {MAX_BYTES // 2**20} MiB, too much for settings; take it away to read without."
+        )
+    return raw.decode("utf-8", errors="replace")
