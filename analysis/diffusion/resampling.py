@@ -3,8 +3,8 @@
 Permuted labels give what counting reads where there is nothing to find; images drawn with replacement give the spread
 of the estimate.
 
-Shapes: N images, D latents, F factors, R rows (values of all factors), C columns (cells of all latents), V values of one
-factor, P permutations, B resamples.
+Shapes: N images, D latents, F factors, R rows (values of all factors), C columns (cells of all latents), V values of
+one factor, P permutations, B resamples.
 """
 
 from __future__ import annotations
