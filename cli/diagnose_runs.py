@@ -13,6 +13,7 @@ from ifp.analysis.diffusion.series import Record as SeriesRecord
 from ifp.analysis.diffusion.series import Series, make_series
 from ifp.analysis.metrics import METRICS, Score, run_metrics
 from ifp.analysis.metrics.registry import varying_factors
+from ifp.checkpoints.codes_cache import CodesCache
 from ifp.checkpoints.custom import encode_by_function, read_codes
 from ifp.checkpoints.locate import Located, locate
 from ifp.checkpoints.posteriors import Sample, draw_sample
@@ -74,8 +75,11 @@ def collect_runs(settings: RunSettings, out: Path, stages: StageProgress) -> tup
         return [
             Run(settings.encoder, (encode_by_function(settings.encoder, sample, settings.device, stages.update),))
         ], sample
+    kept = CodesCache(out / "codes", sample, settings.seed, settings.reading)
     runs = [
-        read_run(place, sample, settings.reading, settings.device, seed=settings.seed, progress=stages.update)
+        read_run(
+            place, sample, settings.reading, settings.device, seed=settings.seed, progress=stages.update, kept=kept
+        )
         for place in located
     ]
     return runs, sample

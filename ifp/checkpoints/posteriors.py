@@ -19,7 +19,7 @@ from ifp.errors import IfpError
 from ifp.seeds import derive_seed
 
 BATCH = 250
-Progress = Callable[[str, int, int | None], None]
+Progress = Callable[[str, int, int], None]
 Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
@@ -78,7 +78,7 @@ def encode_images(
 
 
 def reconstruction_nats(
-    vae: Vae, images_NCHW: np.ndarray, codes: Codes, device: torch.device, seed: int
+    vae: Vae, images_NCHW: np.ndarray, codes: Codes, device: torch.device, seed: int, progress: Progress
 ) -> tuple[float, float]:
     """The mean reconstruction cost of one draw of z an image, nats an image, and its standard error."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "reconstruction") % 2**63)
@@ -91,6 +91,7 @@ def reconstruction_nats(
             z_BD = mean_BD + sigma_BD * torch.randn(mean_BD.shape, generator=generator)
             images_BCHW = _on_device(images_NCHW[rows], device)
             costs.append(vae.reconstruction_nats(images_BCHW, z_BD.to(device)).double().cpu().numpy())
+            progress("reconstruction", min(start + BATCH, len(images_NCHW)), len(images_NCHW))
     cost_N = np.concatenate(costs)
     return float(cost_N.mean()), float(cost_N.std() / np.sqrt(len(cost_N)))
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from ifp.checkpoints.load import Choice, choose, load_candidates
+from ifp.checkpoints.load import Candidates, Choice, choose, load_candidates
 from ifp.checkpoints.locate import CheckpointFile, Located
 from ifp.checkpoints.posteriors import Progress, Sample, check_image_shape, encode_images, reconstruction_nats
 from ifp.checkpoints.source import ReadingOptions
@@ -61,47 +62,88 @@ class Run:
         return self.records[-1]
 
 
+class Kept(Protocol):
+    """Where codes are kept from one call to the next; see `ifp.checkpoints.codes_cache`."""
+
+    def find(self, file: CheckpointFile) -> Record | None:
+        """The record of `file`, without its model, if it was kept."""
+
+    def keep(self, file: CheckpointFile, record: Record) -> None:
+        """Keep the record of `file`."""
+
+
 def read_run(
-    located: Located, sample: Sample, options: ReadingOptions, device: str, *, seed: int, progress: Progress
+    located: Located,
+    sample: Sample,
+    options: ReadingOptions,
+    device: str,
+    *,
+    seed: int,
+    progress: Progress,
+    kept: Kept | None = None,
 ) -> Run:
     """Encode `sample` by every checkpoint of a run, in the order of training.
 
     Only the last record keeps its model. Checkpoints whose step nothing tells keep the order of `located`.
 
+    Parameters
+    ----------
+    kept : checkpoints that were encoded before are taken from there, all but the model of the last.
+
     Raises
     ------
     IfpError : a checkpoint cannot be read, takes other images, or differs from the others in its latents.
     """
-    records = []
+    found: list[tuple[CheckpointFile, Record]] = []
+    series = len(located.files) > 1
     for at, file in enumerate(located.files):
-        progress("checkpoints", at, len(located.files))
-        records.append(_encode(file, sample, options, torch.device(device), seed))
-        progress("checkpoints", at + 1, len(located.files))
-    if all(record.step is not None for record in records):
-        records.sort(key=lambda record: record.step or 0)
+        if series:
+            progress("checkpoints", at, len(located.files))
+        record = kept.find(file) if kept is not None else None
+        if record is None:
+            record = _encode(file, sample, options, torch.device(device), seed, _silent if series else progress)
+            if kept is not None:
+                kept.keep(file, record)
+        # models may be large, and all but one of them are not needed again
+        found.append((file, dataclasses.replace(record, choice=None)))
+        if series:
+            progress("checkpoints", at + 1, len(located.files))
+    if all(record.step is not None for _, record in found):
+        found.sort(key=lambda row: row[1].step or 0)
+    records = [record for _, record in found]
     latents = {record.codes.num_latents for record in records}
     if len(latents) > 1:
         raise IfpError(
             f"The checkpoints of {located.name} have different numbers of latents ({sorted(latents)}), so they are not "
             "one series; name them apart."
         )
-    earlier = [dataclasses.replace(record, choice=None) for record in records[:-1]]
-    return Run(located.name, (*earlier, records[-1]))
+    model = _choose(found[-1][0], sample, options, torch.device(device))[1]
+    return Run(located.name, (*records[:-1], dataclasses.replace(records[-1], choice=model)))
 
 
-def _encode(file: CheckpointFile, sample: Sample, options: ReadingOptions, device: torch.device, seed: int) -> Record:
+def _choose(
+    file: CheckpointFile, sample: Sample, options: ReadingOptions, device: torch.device
+) -> tuple[Candidates, Choice]:
     candidates = load_candidates(file, options)
     for vae in candidates.vaes:
         check_image_shape(vae, sample.dataset)
-    choice = choose(candidates, sample.images_NCHW, device)
+    return candidates, choose(candidates, sample.images_NCHW, device)
+
+
+def _encode(file: CheckpointFile, sample: Sample, options: ReadingOptions, device: torch.device, seed: int) -> Record:
+    candidates, choice = _choose(file, sample, options, device)
     vae = choice.vae.to(device)
-    codes = sample.codes(*encode_images(vae.encode, sample.images_NCHW, device, lambda text, done, total: None))
+    codes = sample.codes(*encode_images(vae.encode, sample.images_NCHW, device, progress))
     cost = None
     if vae.decoder is not None:
-        cost = reconstruction_nats(vae, sample.images_NCHW, codes, device, seed)
+        cost = reconstruction_nats(vae, sample.images_NCHW, codes, device, seed, progress)
     return Record(
         file.label, candidates.step, codes, cost, candidates.family, candidates.container, candidates.reader, choice
     )
+
+
+def _silent(text: str, done: int, total: int) -> None:
+    """Progress that nobody sees."""
 
 
 def latent_traversals(vae: Vae, start_D: np.ndarray, device: str) -> tuple[np.ndarray, np.ndarray]:

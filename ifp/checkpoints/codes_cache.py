@@ -1,0 +1,100 @@
+"""Codes on disk: what was encoded once is not encoded again, and can be given to `ifp diagnose --codes`.
+
+An .npz a checkpoint: mean, logvar, factors, factor_names, factor_sizes, step (see `ifp.checkpoints.custom.read_codes`)
+and what decides them, as "key": the checkpoint's bytes, the data set, the sample, and how the file was to be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifp.checkpoints.locate import CheckpointFile
+from ifp.checkpoints.posteriors import Sample
+from ifp.checkpoints.records import Record
+from ifp.checkpoints.source import ReadingOptions
+from ifp.datasets.npz_file import read_arrays
+from ifp.errors import IfpError
+
+_ARRAYS = ("mean", "logvar", "step", "reconstruction", "key", "read_as")
+_HASH_BLOCK = 1 << 24
+
+
+class CodesCache:
+    """The codes of one sample of images by many checkpoints, in one folder.
+
+    Parameters
+    ----------
+    folder : made when the first codes are kept.
+    sample, seed, options : together with the checkpoint's content they decide the codes.
+    """
+
+    def __init__(self, folder: Path, sample: Sample, seed: int, options: ReadingOptions) -> None:
+        self.folder, self.sample = folder, sample
+        self._common = f"{sample.dataset.name} {sample.dataset.checksum()} {len(sample.images_NCHW)} {seed} {options}"
+
+    def find(self, file: CheckpointFile) -> Record | None:
+        """The record of `file` without its model, or None where it is not there or of something else."""
+        path = self._path(file)
+        if not path.is_file():
+            return None
+        try:
+            arrays = read_arrays(path, _ARRAYS)
+            if str(arrays["key"]) != self._key(file):
+                return None
+            family, container, reader = json.loads(str(arrays["read_as"]))
+            cost = arrays["reconstruction"].tolist()
+            step = int(arrays["step"])
+            codes = self.sample.codes(arrays["mean"], arrays["logvar"])
+        except (IfpError, KeyError, ValueError):  # a damaged file is one that is not there
+            return None
+        return Record(
+            file.label,
+            step if step >= 0 else None,
+            codes,
+            (cost[0], cost[1]) if cost else None,
+            family,
+            container,
+            reader,
+        )
+
+    def keep(self, file: CheckpointFile, record: Record) -> None:
+        """Write the codes of `file`, whole or not at all."""
+        codes, path = record.codes, self._path(file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        arrays: dict[str, Any] = {
+            "mean": codes.mean_ND,
+            "logvar": codes.logvar_ND,
+            "step": -1 if record.step is None else record.step,
+            "reconstruction": np.array(record.reconstruction_nats or (), dtype=np.float64),
+            "key": self._key(file),
+            "read_as": json.dumps([record.family, record.container, record.reader]),
+        }
+        if codes.has_factors:
+            arrays["factors"] = codes.factors_NF
+            arrays["factor_names"] = np.array(codes.factor_names)
+            arrays["factor_sizes"] = np.array(codes.factor_sizes)
+        try:
+            with open(partial, "wb") as stream:
+                np.savez(stream, **arrays)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _path(self, file: CheckpointFile) -> Path:
+        place = hashlib.sha256(str(file.path.resolve()).encode()).hexdigest()[:8]
+        return self.folder / f"{Path(file.label).name}-{place}.npz"
+
+    def _key(self, file: CheckpointFile) -> str:
+        sha = hashlib.sha256(self._common.encode())
+        sha.update(json.dumps(file.config, sort_keys=True, default=str).encode())
+        with file.path.open("rb") as stream:
+            while block := stream.read(_HASH_BLOCK):
+                sha.update(block)
+        return sha.hexdigest()
