@@ -63,17 +63,24 @@ class Archive:
 
 
 def _check_directory(stream: IO[bytes], length: int) -> None:
-    """Refuse a table of contents too long to be read: zipfile makes an object of every 46 bytes of it."""
-    stream.seek(max(0, length - _END.size - _LOCATOR.size - _END_64.size))
+    """Refuse a table of contents too long to be read (zipfile makes an object of every 46 bytes of it), and one that
+    does not stand where it says: a cut file may end with the whole of a smaller archive that was stored in it.
+    """
+    end = length - _END.size
+    stream.seek(max(0, end - _LOCATOR.size - _END_64.size))
     tail = stream.read()
-    if len(tail) < _END.size or tail[-_END.size :][:4] != b"PK\5\6":
+    if tail[-_END.size :][:4] != b"PK\5\6":
         raise Unreadable("is a zip archive that is cut short or has bytes appended to it")
-    *_, size, _, comment = _END.unpack(tail[-_END.size :])
-    tail = tail[: -_END.size]
-    if tail[-_LOCATOR.size :][:4] == b"PK\6\7":
-        tail = tail[: -_LOCATOR.size]
-        if len(tail) < _END_64.size or tail[:4] != b"PK\6\6":
+    *_, size, start, _ = _END.unpack(tail[-_END.size :])
+    locator = tail[: -_END.size][-_LOCATOR.size :]
+    if locator[:4] == b"PK\6\7":
+        end -= _LOCATOR.size + _END_64.size
+        if end < 0 or tail[:4] != b"PK\6\6":
             raise Unreadable("is a damaged zip archive")
-        size = _END_64.unpack(tail)[8]
-    if size > min(MAX_DIRECTORY_BYTES, length) or comment:
-        raise Unreadable(f"is a zip archive whose table of contents claims {size} bytes")
+        *_, size, start = _END_64.unpack(tail[: _END_64.size])
+    if start + size != end:
+        raise Unreadable("is a zip archive that is cut short, or whose table of contents is not where it says")
+    if size > MAX_DIRECTORY_BYTES:
+        raise Unreadable(
+            f"is a zip archive with a table of contents of {size} bytes, at most {MAX_DIRECTORY_BYTES} are read"
+        )

@@ -68,7 +68,8 @@ def _tensor(reading: Reading, name: str, args: tuple[object, ...]) -> object:
     if len(args) < 4:
         raise Unreadable("describes a tensor by too few values")
     storage, offset, size, stride = args[:4]
-    if not isinstance(storage, Storage):
+    lazily_negated = name.endswith("_v2") and len(args) > 6 and bool(args[6])
+    if not isinstance(storage, Storage) or lazily_negated:
         return reading.stub(name, args)
     dtype: str | None = storage.dtype
     if name.endswith("_v3") and len(args) > 6:
@@ -119,8 +120,6 @@ _CALLS: dict[str, Callable[[Reading, str, tuple[object, ...]], object]] = {
     "collections.defaultdict": _default_dict,
     "builtins.set": _sequence,
     "builtins.list": _sequence,
-    "__builtin__.set": _sequence,
-    "__builtin__.list": _sequence,
     "torch.Size": _sequence,
     "torch.device": _first,
     "torch._utils._rebuild_tensor": _tensor,
@@ -136,8 +135,6 @@ _CALLS: dict[str, Callable[[Reading, str, tuple[object, ...]], object]] = {
     "torch.jit._pickle.restore_type_tag": _first,
     "copyreg.__newobj__": _object,
     "copyreg._reconstructor": _object,
-    "copy_reg.__newobj__": _object,
-    "copy_reg._reconstructor": _object,
     "_codecs.encode": _bytes,
     "numpy.dtype": _numpy_dtype,
     "numpy.core.multiarray.scalar": _numpy_scalar,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 _POLYNOMIAL = 0x82F63B78
@@ -48,18 +50,16 @@ def crc32c(data: bytes) -> int:
         states = _TABLE[(states ^ column) & 0xFF] ^ states >> 8
     joined = 0
     for lane in states.tolist():
-        for place, table in enumerate(_LANE_SHIFT):
+        for place, table in enumerate(_lane_shift()):
             lane ^= table[joined >> 8 * place & 0xFF]
         joined = lane
     return joined ^ 0xFFFFFFFF
 
 
+@cache
 def _lane_shift() -> list[list[int]]:
     """What each byte of a state becomes after a lane of zero bytes."""
     states = np.concatenate([np.arange(256, dtype=np.uint32) << np.uint32(8 * place) for place in range(4)])
     for _ in range(_LANE_BYTES):
         states = _TABLE[states & 0xFF] ^ states >> 8
     return [[int(state) for state in part] for part in states.reshape(4, 256)]
-
-
-_LANE_SHIFT = _lane_shift()

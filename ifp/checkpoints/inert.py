@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ifp.checkpoints.limits import Budget
+from ifp.checkpoints.limits import Budget, Unreadable
+
+_RUNNING_MODULES = {"os", "posix", "nt", "subprocess", "pty", "runpy", "importlib", "ctypes", "shutil", "socket"}
+_RUNNING_BUILTINS = {"eval", "exec", "execfile", "compile", "open", "breakpoint", "input", "__import__"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,22 @@ class Reading:
         self.foreign: set[str] = set()
 
     def stub(self, name: str, args: tuple[object, ...]) -> Inert:
-        """An inert object in place of what calling `name` would make."""
+        """An inert object in place of what calling `name` would make.
+
+        Nothing would be called anyway; but no model needs a call of these, and the user should hear of it.
+        """
+        if _runs_code(name):
+            raise Unreadable(
+                f"asks its reader to call {name}, as no checkpoint needs to (nothing was called)",
+                "do not open it with any other program, and get the weights from a source that you trust",
+            )
         self.foreign.add(name)
         return Inert(name, args)
+
+
+def _runs_code(name: str) -> bool:
+    *modules, last = name.split(".")
+    if modules == ["builtins"]:
+        return last in _RUNNING_BUILTINS
+    # a class such as os._Environ may be among a run's settings
+    return not _RUNNING_MODULES.isdisjoint(modules) and not last.startswith("_")

@@ -30,6 +30,7 @@ _PUSHED = {
     "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES",
     "BINBYTES8", "BYTEARRAY8",
 }  # fmt: skip
+_MODULES_OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # protocol 2 keeps these names
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _SHORT_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
@@ -144,7 +145,7 @@ class PickleMachine:
         module, name = words
         if not isinstance(module, str) or not isinstance(name, str):
             raise _DAMAGED
-        return Name(f"{module}.{name}")
+        return Name(f"{_MODULES_OF_PYTHON_2.get(module, module)}.{name}")
 
     def _called(self, function: object, args: object) -> object:
         """What a call of `function` would have made, as far as it is known; nothing is called."""

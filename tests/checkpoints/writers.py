@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -152,3 +153,53 @@ def _field(number: int, value: int | bytes) -> bytes:
     if isinstance(value, int):
         return _varint(number << 3) + _varint(value)
     return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+class _RebuildTensor:
+    """Pickles as a call of torch._utils._rebuild_tensor_v2 with the given numbers, true or not."""
+
+    def __init__(self, numel: int, offset: int, size: tuple[int, ...], stride: tuple[int, ...], key: str) -> None:
+        self.label = ("storage", torch.FloatStorage, key, "cpu", numel)
+        self.numbers = offset, size, stride
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return torch._utils._rebuild_tensor_v2, (_StorageLabel(self.label), *self.numbers, False, {})
+
+
+class _StorageLabel:
+    def __init__(self, label: tuple[Any, ...]) -> None:
+        self.label = label
+
+
+class _TensorPickler(pickle.Pickler):
+    def __init__(self, stream: io.BytesIO, protocol: int, legacy: bool) -> None:
+        super().__init__(stream, protocol)
+        self.more = (None,) if legacy else ()
+
+    def persistent_id(self, obj: Any) -> Any:
+        return (*obj.label, *self.more) if isinstance(obj, _StorageLabel) else None
+
+
+def pickled_tensor(
+    numel: int,
+    offset: int = 0,
+    size: tuple[int, ...] = (4,),
+    stride: tuple[int, ...] = (1,),
+    *,
+    key: str = "0",
+    legacy: bool = False,
+) -> bytes:
+    """The pickle {"weight": tensor} of a file whose storage `key` is said to hold `numel` float32."""
+    stream = io.BytesIO()
+    _TensorPickler(stream, 2, legacy).dump({"weight": _RebuildTensor(numel, offset, size, stride, key)})
+    return stream.getvalue()
+
+
+def write_legacy_of_pickle(path: Path, pickled: bytes, storages: Mapping[str, tuple[int, bytes]]) -> Path:
+    """A legacy torch file around a hand-made pickle; `storages` gives the count that is stated and the raw bytes."""
+    system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    parts = [pickle.dumps(LEGACY_MAGIC, 2), pickle.dumps(1001, 2), pickle.dumps(system, 2), pickled]
+    parts.append(pickle.dumps(list(storages), 2))
+    parts += [struct.pack("<q", count) + raw for count, raw in storages.values()]
+    path.write_bytes(b"".join(parts))
+    return path
