@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOME = {
     "AnnealConfig": "ifp.config",
     "AnnealTrace": "ifp.trace",
+    "Codes": "ifp.codes",
     "FactorDataset": "ifp.datasets.base",
     "FactorSpace": "ifp.factors",
     "FactorTraversal": "ifp.factors",
@@ -23,6 +24,8 @@ _HOME = {
     "freezing_bounds": "ifp.closed_form",
     "load_dataset": "ifp.datasets.catalog",
     "preset_config": "ifp.config",
+    "read_checkpoints": "ifp.checkpoints.records",
+    "save_vae": "ifp.checkpoints.native",
 }
 __all__ = sorted(_HOME)
 

@@ -8,17 +8,26 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from ifp.checkpoints.load import Candidates, Choice, choose, load_candidates
-from ifp.checkpoints.locate import CheckpointFile, Located
-from ifp.checkpoints.posteriors import Progress, Sample, check_image_shape, encode_images, reconstruction_nats
+from ifp.checkpoints.locate import CheckpointFile, Located, locate
+from ifp.checkpoints.posteriors import (
+    Progress,
+    Sample,
+    check_image_shape,
+    draw_sample,
+    encode_images,
+    reconstruction_nats,
+)
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
+from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 
 TRAVERSAL_STEPS = 9
@@ -60,6 +69,27 @@ class Run:
     def last(self) -> Record:
         """The record that stands for the run."""
         return self.records[-1]
+
+
+def read_checkpoints(
+    path: Path | str,
+    dataset: FactorDataset,
+    *,
+    images: int = 10_000,
+    seed: int = 0,
+    device: str = "cpu",
+    options: ReadingOptions | None = None,
+) -> Run:
+    """The run at `path`, a checkpoint or a folder with a series: its codes of `images` images of `dataset`.
+
+    Nothing in a checkpoint is executed. Each `run.records[i].codes` goes to `ifp.analysis.diffusion.diagnose`.
+
+    Raises
+    ------
+    IfpError : see `locate` and `read_run`.
+    """
+    sample = draw_sample(dataset, images, seed, _silent)
+    return read_run(locate(Path(path)), sample, options or ReadingOptions(), device, seed=seed, progress=_silent)
 
 
 class Kept(Protocol):
@@ -110,6 +140,7 @@ def read_run(
             progress("checkpoints", at + 1, len(located.files))
     if all(record.step is not None for _, record in found):
         found.sort(key=lambda row: row[1].step or 0)
+    found = _without_copies(found)
     records = [record for _, record in found]
     latents = {record.codes.num_latents for record in records}
     if len(latents) > 1:
@@ -121,6 +152,17 @@ def read_run(
     return Run(located.name, (*records[:-1], dataclasses.replace(records[-1], choice=model)))
 
 
+def _without_copies(found: list[tuple[CheckpointFile, Record]]) -> list[tuple[CheckpointFile, Record]]:
+    """Trainers write their last checkpoint twice, under its step and as "last"; one of the two is enough."""
+    kept = found[:1]
+    for file, record in found[1:]:
+        before = kept[-1][1]
+        if record.step == before.step and np.array_equal(record.codes.mean_ND, before.codes.mean_ND):
+            continue
+        kept.append((file, record))
+    return kept
+
+
 def _choose(
     file: CheckpointFile, sample: Sample, options: ReadingOptions, device: torch.device
 ) -> tuple[Candidates, Choice]:
@@ -130,7 +172,14 @@ def _choose(
     return candidates, choose(candidates, sample.images_NCHW, device)
 
 
-def _encode(file: CheckpointFile, sample: Sample, options: ReadingOptions, device: torch.device, seed: int) -> Record:
+def _encode(
+    file: CheckpointFile,
+    sample: Sample,
+    options: ReadingOptions,
+    device: torch.device,
+    seed: int,
+    progress: Progress,
+) -> Record:
     candidates, choice = _choose(file, sample, options, device)
     vae = choice.vae.to(device)
     codes = sample.codes(*encode_images(vae.encode, sample.images_NCHW, device, progress))
