@@ -1,0 +1,203 @@
+"""erow/disentanglement_lib's encoders of several groups (FracEncoder): DEFT trains one group after the other.
+
+At stage s the groups 0 ... s - 1 are finished and pass through a learnt projection, group s learns, and those after it
+give the prior: mean 0, log variance 0. The stage is no part of the file; where there are projections it is read off
+them, since only those of finished groups were ever trained.
+
+Shapes: N images, G groups of K latents each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.families.erow import (
+    encoder_image,
+    likelihood_and_beta,
+    read_encoder,
+    read_erow_decoder,
+)
+from ifp.checkpoints.families.reading import latents_of_halves, leftovers, plain_pixels, usual_assumptions
+from ifp.checkpoints.families.sequential import layer_kinds
+from ifp.checkpoints.family import Family
+from ifp.checkpoints.source import ReadingOptions, Source, Weights
+from ifp.checkpoints.vae import Assumption, Vae
+from ifp.errors import bad_value
+
+CONTAINERS = ("sub_encoders", "encoders", "convs")
+"""Names of the list of groups: 2022 on, 2021-09 to 2022-08, 2021-04 (where every group is always at work)."""
+ADDED, SCALED = "logvar + W2", "logvar x exp(W2)"
+_HEAD = "halves within each group; groups one after the other"
+_MAX_GROUPS = 100
+
+
+class GroupEncoder(nn.Module):
+    """Images -> [N, 2GK], all means and then all log variances, at one stage.
+
+    Parameters
+    ----------
+    groups : each [N, ...] -> [N, 2K].
+    stage : groups before it are projected, those after it give the prior.
+    projections_G2K : W1 and W2 of each group; None where the code had none.
+    added : whether the projection's log variance is logvar + W2; else logvar x exp(W2). The mean is mean x exp(W1).
+    """
+
+    def __init__(self, groups: Sequence[nn.Module], stage: int, projections_G2K: Tensor | None, added: bool) -> None:
+        super().__init__()
+        self.groups = nn.ModuleList(groups)
+        self.stage, self.added = stage, added
+        self.register_buffer("projections_G2K", projections_G2K)
+
+    def forward(self, images_NCHW: Tensor) -> Tensor:
+        means, logvars = [], []
+        for number, group in enumerate(self.groups):
+            mean_NK, logvar_NK = group(images_NCHW).chunk(2, dim=1)
+            if number > self.stage:
+                mean_NK, logvar_NK = torch.zeros_like(mean_NK), torch.zeros_like(logvar_NK)
+            elif number < self.stage and self.projections_G2K is not None:
+                scale_K, shift_K = self.projections_G2K[number]
+                mean_NK = mean_NK * scale_K.exp()
+                logvar_NK = logvar_NK + shift_K if self.added else logvar_NK * shift_K.exp()
+            means.append(mean_NK)
+            logvars.append(logvar_NK)
+        return torch.cat(means + logvars, dim=1)
+
+
+def _recognises(source: Source) -> bool:
+    return _container(source.weights) is not None
+
+
+def _container(weights: Weights) -> str | None:
+    for name in CONTAINERS:
+        if f"encode.{name}.0.net.0.weight" in weights:
+            return f"encode.{name}"
+    return None
+
+
+def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
+    container = _container(source.weights)
+    if container is None:
+        raise ShapeMismatch(f"None of its arrays is a group's ('encode.{CONTAINERS[0]}.0.net.0.weight').")
+    num_groups = 0
+    while f"{container}.{num_groups}.net.0.weight" in source.weights and num_groups < _MAX_GROUPS:
+        num_groups += 1
+    projections = _projections(source.weights, num_groups)
+    stage = _stage(options, container, num_groups, projections)
+    return [
+        _read(source, container, num_groups, projections, stage, activation, projection)
+        for projection in _projection_forms(source.weights, container, int(stage.value), projections)
+        for activation in _activations(options, container)
+    ]
+
+
+def _projections(weights: Weights, num_groups: int) -> np.ndarray | None:
+    """W1 and W2 of each group [G, 2, K], None where the file has none."""
+    if "encode.projs.0.W1" not in weights:
+        return None
+    names = [[f"encode.projs.{group}.W{which}" for which in (1, 2)] for group in range(num_groups)]
+    flat = [name for pair in names for name in pair]
+    missing = [name for name in flat if name not in weights]
+    if missing:
+        raise ShapeMismatch(f"The array {missing[0]!r} is missing.")
+    sizes = {weights[name].shape for name in flat}
+    if len(sizes) > 1 or len(next(iter(sizes))) != 2:
+        raise ShapeMismatch(f"The projections 'encode.projs' should all be [1, K] and are {sorted(map(list, sizes))}.")
+    return np.array([[weights[name].reshape(-1) for name in pair] for pair in names], dtype=np.float32)
+
+
+def _stage(options: ReadingOptions, container: str, num_groups: int, projections_G2K: np.ndarray | None) -> Assumption:
+    if options.stage is not None:
+        if not 0 <= options.stage <= num_groups:
+            raise bad_value("--stage", options.stage, f"a whole number from 0 to the number of groups, {num_groups}")
+        return Assumption("stage", str(options.stage), "an option")
+    if projections_G2K is not None:
+        trained = np.flatnonzero(projections_G2K.any(axis=(1, 2)))
+        return Assumption("stage", str(int(trained[-1]) + 1 if len(trained) else 0), "the file")
+    # nothing in the file tells a group that was never trained from one that was
+    return Assumption("stage", str(num_groups - 1), "the code base" if container.endswith(CONTAINERS[2]) else "a guess")
+
+
+def _projection_forms(
+    weights: Weights, container: str, stage: int, projections_G2K: np.ndarray | None
+) -> list[tuple[bool, Assumption | None]]:
+    """(whether W2 is added, what is assumed), the most likely first."""
+    if projections_G2K is None or not projections_G2K[:stage, 1].any():
+        return [(True, None)]
+    # the code wrote logvar + W2, multiplied from July to September 2022, and went back; the layouts that have a linear
+    # layer at 9 or 13 are older
+    kinds = layer_kinds(weights, f"{container}.0.net")
+    if kinds.get(9) == "linear" or kinds.get(13) == "linear":
+        return [(True, Assumption("projection", ADDED, "the code base"))]
+    return [(added, Assumption("projection", ADDED if added else SCALED, "a guess")) for added in (True, False)]
+
+
+def _activations(options: ReadingOptions, container: str) -> list[Assumption]:
+    if options.activation is not None:
+        return [Assumption("activation", options.activation, "an option")]
+    if container.endswith(CONTAINERS[2]):
+        return [Assumption("activation", name, "a guess") for name in ("leaky_relu", "relu")]
+    return [Assumption("activation", "relu", "the code base")]
+
+
+def _read(
+    source: Source,
+    container: str,
+    num_groups: int,
+    projections_G2K: np.ndarray | None,
+    stage: Assumption,
+    activation: Assumption,
+    projection: tuple[bool, Assumption | None],
+) -> Vae:
+    weights = source.weights
+    image_shape = encoder_image(weights, f"{container}.0.net")
+    used: set[str] = set()
+    groups = [
+        read_encoder(ChainBuilder(weights, image_shape, used), f"{container}.{group}", activation.value)
+        for group in range(num_groups)
+    ]
+    rows = {group.shape for group in groups}
+    if len(rows) > 1 or len(groups[0].shape) != 1:
+        raise ShapeMismatch(f"The groups of {container!r} should give equally many values and give {sorted(rows)}.")
+    size = latents_of_halves(groups[0].shape[0], f"{container}.0.net")
+    if projections_G2K is not None and projections_G2K.shape[-1] != size:
+        raise ShapeMismatch(
+            f"'encode.projs' projects {projections_G2K.shape[-1]} latents, and a group of {container!r} has {size}."
+        )
+    used.update(name for name in weights if projections_G2K is not None and name.startswith("encode.projs."))
+    latents = num_groups * size
+    # one version had ReLU in the encoder and LeakyReLU in the decoder: the first layout in `sub_encoders`
+    mixed = container.endswith(CONTAINERS[0]) and layer_kinds(weights, f"{container}.0.net").get(9) == "linear"
+    decoders = "leaky_relu" if mixed and activation.source != "an option" else activation.value
+    decoder = read_erow_decoder(source, weights, latents, image_shape, decoders)
+    likelihood, beta, said = likelihood_and_beta(source.config)
+    added, form = projection
+    tensor = None if projections_G2K is None else torch.from_numpy(projections_G2K)
+    return Vae(
+        family=FAMILY.title,
+        encoder=GroupEncoder([group.module() for group in groups], int(stage.value), tensor, added),
+        decoder=decoder.module,
+        num_latents=latents,
+        image_shape=image_shape,
+        head="halves",
+        likelihood=likelihood,
+        beta=beta,
+        assumptions=(
+            *usual_assumptions(image_shape, latents, _HEAD),
+            Assumption("groups", f"{num_groups} of {size} latents", "the shapes"),
+            stage,
+            *(() if form is None else (form,)),
+            activation,
+            plain_pixels(),
+            *said,
+            decoder.assumption("logits"),
+        ),
+        unused=leftovers(weights, used | decoder.used),
+    )
+
+
+FAMILY = Family("erow_groups", "erow/disentanglement_lib, encoders of groups (DEFT)", _recognises, _build)

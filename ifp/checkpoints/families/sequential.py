@@ -1,0 +1,129 @@
+"""Networks that were one `nn.Sequential`: arrays called PREFIX.<number>.weight, read in the order of their numbers.
+
+A number without arrays is a layer without arrays: what changes the shape between a grid and a line where the next layer
+needs that, else an activation.
+
+Shapes are those of one image or code: (C, H, W) or (features,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, image_side, square_side
+from ifp.checkpoints.source import Weights
+
+MAX_LAYERS = 100
+
+Convolution = Callable[[int, int, int], tuple[int, int]]
+"""(number of the layer, kernel, side of its input) -> (stride, padding)."""
+
+
+def layer_kinds(weights: Weights, prefix: str) -> dict[int, str]:
+    """Number -> kind of the layers under `prefix` that have arrays, in order.
+
+    Kinds: "conv", "linear", "batch_norm", "layer_norm", and "view" for erow's View, which keeps its shape as an array.
+    """
+    numbers = {
+        int(name[len(prefix) + 1 :].split(".")[0])
+        for name in weights
+        if name.startswith(f"{prefix}.") and name[len(prefix) + 1 :].split(".")[0].isdecimal()
+    }
+    if max(numbers, default=0) >= MAX_LAYERS:
+        raise ShapeMismatch(f"{prefix!r} has a layer numbered {max(numbers)}, and at most {MAX_LAYERS} are read.")
+    return {number: _kind(weights, f"{prefix}.{number}") for number in sorted(numbers)}
+
+
+def _kind(weights: Weights, name: str) -> str:
+    if f"{name}.shape" in weights:
+        return "view"
+    if f"{name}.weight" not in weights:
+        raise ShapeMismatch(f"The array {name + '.weight'!r} is missing.")
+    ndim = weights[f"{name}.weight"].ndim
+    bias_ndim = weights[f"{name}.bias"].ndim if f"{name}.bias" in weights else 1
+    if ndim == 4:
+        return "conv"
+    if ndim == 3 or bias_ndim > 1:
+        return "layer_norm"
+    return "linear" if ndim == 2 else "batch_norm"
+
+
+def read_sequential(
+    chain: ChainBuilder, prefix: str, activation: str, convolution: Convolution, transposed: bool = False
+) -> ChainBuilder:
+    """Add the layers under `prefix` to `chain`; `transposed` where its convolutions are.
+
+    Raises
+    ------
+    ShapeMismatch : no arrays there, or they do not fit together.
+    """
+    kinds = layer_kinds(chain.weights, prefix)
+    if not kinds:
+        raise ShapeMismatch(f"There is no array {prefix + '.<number>.weight'!r}.")
+    for number in range(max(kinds) + 1):
+        name, kind = f"{prefix}.{number}", kinds.get(number)
+        if kind == "conv":
+            stride, padding = convolution(number, chain.weights[f"{name}.weight"].shape[-1], chain.shape[-1])
+            (chain.conv_transpose if transposed else chain.conv)(name, stride, padding)
+        elif kind == "linear":
+            chain.linear(name)
+        elif kind == "batch_norm":
+            chain.batch_norm(name)
+        elif kind == "layer_norm":
+            chain.layer_norm(name)
+        elif kind == "view":
+            _view(chain, f"{name}.shape")
+        else:
+            _layer_without_arrays(chain, f"{prefix}.{number + 1}.weight", kinds.get(number + 1), activation)
+    return chain
+
+
+def _layer_without_arrays(chain: ChainBuilder, next_weight: str, next_kind: str | None, activation: str) -> None:
+    if next_kind == "linear" and len(chain.shape) == 3:
+        chain.flatten()
+    elif next_kind == "conv" and len(chain.shape) == 1:
+        channels = int(chain.weights[next_weight].shape[0])
+        side = square_side(chain.shape[0], channels, next_weight)
+        chain.reshape(channels, side, side)
+    else:
+        chain.activation(activation)
+
+
+def _view(chain: ChainBuilder, name: str) -> None:
+    shape = [int(size) for size in chain.take(name, 1)[1:]]  # the first is the batch's
+    if min(shape, default=0) < 1:
+        raise ShapeMismatch(f"{name!r} holds {shape}, which is no shape.")
+    chain.reshape(*shape)
+
+
+def convolved_image(weights: Weights, prefix: str, convolution: Convolution) -> tuple[int, int, int]:
+    """The image (C, side, side) that the convolutions under `prefix` flatten to what the next linear layer takes.
+
+    `convolution` must not depend on the side.
+    """
+    kinds = layer_kinds(weights, prefix)
+    convolutions = [number for number, kind in kinds.items() if kind == "conv"]
+    linear = [number for number, kind in kinds.items() if kind == "linear"]
+    if not convolutions or not linear:
+        raise ShapeMismatch(f"{prefix!r} should have convolutions and then a linear layer.")
+    shapes = [weights[f"{prefix}.{number}.weight"].shape for number in convolutions]
+    layers = [
+        (shape[-1], *convolution(number, shape[-1], 0)) for number, shape in zip(convolutions, shapes, strict=True)
+    ]
+    features = weights[f"{prefix}.{linear[0]}.weight"].shape[1]
+    side = image_side(features, shapes[-1][0], layers)
+    return int(shapes[0][1]), side, side
+
+
+def flat_image(features: int, name: str) -> tuple[int, int, int]:
+    """The square image, grey or else in 3 colours, that has so many values; `name` is the layer that takes them.
+
+    >>> flat_image(12288, "encoder.0")
+    (3, 64, 64)
+    """
+    try:
+        side = square_side(features, 1, name)
+    except ShapeMismatch:
+        side = square_side(features, 3, name)
+        return 3, side, side
+    return 1, side, side
