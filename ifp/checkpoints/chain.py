@@ -191,10 +191,12 @@ class ChainBuilder:
             )
 
 
-def image_side(features: int, channels: int, convolutions: Iterable[tuple[int, int, int]]) -> int:
+def image_side(
+    features: int, channels: int, convolutions: Iterable[tuple[int, int, int]], name: str = "The layer after them"
+) -> int:
     """The side of the square images that `convolutions` (kernel, stride, padding) flatten to `features` values.
 
-    The first of SIDES that fits.
+    The first of SIDES that fits; `name` is the layer that takes the values.
 
     Raises
     ------
@@ -210,7 +212,9 @@ def image_side(features: int, channels: int, convolutions: Iterable[tuple[int, i
             left = (left + 2 * padding - kernel) // stride + 1
         if left > 0 and left * left * channels == features:
             return side
-    raise ShapeMismatch(f"No usual image side is flattened to {features} values by {len(layers)} convolutions.")
+    raise ShapeMismatch(
+        f"{name} takes {features} values, but no usual image side is flattened to that by {len(layers)} convolutions."
+    )
 
 
 def square_side(features: int, channels: int, name: str) -> int:
