@@ -17,6 +17,8 @@ from ifp.analysis.metrics.score import Score
 from ifp.errors import bad_value
 from ifp.seeds import numpy_generator
 
+NOISE_DRAWS = 5
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Irs(Score):
@@ -24,12 +26,14 @@ class Irs(Score):
 
     Attributes
     ----------
-    noise_value : the score of Gaussian noise with the same factors, number of images and latents. Not 0!
+    noise_value : the mean score of Gaussian noise with the same factors, number of images and latents. It is not 0.
+    noise_std : the standard deviation of that score between one noise and another.
     robustness_DF : 1 - (deviation left when the factor is held) / (largest deviation); NaN for constant latents.
     deviation_D : largest deviation of each latent from its mean. factor_D : the factor it answers to, -1 if constant.
     """
 
     noise_value: float
+    noise_std: float
     robustness_DF: np.ndarray
     deviation_D: np.ndarray
     factor_D: np.ndarray
@@ -49,8 +53,8 @@ def irs(
     As in disentanglement_lib: the deviation left is the `diff_quantile` quantile (1 in the paper) of the distance to
     the mean of the images that share the factor's value, averaged over values; factors with more than `bins` values
     are first cut into `bins` equal-width ones. The score has no zero baseline: Gaussian noise scores about .37 at
-    quantile .99 and .16 at 1 (10 factors' values, 10,000 images), and more with fewer images a value. So it comes with
-    `noise_value`, the score of noise on these very factors; `seed` draws that noise. Constant codes score 0.
+    quantile .99 and .16 at 1 (10 values a factor, 10,000 images), and more with fewer images a value. So it comes with
+    `noise_value`, the mean score of 5 noises on these very factors; `seed` draws them. Constant codes score 0.
 
     Raises
     ------
@@ -60,16 +64,25 @@ def irs(
         raise bad_value("diff_quantile", diff_quantile, "between 0 and 1")
     codes_ND, factors_NF = checked(codes_ND, factors_NF, min_samples=min_samples)
     cells_NF = histogram_cells(factors_NF.astype(np.float64), bins).T
-    noise_ND = numpy_generator(seed, "metrics", "irs").standard_normal(codes_ND.shape)
+    generator = numpy_generator(seed, "metrics", "irs")
+    noises = [generator.standard_normal(codes_ND.shape) for _ in range(NOISE_DRAWS)]
+    noise_scores = [_average(*_robustness(noise_ND, cells_NF, diff_quantile)) for noise_ND in noises]
     robustness_DF, deviation_D = _robustness(codes_ND, cells_NF, diff_quantile)
     active_D = deviation_D > 0
     factor_D = np.full(len(deviation_D), -1)
     factor_D[active_D] = robustness_DF[active_D].argmax(axis=1)
     return Irs(
         value=_average(robustness_DF, deviation_D),
-        settings={"diff_quantile": diff_quantile, "bins": bins, "n": len(codes_ND), "seed": seed},
+        settings={
+            "diff_quantile": diff_quantile,
+            "bins": bins,
+            "noise_draws": NOISE_DRAWS,
+            "n": len(codes_ND),
+            "seed": seed,
+        },
         reason="" if active_D.any() else "all latents are constant",
-        noise_value=_average(*_robustness(noise_ND, cells_NF, diff_quantile)),
+        noise_value=float(np.mean(noise_scores)),
+        noise_std=float(np.std(noise_scores, ddof=1)),
         robustness_DF=robustness_DF,
         deviation_D=deviation_D,
         factor_D=factor_D,

@@ -46,8 +46,9 @@ def sap(
 
     Discrete (the default, as in disentanglement_lib's study): accuracy on held-out images of a linear support vector
     machine on one latent, `LinearSVC(C=penalty, class_weight="balanced")`. A linear machine cannot single out the
-    middle values of one latent, so even the identity code scores low when factors have many values (about .27 on
-    dSprites), and the accuracy depends on the scale of the codes: below .1 is normal for a trained VAE. Continuous:
+    middle values of one latent, so even the identity code scores low when factors have many values (.23 to .27 on
+    dSprites: which of two middle scales wins is nearly a tie, which the sample decides), and the accuracy depends on
+    the scale of the codes: below .1 is normal for a trained VAE. Continuous:
     the squared correlation of latent and factor, 0 for a latent of variance 1e-12 or less; all images are used.
     The study trains on 10,000 images and tests on 5,000: the same parts of whatever N is given.
 

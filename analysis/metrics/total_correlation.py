@@ -175,4 +175,4 @@ def _gaussian_tc_nats(covariance_DD: np.ndarray) -> float:
     eigenvalues_D = np.linalg.eigvalsh(covariance_DD / np.outer(std_D, std_D))
     if eigenvalues_D[0] < 1e-12:
         return float("inf")
-    return float(max(-0.5 * np.log(eigenvalues_D).sum(), 0.0))
+    return max(0.0, float(-0.5 * np.log(eigenvalues_D).sum()))
