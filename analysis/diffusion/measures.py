@@ -1,0 +1,216 @@
+"""What the information of latents about factors means: who holds a factor, how far it has spread, what a latent is.
+
+Every interval is `corrected_interval`'s. Largest and second largest are found anew in each resample: NMI1 is what the
+best latent holds, whichever it is, so two latents that take turns as the best count as one ambiguity, not as bias.
+
+Shapes: D latents, F factors, B resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.diffusion.information import Information
+from ifp.analysis.diffusion.intervals import LEVEL, ROUNDING, corrected_interval
+
+ACTIVE_NATS = 0.1
+"""A latent is active from this KL on: the threshold at which the annealing test calls information frozen."""
+COLLAPSED_NATS = 0.01
+"""Below this KL a latent is collapsed: the usual threshold for pruning dead codes. In between it is weak."""
+HELD_NMI = 0.05
+"""A latent holds a factor when its NMI is above the noise and exceeds its floor by this share of the entropy."""
+ACTIVE, WEAK, COLLAPSED = "active", "weak", "collapsed"
+
+FACTOR_COLUMNS = (
+    "estimator", "factor", "values", "entropy_nats", "nmi1", "nmi1_low", "nmi1_high", "latent1", "nmi2", "nmi2_low",
+    "nmi2_high", "latent2", "gap", "gap_low", "gap_high", "carriers", "carriers_low", "carriers_high", "excess_nmi1",
+    "excess_nmi2", "nmi1_above_noise", "nmi2_above_noise", "held_by",
+)  # fmt: skip
+LATENT_COLUMNS = (
+    "estimator", "latent", "kl_nats", "kl_low", "kl_high", "status", "largest_nmi", "rest_nmi", "purity", "holds",
+)  # fmt: skip
+SEPARATOR = "; "
+"""Between the latents of `held_by` and the factors of `holds`."""
+
+
+def latent_status(kl_nats: float) -> str:
+    """Active, weak or collapsed.
+
+    >>> [latent_status(kl) for kl in (2.5, 0.1, 0.03, 0.001)]
+    ['active', 'active', 'weak', 'collapsed']
+    """
+    return ACTIVE if kl_nats >= ACTIVE_NATS else COLLAPSED if kl_nats < COLLAPSED_NATS else WEAK
+
+
+def noise_ceiling_nmi_DF(information: Information, *, level: float = LEVEL) -> np.ndarray:
+    """The NMI that none of the D x F pairs passes by chance, with probability `level`.
+
+    `floor_high_nats_DF` is a quantile (95 %) of one pair alone; looking for the largest of D x F needs the
+    level ** (1 / DF) quantile, which 100 permutations do not reach. The null distribution of plug-in information is
+    close to a scaled chi-square, so its shape is taken from the floor's mean and quantile and carried outward; the
+    result is at most 9 % too high (1 degree of freedom), from 5 degrees on within 2 %. Permutations know each shape
+    roughly, and the largest of many pairs picks those that were guessed too narrow: a shape counts as no narrower than
+    the average of its factor's.
+
+    References
+    ----------
+    Wilson and Hilferty, PNAS 17 (1931), for the chi-square quantiles; Sidak, JASA 62 (1967), for the level.
+    """
+    mean_DF, high_DF = information.floor_nmi_DF, information.floor_high_nmi_DF
+    at_high = NormalDist().inv_cdf(information.settings["level"])
+    at_level = NormalDist().inv_cdf(level ** (1 / max(mean_DF.size, 1)))
+
+    def over_mean_DF(shape_DF: np.ndarray, at: float) -> np.ndarray:
+        return (1 - shape_DF**2 + shape_DF * at) ** 3
+
+    # over_mean(shape, at_high) = high / mean, solved for the shape
+    root_DF = np.cbrt(np.divide(high_DF, mean_DF, out=np.ones_like(mean_DF), where=mean_DF > 0))
+    shape_DF = (at_high - np.sqrt(np.maximum(at_high**2 - 4 * (root_DF - 1), 0))) / 2
+    scale_DF = high_DF / over_mean_DF(shape_DF, at_high)
+    return scale_DF * over_mean_DF(np.maximum(shape_DF, shape_DF.mean(axis=0)), at_level) + ROUNDING
+
+
+def held_DF(information: Information) -> np.ndarray:
+    """Whether each latent holds each factor: above the noise, and by at least `HELD_NMI` of the factor's entropy."""
+    excess_DF = information.nmi_DF - information.floor_nmi_DF
+    return np.asarray((information.nmi_DF > noise_ceiling_nmi_DF(information)) & (excess_DF >= HELD_NMI))
+
+
+@dataclass(frozen=True, eq=False)
+class FactorNumbers:
+    """The measures of each factor, [..., F]: of the estimate [F] or of the resamples [B, F].
+
+    `carriers` is NaN for a factor of which no latent is above the noise.
+    """
+
+    nmi1: np.ndarray
+    nmi2: np.ndarray
+    carriers: np.ndarray
+
+    @property
+    def gap(self) -> np.ndarray:
+        """NMI1 - NMI2; its mean over factors is the MIG."""
+        return self.nmi1 - self.nmi2
+
+
+def factor_numbers(information: Information) -> tuple[FactorNumbers, FactorNumbers]:
+    """The measures of each factor, and their bootstrap replicates.
+
+    carriers = exp(entropy of the excess NMI over latents, scaled to sum to 1): 1 when one latent holds the factor, 2
+    when two hold it equally. The excess is over the permuted floor and counts for latents above the noise alone; which
+    those are is decided once, not in each resample.
+    """
+    nmi_DF, boot_BDF = information.nmi_DF, information.bootstrap_nmi_BDF
+    above_DF = nmi_DF > noise_ceiling_nmi_DF(information)
+    # the resamples' added bias is taken off before the floor is, or weak latents would weigh too much in them
+    centred_BDF = boot_BDF - (boot_BDF.mean(axis=0) - nmi_DF)
+    floor_DF = information.floor_nmi_DF
+    return (
+        FactorNumbers(*_two_largest(nmi_DF), _carriers((nmi_DF - floor_DF) * above_DF)),
+        FactorNumbers(*_two_largest(boot_BDF), _carriers((centred_BDF - floor_DF) * above_DF)),
+    )
+
+
+def factor_table(information: Information, names: Sequence[str], sizes: Sequence[int]) -> pd.DataFrame:
+    """One row a factor with `FACTOR_COLUMNS`.
+
+    nmi1, nmi2, gap : largest NMI over latents, the second, their difference, as counted: they hold the estimator's
+        bias, as the literature's do; their intervals do not.
+    latent1, latent2 : which latents; with a single latent nmi2 is 0 and latent2 -1.
+    carriers : see `factor_numbers`. excess_nmi1, excess_nmi2 : less the floor of that latent; as the intervals of nmi1
+        and nmi2 are free of bias, they are the intervals of these too.
+    nmi1_above_noise, nmi2_above_noise : above `noise_ceiling_nmi_DF`. held_by : all latents that hold it (`held_DF`).
+    """
+    estimate, boot = factor_numbers(information)
+    nmi_DF, num_latents = information.nmi_DF, len(information.nmi_DF)
+    order_DF = np.argsort(-nmi_DF, axis=0, kind="stable")
+    ceiling_DF, holds_DF = noise_ceiling_nmi_DF(information), held_DF(information)
+    columns: dict[str, object] = {
+        "estimator": information.estimator,
+        "factor": list(names),
+        "values": list(sizes),
+        "entropy_nats": information.entropy_nats_F,
+    }
+    for measure, bounds in (("nmi1", (0, 1)), ("nmi2", (0, 1)), ("gap", (0, 1)), ("carriers", (1, num_latents))):
+        low_F, high_F = corrected_interval(getattr(estimate, measure), getattr(boot, measure))
+        columns[measure] = getattr(estimate, measure)
+        columns[f"{measure}_low"], columns[f"{measure}_high"] = np.clip(low_F, *bounds), np.clip(high_F, *bounds)
+    factors_F = np.arange(len(names))
+    for rank, nmi_F in ((1, estimate.nmi1), (2, estimate.nmi2)):
+        latent_F = order_DF[rank - 1] if rank <= num_latents else np.full(len(names), -1)
+        columns[f"latent{rank}"] = latent_F
+        columns[f"excess_nmi{rank}"] = nmi_F - information.floor_nmi_DF[latent_F, factors_F]
+        columns[f"nmi{rank}_above_noise"] = nmi_F > ceiling_DF[latent_F, factors_F]
+    columns["held_by"] = [
+        SEPARATOR.join(str(latent) for latent in order_DF[:, factor] if holds_DF[latent, factor])
+        for factor in factors_F
+    ]
+    return pd.DataFrame(columns, columns=list(FACTOR_COLUMNS))
+
+
+def latent_table(
+    kl_nats_D: np.ndarray,
+    kl_bootstrap_nats_BD: np.ndarray,
+    information: Information | None = None,
+    names: Sequence[str] = (),
+) -> pd.DataFrame:
+    """One row a latent with `LATENT_COLUMNS`; without information on factors estimator and holds are "".
+
+    largest_nmi : the NMI with its first factor. rest_nmi : the sum of the others (purity in DEFT's notebooks: 0 is
+        pure).
+    purity : the largest share of the excess over the floor, 1 is pure; NaN where nothing is above the noise.
+    holds : the factors it holds, the largest first.
+    """
+    low_D, high_D = corrected_interval(kl_nats_D, kl_bootstrap_nats_BD)
+    table = pd.DataFrame(
+        {
+            "estimator": information.estimator if information else "",
+            "latent": np.arange(len(kl_nats_D)),
+            "kl_nats": kl_nats_D,
+            "kl_low": np.maximum(low_D, 0),
+            "kl_high": high_D,
+            "status": [latent_status(kl) for kl in kl_nats_D],
+            "largest_nmi": np.nan,
+            "rest_nmi": np.nan,
+            "purity": np.nan,
+            "holds": "",
+        },
+        columns=list(LATENT_COLUMNS),
+    )
+    if information is None:
+        return table
+    nmi_DF, holds_DF = information.nmi_DF, held_DF(information)
+    above_DF = nmi_DF > noise_ceiling_nmi_DF(information)
+    excess_DF = np.maximum(nmi_DF - information.floor_nmi_DF, 0) * above_DF
+    total_D = excess_DF.sum(axis=1)
+    table["largest_nmi"] = nmi_DF.max(axis=1)
+    table["rest_nmi"] = nmi_DF.sum(axis=1) - nmi_DF.max(axis=1)
+    table["purity"] = np.divide(excess_DF.max(axis=1), total_D, out=np.full(len(total_D), np.nan), where=total_D > 0)
+    table["holds"] = [
+        SEPARATOR.join(
+            names[factor] for factor in np.argsort(-nmi_DF[latent], kind="stable") if holds_DF[latent, factor]
+        )
+        for latent in range(len(nmi_DF))
+    ]
+    return table
+
+
+def _two_largest(nmi_DF: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Largest and second over the latents [..., D, F]; of a single latent the second is 0."""
+    if nmi_DF.shape[-2] == 1:
+        return nmi_DF[..., 0, :], np.zeros_like(nmi_DF[..., 0, :])
+    top_DF = np.partition(nmi_DF, nmi_DF.shape[-2] - 2, axis=-2)
+    return top_DF[..., -1, :], top_DF[..., -2, :]
+
+
+def _carriers(excess_DF: np.ndarray) -> np.ndarray:
+    """exp(entropy) of the excess over latents, [..., F]; NaN where there is none."""
+    excess_DF = np.maximum(excess_DF, 0)
+    total_F = excess_DF.sum(axis=-2, keepdims=True)
+    share_DF = np.divide(excess_DF, total_F, out=np.full_like(excess_DF, np.nan), where=total_F > 0)
+    return np.asarray(np.exp(-(share_DF * np.log(np.where(share_DF > 0, share_DF, 1))).sum(axis=-2)))

@@ -1,0 +1,242 @@
+"""The files of a diagnosis: diagnosis.json, whole, and its tables as csv; read back, they are the same `Results`.
+
+Figures and tables on screen are made from `Results`, so they can be made again from the folder alone.
+
+Shapes: D latents, F factors.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.diffusion.comparison import COMPARISON_COLUMNS, Comparison
+from ifp.analysis.diffusion.diagnosis import Diagnosis
+from ifp.analysis.diffusion.information import Information
+from ifp.analysis.diffusion.intervals import corrected_interval
+from ifp.analysis.diffusion.measures import FACTOR_COLUMNS, LATENT_COLUMNS, held_DF, noise_ceiling_nmi_DF
+from ifp.analysis.diffusion.series import CHANGE_COLUMNS, RECORD_COLUMNS, STEP_COLUMNS, Series
+from ifp.analysis.diffusion.verdict import comparison_verdict, series_verdict, verdict
+from ifp.analysis.tables import json_rows, whole_file, write_csv
+from ifp.errors import IfpError, unknown_name
+
+FILE_NAME, FORMAT = "diagnosis.json", "ifp diagnosis 1"
+NMI_COLUMNS = (
+    "estimator", "latent", "factor", "mi_nats", "nmi", "nmi_low", "nmi_high", "floor_nmi", "floor_high_nmi",
+    "ceiling_nmi", "above_noise", "holds",
+)  # fmt: skip
+MATRICES = ("nmi", "nmi_low", "nmi_high", "floor_nmi", "floor_high_nmi", "ceiling_nmi", "mi_nats")
+"""Latents x factors of each estimator. ceiling_nmi: what no pair of the whole matrix passes by chance (95 %)."""
+
+TABLES = {
+    "factors": FACTOR_COLUMNS,
+    "latents": LATENT_COLUMNS,
+    "series": RECORD_COLUMNS,
+    "steps": STEP_COLUMNS,
+    "changes": CHANGE_COLUMNS,
+    "comparison": COMPARISON_COLUMNS,
+}
+"""Tables of the file, each also a csv when it has rows: `factors`, `latents` of the checkpoint (of a series the last);
+`series`, `steps`, `changes` as `Series` has them (there `factors`, `steps`, `changes`); `comparison`."""
+TEXT_COLUMNS = {"estimator", "factor", "held_by", "holds", "status", "label", "measure", "span"}
+FLAG_COLUMNS = {"nmi1_above_noise", "nmi2_above_noise", "within_noise"}
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What diagnosis.json holds, as `content`, with its arrays and tables."""
+
+    content: dict[str, Any]
+
+    @property
+    def factor_names(self) -> tuple[str, ...]:
+        """The factors of the data; empty without labels."""
+        return tuple(self.content["factor_names"])
+
+    @property
+    def estimators(self) -> tuple[str, ...]:
+        """The estimators that were used; empty without labels."""
+        return tuple(self.content["nmi"])
+
+    @property
+    def estimator(self) -> str:
+        """The estimator of the verdict, "" without labels."""
+        return str(self.content["verdict_estimator"])
+
+    @property
+    def kl_nats_D(self) -> np.ndarray:
+        """KL of each latent, nats."""
+        return np.array(self.content["kl_nats"], dtype=np.float64)
+
+    def matrix_DF(self, name: str, estimator: str) -> np.ndarray:
+        """One of `MATRICES` of an estimator."""
+        if name not in MATRICES:
+            raise unknown_name("matrix", name, MATRICES)
+        if estimator not in self.estimators:
+            raise unknown_name("estimator", estimator, self.estimators)
+        return np.array(self.content[name][estimator], dtype=np.float64)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of `TABLES`, or "nmi", the matrices in long form; without rows where it was not measured."""
+        if name == "nmi":
+            return self._nmi_table()
+        if name not in TABLES:
+            raise unknown_name("table", name, ["nmi", *TABLES])
+        table = pd.DataFrame(self.content["tables"].get(name, []), columns=list(TABLES[name]))
+        for column in table.columns.difference([*TEXT_COLUMNS, *FLAG_COLUMNS]):
+            table[column] = pd.to_numeric(table[column])
+        return table
+
+    def sentences(self) -> list[str]:
+        """The verdict in order: a comparison's or a series' first, then the checkpoint's."""
+        parts = self.content["verdict"]
+        return [sentence for key in ("comparison", "series", "checkpoint") for sentence in parts.get(key, [])]
+
+    def _nmi_table(self) -> pd.DataFrame:
+        rows = []
+        for estimator in self.estimators:
+            matrices = {name: self.matrix_DF(name, estimator) for name in MATRICES}
+            holds = np.array(self.content["holds"][estimator], dtype=bool)
+            for latent, factor in np.ndindex(*holds.shape):
+                numbers = {name: float(matrix[latent, factor]) for name, matrix in matrices.items()}
+                rows.append(
+                    {
+                        "estimator": estimator,
+                        "latent": latent,
+                        "factor": self.factor_names[factor],
+                        **numbers,
+                        "above_noise": numbers["nmi"] > numbers["ceiling_nmi"],
+                        "holds": bool(holds[latent, factor]),
+                    }
+                )
+        return pd.DataFrame(rows, columns=list(NMI_COLUMNS))
+
+
+def make_results(
+    diagnosis: Diagnosis,
+    *,
+    series: Series | None = None,
+    comparison: Comparison | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Results:
+    """Gather what is written.
+
+    Parameters
+    ----------
+    diagnosis : of the checkpoint; of a series the last, of a comparison B.
+    series, comparison : where there are any.
+    about : what the numbers rest on: the model's file and what was assumed of it, the data set's identity, versions.
+        Only what JSON can hold.
+    """
+    matrices = {estimator: _matrices(measured) for estimator, measured in diagnosis.information.items()}
+    total, low, high = diagnosis.total_kl_nats()
+    tables = {"factors": diagnosis.factors, "latents": diagnosis.latents}
+    sentences = {"checkpoint": verdict(diagnosis)}
+    if series is not None:
+        tables |= {"series": series.factors, "steps": series.steps, "changes": series.changes}
+        sentences["series"] = series_verdict(series)
+    if comparison is not None:
+        tables["comparison"] = comparison.table
+        sentences["comparison"] = comparison_verdict(comparison)
+    content = {
+        "format": FORMAT,
+        "about": dict(about or {}),
+        "data": diagnosis.data,
+        "settings": dict(diagnosis.settings),
+        "verdict": sentences,
+        "verdict_estimator": diagnosis.estimator,
+        "factor_names": diagnosis.factor_names,
+        "factor_sizes": diagnosis.factor_sizes,
+        "kl_nats": diagnosis.kl_nats_D,
+        "total_kl_nats": {"value": total, "low": low, "high": high},
+        "decomposition": _decomposition(diagnosis),
+        "entropy_nats": {name: measured.entropy_nats_F for name, measured in diagnosis.information.items()},
+        **{name: {estimator: of[name] for estimator, of in matrices.items()} for name in (*MATRICES, "holds")},
+        "compared": None
+        if comparison is None
+        else {"a": comparison.label_a, "b": comparison.label_b, "paired": comparison.paired},
+        "tables": {name: json_rows(table) for name, table in tables.items()},
+    }
+    return Results(_plain(content))
+
+
+def write_results(results: Results, folder: Path) -> list[Path]:
+    """Write diagnosis.json (strict: no NaN) and a csv of each table that has rows; returns their paths.
+
+    A csv of a table that these results lack is removed, so that a folder never mixes two diagnoses.
+    """
+    path = folder / FILE_NAME
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(results.content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    written = [path]
+    for name in ("nmi", *TABLES):
+        table, csv = results.table(name), folder / f"{name}.csv"
+        if table.empty:
+            csv.unlink(missing_ok=True)
+        else:
+            write_csv(table, csv)
+            written.append(csv)
+    return written
+
+
+def load_results(folder: Path) -> Results:
+    """Read a folder that `write_results` wrote, or its diagnosis.json; needs neither the model nor the data.
+
+    Raises
+    ------
+    IfpError : there is no such file, or it is damaged or of another kind.
+    """
+    path = folder if folder.is_file() else folder / FILE_NAME
+    if not path.is_file():
+        raise IfpError(f"There is no {path}; give the --out folder of an `ifp diagnose` run.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise IfpError(f"{path} cannot be read ({error}); run the same `ifp diagnose` command again.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise IfpError(f"{path} is not a diagnosis of this version of ifp; run `ifp diagnose` again.")
+    needed = ("verdict", "verdict_estimator", "factor_names", "kl_nats", "tables", "holds", *MATRICES)
+    missing = [key for key in needed if key not in content]
+    if missing:
+        raise IfpError(f"{path} lacks {', '.join(missing)}; run the same `ifp diagnose` command again.")
+    return Results(content)
+
+
+def _decomposition(diagnosis: Diagnosis) -> dict[str, Any] | None:
+    parts = diagnosis.decomposition
+    return None if parts is None else {**dataclasses.asdict(parts), "near_cap": parts.near_cap}
+
+
+def _matrices(information: Information) -> dict[str, np.ndarray]:
+    low_DF, high_DF = corrected_interval(information.nmi_DF, information.bootstrap_nmi_BDF)
+    return {
+        "nmi": information.nmi_DF,
+        "nmi_low": np.clip(low_DF, 0, 1),
+        "nmi_high": np.clip(high_DF, 0, 1),
+        "floor_nmi": information.floor_nmi_DF,
+        "floor_high_nmi": information.floor_high_nmi_DF,
+        "ceiling_nmi": noise_ceiling_nmi_DF(information),
+        "mi_nats": information.mi_nats_DF,
+        "holds": held_DF(information),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """What strict JSON can hold: arrays as lists, numbers that are not finite as None, paths as text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,246 @@
+"""The verdict: what a diagnosis says, in sentences, in the terms of the paper.
+
+information freezing: a latent takes up a factor's information. information diffusion: a factor's information spreads
+over several latents (over a series: NMI2 rises). information leakage: information that a latent held is lost again
+(over a series: NMI1 falls). The first sentence is the headline. What is within noise is said to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from ifp.analysis.diffusion.comparison import ACTIVE_LATENTS, TOTAL_KL, Comparison
+from ifp.analysis.diffusion.diagnosis import HISTOGRAM, POSTERIOR, Diagnosis
+from ifp.analysis.diffusion.intervals import LEVEL
+from ifp.analysis.diffusion.measures import (
+    ACTIVE,
+    ACTIVE_NATS,
+    COLLAPSED,
+    COLLAPSED_NATS,
+    HELD_NMI,
+    SEPARATOR,
+    WEAK,
+)
+from ifp.analysis.diffusion.series import AT_END, DIFFUSION, LARGEST, LEAKAGE, Series
+
+LEVEL_TEXT = f"{LEVEL:.0%}".replace("%", " %")
+
+
+def verdict(diagnosis: Diagnosis) -> list[str]:
+    """What one checkpoint holds: a headline, a sentence a factor, entangled latents, collapsed latents, caveats."""
+    if not diagnosis.information:
+        return [
+            _latent_counts(diagnosis),
+            *_status_lists(diagnosis),
+            "What the latents hold cannot be said: that needs labels, images whose factors are known.",
+        ]
+    rows = diagnosis.factor_rows()
+    sentences = [_headline(diagnosis, rows), *(_factor_sentence(row) for _, row in rows.iterrows())]
+    for _, row in diagnosis.latent_rows().iterrows():
+        held = row["holds"].split(SEPARATOR)
+        if len(held) > 1:
+            sentences.append(
+                f"Latent {row['latent']} is entangled: it holds {_listed(held)} (purity {row['purity']:.2f} of 1)."
+            )
+    return [*sentences, *_status_lists(diagnosis), *_caveats(diagnosis)]
+
+
+def series_verdict(series: Series) -> list[str]:
+    """What happened between the first and the last record: a headline, then freezing, diffusion, leakage by factor."""
+    first, last = series.records[0], series.records[-1]
+    between = f"between step {first.step} and step {last.step}"
+    estimator = last.diagnosis.estimator
+    if not estimator:
+        before, after = series.steps.iloc[0], series.steps.iloc[-1]
+        return [
+            f"The total KL goes from {before['kl_nats']:.2f} to {after['kl_nats']:.2f} nats {between}, with "
+            f"{before[ACTIVE]} and then {after[ACTIVE]} active latents.",
+            "Diffusion and leakage cannot be told without labels.",
+        ]
+    changes = series.changes[series.changes["estimator"] == estimator]
+    found = {
+        measure: changes[(changes["measure"] == measure) & ~changes["within_noise"] & changes["frozen_step"].notna()]
+        for measure in (DIFFUSION, LEAKAGE)
+    }
+    at_end = {measure: rows.loc[rows["span"] == AT_END, "factor"].tolist() for measure, rows in found.items()}
+    parts = [
+        f"information {measure} of {_listed(factors)} ({'NMI2 rose' if measure == DIFFUSION else 'NMI1 fell'})"
+        for measure, factors in at_end.items()
+        if factors
+    ]
+    nothing = "No change of NMI2 upward or of NMI1 downward is left at the end beyond noise"
+    sentences = [
+        f"{between[0].upper()}{between[1:]}: {'; '.join(parts)}." if parts else f"{nothing}, {between}.",
+        *_freezing_sentences(changes, first.step),
+    ]
+    for measure, text in ((DIFFUSION, "NMI2 of {} rose"), (LEAKAGE, "NMI1 of {} fell")):
+        for _, row in found[measure].iterrows():
+            if row["span"] == LARGEST and row["factor"] in at_end[measure]:
+                continue  # what stayed to the end has been said
+            undone = "" if row["span"] == AT_END else ", but not for good"
+            sentences.append(
+                f"Information {measure}: {text.format(row['factor'])} by {row['change_nmi']:.3f} "
+                f"({LEVEL_TEXT} {row['low']:.3f} to {row['high']:.3f}) from step {row['from_step']} to step "
+                f"{row['to_step']}{undone}."
+            )
+        frozen = changes["frozen_step"].notna()
+        quiet = [
+            factor for factor in changes.loc[frozen, "factor"].unique() if factor not in set(found[measure]["factor"])
+        ]
+        if quiet:
+            sentences.append(f"Information {measure} of {_listed(quiet)} is within noise.")
+    return sentences
+
+
+def comparison_verdict(comparison: Comparison) -> list[str]:
+    """How B differs from A, by the verdict's estimator (the posterior one where it was measured)."""
+    a, b, table = comparison.label_a, comparison.label_b, comparison.table
+    estimators = [name for name in table["estimator"].unique() if name]
+    estimator = POSTERIOR if POSTERIOR in estimators else next(iter(estimators), "")
+    rows = table[table["estimator"].isin([estimator, ""])]
+    apart = rows[rows["within_noise"].eq(False)]
+    factors = apart.loc[apart["measure"].isin(["nmi1", "nmi2"]), "factor"].unique().tolist()
+    images = "the same images" if comparison.paired else "different images"
+    by = f" ({estimator} estimator, {images})" if estimator else f" ({images})"
+    if factors:
+        sentences = [f"{b} and {a} differ in what they hold of {_listed(factors)}{by}."]
+    elif estimator:
+        sentences = [f"What {b} and {a} hold of each factor is equal within noise{by}."]
+    else:
+        sentences = [f"What {b} and {a} hold cannot be compared without labels; their KL can{by}."]
+    for _, row in apart.iterrows():
+        if row["measure"] in ("nmi1", "nmi2"):
+            what = "the best latent holds" if row["measure"] == "nmi1" else "the second latent holds"
+            sentences.append(
+                f"{row['factor']}: {what} {'more' if row['difference'] > 0 else 'less'} in {b}, "
+                f"{row['measure'].upper()} {row['a']:.2f} -> {row['b']:.2f}, {_difference(row)}."
+            )
+    kl, active = (rows[rows["measure"] == measure].iloc[0] for measure in (TOTAL_KL, ACTIVE_LATENTS))
+    equal = "equal within noise" if kl["within_noise"] else _difference(kl)
+    sentences.append(f"Total KL: {kl['a']:.2f} nats in {a}, {kl['b']:.2f} in {b}, {equal}.")
+    sentences.append(f"Active latents: {active['a']:.0f} in {a}, {active['b']:.0f} in {b}.")
+    return [*sentences, "These intervals speak of the two checkpoints; other training seeds would differ by more."]
+
+
+def _headline(diagnosis: Diagnosis, rows: pd.DataFrame) -> str:
+    by = f" ({diagnosis.estimator} estimator)"
+    if (diagnosis.latent_rows()["status"] == COLLAPSED).all():
+        return f"The model holds nothing: all {diagnosis.num_latents} latents are collapsed{by}."
+    held = rows[rows["held_by"] != ""]
+    if held.empty:
+        return f"{_latent_counts(diagnosis)[:-1]}, but no single latent holds any of the known factors{by}."
+    spread = held.loc[held["held_by"].str.contains(SEPARATOR), "factor"].tolist()
+    missing = rows.loc[rows["held_by"] == "", "factor"].tolist()
+    head = f"Information diffusion in {_listed(spread)}" if spread else "No information diffusion"
+    single = [factor for factor in held["factor"] if factor not in spread]
+    if single:
+        head += f"; {_listed(single)} {'is held by one latent' if len(single) == 1 else 'are held by one latent each'}"
+    if missing:
+        head += f"; {_listed(missing)} by none"
+    return f"{head}{by}."
+
+
+def _factor_sentence(row: pd.Series) -> str:
+    factor, latents = row["factor"], row["held_by"].split(SEPARATOR) if row["held_by"] else []
+    nmi1 = f"NMI {row['nmi1']:.2f}, {LEVEL_TEXT} {row['nmi1_low']:.2f} to {row['nmi1_high']:.2f}"
+    if not latents:
+        if not row["nmi1_above_noise"]:
+            return f"{factor} is not held by any single latent: the largest NMI, {row['nmi1']:.3f}, is within noise."
+        return (
+            f"{factor} is hardly held: latent {row['latent1']} has the most ({nmi1}), above the noise but less than "
+            f"{HELD_NMI:g} over its floor."
+        )
+    if len(latents) == 1:
+        second = (
+            ""
+            if row["latent2"] < 0
+            else (
+                f"; the second, latent {row['latent2']}, has {row['nmi2']:.3f}, which is "
+                + ("above the noise but small" if row["nmi2_above_noise"] else "within noise")
+            )
+        )
+        return f"{factor} is held by latent {latents[0]} ({nmi1}){second}."
+    return (
+        f"{factor} is spread over latents {_listed(latents)}: latent {row['latent1']} holds the most ({nmi1}), latent "
+        f"{row['latent2']} the second most ({row['nmi2']:.2f}, {row['nmi2_low']:.2f} to {row['nmi2_high']:.2f}); "
+        f"{row['carriers']:.1f} carriers."
+    )
+
+
+def _freezing_sentences(changes: pd.DataFrame, first_step: int) -> list[str]:
+    frozen = changes.drop_duplicates("factor").set_index("factor")["frozen_step"]
+    sentences = [f"{factor} froze by step {step:.0f}." for factor, step in frozen.items() if step > first_step]
+    never = [str(factor) for factor in frozen.index[frozen.isna()]]
+    if never:
+        sentences.append(f"{_listed(never)} {'is' if len(never) == 1 else 'are'} held by no latent at any step.")
+    return sentences
+
+
+def _latent_counts(diagnosis: Diagnosis) -> str:
+    active = int((diagnosis.latent_rows()["status"] == ACTIVE).sum())
+    total, low, high = diagnosis.total_kl_nats()
+    return (
+        f"{active} of {diagnosis.num_latents} latents {'is' if active == 1 else 'are'} active; the total KL is "
+        f"{total:.2f} nats ({LEVEL_TEXT} {low:.2f} to {high:.2f})."
+    )
+
+
+def _status_lists(diagnosis: Diagnosis) -> list[str]:
+    rows = diagnosis.latent_rows()
+    texts = {
+        WEAK: f"weak (KL of {COLLAPSED_NATS:g} to {ACTIVE_NATS:g} nat)",
+        COLLAPSED: f"collapsed (KL below {COLLAPSED_NATS:g} nat)",
+    }
+    sentences = []
+    for status, text in texts.items():
+        latents = [str(latent) for latent in rows.loc[rows["status"] == status, "latent"]]
+        if latents:
+            one = len(latents) == 1
+            sentences.append(f"Latent{'' if one else 's'} {_listed(latents)} {'is' if one else 'are'} {text}.")
+    return sentences
+
+
+def _caveats(diagnosis: Diagnosis) -> list[str]:
+    """Where the other estimators see other holders, and which of those are collapsed."""
+    spoken = _holders(diagnosis, diagnosis.estimator)
+    collapsed = set(diagnosis.latents.loc[diagnosis.latents["status"] == COLLAPSED, "latent"].astype(str))
+    sentences = []
+    for estimator in diagnosis.information:
+        held = _holders(diagnosis, estimator)
+        differing = [factor for factor in held if held[factor] != spoken[factor]]
+        if not differing:
+            continue
+        dead = sorted(set().union(*(held[factor] - spoken[factor] for factor in differing)) & collapsed, key=int)
+        why = (
+            f" In part it reads means of collapsed latents ({_listed(dead)}), which drown in the latents' own noise "
+            "before they reach the decoder."
+            if dead and estimator == HISTOGRAM
+            else ""
+        )
+        sentences.append(f"The {estimator} estimator finds other holders of {_listed(differing)}.{why}")
+    return sentences
+
+
+def _holders(diagnosis: Diagnosis, estimator: str) -> dict[str, set[str]]:
+    """The latents that hold each factor."""
+    rows = diagnosis.factor_rows(estimator)
+    return {
+        factor: set(held_by.split(SEPARATOR)) if held_by else set()
+        for factor, held_by in zip(rows["factor"], rows["held_by"], strict=True)
+    }
+
+
+def _difference(row: pd.Series) -> str:
+    return f"difference {row['difference']:+.3g} ({LEVEL_TEXT} {row['low']:+.3g} to {row['high']:+.3g})"
+
+
+def _listed(names: Iterable[str]) -> str:
+    """a, b and c.
+
+    >>> _listed(["posX"]), _listed(["posX", "posY", "scale"])
+    ('posX', 'posX, posY and scale')
+    """
+    *most, last = list(names)
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,145 @@
+"""The verdict's sentences on cases whose story is known."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from ifp.analysis.diffusion.comparison import compare
+from ifp.analysis.diffusion.diagnosis import diagnose
+from ifp.analysis.diffusion.series import Record, make_series
+from ifp.analysis.diffusion.verdict import comparison_verdict, series_verdict, verdict
+from ifp.codes import Codes
+
+DISENTANGLED = [[0.6, 0, 0], [0, 0.5, 0], [0, 0, 0.7], [0, 0, 0]]
+KL_NATS_D = [2.0, 1.5, 2.5, 0.002]
+
+
+def test_a_disentangled_model(constructed: ModuleType, rng: np.random.Generator) -> None:
+    sentences = verdict(
+        constructed.diagnosis_of(constructed.information_of(DISENTANGLED, rng), rng, kl_nats_D=KL_NATS_D)
+    )
+
+    assert sentences[0] == (
+        "No information diffusion; shape, scale and posX are held by one latent each (histogram estimator)."
+    )
+    assert sentences[1].startswith("shape is held by latent 0 (NMI 0.61, 95 % 0.60 to 0.60); the second, latent ")
+    assert sentences[1].endswith("has 0.010, which is within noise.")
+    assert sentences[-1] == "Latent 3 is collapsed (KL below 0.01 nat)."
+    assert len(sentences) == 5
+
+
+def test_diffusion_entanglement_and_a_factor_nobody_holds(constructed: ModuleType, rng: np.random.Generator) -> None:
+    information = constructed.information_of([[0.4, 0.3, 0], [0.4, 0, 0], [0, 0, 0]], rng)
+
+    sentences = verdict(constructed.diagnosis_of(information, rng, kl_nats_D=[2, 1, 0.05]))
+
+    assert sentences[0] == (
+        "Information diffusion in shape; scale is held by one latent; posX by none (histogram estimator)."
+    )
+    assert sentences[1].startswith("shape is spread over latents 0 and 1: latent 0 holds the most (NMI 0.41")
+    assert sentences[1].endswith("2.0 carriers.")
+    assert sentences[3] == "posX is not held by any single latent: the largest NMI, 0.010, is within noise."
+    assert "Latent 0 is entangled: it holds shape and scale (purity 0.57 of 1)." in sentences
+    assert "Latent 2 is weak (KL of 0.01 to 0.1 nat)." in sentences
+
+
+def test_little_above_the_noise_is_not_called_held(constructed: ModuleType, rng: np.random.Generator) -> None:
+    information = constructed.information_of([[0.6, 0.03, 0], [0, 0, 0.4]], rng)
+
+    sentences = verdict(constructed.diagnosis_of(information, rng))
+
+    assert sentences[2].startswith("scale is hardly held: latent 0 has the most (NMI 0.04")
+    assert "scale by none" in sentences[0]
+
+
+def test_a_model_that_holds_nothing(constructed: ModuleType, rng: np.random.Generator) -> None:
+    nothing = constructed.information_of(np.zeros((2, 3)), rng)
+
+    collapsed = verdict(constructed.diagnosis_of(nothing, rng, kl_nats_D=[0.001, 0.002]))
+    unknown = verdict(constructed.diagnosis_of(nothing, rng, kl_nats_D=[2, 3]))
+
+    assert collapsed[0] == "The model holds nothing: all 2 latents are collapsed (histogram estimator)."
+    assert collapsed[-1] == "Latents 0 and 1 are collapsed (KL below 0.01 nat)."
+    assert unknown[0].startswith("2 of 2 latents are active; the total KL is 5.00 nats (95 %")
+    assert unknown[0].endswith(", but no single latent holds any of the known factors (histogram estimator).")
+
+
+def test_estimators_that_disagree_over_a_collapsed_latent(constructed: ModuleType, rng: np.random.Generator) -> None:
+    seen = [*DISENTANGLED[:3], [0.3, 0, 0]]
+    measured = [
+        constructed.information_of(seen, rng, estimator="histogram"),
+        constructed.information_of(DISENTANGLED, rng, estimator="posterior"),
+    ]
+
+    sentences = verdict(constructed.diagnosis_of(measured, rng, kl_nats_D=KL_NATS_D))
+
+    assert sentences[0].startswith("No information diffusion")
+    assert sentences[0].endswith("(posterior estimator).")
+    assert sentences[-1].startswith("The histogram estimator finds other holders of shape. In part it reads means of")
+    assert "collapsed latents (3)" in sentences[-1]
+
+
+def test_without_labels(rng: np.random.Generator) -> None:
+    codes = Codes(rng.normal(size=(1000, 2)) * [1, 1e-3], np.tile([-3.0, 0.0], (1000, 1)), np.zeros((1000, 0), int))
+
+    sentences = verdict(diagnose(codes, bootstraps=50, decompose=False))
+
+    assert sentences[0].startswith("1 of 2 latents is active; the total KL is ")
+    assert sentences[1] == "Latent 1 is collapsed (KL below 0.01 nat)."
+    assert sentences[-1].startswith("What the latents hold cannot be said: that needs labels")
+
+
+def test_a_series(constructed: ModuleType, rng: np.random.Generator) -> None:
+    before = [[0.6, 0, 0], [0, 0.5, 0], [0, 0, 0]]
+    after = [[0.6, 0, 0], [0.3, 0.2, 0], [0, 0, 0.4]]
+    records = [
+        Record(step, f"{step}", constructed.diagnosis_of(constructed.information_of(truth, rng), rng))
+        for step, truth in ((10, before), (20, after))
+    ]
+
+    sentences = series_verdict(make_series(records))
+
+    assert sentences == [
+        "Between step 10 and step 20: information diffusion of shape (NMI2 rose); information leakage of scale "
+        "(NMI1 fell).",
+        "posX froze by step 20.",
+        *[sentence for sentence in sentences if " rose by " in sentence or " fell by " in sentence][:1],
+        "Information diffusion of scale and posX is within noise.",
+        *[sentence for sentence in sentences if " fell by " in sentence],
+        "Information leakage of shape and posX is within noise.",
+    ]
+    assert sentences[2].startswith("Information diffusion: NMI2 of shape rose by 0.300 (95 % 0.29")
+    assert sentences[4].startswith("Information leakage: NMI1 of scale fell by 0.300 (95 % 0.29")
+    assert sentences[4].endswith("from step 10 to step 20.")
+
+
+def test_a_flat_series_and_equal_models_are_said_to_be_within_noise(
+    constructed: ModuleType, rng: np.random.Generator
+) -> None:
+    a, b = (constructed.diagnosis_of(constructed.information_of(DISENTANGLED, rng), rng) for _ in "AB")
+
+    flat = series_verdict(make_series([Record(1, "a", a), Record(2, "b", b)]))
+    equal = comparison_verdict(compare(a, b, label_a="old", label_b="new"))
+
+    assert flat == [
+        "No change of NMI2 upward or of NMI1 downward is left at the end beyond noise, between step 1 and step 2.",
+        "Information diffusion of shape, scale and posX is within noise.",
+        "Information leakage of shape, scale and posX is within noise.",
+    ]
+    assert (
+        equal[0] == "What new and old hold of each factor is equal within noise (histogram estimator, the same images)."
+    )
+    assert equal[1] == "Total KL: 8.00 nats in old, 8.00 in new, equal within noise."
+
+
+def test_a_comparison_says_which_way(constructed: ModuleType, rng: np.random.Generator) -> None:
+    spread = [[0.6, 0, 0], [0.2, 0.5, 0], [0, 0, 0.5], [0, 0, 0]]
+    a, b = (constructed.diagnosis_of(constructed.information_of(truth, rng), rng) for truth in (DISENTANGLED, spread))
+
+    sentences = comparison_verdict(compare(a, b))
+
+    assert sentences[0] == "B and A differ in what they hold of shape and posX (histogram estimator, the same images)."
+    assert sentences[1].startswith("shape: the second latent holds more in B, NMI2 0.01 -> 0.21, difference +0.2 (95 %")
+    assert sentences[2].startswith("posX: the best latent holds less in B, NMI1 0.71 -> 0.51, difference -0.2 (95 %")
