@@ -60,7 +60,9 @@ def _conv_encoder(source: Source, activation: str) -> tuple[ChainBuilder, ImageS
     probe = ChainBuilder(source.weights, (), set())
     features = int(probe.take(f"encoder.main.{last}.weight", 2).shape[1])
     top = probe.take(f"encoder.main.{places[-1]}.weight", 4)
-    side = image_side(features, int(top.shape[0]), [(int(top.shape[-1]), 2, padding)] * len(places))
+    side = image_side(
+        features, int(top.shape[0]), [(int(top.shape[-1]), 2, padding)] * len(places), f"'encoder.main.{last}'"
+    )
     image_shape = (int(probe.take("encoder.main.0.weight", 4).shape[1]), side, side)
     encoder = ChainBuilder(source.weights, image_shape, set())
     for place in places:
@@ -72,9 +74,9 @@ def _linear_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Imag
     """One hidden layer or four."""
     image_shape, _ = flat_image(source, "encoder.main.1")
     encoder = ChainBuilder(source.weights, image_shape, set()).flatten()
-    for place in (1, 3, 5, 7):
-        if f"encoder.main.{place}.weight" in source.weights:
-            encoder.linear(f"encoder.main.{place}").activation(activation)
+    deep = "encoder.main.7.weight" in source.weights
+    for place in (1, 3, 5, 7) if deep else (1,):
+        encoder.linear(f"encoder.main.{place}").activation(activation)
     mean, logvar = source.shape("encoder.head_mu.weight"), source.shape("encoder.head_logvar.weight")
     if mean != logvar:
         raise ShapeMismatch(f"'encoder.head_mu' {list(mean)} and 'encoder.head_logvar' {list(logvar)} differ in shape.")
@@ -104,9 +106,9 @@ def _decode(chain: ChainBuilder, activation: str, image_shape: ImageShape) -> No
             chain.activation(activation).conv_transpose(f"decoder.main.{place}", stride, padding)
         return
     chain.linear("decoder.main.0")
-    for place in (2, 4, 6, 8):
-        if f"decoder.main.{place}.weight" in chain.weights:
-            chain.activation(activation).linear(f"decoder.main.{place}")
+    deep = "decoder.main.8.weight" in chain.weights
+    for place in (2, 4, 6, 8) if deep else (2,):
+        chain.activation(activation).linear(f"decoder.main.{place}")
     chain.reshape(*image_shape)
 
 

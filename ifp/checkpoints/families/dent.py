@@ -22,7 +22,7 @@ from ifp.checkpoints.assemble import (
     hidden_activation,
     plain_number,
 )
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, image_side
+from ifp.checkpoints.chain import ChainBuilder, image_side
 from ifp.checkpoints.families.yanndubs import burgess_decoder, burgess_encoder, likelihood_said
 from ifp.checkpoints.family import Family
 from ifp.checkpoints.source import ReadingOptions, Source
@@ -81,13 +81,11 @@ def _encoder(source: Source, activation: str) -> tuple[ChainBuilder, ImageShape,
         for layer in ("fc1", "fc2"):
             encoder.linear(f"encoder.{layer}").activation(activation)
         return encoder, image_shape, (note,)
-    layers = [f"conv{n}" for n in range(1, 6) if f"encoder.conv{n}.weight" in source.weights]
-    if not layers:
-        raise ShapeMismatch("None of encoder.lin1, encoder.fc1 and encoder.conv1 is there.")
+    layers = [f"conv{n}" for n in range(1, 6 if "encoder.conv5.weight" in source.weights else 5)]
     probe = ChainBuilder(source.weights, (), set())
     features = int(probe.take("encoder.lin.weight", 2).shape[1])
     channels = int(probe.take(f"encoder.{layers[-1]}.weight", 4).shape[0])
-    side = image_side(features, channels, [(4, 2, 1)] * len(layers))
+    side = image_side(features, channels, [(4, 2, 1)] * len(layers), "'encoder.lin'")
     image_shape = (int(probe.take(f"encoder.{layers[0]}.weight", 4).shape[1]), side, side)
     encoder = ChainBuilder(source.weights, image_shape, set())
     for layer in layers:
@@ -109,7 +107,7 @@ def _decode(chain: ChainBuilder, activation: str, image_shape: ImageShape) -> No
         for n in range(1, 6):
             chain.conv(f"decoder.conv{n}", 1, 2).activation(activation if n < 5 else "sigmoid")
     else:
-        layers = [f"convT{n}" for n in range(1, 6) if f"decoder.convT{n}.weight" in chain.weights]
+        layers = [f"convT{n}" for n in range(1, 6 if "decoder.convT5.weight" in chain.weights else 5)]
         chain.linear("decoder.lin1").activation(activation).linear("decoder.lin2").activation(activation)
         side = image_shape[1] >> len(layers)
         chain.reshape(chain.shape[0] // max(side * side, 1), side, side)

@@ -26,12 +26,13 @@ def _recognises(source: Source) -> bool:
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     activation = hidden_activation(options, "relu")
-    is_h = "encoder.8.weight" in source.weights
+    is_h = "encoder.13.weight" not in source.weights
     probe = ChainBuilder(source.weights, (), set())
     features = int(probe.take("encoder.11.weight" if is_h else "encoder.9.weight", 2).shape[1])
     last = 8 if is_h else CONVOLUTIONS[-1]
     layers = [(4, 2, 1)] * 4 + [(4, 1, 0)] * is_h
-    side = image_side(features, int(probe.take(f"encoder.{last}.weight", 4).shape[0]), layers)
+    channels = int(probe.take(f"encoder.{last}.weight", 4).shape[0])
+    side = image_side(features, channels, layers, f"'encoder.{11 if is_h else 9}'")
     image_shape = (int(probe.take("encoder.0.weight", 4).shape[1]), side, side)
     encoder = ChainBuilder(source.weights, image_shape, set())
     for at in CONVOLUTIONS:

@@ -28,8 +28,6 @@ COSTS = {
     "gaussian": "gaussian: 255 x the squared error",
     "laplace": "laplace: 3 x the absolute error",
 }
-CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv_64")
-TRANSPOSED = ("convT_64", "convT1", "convT2", "convT3")
 
 
 def _recognises(source: Source) -> bool:
@@ -56,11 +54,12 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
 
 def burgess_encoder(source: Source, activation: str) -> tuple[ChainBuilder, ImageShape]:
     """The encoder up to its last layer but one, and the images it takes; `dent` has the same one."""
-    layers = [layer for layer in CONVOLUTIONS if f"encoder.{layer}.weight" in source.weights]
+    larger = "encoder.conv_64.weight" in source.weights  # 64 pixels a side, else 32
+    layers = ["conv1", "conv2", "conv3"] + ["conv_64"] * larger
     probe = ChainBuilder(source.weights, (), set())
     features = int(probe.take("encoder.lin1.weight", 2).shape[1])
     first, last = probe.take("encoder.conv1.weight", 4), probe.take(f"encoder.{layers[-1]}.weight", 4)
-    side = image_side(features, int(last.shape[0]), [(4, 2, 1)] * len(layers))
+    side = image_side(features, int(last.shape[0]), [(4, 2, 1)] * len(layers), "'encoder.lin1'")
     image_shape = (int(first.shape[1]), side, side)
     encoder = ChainBuilder(source.weights, image_shape, set())
     for layer in layers:
@@ -73,10 +72,11 @@ def burgess_decoder(chain: ChainBuilder, activation: str) -> None:
     """Codes to pixels in (0, 1); `dent` has the same one."""
     for layer in ("lin1", "lin2", "lin3"):
         chain.linear(f"decoder.{layer}").activation(activation)
-    layers = [layer for layer in TRANSPOSED if f"decoder.{layer}.weight" in chain.weights]
     chain.reshape(chain.shape[0] // 16, 4, 4)
-    for layer in layers:
-        chain.conv_transpose(f"decoder.{layer}", 2, 1).activation("sigmoid" if layer == layers[-1] else activation)
+    larger = "decoder.convT_64.weight" in chain.weights
+    for layer in ["convT_64"] * larger + ["convT1", "convT2"]:
+        chain.conv_transpose(f"decoder.{layer}", 2, 1).activation(activation)
+    chain.conv_transpose("decoder.convT3", 2, 1).activation("sigmoid")
 
 
 def likelihood_said(said: object) -> tuple[str, Assumption]:
