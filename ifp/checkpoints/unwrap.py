@@ -86,8 +86,9 @@ def _plain(node: object, depth: int) -> Any:
         for key in ("_content", "_val"):
             if key in state:
                 return _plain(state[key], depth + 1)
-        pairs = {item[0]: item[1] for item in node.items if isinstance(item, tuple) and len(item) == 2}
-        return _plain({**state, **{key: value for key, value in pairs.items() if isinstance(key, str)}}, depth + 1)
+        pairs = [item for item in node.items if isinstance(item, tuple) and len(item) == 2]
+        named = {**state, **{key: value for key, value in pairs if isinstance(key, str)}}
+        return _plain(named, depth + 1) if named else None
     return None
 
 
