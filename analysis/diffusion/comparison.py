@@ -61,30 +61,33 @@ def compare(a: Diagnosis, b: Diagnosis, *, label_a: str = "A", label_b: str = "B
     )
 
 
-_Entry = tuple[str, str, float, float, np.ndarray]
-"""factor, measure, A, B, replicates of B - A."""
+_Entry = tuple[str, str, float, float, np.ndarray, float]
+"""factor, measure, A, B, replicates of B - A, bias of B - A by the floors."""
 
 
 def _factor_entries(a: Diagnosis, b: Diagnosis, estimator: str) -> Iterator[_Entry]:
-    (of_a, boot_a), (of_b, boot_b) = (factor_numbers(model.information[estimator]) for model in (a, b))
+    of_a, of_b = (factor_numbers(model.information[estimator]) for model in (a, b))
     for factor, name in enumerate(a.factor_names):
         for measure in COMPARED:
-            replicates_B = getattr(boot_b, measure)[:, factor] - getattr(boot_a, measure)[:, factor]
-            yield name, measure, getattr(of_a, measure)[factor], getattr(of_b, measure)[factor], replicates_B
+            estimate_a, boot_a_B, floor_a = (getattr(numbers, measure)[..., factor] for numbers in of_a)
+            estimate_b, boot_b_B, floor_b = (getattr(numbers, measure)[..., factor] for numbers in of_b)
+            yield name, measure, estimate_a, estimate_b, boot_b_B - boot_a_B, floor_b - floor_a
 
 
 def _model_entries(a: Diagnosis, b: Diagnosis) -> Iterator[_Entry]:
     total_a_B, total_b_B = (model.kl_bootstrap_nats_BD.sum(axis=1) for model in (a, b))
-    yield "", TOTAL_KL, a.kl_nats_D.sum(), b.kl_nats_D.sum(), total_b_B - total_a_B
+    yield "", TOTAL_KL, a.kl_nats_D.sum(), b.kl_nats_D.sum(), total_b_B - total_a_B, 0.0
     active_a_B, active_b_B = ((model.kl_bootstrap_nats_BD >= ACTIVE_NATS).sum(axis=1) for model in (a, b))
     active_a, active_b = (float((model.kl_nats_D >= ACTIVE_NATS).sum()) for model in (a, b))
-    yield "", ACTIVE_LATENTS, active_a, active_b, (active_b_B - active_a_B).astype(np.float64)
+    yield "", ACTIVE_LATENTS, active_a, active_b, (active_b_B - active_a_B).astype(np.float64), 0.0
 
 
 def _rows(estimator: str, entries: Iterator[_Entry]) -> list[dict[str, object]]:
     kept = list(entries)
-    difference_K = np.array([b - a for _, _, a, b, _ in kept])
-    low_K, high_K = simultaneous_interval(difference_K, np.stack([replicates_B for *_, replicates_B in kept], axis=1))
+    difference_K = np.array([b - a for _, _, a, b, *_ in kept])
+    replicates_BK = np.stack([replicates_B for *_, replicates_B, _ in kept], axis=1)
+    floor_K = np.array([floor for *_, floor in kept])
+    low_K, high_K = simultaneous_interval(difference_K, replicates_BK, floor_K=floor_K)
     return [
         {
             "estimator": estimator,
@@ -97,7 +100,7 @@ def _rows(estimator: str, entries: Iterator[_Entry]) -> list[dict[str, object]]:
             "high": float(high),
             "within_noise": within_noise(low, high),
         }
-        for (factor, measure, a, b, _), low, high in zip(kept, low_K, high_K, strict=True)
+        for (factor, measure, a, b, *_), low, high in zip(kept, low_K, high_K, strict=True)
     ]
 
 

@@ -83,7 +83,7 @@ def held_DF(information: Information) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class FactorNumbers:
-    """The measures of each factor, [..., F]: of the estimate [F] or of the resamples [B, F].
+    """The measures of each factor, [..., F]: the estimates [F], their resamples [B, F] or the bias by the floor [F].
 
     `carriers` is NaN for a factor of which no latent is above the noise.
     """
@@ -98,8 +98,8 @@ class FactorNumbers:
         return self.nmi1 - self.nmi2
 
 
-def factor_numbers(information: Information) -> tuple[FactorNumbers, FactorNumbers]:
-    """The measures of each factor, and their bootstrap replicates.
+def factor_numbers(information: Information) -> tuple[FactorNumbers, FactorNumbers, FactorNumbers]:
+    """The measures of each factor, their bootstrap replicates, and their bias as the floor has it.
 
     carriers = exp(entropy of the excess NMI over latents, scaled to sum to 1): 1 when one latent holds the factor, 2
     when two hold it equally. The excess is over the permuted floor and counts for latents above the noise alone; which
@@ -110,10 +110,13 @@ def factor_numbers(information: Information) -> tuple[FactorNumbers, FactorNumbe
     # the resamples' added bias is taken off before the floor is, or weak latents would weigh too much in them
     centred_BDF = boot_BDF - (boot_BDF.mean(axis=0) - nmi_DF)
     floor_DF = information.floor_nmi_DF
-    return (
-        FactorNumbers(*_two_largest(nmi_DF), _carriers((nmi_DF - floor_DF) * above_DF)),
-        FactorNumbers(*_two_largest(boot_BDF), _carriers((centred_BDF - floor_DF) * above_DF)),
-    )
+    estimate = FactorNumbers(*_two_largest(nmi_DF), _carriers((nmi_DF - floor_DF) * above_DF))
+    boot = FactorNumbers(*_two_largest(boot_BDF), _carriers((centred_BDF - floor_DF) * above_DF))
+    order_DF = np.argsort(-nmi_DF, axis=0, kind="stable")
+    sorted_floor_DF = np.take_along_axis(floor_DF, order_DF, axis=0)
+    second_F = sorted_floor_DF[1] if len(sorted_floor_DF) > 1 else np.zeros(floor_DF.shape[1])
+    # carriers are of the excess, which has the floor off already
+    return estimate, boot, FactorNumbers(sorted_floor_DF[0], second_F, boot.carriers.mean(axis=0) - estimate.carriers)
 
 
 def factor_table(information: Information, names: Sequence[str], sizes: Sequence[int]) -> pd.DataFrame:
@@ -126,7 +129,7 @@ def factor_table(information: Information, names: Sequence[str], sizes: Sequence
         and nmi2 are free of bias, they are the intervals of these too.
     nmi1_above_noise, nmi2_above_noise : above `noise_ceiling_nmi_DF`. held_by : all latents that hold it (`held_DF`).
     """
-    estimate, boot = factor_numbers(information)
+    estimate, boot, floor = factor_numbers(information)
     nmi_DF, num_latents = information.nmi_DF, len(information.nmi_DF)
     order_DF = np.argsort(-nmi_DF, axis=0, kind="stable")
     ceiling_DF, holds_DF = noise_ceiling_nmi_DF(information), held_DF(information)
@@ -137,7 +140,9 @@ def factor_table(information: Information, names: Sequence[str], sizes: Sequence
         "entropy_nats": information.entropy_nats_F,
     }
     for measure, bounds in (("nmi1", (0, 1)), ("nmi2", (0, 1)), ("gap", (0, 1)), ("carriers", (1, num_latents))):
-        low_F, high_F = corrected_interval(getattr(estimate, measure), getattr(boot, measure))
+        low_F, high_F = corrected_interval(
+            getattr(estimate, measure), getattr(boot, measure), floor=getattr(floor, measure)
+        )
         columns[measure] = getattr(estimate, measure)
         columns[f"{measure}_low"], columns[f"{measure}_high"] = np.clip(low_F, *bounds), np.clip(high_F, *bounds)
     factors_F = np.arange(len(names))

@@ -21,7 +21,6 @@ import pandas as pd
 from ifp.analysis.diffusion.comparison import COMPARISON_COLUMNS, Comparison
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.information import Information
-from ifp.analysis.diffusion.intervals import corrected_interval
 from ifp.analysis.diffusion.measures import FACTOR_COLUMNS, LATENT_COLUMNS, held_DF, noise_ceiling_nmi_DF
 from ifp.analysis.diffusion.series import CHANGE_COLUMNS, RECORD_COLUMNS, STEP_COLUMNS, Series
 from ifp.analysis.diffusion.verdict import comparison_verdict, series_verdict, verdict
@@ -216,7 +215,7 @@ def _decomposition(diagnosis: Diagnosis) -> dict[str, Any] | None:
 
 
 def _matrices(information: Information) -> dict[str, np.ndarray]:
-    low_DF, high_DF = corrected_interval(information.nmi_DF, information.bootstrap_nmi_BDF)
+    low_DF, high_DF = information.nmi_interval_DF()
     return {
         "nmi": information.nmi_DF,
         "nmi_low": np.clip(low_DF, 0, 1),

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
-from ifp.analysis.diffusion.intervals import LEVEL, ROUNDING, deviations
+from ifp.analysis.diffusion.intervals import LEVEL, ROUNDING, band, deviations
 from ifp.analysis.diffusion.measures import ACTIVE, COLLAPSED, WEAK, factor_numbers
 from ifp.errors import IfpError
 
@@ -36,7 +36,7 @@ STEP_COLUMNS = ("step", "label", "kl_nats", "kl_low", "kl_high", ACTIVE, WEAK, C
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class SeriesRecord:
     """One checkpoint of a series: training step, how to call it, what was measured."""
 
     step: int
@@ -55,13 +55,13 @@ class Series:
     changes : one row an estimator, factor, measure (diffusion, leakage) and span, with `CHANGE_COLUMNS`.
     """
 
-    records: tuple[Record, ...]
+    records: tuple[SeriesRecord, ...]
     factors: pd.DataFrame
     steps: pd.DataFrame
     changes: pd.DataFrame
 
 
-def make_series(records: Iterable[Record]) -> Series:
+def make_series(records: Iterable[SeriesRecord]) -> Series:
     """Put the records in the order of their steps and measure diffusion and leakage.
 
     `change_nmi` is the largest change over pairs of records, as counted. Taking the largest favours noise: its interval
@@ -98,7 +98,7 @@ def make_series(records: Iterable[Record]) -> Series:
     return Series(ordered, factors, _steps(ordered), pd.DataFrame(changes, columns=list(CHANGE_COLUMNS)))
 
 
-def _steps(records: tuple[Record, ...]) -> pd.DataFrame:
+def _steps(records: tuple[SeriesRecord, ...]) -> pd.DataFrame:
     rows = []
     for record in records:
         status = record.diagnosis.latent_rows()["status"]
@@ -110,35 +110,30 @@ def _steps(records: tuple[Record, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(STEP_COLUMNS))
 
 
-def _changes(records: tuple[Record, ...], estimator: str) -> list[dict[str, object]]:
+def _changes(records: tuple[SeriesRecord, ...], estimator: str) -> list[dict[str, object]]:
     numbers = [factor_numbers(record.diagnosis.information[estimator]) for record in records]
     earlier_P, later_P = np.triu_indices(len(records), k=1)
     parts = []
     for measure, name, sign in ((DIFFUSION, "nmi2", 1.0), (LEAKAGE, "nmi1", -1.0)):
-        value_TF = sign * np.stack([getattr(estimate, name) for estimate, _ in numbers])
-        value_BTF = sign * np.stack([getattr(boot, name) for _, boot in numbers], axis=1)
+        # [T, F], [T, B, F], [T, F]: estimates, replicates, bias by the floor
+        value_TF, boot_TBF, floor_TF = (
+            sign * np.stack([getattr(of_record[kind], name) for of_record in numbers]) for kind in range(3)
+        )
         for factor, factor_name in enumerate(records[0].diagnosis.factor_names):
-            change_P = value_TF[later_P, factor] - value_TF[earlier_P, factor]
-            change_BP = value_BTF[:, later_P, factor] - value_BTF[:, earlier_P, factor]
-            parts.append(
-                (
-                    measure,
-                    factor_name,
-                    change_P,
-                    2 * change_P - change_BP.mean(axis=0),
-                    change_BP.std(axis=0, ddof=1),
-                    deviations(change_BP),
-                )
+            change_P, change_PB, floor_P = (
+                values[later_P, ..., factor] - values[earlier_P, ..., factor]
+                for values in (value_TF, boot_TBF, floor_TF)
             )
+            parts.append((measure, factor_name, change_P, change_PB.T, floor_P))
     # one band for everything that a reader of the table may pick from
-    reach = float(np.quantile(np.max([part[-1] for part in parts], axis=0), LEVEL))
+    reach = float(np.quantile(np.max([deviations(change_BP) for *_, change_BP, _ in parts], axis=0), LEVEL))
     spans = ((AT_END, later_P == len(records) - 1), (LARGEST, np.full(len(later_P), True)))
     rows: list[dict[str, object]] = []
-    for measure, factor_name, change_P, corrected_P, spread_P, _ in parts:
+    for measure, factor_name, change_P, change_BP, floor_P in parts:
+        low_P, high_P = band(change_P, change_BP, floor_P, reach)
         for span, chosen_P in spans:
             at = np.flatnonzero(chosen_P)[change_P[chosen_P].argmax()]
-            low = max(float((corrected_P - reach * spread_P)[chosen_P].max()), 0.0)
-            high = max(float((corrected_P + reach * spread_P)[chosen_P].max()), 0.0)
+            low, high = (max(float(bound_P[chosen_P].max()), 0.0) for bound_P in (low_P, high_P))
             moved = change_P[at] > ROUNDING
             rows.append(
                 {
@@ -158,7 +153,7 @@ def _changes(records: tuple[Record, ...], estimator: str) -> list[dict[str, obje
     return rows
 
 
-def _frozen_step(records: tuple[Record, ...], estimator: str, factor: str) -> float:
+def _frozen_step(records: tuple[SeriesRecord, ...], estimator: str, factor: str) -> float:
     """The first step at which a latent holds the factor, NaN where none ever does."""
     for record in records:
         rows = record.diagnosis.factor_rows(estimator)

@@ -13,7 +13,7 @@ import pytest
 from ifp.analysis.diffusion.comparison import compare
 from ifp.analysis.diffusion.diagnosis import Diagnosis, diagnose
 from ifp.analysis.diffusion.results import FILE_NAME, MATRICES, Results, load_results, make_results, write_results
-from ifp.analysis.diffusion.series import Record, make_series
+from ifp.analysis.diffusion.series import SeriesRecord, make_series
 from ifp.codes import Codes
 from ifp.errors import IfpError
 
@@ -29,7 +29,7 @@ def diagnosis(constructed: ModuleType, rng: np.random.Generator) -> Diagnosis:
 
 @pytest.fixture
 def full_results(diagnosis: Diagnosis) -> Results:
-    series = make_series([Record(1, "a", diagnosis), Record(2, "b", diagnosis)])
+    series = make_series([SeriesRecord(1, "a", diagnosis), SeriesRecord(2, "b", diagnosis)])
     about = {"path": Path("model.pt"), "assumed": {"beta": np.float64(4), "order": ("mean", "logvar")}, "bad": np.nan}
     return make_results(diagnosis, series=series, comparison=compare(diagnosis, diagnosis), about=about)
 

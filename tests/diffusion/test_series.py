@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from ifp.analysis.diffusion.series import Record, Series, make_series
+from ifp.analysis.diffusion.series import Series, SeriesRecord, make_series
 from ifp.errors import IfpError
 
 # NMI of 3 latents with 3 factors at 4 steps: shape diffuses, scale leaks, posX dips and comes back
@@ -24,7 +24,7 @@ TRUTH_TDF = np.array(
 
 def series_of(constructed: ModuleType, rng: np.random.Generator, truth_TDF: np.ndarray, **options: object) -> Series:
     records = [
-        Record(
+        SeriesRecord(
             100 * (at + 1),
             f"model-{at}",
             constructed.diagnosis_of(constructed.information_of(truth_DF, rng, **options), rng),
@@ -95,8 +95,8 @@ def test_what_is_no_series_is_refused(constructed: ModuleType, rng: np.random.Ge
     diagnosis = constructed.diagnosis_of(constructed.information_of(TRUTH_TDF[0], rng), rng)
     other = dataclasses.replace(diagnosis, images_key="other")
     with pytest.raises(IfpError, match="at least 2 checkpoints, got 1"):
-        make_series([Record(1, "a", diagnosis)])
+        make_series([SeriesRecord(1, "a", diagnosis)])
     with pytest.raises(IfpError, match="a and b are both of step 1"):
-        make_series([Record(1, "a", diagnosis), Record(1, "b", diagnosis)])
+        make_series([SeriesRecord(1, "a", diagnosis), SeriesRecord(1, "b", diagnosis)])
     with pytest.raises(IfpError, match="a and b were measured on different images"):
-        make_series([Record(1, "a", diagnosis), Record(2, "b", other)])
+        make_series([SeriesRecord(1, "a", diagnosis), SeriesRecord(2, "b", other)])

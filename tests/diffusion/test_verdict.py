@@ -8,7 +8,7 @@ import numpy as np
 
 from ifp.analysis.diffusion.comparison import compare
 from ifp.analysis.diffusion.diagnosis import diagnose
-from ifp.analysis.diffusion.series import Record, make_series
+from ifp.analysis.diffusion.series import SeriesRecord, make_series
 from ifp.analysis.diffusion.verdict import comparison_verdict, series_verdict, verdict
 from ifp.codes import Codes
 
@@ -95,7 +95,7 @@ def test_a_series(constructed: ModuleType, rng: np.random.Generator) -> None:
     before = [[0.6, 0, 0], [0, 0.5, 0], [0, 0, 0]]
     after = [[0.6, 0, 0], [0.3, 0.2, 0], [0, 0, 0.4]]
     records = [
-        Record(step, f"{step}", constructed.diagnosis_of(constructed.information_of(truth, rng), rng))
+        SeriesRecord(step, f"{step}", constructed.diagnosis_of(constructed.information_of(truth, rng), rng))
         for step, truth in ((10, before), (20, after))
     ]
 
@@ -120,7 +120,7 @@ def test_a_flat_series_and_equal_models_are_said_to_be_within_noise(
 ) -> None:
     a, b = (constructed.diagnosis_of(constructed.information_of(DISENTANGLED, rng), rng) for _ in "AB")
 
-    flat = series_verdict(make_series([Record(1, "a", a), Record(2, "b", b)]))
+    flat = series_verdict(make_series([SeriesRecord(1, "a", a), SeriesRecord(2, "b", b)]))
     equal = comparison_verdict(compare(a, b, label_a="old", label_b="new"))
 
     assert flat == [
