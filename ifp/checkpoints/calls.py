@@ -54,6 +54,8 @@ def _sequence(reading: Reading, name: str, args: tuple[object, ...]) -> object:
     """A set, a list or a torch.Size, given as its items."""
     items = args[0] if len(args) == 1 else ()
     if isinstance(items, tuple | list):
+        if name == "builtins.set":
+            reading.note_keys(items)
         return tuple(items) if name == "torch.Size" else list(items)
     return reading.stub(name, args)
 

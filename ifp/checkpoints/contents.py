@@ -24,7 +24,7 @@ import torch
 
 from ifp.checkpoints.archives import Archive
 from ifp.checkpoints.export_files import read_exported, read_torchscript
-from ifp.checkpoints.limits import MAX_FILE_BYTES, Unreadable
+from ifp.checkpoints.limits import MAX_FILE_BYTES, SAVE_WEIGHTS, Unreadable
 from ifp.checkpoints.plain import Foreign, plain_tree
 from ifp.checkpoints.safetensors_file import looks_like_safetensors, read_safetensors
 from ifp.checkpoints.tensor_bundle import TABLE_MAGIC, read_tensor_bundle
@@ -38,9 +38,8 @@ T = TypeVar("T")
 INERT = "inert reader"
 WEIGHTS_ONLY = "torch.load(weights_only=True)"
 
-_SAVE_WEIGHTS = "save the weights with torch.save(model.state_dict(), 'weights.pt') where they came from"
 _OTHER_KINDS = [  # position, first bytes, what the file is, what to do
-    (257, b"ustar", "is a tar archive (torch before 0.1.10 wrote those, and torch.load refuses them)", _SAVE_WEIGHTS),
+    (257, b"ustar", "is a tar archive (torch before 0.1.10 wrote those, and torch.load refuses them)", SAVE_WEIGHTS),
     (0, b"\x89HDF\r\n\x1a\n", "is an HDF5 file (Keras, h5py), and those are not read", "save the weights as .npz or "
      "with torch.save, or export mean, logvar and factors and give them by --codes"),
     (0, b"\x1f\x8b", "is compressed with gzip", "unpack it first"),
@@ -48,12 +47,13 @@ _OTHER_KINDS = [  # position, first bytes, what the file is, what to do
     (0, b"<!DOCTYPE", "is a web page, not a checkpoint", "download the file itself"),
     (0, b"<html", "is a web page, not a checkpoint", "download the file itself"),
     (0, b"\x80", "is a plain Python pickle and not a torch.save file (pythae's encoder.pkl is one), which can only be "
-     "read by running the code in it", _SAVE_WEIGHTS),
+     "read by running the code in it", SAVE_WEIGHTS),
 ]  # fmt: skip
 _READ = "torch.save files, TorchScript, torch.export, safetensors and TensorFlow checkpoints are read"
+_LONGEST_CLAUSE = 400
 # what zipfile, json, pickletools and NumPy raise on a damaged file
 _BROKEN = (
-    OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, MemoryError,
+    OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError,
     struct.error, zlib.error, zipfile.BadZipFile, zipfile.LargeZipFile,
 )  # fmt: skip
 
@@ -100,9 +100,18 @@ def _guarded(read: Callable[[Path], T], path: Path) -> T:
     try:
         return read(path)
     except Unreadable as error:
-        raise IfpError(f"{path} {error.clause}; {error.remedy}.") from error
+        raise IfpError(f"{path} {_one_line(error.clause)}; {error.remedy}.") from error
+    except MemoryError as error:
+        raise IfpError(f"{path} needs more memory than this machine can give; {SAVE_WEIGHTS}.") from error
     except _BROKEN as error:
-        raise IfpError(f"{path} cannot be read or is damaged; get it again from where it came.") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is damaged"
+        raise IfpError(f"{path} cannot be read ({reason}); get it again from where it came.") from error
+
+
+def _one_line(clause: str) -> str:
+    """`clause`, in which a file may be quoted, without what would break a line or move a terminal's cursor."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in clause)
+    return shown if len(shown) <= _LONGEST_CLAUSE else f"{shown[:_LONGEST_CLAUSE]}..."
 
 
 def _located(path: Path) -> Path:
@@ -128,7 +137,7 @@ def _container(stream: IO[bytes]) -> str:
     if not length:
         raise Unreadable("is empty", "copy or download it again")
     if length > MAX_FILE_BYTES:
-        raise Unreadable(f"has {length / 2**30:.1f} GiB, and at most {MAX_FILE_BYTES // 2**30} are read", _SAVE_WEIGHTS)
+        raise Unreadable(f"has {length / 2**30:.1f} GiB, and at most {MAX_FILE_BYTES // 2**30} are read", SAVE_WEIGHTS)
     stream.seek(max(0, length - len(TABLE_MAGIC)))
     tail = stream.read()
     stream.seek(0)
@@ -144,7 +153,7 @@ def _container(stream: IO[bytes]) -> str:
             raise Unreadable(clause, remedy)
     if looks_like_safetensors(head):
         return "safetensors"
-    raise Unreadable(f"is not a checkpoint of a known kind ({_READ})", _SAVE_WEIGHTS)
+    raise Unreadable(f"is not a checkpoint of a known kind ({_READ})", SAVE_WEIGHTS)
 
 
 def _zip_container(archive: Archive) -> str:
@@ -193,7 +202,7 @@ def _read_torch(outline: Outline, stream: IO[bytes]) -> tuple[str, object, set[s
             with warnings.catch_warnings(action="ignore"):
                 loaded = torch.load(stream, map_location="cpu", weights_only=True)
             return WEIGHTS_ONLY, plain_tree(loaded, _Arrays().of, foreign), foreign
-        except (pickle.UnpicklingError, *_BROKEN):
+        except (pickle.UnpicklingError, MemoryError, *_BROKEN):
             pass
     return INERT, outline.plain(), foreign
 

@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 
 from ifp.checkpoints.archives import Archive
-from ifp.checkpoints.limits import MAX_DIRECTORY_BYTES, Budget, Unreadable
+from ifp.checkpoints.limits import MAX_DIRECTORY_BYTES, SAVE_WEIGHTS, Budget, Unreadable
 from ifp.checkpoints.outlines import ITEM_BYTES, Storage, outline_tensor, read_tensors
 from ifp.checkpoints.plain import Foreign
 from ifp.checkpoints.torch_files import outline_zip
@@ -58,13 +58,13 @@ def read_exported(archive: Archive) -> tuple[dict[str, np.ndarray], set[str]]:
     if any(name.endswith((".so", ".cubin")) or "data/aotinductor/" in name for name in archive.names):
         raise Unreadable(
             "is an AOTInductor package, whose weights are inside machine code",
-            "save the model before compiling it, with torch.save(model.state_dict(), 'weights.pt')",
+            "save the model's weights before compiling it, with torch.save(model.state_dict(), 'weights.pt')",
         )
     found = [name for name in archive.names if _CONFIG.fullmatch(name) or _NESTED.fullmatch(name)]
     if len(found) != 1:
         raise Unreadable(
             f"is a torch.export archive with the weights of {len(found)} models, and exactly 1 is read",
-            "save the one model with torch.save(model.state_dict(), 'weights.pt')",
+            SAVE_WEIGHTS,
         )
     return _from_config(archive, found[0]) if _CONFIG.fullmatch(found[0]) else _from_torch_file(archive.read(found[0]))
 
@@ -85,7 +85,7 @@ def _from_config(archive: Archive, config: str) -> tuple[dict[str, np.ndarray], 
     outlines, foreign = {}, set()
     for name, payload in json.loads(archive.read(config, MAX_DIRECTORY_BYTES))["config"].items():
         meta = payload["tensor_meta"]
-        dtype = _SCALAR_TYPES.get(meta["dtype"] if meta else None)
+        dtype = _SCALAR_TYPES.get(meta["dtype"]) if meta else None
         if payload["use_pickle"] or dtype is None or meta["layout"] != _STRIDED_LAYOUT:
             foreign.add(f"the weight {name}, which is not a plain tensor")
             continue

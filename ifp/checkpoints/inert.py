@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ifp.checkpoints.limits import Budget, Unreadable
@@ -46,6 +47,14 @@ class Reading:
             )
         self.foreign.add(name)
         return Inert(name, args)
+
+    def note_keys(self, keys: Iterable[object]) -> None:
+        """Note keys of a dict, or items of a set, that are not simple values.
+
+        Hashing a tuple walks all of it, and a deep one overflows the stack of the process: torch must not see it.
+        """
+        if not all(key is None or isinstance(key, str | int | float | bytes) for key in keys):
+            self.foreign.add("a dict key or set item that is not a simple value")
 
 
 def _runs_code(name: str) -> bool:

@@ -17,7 +17,8 @@ MAX_NODES = 1_000_000
 MAX_DEPTH = 100
 MAX_AXES = 32
 MAX_WHOLE_NUMBER_BITS = 256
-MAX_ENTRIES = 100_000
+MAX_NAME_LENGTH = 400
+MAX_ENTRIES = 20_000
 """Entries of a zip archive, or variables of a tensor bundle."""
 
 MAX_DIRECTORY_BYTES = 16 * 2**20
@@ -25,6 +26,9 @@ MAX_DIRECTORY_BYTES = 16 * 2**20
 
 _SLACK_BYTES = 64 * 2**20
 _AMPLIFICATION = 4  # half precision becomes float32 (twice), and tied tensors may be written once and named twice
+
+
+SAVE_WEIGHTS = "save the weights alone with torch.save(model.state_dict(), 'weights.pt') where they came from"
 
 
 class Unreadable(Exception):

@@ -10,11 +10,19 @@ from __future__ import annotations
 
 import pickletools
 import struct
+from collections.abc import Sequence
 from typing import IO
 
 from ifp.checkpoints.calls import outcome
 from ifp.checkpoints.inert import Inert, Name, Reading
-from ifp.checkpoints.limits import MAX_OPCODES, MAX_WHOLE_NUMBER_BITS, Budget, Unreadable
+from ifp.checkpoints.limits import (
+    MAX_NAME_LENGTH,
+    MAX_OPCODES,
+    MAX_WHOLE_NUMBER_BITS,
+    SAVE_WEIGHTS,
+    Budget,
+    Unreadable,
+)
 from ifp.checkpoints.outlines import Storage, TensorOutline, whole_number
 
 STORAGE_DTYPES = {
@@ -57,7 +65,7 @@ class PickleMachine:
             for opcode, argument, _ in pickletools.genops(stream):
                 self._opcodes += 1
                 if self._opcodes > MAX_OPCODES:
-                    raise Unreadable(f"holds a pickle of more than {MAX_OPCODES} instructions")
+                    raise Unreadable(f"holds a pickle of more than {MAX_OPCODES} instructions", SAVE_WEIGHTS)
                 if opcode.name == "STOP":
                     return self._stack.pop()
                 self._step(opcode.name, argument)
@@ -98,11 +106,14 @@ class PickleMachine:
             self._memo[len(self._memo)] = stack[-1]
         elif name in ("TUPLE", "LIST", "DICT", "FROZENSET"):
             items = self._pop_mark()
-            self._stack.append(
-                tuple(items) if name == "TUPLE" else self._dictionary(items) if name == "DICT" else items
-            )
+            if name == "FROZENSET":
+                self.reading.note_keys(items)
+            made = self._dictionary(items) if name == "DICT" else tuple(items) if name == "TUPLE" else items
+            self._stack.append(made)
         elif name in ("APPEND", "APPENDS", "ADDITEMS"):
             items = self._pop(1) if name == "APPEND" else self._pop_mark()
+            if name == "ADDITEMS":
+                self.reading.note_keys(items)
             self._extend(self._stack[-1], items)
         elif name in ("SETITEM", "SETITEMS"):
             items = self._pop(2) if name == "SETITEM" else self._pop_mark()
@@ -141,10 +152,13 @@ class PickleMachine:
         items, self._stack = self._stack, self._below_marks.pop()
         return items
 
-    def _named(self, words: list[object]) -> Name:
+    def _named(self, words: Sequence[object]) -> Name:
         module, name = words
         if not isinstance(module, str) or not isinstance(name, str):
             raise _DAMAGED
+        # names are shown to the user: no line breaks, no codes that a terminal obeys
+        if len(module) + len(name) > MAX_NAME_LENGTH or not f"{module}{name}".isprintable():
+            raise Unreadable("holds a pickle that names a class by what is not a name")
         return Name(f"{_MODULES_OF_PYTHON_2.get(module, module)}.{name}")
 
     def _called(self, function: object, args: object) -> object:
@@ -172,8 +186,7 @@ class PickleMachine:
 
     def _dictionary(self, items: list[object]) -> dict[str | int, object]:
         """Keys and values in turn; a key that is neither text nor a whole number becomes text."""
-        if not all(isinstance(key, str | int) for key in items[::2]):
-            self.reading.foreign.add("a dict with keys that are neither str nor int")
+        self.reading.note_keys(items[::2])
         pairs = zip(items[::2], items[1::2], strict=True)
         return {key if isinstance(key, str | int) else _as_text(key): value for key, value in pairs}
 
@@ -198,6 +211,7 @@ class PickleMachine:
                     raise Unreadable(f"describes the storage {key!r} in two ways")
                 return known
             case ("module", Name() as kind, *_):
+                self.reading.foreign.add(kind.dotted)
                 return kind
         raise Unreadable("holds a pickle that refers to something outside it other than a storage")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ifp.checkpoints.calls import dtype_named
 from ifp.checkpoints.inert import Inert, Name
-from ifp.checkpoints.limits import MAX_DEPTH, MAX_NODES, Unreadable
+from ifp.checkpoints.limits import MAX_DEPTH, MAX_NODES, SAVE_WEIGHTS, Unreadable
 from ifp.checkpoints.outlines import Storage
 
 
@@ -49,9 +49,9 @@ class _Plainer:
     def plain(self, node: object, depth: int) -> object:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise Unreadable(f"holds more than {MAX_NODES} values once its shared parts are written out")
+            raise Unreadable(f"holds more than {MAX_NODES} values once its shared parts are written out", SAVE_WEIGHTS)
         if depth > MAX_DEPTH:
-            raise Unreadable(f"holds objects nested deeper than {MAX_DEPTH} levels")
+            raise Unreadable(f"holds objects nested deeper than {MAX_DEPTH} levels", SAVE_WEIGHTS)
         if node is None or isinstance(node, str | bool | int | float):
             return node
         if isinstance(node, tuple | list | set):

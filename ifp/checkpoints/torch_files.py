@@ -49,8 +49,13 @@ class Outline:
             return leaf
 
         plain_tree(self.tree, note, set())
-        arrays: dict[object, object] = dict(read_tensors(tensors, self.read_storage))
-        return plain_tree(self.tree, arrays.__getitem__, set())
+        arrays = read_tensors(tensors, self.read_storage)
+
+        def array(leaf: object) -> object:
+            assert isinstance(leaf, TensorOutline)
+            return arrays[leaf]
+
+        return plain_tree(self.tree, array, set())
 
 
 def outline_zip(archive: Archive, pickle: str = "data.pkl", folder: str = "data/") -> Outline:
