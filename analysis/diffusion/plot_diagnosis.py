@@ -1,0 +1,141 @@
+"""All figures of a diagnosis, from its folder alone: exact page widths, PDF, PNG, and a csv beside each."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ifp.analysis.diffusion.measures import ACTIVE_NATS, COLLAPSED_NATS
+from ifp.analysis.diffusion.plot_comparison import comparison_figure
+from ifp.analysis.diffusion.plot_curves import nmi_curves_figure
+from ifp.analysis.diffusion.plot_latents import decomposition_figure, kl_figure
+from ifp.analysis.diffusion.plot_nmi import nmi_figure
+from ifp.analysis.diffusion.plot_series import nmi_series_figure
+from ifp.analysis.diffusion.plot_traversals import traversals_figure
+from ifp.analysis.diffusion.results import Results, load_results
+from ifp.analysis.plot_style import FORMATS, paper_style, save_figure
+from ifp.analysis.style import figure_width
+from ifp.errors import IfpError, unknown_name
+
+FIGURES = ("nmi", "kl", "kl_decomposition", "traversals", "nmi_series", "nmi_curves", "comparison")
+"""The figures and their files, in the order in which they are drawn."""
+TRAVERSALS_FILE = "traversals.npz"
+"""images [D, K, C, H, W] in [0, 1] and values [K], beside diagnosis.json where a decoder could be read."""
+
+_Drawn = tuple[Figure, pd.DataFrame]
+
+
+def draw_diagnosis(
+    folder: Path,
+    *,
+    width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
+    out: Path | None = None,
+    figures: Sequence[str] | None = None,
+    estimator: str | None = None,
+) -> list[Path]:
+    """Draw what there is data for; returns the paths written, figures and csv.
+
+    Parameters
+    ----------
+    folder : what `ifp diagnose --out` wrote. width : a venue or inches; see `figure_width`. formats : of "pdf", "png".
+    out : where to write; `folder/figures` if None, and there figures of an earlier diagnosis do not stay.
+    figures : of `FIGURES`; None for all that can be drawn.
+    estimator : of the figures that show one; None for the verdict's.
+
+    Raises
+    ------
+    IfpError : not a diagnosis' folder, an unknown name, or a figure that is asked for and has no data.
+    """
+    for names, known, kind in ((figures or (), FIGURES, "figure"), (formats, ("pdf", "png"), "figure format")):
+        for name in names:
+            if name not in known:
+                raise unknown_name(kind, name, known)
+    inches = figure_width(width)
+    results = load_results(folder)
+    if estimator is not None and estimator not in results.estimators:
+        raise unknown_name("estimator", estimator, results.estimators or ["none: the diagnosis has no labels"])
+    possible = _possible(results, folder, estimator or results.estimator, inches)
+    for name in figures or ():
+        if name not in possible:
+            raise IfpError(f"{folder} has no data for the figure {name!r}; it has for {', '.join(possible)}.")
+    chosen = [name for name in FIGURES if name in (figures or possible) and name in possible]
+    with paper_style():
+        # all are drawn before the first is saved: a mistake leaves no half of the set
+        drawn = {name: possible[name]() for name in chosen}
+    into = out or folder / "figures"
+    if out is None:
+        _remove_stale(into, set(FIGURES) - set(possible))
+    saved = [save_figure(figure, into / name, data, formats=formats) for name, (figure, data) in drawn.items()]
+    return [path for paths in saved for path in paths]
+
+
+def _possible(results: Results, folder: Path, estimator: str, width_in: float) -> dict[str, Callable[[], _Drawn]]:
+    """How to draw each figure for which there is data."""
+    tables = {name: results.table(name) for name in ("nmi", "latents", "series", "comparison")}
+    # KL and class are the same for all estimators, the factors that a latent holds are not
+    latents, series, comparison = (_of(tables[name], estimator) for name in ("latents", "series", "comparison"))
+    settings, compared = results.content.get("settings") or {}, results.content.get("compared") or {}
+    traversals = _load_traversals(folder / TRAVERSALS_FILE)
+    parts, cap_nats = _decomposition(results)
+    found: dict[str, Callable[[], _Drawn]] = {}
+    if not tables["nmi"].empty:
+        found["nmi"] = lambda: nmi_figure(tables["nmi"], latents, width_in=width_in)
+    if not latents.empty:
+        found["kl"] = lambda: kl_figure(
+            latents, width_in=width_in, collapsed_nats=float(settings.get("collapsed_nats", COLLAPSED_NATS)),
+            active_nats=float(settings.get("active_nats", ACTIVE_NATS)),
+        )  # fmt: skip
+    if not parts.empty:
+        found["kl_decomposition"] = lambda: decomposition_figure(parts, width_in=width_in, cap_nats=cap_nats)
+    if traversals is not None:
+        found["traversals"] = lambda: traversals_figure(*traversals, latents, width_in=width_in)
+    if series["step"].nunique() > 1:
+        found["nmi_series"] = lambda: nmi_series_figure(series, width_in=width_in)
+        found["nmi_curves"] = lambda: nmi_curves_figure(series, width_in=width_in)
+    if comparison["measure"].isin(["nmi1", "nmi2"]).any():
+        found["comparison"] = lambda: comparison_figure(
+            comparison, label_a=str(compared.get("a", "A")), label_b=str(compared.get("b", "B")), width_in=width_in
+        )
+    return found
+
+
+def _of(table: pd.DataFrame, estimator: str) -> pd.DataFrame:
+    return table[table["estimator"].fillna("") == estimator].reset_index(drop=True)
+
+
+def _decomposition(results: Results) -> tuple[pd.DataFrame, float | None]:
+    """The parts of the KL and their sum, without rows where it was not decomposed; and what the MI cannot exceed."""
+    content = results.content.get("decomposition") or {}
+    names = {"index_code_mi": "index-code MI", "total_correlation": "total correlation",
+             "dimwise_kl": "dimension-wise KL", "kl": "KL, their sum"}  # fmt: skip
+    rows = [
+        {"part": name, "nats": content.get(f"{key}_nats"), "stderr_nats": content.get(f"{key}_stderr_nats", 0.0)}
+        for key, name in names.items()
+    ]
+    parts = pd.DataFrame(rows)
+    if parts["nats"].isna().any():
+        return parts.iloc[:0], None
+    cap = content.get("cap_nats")
+    return parts, None if cap is None else float(cap)
+
+
+def _load_traversals(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays["images"], arrays["values"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise IfpError(f"{path} cannot be read ({error}); run the same `ifp diagnose` command again.") from error
+
+
+def _remove_stale(folder: Path, names: set[str]) -> None:
+    for name in sorted(names):
+        for suffix in (*FORMATS, "csv"):
+            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
