@@ -20,6 +20,7 @@ What this loses against a fine grid, nats, measured with a Gaussian aggregated p
 standard deviation s, and a factor of 40 equally frequent values that cuts the mean at its quantiles: 0.001 to 0.02
 for s from 0.9 to 0.2, 0.013 to 0.023 for s from 0.1 to 0.03, 0.06 for s = 0.01; 0.003 at most for 3 values. A factor of
 40 values held by separate clusters loses nothing when they are 100 standard deviations apart and 0.13 when they are 5.
+Clusters that hold less than 1 / MAX_CELLS of the images may share a cell with a neighbour.
 It can only lose (data-processing inequality).
 """
 

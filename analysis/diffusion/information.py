@@ -104,6 +104,9 @@ class Information:
         resamples over the estimate too little where many cells hold few images. They agree while images are plenty (10
         and more for each cell of a table); where they part the interval holds both. To either side it adds the normal
         quantile times the standard deviation of the resamples (Davison and Hinkley 1997, equation 5.4).
+
+        In simulations the 95 % interval covered the truth 93 to 100 % of the time, and 91 % for nearly perfect codes
+        with strays in cells that expect few: there the resamples are too alike, by a tenth to a fifth.
         """
         reach_DF = NormalDist().inv_cdf((1 + level) / 2) * self.bootstrap_nmi_BDF.std(axis=0, ddof=1)
         resampled_DF = self.bootstrap_nmi_BDF.mean(axis=0) - self.nmi_DF
