@@ -56,6 +56,8 @@ class ChainBuilder:
         array = self.weights[name]
         if array.ndim != ndim:
             raise ShapeMismatch(f"{name!r} should have {ndim} axes and has the shape {list(array.shape)}.")
+        if not array.size:
+            raise ShapeMismatch(f"{name!r} is empty: it has the shape {list(array.shape)}.")
         self.used.add(name)
         return torch.from_numpy(np.array(array, dtype=np.float32))
 
