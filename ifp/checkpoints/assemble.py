@@ -77,12 +77,13 @@ def assemble(
 
     Raises
     ------
-    ShapeMismatch : a last layer with an odd number of rows, or arrays named encoder.* that were not used: a layer that
-        is left out would make every number wrong.
+    ShapeMismatch : a last layer with an odd number of rows, a layer without its bias, or arrays named encoder.* that
+        were not used: a layer that is left out would make every number wrong.
     """
     left = sorted(name for name in source.weights if name.startswith("encoder.") and name not in {*encoder.used, *idle})
     if left:
         raise ShapeMismatch(f"The encoder has arrays that this reader has no place for: {', '.join(left)}.")
+    _check_biases(source.weights, encoder.used)
     latents, odd = divmod(encoder.shape[0], 2)
     if odd or len(encoder.shape) != 1:
         raise ShapeMismatch(
@@ -146,6 +147,7 @@ def build_decoder(
         decode(chain)
         if chain.shape != image_shape:
             raise ShapeMismatch(f"It gives images of {list(chain.shape)}, the encoder takes {list(image_shape)}.")
+        _check_biases(weights, own)
         left = sorted(name for name in weights if name.startswith("decoder.") and name not in own)
         if left:
             raise ShapeMismatch(f"It has arrays that this reader has no place for: {', '.join(left)}.")
@@ -153,6 +155,13 @@ def build_decoder(
         return None, Assumption("decoder", f"not read: {error}", "the shapes")
     used |= own
     return chain.module(), Assumption("decoder", "read", "the shapes")
+
+
+def _check_biases(weights: Weights, used: Collection[str]) -> None:
+    """Every layer of these code bases has a bias; without it the network would be another one."""
+    for name in sorted(used):
+        if name.endswith(".weight") and name.removesuffix("weight") + "bias" not in weights:
+            raise ShapeMismatch(f"The array {name.removesuffix('weight') + 'bias'!r} is missing.")
 
 
 def flat_image(source: Source, layer: str, key: str = "") -> tuple[ImageShape, Assumption]:
