@@ -9,7 +9,7 @@ from __future__ import annotations
 MAX_FILE_BYTES = 8 * 2**30
 """A larger file is refused unread."""
 
-MAX_PICKLE_BYTES = 64 * 2**20
+MAX_PICKLE_BYTES = 32 * 2**20
 """The part of a file that describes its objects; the numbers of tensors lie outside it."""
 
 MAX_OPCODES = 2_000_000

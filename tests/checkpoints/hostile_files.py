@@ -148,20 +148,20 @@ def hostile_files(folder: Path, sentinel: Path) -> dict[str, tuple[Path, str]]:
     # sizes, counts and depth
     add_pickle("deep", nested(100_000), "nested deeper")
     add_pickle("deep_key", PROTOCOL_2 + b"})" + b"\x85" * 100_000 + b"Ns.", "")
-    deep_set = b"c__builtin__\nset\n](" + b")" + b"\x85" * 400_000 + b"e\x85R0"
+    deep_set = b"c__builtin__\nset\n](" + b")" + b"\x85" * 200_000 + b"e\x85R0"
     add_pickle("deep_set", PROTOCOL_2 + deep_set + b"N.", "")
-    add_pickle("deep_objects", PROTOCOL_2 + b"ca\nb\n" * 100_000 + b"N" + b"\x85R" * 100_000 + STOP, "nested deeper")
+    add_pickle("deep_objects", PROTOCOL_2 + b"ca\nb\n" * 30_000 + b"N" + b"\x85R" * 30_000 + STOP, "nested deeper")
     add_pickle("itself", PROTOCOL_2 + b"]q\0h\0a.", "nested deeper")
-    add_pickle("laughs", doubled(60), "shared parts")
+    add("laughs", write_torch_zip_of_pickle, "shared parts", doubled(60))
     add_pickle("memo", PROTOCOL_2 + b"Nr\xff\xff\xff\x7f.", "")
-    add_pickle("many_instructions", PROTOCOL_2 + b"N0" * 1_500_000 + b"N.", "instructions")
+    add("many_instructions", write_torch_zip_of_pickle, "instructions", PROTOCOL_2 + b"N0" * 1_000_001 + b"N.")
     add_pickle("text_length", PROTOCOL_2 + b"X\xff\xff\xff\x7fab.", "damaged pickle")
     add_pickle("bytes_length", b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7fab.", "damaged pickle")
     add_pickle("digits", PROTOCOL_2 + b"I" + b"9" * 100_000 + b"\n" + STOP, "damaged pickle")
     add_pickle("long", PROTOCOL_2 + b"\x8b\x00\x00\x10\x00" + b"\x7f" * 2**20 + STOP, "whole number of")
     add_pickle("empty_stack", PROTOCOL_2 + b"R.", "damaged pickle")
     add_pickle("no_stop", PROTOCOL_2 + b"N", "damaged pickle")
-    add("pickle_too_long", write_torch_zip_of_pickle, "at most", PROTOCOL_2 + bytes(70 * 2**20))
+    add("pickle_too_long", write_torch_zip_of_pickle, "at most", PROTOCOL_2 + bytes(33 * 2**20))
     add("many_entries", write_zip, "entries", {f"a/{n}": b"" for n in range(20_001)})
     # tensors and storages
     true = {"numel": 4, "offset": 0, "size": (4,), "stride": (1,)}
