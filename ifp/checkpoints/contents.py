@@ -40,8 +40,8 @@ WEIGHTS_ONLY = "torch.load(weights_only=True)"
 
 _OTHER_KINDS = [  # position, first bytes, what the file is, what to do
     (257, b"ustar", "is a tar archive (torch before 0.1.10 wrote those, and torch.load refuses them)", SAVE_WEIGHTS),
-    (0, b"\x89HDF\r\n\x1a\n", "is an HDF5 file (Keras, h5py), and those are not read", "save the weights as .npz or "
-     "with torch.save, or export mean, logvar and factors and give them by --codes"),
+    (0, b"\x89HDF\r\n\x1a\n", "is an HDF5 file (Keras, h5py), and those are not read", "save the weights as "
+     "safetensors or with torch.save, or encode the images yourself and give mean and logvar by --codes"),
     (0, b"\x1f\x8b", "is compressed with gzip", "unpack it first"),
     (0, b"version https://git-lfs", "is a Git LFS pointer, not the file itself", "fetch the file with git lfs pull"),
     (0, b"<!DOCTYPE", "is a web page, not a checkpoint", "download the file itself"),
@@ -142,17 +142,17 @@ def _container(stream: IO[bytes]) -> str:
     tail = stream.read()
     stream.seek(0)
     head = stream.read(512)
-    if head.startswith(b"PK"):
+    if head.startswith((b"PK\3\4", b"PK\5\6")):
         return _zip_container(Archive(stream, length))
     if head.startswith(b"\x80") and LEGACY_MAGIC in head[:32]:
         return "legacy torch"
     if tail == TABLE_MAGIC:
         return "TensorFlow bundle"
+    if looks_like_safetensors(head):  # before the others: its first byte, of a length, may be any
+        return "safetensors"
     for position, magic, clause, remedy in _OTHER_KINDS:
         if head[position:].startswith(magic):
             raise Unreadable(clause, remedy)
-    if looks_like_safetensors(head):
-        return "safetensors"
     raise Unreadable(f"is not a checkpoint of a known kind ({_READ})", SAVE_WEIGHTS)
 
 

@@ -32,7 +32,6 @@ STORAGE_DTYPES = {
     "_Untyped": "untyped",
 }  # fmt: skip
 
-_DAMAGED = Unreadable("holds a damaged pickle")
 _PUSHED = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "UNICODE", "BINUNICODE",
     "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES",
@@ -71,8 +70,8 @@ class PickleMachine:
                 self._step(opcode.name, argument)
         # what genops and an ill-formed order of instructions raise
         except (ValueError, LookupError, OverflowError, TypeError, EOFError, struct.error) as error:
-            raise _DAMAGED from error
-        raise _DAMAGED
+            raise _damaged() from error
+        raise _damaged()
 
     def _step(self, name: str, argument: object) -> None:
         stack = self._stack
@@ -143,7 +142,7 @@ class PickleMachine:
 
     def _pop(self, count: int) -> list[object]:
         if len(self._stack) < count:
-            raise _DAMAGED
+            raise _damaged()
         items = self._stack[-count:]
         del self._stack[-count:]
         return items
@@ -155,7 +154,7 @@ class PickleMachine:
     def _named(self, words: Sequence[object]) -> Name:
         module, name = words
         if not isinstance(module, str) or not isinstance(name, str):
-            raise _DAMAGED
+            raise _damaged()
         # names are shown to the user: no line breaks, no codes that a terminal obeys
         if len(module) + len(name) > MAX_NAME_LENGTH or not f"{module}{name}".isprintable():
             raise Unreadable("holds a pickle that names a class by what is not a name")
@@ -164,7 +163,7 @@ class PickleMachine:
     def _called(self, function: object, args: object) -> object:
         """What a call of `function` would have made, as far as it is known; nothing is called."""
         if not isinstance(function, Name | Inert):
-            raise _DAMAGED
+            raise _damaged()
         name = function.dotted if isinstance(function, Name) else function.class_name
         return outcome(self.reading, name, _tuple(args))
 
@@ -174,7 +173,7 @@ class PickleMachine:
         elif isinstance(target, list):
             target.extend(items)
         else:
-            raise _DAMAGED
+            raise _damaged()
 
     def _set_items(self, target: object, items: list[object]) -> None:
         if isinstance(target, Inert):
@@ -182,7 +181,7 @@ class PickleMachine:
         elif isinstance(target, dict):
             target.update(self._dictionary(items))
         else:
-            raise _DAMAGED
+            raise _damaged()
 
     def _dictionary(self, items: list[object]) -> dict[str | int, object]:
         """Keys and values in turn; a key that is neither text nor a whole number becomes text."""
@@ -216,9 +215,13 @@ class PickleMachine:
         raise Unreadable("holds a pickle that refers to something outside it other than a storage")
 
 
+def _damaged() -> Unreadable:
+    return Unreadable("holds a damaged pickle")
+
+
 def _tuple(args: object) -> tuple[object, ...]:
     if not isinstance(args, tuple):
-        raise _DAMAGED
+        raise _damaged()
     return args
 
 

@@ -240,6 +240,17 @@ class TestArchives:
         assert contents.container == "safetensors"
         assert_same_set(contents, {name: torch.from_numpy(array) for name, array in arrays.items()})
 
+    def test_safetensors_whose_first_byte_is_that_of_a_pickle(self, tmp_path: Path) -> None:
+        path = write_safetensors(tmp_path / "m", {"a": np.ones(2, np.float32)})
+        data = path.read_bytes()
+        length = int.from_bytes(data[:8], "little")
+        padding = (0x80 - length) % 0x100
+        path.write_bytes(
+            (length + padding).to_bytes(8, "little") + data[8 : 8 + length] + b" " * padding + data[8 + length :]
+        )
+        assert path.read_bytes()[0] == 0x80
+        assert_same_set(read_contents(path), {"a": torch.ones(2)})
+
     def test_rezipped_torch_file(self, tmp_path: Path) -> None:
         """Somebody unpacked the file and packed it again, with compression and under another folder."""
         state = {"a": torch.rand(100)}
