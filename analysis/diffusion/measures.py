@@ -28,8 +28,9 @@ ACTIVE, WEAK, COLLAPSED = "active", "weak", "collapsed"
 
 FACTOR_COLUMNS = (
     "estimator", "factor", "values", "entropy_nats", "nmi1", "nmi1_low", "nmi1_high", "latent1", "nmi2", "nmi2_low",
-    "nmi2_high", "latent2", "gap", "gap_low", "gap_high", "carriers", "carriers_low", "carriers_high", "excess_nmi1",
-    "excess_nmi2", "nmi1_above_noise", "nmi2_above_noise", "held_by",
+    "nmi2_high", "latent2", "gap", "gap_low", "gap_high", "carriers", "carriers_low", "carriers_high",
+    "excess_nmi1", "excess_nmi1_low", "excess_nmi1_high", "carrier1", "nmi1_above_noise", "excess_nmi2",
+    "excess_nmi2_low", "excess_nmi2_high", "carrier2", "nmi2_above_noise", "held_by",
 )  # fmt: skip
 LATENT_COLUMNS = (
     "estimator", "latent", "kl_nats", "kl_low", "kl_high", "status", "largest_nmi", "rest_nmi", "purity", "holds",
@@ -125,9 +126,12 @@ def factor_table(information: Information, names: Sequence[str], sizes: Sequence
     nmi1, nmi2, gap : largest NMI over latents, the second, their difference, as counted: they hold the estimator's
         bias, as the literature's do; their intervals do not.
     latent1, latent2 : which latents; with a single latent nmi2 is 0 and latent2 -1.
-    carriers : see `factor_numbers`. excess_nmi1, excess_nmi2 : less the floor of that latent; as the intervals of nmi1
-        and nmi2 are free of bias, they are the intervals of these too.
-    nmi1_above_noise, nmi2_above_noise : above `noise_ceiling_nmi_DF`. held_by : all latents that hold it (`held_DF`).
+    carriers : see `factor_numbers`.
+    excess_nmi1, excess_nmi2 : largest and second largest NMI less the latent's own floor, carrier1 and carrier2 those
+        latents, with `nmi_interval_DF`'s intervals. Where floors differ between latents (the posterior estimator takes
+        as many cells as a latent can tell apart) these, and not the NMI as counted, say who holds a factor.
+    nmi1_above_noise, nmi2_above_noise : whether one latent, and a second, is above `noise_ceiling_nmi_DF`.
+    held_by : all latents that hold it (`held_DF`), the one with the largest excess first.
     """
     estimate, boot, floor = factor_numbers(information)
     nmi_DF, num_latents = information.nmi_DF, len(information.nmi_DF)
@@ -145,15 +149,21 @@ def factor_table(information: Information, names: Sequence[str], sizes: Sequence
         )
         columns[measure] = getattr(estimate, measure)
         columns[f"{measure}_low"], columns[f"{measure}_high"] = np.clip(low_F, *bounds), np.clip(high_F, *bounds)
-    factors_F = np.arange(len(names))
-    for rank, nmi_F in ((1, estimate.nmi1), (2, estimate.nmi2)):
-        latent_F = order_DF[rank - 1] if rank <= num_latents else np.full(len(names), -1)
-        columns[f"latent{rank}"] = latent_F
-        columns[f"excess_nmi{rank}"] = nmi_F - information.floor_nmi_DF[latent_F, factors_F]
-        columns[f"nmi{rank}_above_noise"] = nmi_F > ceiling_DF[latent_F, factors_F]
+    excess_DF = nmi_DF - information.floor_nmi_DF
+    carrier_DF = np.argsort(-excess_DF, axis=0, kind="stable")
+    low_DF, high_DF = information.nmi_interval_DF(LEVEL)
+    nothing_F = np.zeros(len(names))
+    for rank in (1, 2):
+        there = rank <= num_latents
+        columns[f"latent{rank}"] = order_DF[rank - 1] if there else np.full(len(names), -1)
+        columns[f"carrier{rank}"] = carrier_DF[rank - 1] if there else np.full(len(names), -1)
+        columns[f"nmi{rank}_above_noise"] = (nmi_DF > ceiling_DF).sum(axis=0) >= rank
+        for ending, of_DF in (("", excess_DF), ("_low", np.clip(low_DF, 0, 1)), ("_high", np.clip(high_DF, 0, 1))):
+            sorted_DF = np.take_along_axis(of_DF, carrier_DF, axis=0)
+            columns[f"excess_nmi{rank}{ending}"] = sorted_DF[rank - 1] if there else nothing_F
     columns["held_by"] = [
-        SEPARATOR.join(str(latent) for latent in order_DF[:, factor] if holds_DF[latent, factor])
-        for factor in factors_F
+        SEPARATOR.join(str(latent) for latent in carrier_DF[:, factor] if holds_DF[latent, factor])
+        for factor in range(len(names))
     ]
     return pd.DataFrame(columns, columns=list(FACTOR_COLUMNS))
 
@@ -198,7 +208,7 @@ def latent_table(
     table["purity"] = np.divide(excess_DF.max(axis=1), total_D, out=np.full(len(total_D), np.nan), where=total_D > 0)
     table["holds"] = [
         SEPARATOR.join(
-            names[factor] for factor in np.argsort(-nmi_DF[latent], kind="stable") if holds_DF[latent, factor]
+            names[factor] for factor in np.argsort(-excess_DF[latent], kind="stable") if holds_DF[latent, factor]
         )
         for latent in range(len(nmi_DF))
     ]

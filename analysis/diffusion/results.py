@@ -23,7 +23,7 @@ from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.information import Information
 from ifp.analysis.diffusion.measures import FACTOR_COLUMNS, LATENT_COLUMNS, held_DF, noise_ceiling_nmi_DF
 from ifp.analysis.diffusion.series import CHANGE_COLUMNS, RECORD_COLUMNS, STEP_COLUMNS, Series
-from ifp.analysis.diffusion.verdict import comparison_verdict, series_verdict, verdict
+from ifp.analysis.diffusion.verdict import checkpoint_verdict, comparison_verdict, series_verdict
 from ifp.analysis.tables import json_rows, whole_file, write_csv
 from ifp.errors import IfpError, unknown_name
 
@@ -138,7 +138,7 @@ def make_results(
     matrices = {estimator: _matrices(measured) for estimator, measured in diagnosis.information.items()}
     total, low, high = diagnosis.total_kl_nats()
     tables = {"factors": diagnosis.factors, "latents": diagnosis.latents}
-    sentences = {"checkpoint": verdict(diagnosis)}
+    sentences = {"checkpoint": checkpoint_verdict(diagnosis)}
     if series is not None:
         tables |= {"series": series.factors, "steps": series.steps, "changes": series.changes}
         sentences["series"] = series_verdict(series)

@@ -28,7 +28,7 @@ from ifp.analysis.diffusion.series import AT_END, DIFFUSION, LARGEST, LEAKAGE, S
 LEVEL_TEXT = f"{LEVEL:.0%}".replace("%", " %")
 
 
-def verdict(diagnosis: Diagnosis) -> list[str]:
+def checkpoint_verdict(diagnosis: Diagnosis) -> list[str]:
     """What one checkpoint holds: a headline, a sentence a factor, entangled latents, collapsed latents, caveats."""
     if not diagnosis.information:
         return [
@@ -144,28 +144,25 @@ def _headline(diagnosis: Diagnosis, rows: pd.DataFrame) -> str:
 
 def _factor_sentence(row: pd.Series) -> str:
     factor, latents = row["factor"], row["held_by"].split(SEPARATOR) if row["held_by"] else []
-    nmi1 = f"NMI {row['nmi1']:.2f}, {LEVEL_TEXT} {row['nmi1_low']:.2f} to {row['nmi1_high']:.2f}"
+    most, second = (
+        f"NMI {row[name]:.2f} above its floor, {LEVEL_TEXT} {row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f}"
+        for name in ("excess_nmi1", "excess_nmi2")
+    )
     if not latents:
         if not row["nmi1_above_noise"]:
             return f"{factor} is not held by any single latent: the largest NMI, {row['nmi1']:.3f}, is within noise."
         return (
-            f"{factor} is hardly held: latent {row['latent1']} has the most ({nmi1}), above the noise but less than "
-            f"{HELD_NMI:g} over its floor."
+            f"{factor} is hardly held: latent {row['carrier1']} has the most ({most}), more than noise but less "
+            f"than the {HELD_NMI:g} that counts as held."
         )
     if len(latents) == 1:
-        second = (
-            ""
-            if row["latent2"] < 0
-            else (
-                f"; the second, latent {row['latent2']}, has {row['nmi2']:.3f}, which is "
-                + ("above the noise but small" if row["nmi2_above_noise"] else "within noise")
-            )
-        )
-        return f"{factor} is held by latent {latents[0]} ({nmi1}){second}."
+        rest = "" if row["carrier2"] < 0 else "; what the others hold is within noise"
+        if row["nmi2_above_noise"]:
+            rest = f"; the second, latent {row['carrier2']}, has little (NMI {row['excess_nmi2']:.3f} above its floor)"
+        return f"{factor} is held by latent {latents[0]} ({most}){rest}."
     return (
-        f"{factor} is spread over latents {_listed(latents)}: latent {row['latent1']} holds the most ({nmi1}), latent "
-        f"{row['latent2']} the second most ({row['nmi2']:.2f}, {row['nmi2_low']:.2f} to {row['nmi2_high']:.2f}); "
-        f"{row['carriers']:.1f} carriers."
+        f"{factor} is spread over latents {_listed(latents)}: latent {row['carrier1']} holds the most ({most}), then "
+        f"latent {row['carrier2']} ({second}); {row['carriers']:.1f} carriers."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import ModuleType
 
 import numpy as np
@@ -27,12 +28,34 @@ def test_carriers_are_one_two_and_the_entropy_between(constructed: ModuleType, r
     np.testing.assert_allclose(table["carriers"], [1, 2, uneven], rtol=1e-12)
     np.testing.assert_allclose(table["nmi1"], [0.81, 0.41, 0.61])
     np.testing.assert_allclose(table["excess_nmi2"], [0, 0.4, 0.2], atol=1e-12)
+    assert table["carrier1"].tolist() == [0, 0, 0]
     np.testing.assert_allclose(table["gap"], [0.8, 0, 0.4], atol=1e-12)
     assert table["held_by"].tolist() == ["0", "0; 1", "0; 1"]
     assert table["nmi2_above_noise"].tolist() == [False, True, True]
     # the intervals are of the truth, without the bias of the estimate
     assert table.loc["posX", "nmi1_low"] < 0.6 < table.loc["posX", "nmi1_high"] < 0.61
     assert table.loc["posX", "carriers_low"] < uneven < table.loc["posX", "carriers_high"]
+
+
+def test_carriers_are_ranked_by_what_exceeds_their_own_floor(constructed: ModuleType, rng: np.random.Generator) -> None:
+    # latent 1 has many cells and reads high on noise alone: it has the largest NMI, latent 0 the information
+    plain = constructed.information_of([[0.10], [0.0]], rng)
+    biased_DF = np.array([[0.0], [0.3]])
+    information = dataclasses.replace(
+        plain,
+        mi_nats_DF=plain.mi_nats_DF + biased_DF,
+        floor_nats_DF=plain.floor_nats_DF + biased_DF,
+        floor_high_nats_DF=plain.floor_high_nats_DF + biased_DF,
+        bootstrap_nats_BDF=plain.bootstrap_nats_BDF + 2 * biased_DF,
+    )
+
+    row = factor_table(information, ["f0"], [8]).iloc[0]
+
+    assert (row["latent1"], row["carrier1"], row["held_by"]) == (1, 0, "0")
+    assert row["excess_nmi1"] == pytest.approx(0.10)
+    assert row["excess_nmi1_low"] < 0.10 < row["excess_nmi1_high"]
+    assert row["carriers"] == 1
+    assert not row["nmi2_above_noise"]
 
 
 def test_one_latent_has_no_second(constructed: ModuleType, rng: np.random.Generator) -> None:

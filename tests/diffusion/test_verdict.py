@@ -9,7 +9,7 @@ import numpy as np
 from ifp.analysis.diffusion.comparison import compare
 from ifp.analysis.diffusion.diagnosis import diagnose
 from ifp.analysis.diffusion.series import SeriesRecord, make_series
-from ifp.analysis.diffusion.verdict import comparison_verdict, series_verdict, verdict
+from ifp.analysis.diffusion.verdict import checkpoint_verdict, comparison_verdict, series_verdict
 from ifp.codes import Codes
 
 DISENTANGLED = [[0.6, 0, 0], [0, 0.5, 0], [0, 0, 0.7], [0, 0, 0]]
@@ -17,15 +17,16 @@ KL_NATS_D = [2.0, 1.5, 2.5, 0.002]
 
 
 def test_a_disentangled_model(constructed: ModuleType, rng: np.random.Generator) -> None:
-    sentences = verdict(
+    sentences = checkpoint_verdict(
         constructed.diagnosis_of(constructed.information_of(DISENTANGLED, rng), rng, kl_nats_D=KL_NATS_D)
     )
 
     assert sentences[0] == (
         "No information diffusion; shape, scale and posX are held by one latent each (histogram estimator)."
     )
-    assert sentences[1].startswith("shape is held by latent 0 (NMI 0.61, 95 % 0.60 to 0.60); the second, latent ")
-    assert sentences[1].endswith("has 0.010, which is within noise.")
+    assert sentences[1] == (
+        "shape is held by latent 0 (NMI 0.60 above its floor, 95 % 0.60 to 0.60); what the others hold is within noise."
+    )
     assert sentences[-1] == "Latent 3 is collapsed (KL below 0.01 nat)."
     assert len(sentences) == 5
 
@@ -33,12 +34,12 @@ def test_a_disentangled_model(constructed: ModuleType, rng: np.random.Generator)
 def test_diffusion_entanglement_and_a_factor_nobody_holds(constructed: ModuleType, rng: np.random.Generator) -> None:
     information = constructed.information_of([[0.4, 0.3, 0], [0.4, 0, 0], [0, 0, 0]], rng)
 
-    sentences = verdict(constructed.diagnosis_of(information, rng, kl_nats_D=[2, 1, 0.05]))
+    sentences = checkpoint_verdict(constructed.diagnosis_of(information, rng, kl_nats_D=[2, 1, 0.05]))
 
     assert sentences[0] == (
         "Information diffusion in shape; scale is held by one latent; posX by none (histogram estimator)."
     )
-    assert sentences[1].startswith("shape is spread over latents 0 and 1: latent 0 holds the most (NMI 0.41")
+    assert sentences[1].startswith("shape is spread over latents 0 and 1: latent 0 holds the most (NMI 0.40 above")
     assert sentences[1].endswith("2.0 carriers.")
     assert sentences[3] == "posX is not held by any single latent: the largest NMI, 0.010, is within noise."
     assert "Latent 0 is entangled: it holds shape and scale (purity 0.57 of 1)." in sentences
@@ -48,17 +49,17 @@ def test_diffusion_entanglement_and_a_factor_nobody_holds(constructed: ModuleTyp
 def test_little_above_the_noise_is_not_called_held(constructed: ModuleType, rng: np.random.Generator) -> None:
     information = constructed.information_of([[0.6, 0.03, 0], [0, 0, 0.4]], rng)
 
-    sentences = verdict(constructed.diagnosis_of(information, rng))
+    sentences = checkpoint_verdict(constructed.diagnosis_of(information, rng))
 
-    assert sentences[2].startswith("scale is hardly held: latent 0 has the most (NMI 0.04")
+    assert sentences[2].startswith("scale is hardly held: latent 0 has the most (NMI 0.03 above")
     assert "scale by none" in sentences[0]
 
 
 def test_a_model_that_holds_nothing(constructed: ModuleType, rng: np.random.Generator) -> None:
     nothing = constructed.information_of(np.zeros((2, 3)), rng)
 
-    collapsed = verdict(constructed.diagnosis_of(nothing, rng, kl_nats_D=[0.001, 0.002]))
-    unknown = verdict(constructed.diagnosis_of(nothing, rng, kl_nats_D=[2, 3]))
+    collapsed = checkpoint_verdict(constructed.diagnosis_of(nothing, rng, kl_nats_D=[0.001, 0.002]))
+    unknown = checkpoint_verdict(constructed.diagnosis_of(nothing, rng, kl_nats_D=[2, 3]))
 
     assert collapsed[0] == "The model holds nothing: all 2 latents are collapsed (histogram estimator)."
     assert collapsed[-1] == "Latents 0 and 1 are collapsed (KL below 0.01 nat)."
@@ -73,7 +74,7 @@ def test_estimators_that_disagree_over_a_collapsed_latent(constructed: ModuleTyp
         constructed.information_of(DISENTANGLED, rng, estimator="posterior"),
     ]
 
-    sentences = verdict(constructed.diagnosis_of(measured, rng, kl_nats_D=KL_NATS_D))
+    sentences = checkpoint_verdict(constructed.diagnosis_of(measured, rng, kl_nats_D=KL_NATS_D))
 
     assert sentences[0].startswith("No information diffusion")
     assert sentences[0].endswith("(posterior estimator).")
@@ -84,7 +85,7 @@ def test_estimators_that_disagree_over_a_collapsed_latent(constructed: ModuleTyp
 def test_without_labels(rng: np.random.Generator) -> None:
     codes = Codes(rng.normal(size=(1000, 2)) * [1, 1e-3], np.tile([-3.0, 0.0], (1000, 1)), np.zeros((1000, 0), int))
 
-    sentences = verdict(diagnose(codes, bootstraps=50, decompose=False))
+    sentences = checkpoint_verdict(diagnose(codes, bootstraps=50, decompose=False))
 
     assert sentences[0].startswith("1 of 2 latents is active; the total KL is ")
     assert sentences[1] == "Latent 1 is collapsed (KL below 0.01 nat)."
