@@ -120,11 +120,12 @@ def histogram_cells(codes_ND: np.ndarray, bins: int = DEFAULT_BINS) -> np.ndarra
         codes_DN = codes_DN.astype(np.float64)
     low_D, high_D = codes_DN.min(axis=1), codes_DN.max(axis=1)
     half_D = (low_D == high_D) * codes_DN.dtype.type(0.5)  # NumPy puts a constant in the middle of a unit range
-    edges_DE = np.linspace(low_D - half_D, high_D + half_D, bins + 1, axis=1)
+    edges_ED = np.linspace(low_D - half_D, high_D + half_D, bins + 1)
     cells_DN = np.zeros(codes_DN.shape, dtype=np.uint8 if bins <= 256 else np.uint16)
-    for codes_N, cells_N, edges_E in zip(codes_DN, cells_DN, edges_DE, strict=True):
-        for edge in edges_E[1:-1]:
-            cells_N += codes_N >= edge
+    passed_DN = np.empty(codes_DN.shape, dtype=bool)
+    for edge_D in edges_ED[1:-1]:
+        np.greater_equal(codes_DN, edge_D[:, None], out=passed_DN)
+        cells_DN += passed_DN.view(np.uint8)  # adding bools would convert them first
     return cells_DN
 
 
