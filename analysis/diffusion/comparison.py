@@ -16,7 +16,7 @@ from ifp.analysis.diffusion.intervals import simultaneous_interval, within_noise
 from ifp.analysis.diffusion.measures import ACTIVE_NATS, factor_numbers
 from ifp.errors import IfpError
 
-COMPARED = ("nmi1", "nmi2", "gap", "carriers")
+COMPARED = ("nmi1", "nmi2", "gap", "carriers", "excess_nmi1", "excess_nmi2")
 TOTAL_KL, ACTIVE_LATENTS = "kl_nats", "active_latents"
 COMPARISON_COLUMNS = ("estimator", "factor", "measure", "a", "b", "difference", "low", "high", "within_noise")
 

@@ -86,11 +86,14 @@ def held_DF(information: Information) -> np.ndarray:
 class FactorNumbers:
     """The measures of each factor, [..., F]: the estimates [F], their resamples [B, F] or the bias by the floor [F].
 
-    `carriers` is NaN for a factor of which no latent is above the noise.
+    excess_nmi1, excess_nmi2 : the largest NMI less the latent's own floor, and the second. carriers : NaN for a factor
+    of which no latent is above the noise.
     """
 
     nmi1: np.ndarray
     nmi2: np.ndarray
+    excess_nmi1: np.ndarray
+    excess_nmi2: np.ndarray
     carriers: np.ndarray
 
     @property
@@ -111,13 +114,17 @@ def factor_numbers(information: Information) -> tuple[FactorNumbers, FactorNumbe
     # the resamples' added bias is taken off before the floor is, or weak latents would weigh too much in them
     centred_BDF = boot_BDF - (boot_BDF.mean(axis=0) - nmi_DF)
     floor_DF = information.floor_nmi_DF
-    estimate = FactorNumbers(*_two_largest(nmi_DF), _carriers((nmi_DF - floor_DF) * above_DF))
-    boot = FactorNumbers(*_two_largest(boot_BDF), _carriers((centred_BDF - floor_DF) * above_DF))
-    order_DF = np.argsort(-nmi_DF, axis=0, kind="stable")
-    sorted_floor_DF = np.take_along_axis(floor_DF, order_DF, axis=0)
-    second_F = sorted_floor_DF[1] if len(sorted_floor_DF) > 1 else np.zeros(floor_DF.shape[1])
-    # carriers are of the excess, which has the floor off already
-    return estimate, boot, FactorNumbers(sorted_floor_DF[0], second_F, boot.carriers.mean(axis=0) - estimate.carriers)
+    excess_DF = nmi_DF - floor_DF
+    estimate = FactorNumbers(*_two_largest(nmi_DF), *_two_largest(excess_DF), _carriers(excess_DF * above_DF))
+    boot = FactorNumbers(
+        *_two_largest(boot_BDF), *_two_largest(centred_BDF - floor_DF), _carriers((centred_BDF - floor_DF) * above_DF)
+    )
+    # the excess has the floor off already: its bias is what the resamples say beyond the floor
+    beyond_DF = boot_BDF.mean(axis=0) - nmi_DF - floor_DF
+    floor = FactorNumbers(
+        *_two_first(floor_DF, nmi_DF), *_two_first(beyond_DF, excess_DF), boot.carriers.mean(axis=0) - estimate.carriers
+    )
+    return estimate, boot, floor
 
 
 def factor_table(information: Information, names: Sequence[str], sizes: Sequence[int]) -> pd.DataFrame:
@@ -221,6 +228,12 @@ def _two_largest(nmi_DF: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return nmi_DF[..., 0, :], np.zeros_like(nmi_DF[..., 0, :])
     top_DF = np.partition(nmi_DF, nmi_DF.shape[-2] - 2, axis=-2)
     return top_DF[..., -1, :], top_DF[..., -2, :]
+
+
+def _two_first(values_DF: np.ndarray, rank_DF: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values [F] of the two latents that rank highest; of a single latent the second is 0."""
+    sorted_DF = np.take_along_axis(values_DF, np.argsort(-rank_DF, axis=0, kind="stable"), axis=0)
+    return sorted_DF[0], sorted_DF[1] if len(sorted_DF) > 1 else np.zeros(values_DF.shape[1])
 
 
 def _carriers(excess_DF: np.ndarray) -> np.ndarray:

@@ -64,10 +64,11 @@ class Series:
 def make_series(records: Iterable[SeriesRecord]) -> Series:
     """Put the records in the order of their steps and measure diffusion and leakage.
 
-    `change_nmi` is the largest change over pairs of records, as counted. Taking the largest favours noise: its interval
-    is therefore made from a band that holds for all pairs of records, all factors and both measures of an estimator
-    together (95 %), and `within_noise` says whether it reaches 0. `frozen_step` is the first record at which a latent
-    holds the factor (NaN: never); only what was held can leak.
+    `change_nmi` is the largest change over pairs of records, of NMI less the latents' floors (a floor differs between
+    records where posteriors widen or narrow). Taking the largest favours noise: its interval is therefore made from a
+    band that holds for all pairs of records, all factors and both measures of an estimator together (95 %), and
+    `within_noise` says whether it reaches 0. `frozen_step` is the first record at which a latent holds the factor (NaN:
+    never); only what was held can leak.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def _changes(records: tuple[SeriesRecord, ...], estimator: str) -> list[dict[str
     numbers = [factor_numbers(record.diagnosis.information[estimator]) for record in records]
     earlier_P, later_P = np.triu_indices(len(records), k=1)
     parts = []
-    for measure, name, sign in ((DIFFUSION, "nmi2", 1.0), (LEAKAGE, "nmi1", -1.0)):
+    for measure, name, sign in ((DIFFUSION, "excess_nmi2", 1.0), (LEAKAGE, "excess_nmi1", -1.0)):
         # [T, F], [T, B, F], [T, F]: estimates, replicates, bias by the floor
         value_TF, boot_TBF, floor_TF = (
             sign * np.stack([getattr(of_record[kind], name) for of_record in numbers]) for kind in range(3)

@@ -101,7 +101,7 @@ def comparison_verdict(comparison: Comparison) -> list[str]:
     estimator = POSTERIOR if POSTERIOR in estimators else next(iter(estimators), "")
     rows = table[table["estimator"].isin([estimator, ""])]
     apart = rows[rows["within_noise"].eq(False)]
-    factors = apart.loc[apart["measure"].isin(["nmi1", "nmi2"]), "factor"].unique().tolist()
+    factors = apart.loc[apart["measure"].isin(["excess_nmi1", "excess_nmi2"]), "factor"].unique().tolist()
     images = "the same images" if comparison.paired else "different images"
     by = f" ({estimator} estimator, {images})" if estimator else f" ({images})"
     if factors:
@@ -111,11 +111,12 @@ def comparison_verdict(comparison: Comparison) -> list[str]:
     else:
         sentences = [f"What {b} and {a} hold cannot be compared without labels; their KL can{by}."]
     for _, row in apart.iterrows():
-        if row["measure"] in ("nmi1", "nmi2"):
-            what = "the best latent holds" if row["measure"] == "nmi1" else "the second latent holds"
+        if row["measure"] in ("excess_nmi1", "excess_nmi2"):
+            rank = row["measure"].removeprefix("excess_nmi")
+            what = "the best latent holds" if rank == "1" else "the second latent holds"
             sentences.append(
                 f"{row['factor']}: {what} {'more' if row['difference'] > 0 else 'less'} in {b}, "
-                f"{row['measure'].upper()} {row['a']:.2f} -> {row['b']:.2f}, {_difference(row)}."
+                f"NMI{rank} above the floor {row['a']:.2f} -> {row['b']:.2f}, {_difference(row)}."
             )
     kl, active = (rows[rows["measure"] == measure].iloc[0] for measure in (TOTAL_KL, ACTIVE_LATENTS))
     equal = "equal within noise" if kl["within_noise"] else _difference(kl)

@@ -69,6 +69,20 @@ def test_frozen_step_is_the_first_record_that_holds_the_factor(
     np.testing.assert_equal(changes["frozen_step"].to_list(), [200, 300, np.nan])
 
 
+def test_a_floor_that_moves_is_not_a_change(constructed: ModuleType, rng: np.random.Generator) -> None:
+    # the same information, read with more bias later: NMI as counted rises by 0.05, information does not
+    truth_DF = TRUTH_TDF[0]
+    records = [
+        SeriesRecord(step, "", constructed.diagnosis_of(constructed.information_of(truth_DF, rng, bias=bias), rng))
+        for step, bias in ((1, 0.01), (2, 0.06))
+    ]
+
+    series = make_series(records)
+
+    assert series.factors.loc[series.factors["step"] == 2, "nmi2"].iloc[0] == pytest.approx(0.11)
+    assert series.changes["within_noise"].all()
+
+
 def test_a_flat_series_is_within_noise(constructed: ModuleType, rng: np.random.Generator) -> None:
     # the largest of 15 differences of 6 records, of 3 factors and 2 measures, all pure noise
     repeats, quiet = 60, 0
