@@ -93,7 +93,11 @@ class ChainBuilder:
     def stacked_linear(self, names: Iterable[str]) -> ChainBuilder:
         """Several linear layers side by side on the same input, their outputs one after the other."""
         names = list(names)
-        weight = torch.cat([self.take(f"{name}.weight", 2) for name in names])
+        parts = [self.take(f"{name}.weight", 2) for name in names]
+        for name, part in zip(names, parts, strict=True):
+            if part.shape[1] != parts[0].shape[1]:
+                raise ShapeMismatch(f"{name!r} takes {part.shape[1]} features, and {names[0]!r} {parts[0].shape[1]}.")
+        weight = torch.cat(parts)
         if len(self.shape) != 1:
             raise ShapeMismatch(f"{names[0]!r} is linear, but the layer before gives {list(self.shape)}.")
         self._expect(names[0], weight.shape[1])
