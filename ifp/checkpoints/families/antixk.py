@@ -13,7 +13,7 @@ from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, image_side, squar
 from ifp.checkpoints.families.reading import (
     leftovers,
     number_at,
-    plain_pixels,
+    pixels_of,
     read_decoder,
     usual_assumptions,
     word_at,
@@ -24,6 +24,8 @@ from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
 
 _STRIDE, _PADDING = 2, 1
+_ENCODER = ("encoder.", "fc.", "fc_mu.", "fc_var.")
+_DECODER = ("decoder.", "decoder_input.", "final_layer.")
 _REFUSED = {
     "vq_layer.embedding.weight": "discrete codes (VQ-VAE)",
     "fc_z.weight": "no variances, or categorical latents beside the Gaussian ones",
@@ -69,9 +71,10 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     encoder.stacked_linear(["fc_mu", "fc_var"])
     if encoder.shape != (2 * latents,):
         raise ShapeMismatch(f"'fc_mu' has {latents} rows and 'fc_var' {encoder.shape[0] - latents}.")
-    decoder = read_decoder(weights, latents, image_shape, lambda chain: _read_decoder(chain, activation))
+    decoder = read_decoder(weights, latents, image_shape, lambda chain: _read_decoder(chain, activation), _DECODER)
     beside = {name for name in weights if name.startswith(_BESIDE)}
     beta, said = _beta(source, image_shape)
+    pixels = pixels_of(options)
     return [
         Vae(
             family=FAMILY.title,
@@ -83,16 +86,18 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
             output="values",
             likelihood="gaussian",
             beta=beta,
+            pixel_mean=pixels.mean,
+            pixel_std=pixels.std,
             assumptions=(
                 *usual_assumptions(image_shape, latents, "two layers: fc_mu and fc_var"),
                 Assumption("activation", activation, "an option" if options.activation else "the code base"),
-                plain_pixels(),
+                pixels.said,
                 Assumption("likelihood", "gaussian (squared error)", "the code base"),
                 *_prior(weights),
                 said,
                 decoder.assumption("pixel values in (-1, 1), by tanh"),
             ),
-            unused=leftovers(weights, used | decoder.used, beside),
+            unused=leftovers(weights, used | decoder.used, _ENCODER, beside),
         )
     ]
 

@@ -21,8 +21,8 @@ from ifp.checkpoints.families.reading import (
     leftovers,
     lookup,
     number_at,
+    pixels_of,
     read_decoder,
-    scaling_of_options,
     usual_assumptions,
     word_at,
 )
@@ -132,9 +132,9 @@ def _activations(source: Source, options: ReadingOptions) -> list[Assumption]:
 def _scalings(source: Source, options: ReadingOptions) -> list[_Scaling]:
     """The standardisations to try, the most likely first."""
     channels = _image_shape(source.weights)[0]
-    given = scaling_of_options(options.pixel_mean, options.pixel_std)
-    if given is not None:
-        return [_scaling((given[0],) * channels, (given[1],) * channels, "", "an option")]
+    given = pixels_of(options)
+    if given.said.source == "an option":
+        return [_Scaling((given.mean,) * channels, (given.std,) * channels, given.said)]
     for place in ("dataset.transform.mean", "dataset.transform.std"), ("dataset.meta.vis_mean", "dataset.meta.vis_std"):
         mean, std = (_per_channel(lookup(source.config, path), channels) for path in place)
         if mean is not None and std is not None and min(std) > 0:
@@ -148,9 +148,9 @@ def _scalings(source: Source, options: ReadingOptions) -> list[_Scaling]:
 
 def _per_channel(value: object, channels: int) -> tuple[float, ...] | None:
     values = value if isinstance(value, (list, tuple)) else [value]
-    if not all(isinstance(one, (int, float)) and math.isfinite(one) for one in values):
+    numbers = tuple(float(one) for one in values if isinstance(one, (int, float)) and math.isfinite(one))
+    if len(numbers) != len(values):
         return None
-    numbers = tuple(float(one) for one in values)
     return numbers * channels if len(numbers) == 1 else numbers if len(numbers) == channels else None
 
 
@@ -211,7 +211,9 @@ def _read(source: Source, latents: int, activation: Assumption, scaling: _Scalin
             said,
             decoder.assumption("logits" if output == "logits" else "pixel values on the scale of the input"),
         ),
-        unused=leftovers(weights, used | decoder.used, {name for name in weights if name.startswith("_recon_handler")}),
+        unused=leftovers(
+            weights, used | decoder.used, "_encoder.", {name for name in weights if name.startswith("_recon_handler")}
+        ),
     )
 
 
@@ -230,7 +232,7 @@ def _read_decoder(weights: Weights, latents: int, image_shape: tuple[int, int, i
         convolutional = "conv" in layer_kinds(weights, DECODER).values()
         read_sequential(chain, DECODER, activation if convolutional else "tanh", _deconvolution, transposed=True)
 
-    return read_decoder(weights, latents, image_shape, read)
+    return read_decoder(weights, latents, image_shape, read, "_decoder.")
 
 
 def _shifts(scaling: _Scaling) -> list[float]:

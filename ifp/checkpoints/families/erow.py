@@ -11,16 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ifp.beta_units import to_nats
 from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
 from ifp.checkpoints.families.reading import (
     Decoder,
+    Pixels,
     latents_of_halves,
     leftovers,
     number_at,
-    plain_pixels,
+    pixels_of,
     read_decoder,
     usual_assumptions,
     word_at,
@@ -32,6 +31,8 @@ from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
 
 HEAD = "halves: all means, then all log variances"
+_LAYER_CODES = "decode.stage_embed.weight"
+"""DeVAE's: its decoder sees a learnt code of the layer beside the latents."""
 _FIRST_DOWN_TO_4 = 8
 """Number of the layer, a 4 x 4 convolution without stride, that the later layouts add after the four that halve."""
 _COLOURFUL = ("color", "noisy", "scream", "shapes3d", "celeba", "finger", "imagenet", "cars3d", "mpi3d")
@@ -67,18 +68,18 @@ def read_encoder(chain: ChainBuilder, prefix: str, activation: str) -> ChainBuil
     return chain
 
 
-def read_erow_decoder(
-    source: Source, weights: Weights, latents: int, image_shape: tuple[int, int, int], activation: str
-) -> Decoder:
+def read_erow_decoder(source: Source, latents: int, image_shape: tuple[int, int, int], activation: str) -> Decoder:
     """The decoder `decode.net`, which gives logits."""
 
     def read(chain: ChainBuilder) -> None:
         output = word_at(source.config, "reconstruction_loss.activation")
         if output not in (None, "logits"):
             raise ShapeMismatch(f"Its reconstruction_loss.activation is {output!r}, and only 'logits' is read.")
+        if _LAYER_CODES in chain.weights:
+            _take_layer_0(chain)
         read_sequential(chain, "decode.net", activation, deconvolution, transposed=True)
 
-    return read_decoder(weights, latents, image_shape, read)
+    return read_decoder(source.weights, latents, image_shape, read, "decode.")
 
 
 def likelihood_and_beta(config: Mapping[str, Any]) -> tuple[str, float | None, tuple[Assumption, ...]]:
@@ -107,7 +108,8 @@ def _recognises(source: Source) -> bool:
 
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
-    return [_read(source, *choice) for choice in _activations(source.weights, options)]
+    pixels = pixels_of(options)
+    return [_read(source, pixels, *choice) for choice in _activations(source.weights, options)]
 
 
 def _activations(weights: Weights, options: ReadingOptions) -> list[tuple[str, str]]:
@@ -117,12 +119,13 @@ def _activations(weights: Weights, options: ReadingOptions) -> list[tuple[str, s
     kinds = layer_kinds(weights, "encode.net")
     first_layout = kinds.get(_FIRST_DOWN_TO_4 + 1) == "linear" and "encode.fc.weight" not in weights
     # the decoders with batch normalisation came after the time of LeakyReLU
-    if first_layout and "batch_norm" not in layer_kinds(weights, "decode.net").values():
+    normalised = any(name.startswith("decode.net.") and name.endswith(".running_mean") for name in weights)
+    if first_layout and not normalised:
         return [("relu", "a guess"), ("leaky_relu", "a guess")]
     return [("relu", "the code base")]
 
 
-def _read(source: Source, activation: str, origin: str) -> Vae:
+def _read(source: Source, pixels: Pixels, activation: str, origin: str) -> Vae:
     weights = source.weights
     image_shape = encoder_image(weights, "encode.net")
     used: set[str] = set()
@@ -133,14 +136,11 @@ def _read(source: Source, activation: str, origin: str) -> Vae:
             "give its codes with --codes file.npz."
         )
     latents = latents_of_halves(encoder.shape[0], "encode.net")
-    stages, aside = "decode.stage_embed.weight", set[str]()
     layers: tuple[Assumption, ...] = ()
-    decoder_weights = weights
-    if stages in weights:
-        aside = {stages, *(name for name in weights if name.startswith("encode.projs."))}
+    if _LAYER_CODES in weights:
+        used.update(name for name in weights if name.startswith("encode.projs."))
         layers = (Assumption("layer", "0 of DeVAE's, the one without a projection", "the code base"),)
-        decoder_weights = _decoder_of_layer_0(weights, latents)
-    decoder = read_erow_decoder(source, decoder_weights, latents, image_shape, activation)
+    decoder = read_erow_decoder(source, latents, image_shape, activation)
     likelihood, beta, said = likelihood_and_beta(source.config)
     return Vae(
         family=FAMILY.title,
@@ -151,32 +151,34 @@ def _read(source: Source, activation: str, origin: str) -> Vae:
         head="halves",
         likelihood=likelihood,
         beta=beta,
+        pixel_mean=pixels.mean,
+        pixel_std=pixels.std,
         assumptions=(
             *usual_assumptions(image_shape, latents, HEAD),
             Assumption("activation", activation, origin),
             *layers,
-            plain_pixels(),
+            pixels.said,
             *said,
             decoder.assumption("logits"),
         ),
-        unused=leftovers(weights, used | decoder.used, aside),
+        unused=leftovers(weights, used | decoder.used, "encode."),
     )
 
 
-def _decoder_of_layer_0(weights: Weights, latents: int) -> dict[str, np.ndarray]:
-    """DeVAE's decoder sees the code and a learnt vector for the layer: that of layer 0 becomes part of the bias."""
-    stages, first = "decode.stage_embed.weight", "decode.net.0"
-    layer, weight, bias = weights[stages], weights.get(f"{first}.weight"), weights.get(f"{first}.bias")
-    if weight is None or bias is None or layer.ndim != 2 or weight.shape[1:] != (latents + layer.shape[1],):
+def _take_layer_0(chain: ChainBuilder) -> None:
+    """DeVAE's decoder: what it sees of layer 0 is constant and becomes part of the first layer's bias."""
+    first, latents = "decode.net.0", chain.shape[0]
+    codes = chain.take(_LAYER_CODES, 2).numpy()
+    weight, bias = chain.take(f"{first}.weight", 2).numpy(), chain.take(f"{first}.bias", 1).numpy()
+    if len(codes) < 1 or weight.shape != (len(bias), latents + codes.shape[1]):
         raise ShapeMismatch(
-            f"{first!r} should take {latents} latents and a row of {stages!r} {list(layer.shape)}, and has the shape "
-            f"{[] if weight is None else list(weight.shape)}."
+            f"{first!r} should take {latents} latents and a row of {_LAYER_CODES!r} {list(codes.shape)}, and has the "
+            f"shape {list(weight.shape)}."
         )
-    rest = {name: array for name, array in weights.items() if name != stages}
-    return {
-        **rest,
+    chain.weights = {
+        **chain.weights,
         f"{first}.weight": weight[:, :latents],
-        f"{first}.bias": bias + weight[:, latents:] @ layer[0],
+        f"{first}.bias": bias + weight[:, latents:] @ codes[0],
     }
 
 

@@ -22,7 +22,7 @@ from ifp.checkpoints.families.erow import (
     read_encoder,
     read_erow_decoder,
 )
-from ifp.checkpoints.families.reading import latents_of_halves, leftovers, plain_pixels, usual_assumptions
+from ifp.checkpoints.families.reading import Pixels, latents_of_halves, leftovers, pixels_of, usual_assumptions
 from ifp.checkpoints.families.sequential import layer_kinds
 from ifp.checkpoints.family import Family
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
@@ -46,6 +46,8 @@ class GroupEncoder(nn.Module):
     projections_G2K : W1 and W2 of each group; None where the code had none.
     added : whether the projection's log variance is logvar + W2; else logvar x exp(W2). The mean is mean x exp(W1).
     """
+
+    projections_G2K: Tensor | None
 
     def __init__(self, groups: Sequence[nn.Module], stage: int, projections_G2K: Tensor | None, added: bool) -> None:
         super().__init__()
@@ -89,7 +91,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     projections = _projections(source.weights, num_groups)
     stage = _stage(options, container, num_groups, projections)
     return [
-        _read(source, container, num_groups, projections, stage, activation, projection)
+        _read(source, pixels_of(options), container, num_groups, projections, stage, activation, projection)
         for projection in _projection_forms(source.weights, container, int(stage.value), projections)
         for activation in _activations(options, container)
     ]
@@ -146,6 +148,7 @@ def _activations(options: ReadingOptions, container: str) -> list[Assumption]:
 
 def _read(
     source: Source,
+    pixels: Pixels,
     container: str,
     num_groups: int,
     projections_G2K: np.ndarray | None,
@@ -173,7 +176,7 @@ def _read(
     # one version had ReLU in the encoder and LeakyReLU in the decoder: the first layout in `sub_encoders`
     mixed = container.endswith(CONTAINERS[0]) and layer_kinds(weights, f"{container}.0.net").get(9) == "linear"
     decoders = "leaky_relu" if mixed and activation.source != "an option" else activation.value
-    decoder = read_erow_decoder(source, weights, latents, image_shape, decoders)
+    decoder = read_erow_decoder(source, latents, image_shape, decoders)
     likelihood, beta, said = likelihood_and_beta(source.config)
     added, form = projection
     tensor = None if projections_G2K is None else torch.from_numpy(projections_G2K)
@@ -186,17 +189,19 @@ def _read(
         head="halves",
         likelihood=likelihood,
         beta=beta,
+        pixel_mean=pixels.mean,
+        pixel_std=pixels.std,
         assumptions=(
             *usual_assumptions(image_shape, latents, _HEAD),
             Assumption("groups", f"{num_groups} of {size} latents", "the shapes"),
             stage,
             *(() if form is None else (form,)),
             activation,
-            plain_pixels(),
+            pixels.said,
             *said,
             decoder.assumption("logits"),
         ),
-        unused=leftovers(weights, used | decoder.used),
+        unused=leftovers(weights, used | decoder.used, "encode."),
     )
 
 

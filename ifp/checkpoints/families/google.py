@@ -17,7 +17,7 @@ from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, image_side
 from ifp.checkpoints.families.reading import (
     leftovers,
     number_at,
-    plain_pixels,
+    pixels_of,
     read_decoder,
     usual_assumptions,
     word_at,
@@ -65,9 +65,10 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
             )
         _read_decoder(chain, image_shape, activation if options.activation else None)
 
-    decoder = read_decoder(weights, latents, image_shape, read)
+    decoder = read_decoder(weights, latents, image_shape, read, "decoder/")
     aside = {name for name in source.weights if _OPTIMISER.search(name) or _DISCRIMINATOR.search(name)}
     likelihood, beta, said = _likelihood_and_beta(source)
+    pixels = pixels_of(options)
     return [
         Vae(
             family=FAMILY.title,
@@ -78,15 +79,19 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
             head="halves",
             likelihood=likelihood,
             beta=beta,
+            pixel_mean=pixels.mean,
+            pixel_std=pixels.std,
             assumptions=(
                 *usual_assumptions(image_shape, latents, f"two layers: {heads[0]} and {heads[1]}"),
                 Assumption("activation", activation, "an option" if options.activation else "the code base"),
-                plain_pixels(),
+                pixels.said,
                 *said,
                 decoder.assumption("logits"),
                 *_left_aside(aside),
             ),
-            unused=leftovers(source.weights, _in_tensorflow_names(used | decoder.used, prefix), aside),
+            unused=leftovers(
+                source.weights, _in_tensorflow_names(used | decoder.used, prefix), f"{prefix}encoder/", aside
+            ),
         )
     ]
 
@@ -115,7 +120,11 @@ def _convolutional_encoder(
 ) -> tuple[ChainBuilder, tuple[int, int, int], list[str]]:
     dense = "encoder/e5"
     shapes = [weights[f"{name}.weight"].shape if f"{name}.weight" in weights else () for name in _CONVOLUTIONS]
-    wrong = [name for name, shape in zip(_CONVOLUTIONS, shapes, strict=True) if len(shape) != 4]
+    wrong = [
+        name
+        for name, shape in zip(_CONVOLUTIONS, shapes, strict=True)
+        if len(shape) != 4 or shape[2:] not in ((2, 2), (4, 4))
+    ]
     if wrong or weights.get(f"{dense}.weight", np.empty(0)).ndim != 2:
         raise ShapeMismatch(f"{wrong[0] if wrong else dense!r} is missing or is no layer of the convolutional encoder.")
     layers = [(shape[-1], 2, shape[-1] // 2 - 1) for shape in shapes]
@@ -136,6 +145,8 @@ def _dense_encoder(
     weights: dict[str, np.ndarray], activation: str, used: set[str]
 ) -> tuple[ChainBuilder, tuple[int, int, int], list[str]]:
     first = "encoder/e1"
+    if weights[f"{first}.weight"].ndim != 2:
+        raise ShapeMismatch(f"{first!r} should be a convolution or a dense layer.")
     image_shape = flat_image(weights[f"{first}.weight"].shape[-1], first)
     encoder = ChainBuilder(_rows_from_grid(weights, first, image_shape[0]), image_shape, used).flatten()
     encoder.linear(first).activation(activation).linear("encoder/e2").activation(activation)

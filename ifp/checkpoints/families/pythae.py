@@ -14,7 +14,7 @@ from ifp.checkpoints.families.reading import (
     leftovers,
     lookup,
     number_at,
-    plain_pixels,
+    pixels_of,
     read_decoder,
     usual_assumptions,
     word_at,
@@ -65,8 +65,9 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     encoder.stacked_linear([_MEAN, _LOGVAR])
     if encoder.shape != (2 * latents,):
         raise ShapeMismatch(f"{_MEAN!r} has {latents} rows and {_LOGVAR!r} {encoder.shape[0] - latents}.")
-    decoder = read_decoder(weights, latents, image_shape, lambda chain: _read_decoder(chain, activation))
+    decoder = read_decoder(weights, latents, image_shape, lambda chain: _read_decoder(chain, activation), "decoder.")
     likelihood, beta, said = _likelihood_and_beta(source)
+    pixels = pixels_of(options)
     beside = {name for name in weights if name.startswith(_BESIDE)}
     return [
         Vae(
@@ -79,15 +80,17 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
             output="probabilities",
             likelihood=likelihood,
             beta=beta,
+            pixel_mean=pixels.mean,
+            pixel_std=pixels.std,
             assumptions=(
                 *usual_assumptions(image_shape, latents, "two layers: embedding and log_var"),
                 Assumption("activation", activation, "an option" if options.activation else "the code base"),
-                plain_pixels(),
+                pixels.said,
                 *said,
                 *_prior(weights),
                 decoder.assumption("probabilities, by a sigmoid"),
             ),
-            unused=leftovers(weights, used | decoder.used, beside),
+            unused=leftovers(weights, used | decoder.used, "encoder.", beside),
         )
     ]
 
@@ -165,7 +168,7 @@ def _read_decoder(chain: ChainBuilder, activation: str) -> None:
     # a single linear layer stands in a block of its own in two of the networks and alone in the others
     first = "decoder.layers.0.0" if "decoder.layers.0.0.weight" in weights else "decoder.layers.0"
     chain.linear(first)
-    rest = []
+    rest: list[str] = []
     while f"decoder.layers.{len(rest) + 1}.0.weight" in weights:
         rest.append(f"decoder.layers.{len(rest) + 1}")
     if not rest:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.source import Weights
+from ifp.checkpoints.source import ReadingOptions, Weights
 from ifp.checkpoints.vae import Assumption
+from ifp.errors import IfpError
 
 _MAX_REFERENCES = 8
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
@@ -73,9 +74,16 @@ class Decoder:
 
 
 def read_decoder(
-    weights: Weights, latents: int, image_shape: tuple[int, int, int], read: Callable[[ChainBuilder], object]
+    weights: Weights,
+    latents: int,
+    image_shape: tuple[int, int, int],
+    read: Callable[[ChainBuilder], object],
+    named: str | tuple[str, ...],
 ) -> Decoder:
-    """The decoder that `read` adds to a chain from the latents; it must end at images of `image_shape`."""
+    """The decoder that `read` adds to a chain from the latents.
+
+    It must end at images of `image_shape` and need every array whose name starts with `named`.
+    """
     used: set[str] = set()
     chain = ChainBuilder(weights, (latents,), used)
     try:
@@ -84,14 +92,30 @@ def read_decoder(
             chain.reshape(*image_shape)
         if chain.shape != image_shape:
             raise ShapeMismatch(f"It gives images of {list(chain.shape)}, and the encoder takes {list(image_shape)}.")
+        _nothing_left("decoder", weights, used, named)
     except ShapeMismatch as error:
         return Decoder(None, frozenset(), str(error))
     return Decoder(chain.module(), frozenset(used), "")
 
 
-def leftovers(weights: Weights, used: Iterable[str], aside: Iterable[str] = ()) -> tuple[str, ...]:
-    """Names of arrays that nothing needed, sorted; those in `aside` are known to belong to something else."""
+def leftovers(
+    weights: Weights, used: Collection[str], named: str | tuple[str, ...], aside: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Names of arrays that nothing needed, sorted; those in `aside` are known to belong to something else.
+
+    Raises
+    ------
+    ShapeMismatch : an array of the encoder's (its name starts with `named`) is among them: without it every number
+        would be wrong.
+    """
+    _nothing_left("encoder", weights, {*used, *aside}, named)
     return tuple(sorted(set(weights) - set(used) - set(aside)))
+
+
+def _nothing_left(what: str, weights: Weights, used: Collection[str], named: str | tuple[str, ...]) -> None:
+    left = sorted(name for name in weights if name.startswith(named) and name not in used)
+    if left:
+        raise ShapeMismatch(f"The {what} has arrays that this reader has no place for: {', '.join(left)}.")
 
 
 def latents_of_halves(rows: int, name: str) -> int:
@@ -112,13 +136,21 @@ def usual_assumptions(image_shape: tuple[int, int, int], latents: int, head: str
     )
 
 
-def plain_pixels() -> Assumption:
-    """Images as they are, in [0, 1]."""
-    return Assumption("input", "pixels in [0, 1]", "the code base")
+@dataclass(frozen=True)
+class Pixels:
+    """The encoder sees (x - mean) / std of x in [0, 1], and where that is from."""
+
+    mean: float
+    std: float
+    said: Assumption
 
 
-def scaling_of_options(mean: float | None, std: float | None) -> tuple[float, float] | None:
-    """(mean, std) where the user gave one or both."""
-    if mean is None and std is None:
-        return None
-    return (0.0 if mean is None else mean), (1.0 if std is None else std)
+def pixels_of(options: ReadingOptions) -> Pixels:
+    """What the user says, else images as they are."""
+    if options.pixel_mean is None and options.pixel_std is None:
+        return Pixels(0.0, 1.0, Assumption("input", "pixels in [0, 1]", "the code base"))
+    mean = 0.0 if options.pixel_mean is None else options.pixel_mean
+    std = 1.0 if options.pixel_std is None else options.pixel_std
+    if not (std > 0 and math.isfinite(std) and math.isfinite(mean)):
+        raise IfpError(f"Pixels are scaled by a mean and a positive standard deviation, got {mean!r} and {std!r}.")
+    return Pixels(mean, std, Assumption("input", f"(x - mean) / std: mean {mean:.4g}, std {std:.4g}", "an option"))
