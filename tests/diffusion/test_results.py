@@ -142,3 +142,36 @@ def test_unknown_names_are_refused(full_results: Results) -> None:
         full_results.matrix_DF("mi", "posterior")
     with pytest.raises(IfpError, match="Unknown estimator 'kernel'"):
         full_results.matrix_DF("nmi", "kernel")
+
+
+def test_a_series_without_labels_keeps_its_kl(rng: np.random.Generator, tmp_path: Path) -> None:
+    mean_ND = rng.normal(size=(1000, 2)) * [1.0, 0.01]
+    before, after = (
+        diagnose(
+            Codes(mean_ND * scale, np.tile([-3.0, 0.0], (1000, 1)), np.zeros((1000, 0), dtype=np.int64)),
+            bootstraps=20,
+            decompose=False,
+        )
+        for scale in (0.5, 1.0)
+    )
+    series = make_series([SeriesRecord(1, "a", before), SeriesRecord(2, "b", after)])
+
+    write_results(make_results(after, series=series, comparison=compare(before, after)), tmp_path)
+
+    loaded = load_results(tmp_path)
+    assert loaded.table("steps")["active"].tolist() == [1, 1]
+    assert loaded.table("changes").empty
+    assert loaded.table("comparison")["measure"].tolist() == ["kl_nats", "active_latents"]
+    assert "Diffusion and leakage cannot be told without labels." in loaded.sentences()
+
+
+def test_one_latent_and_a_factor_that_never_moves(rng: np.random.Generator) -> None:
+    factors_NF = np.stack([rng.integers(4, size=1000), np.zeros(1000, dtype=np.int64)], axis=1)
+    codes = Codes(factors_NF[:, :1] * 0.7, np.full((1000, 1), -3.0), factors_NF, ("moving", "still"), (4, 1))
+
+    results = make_results(diagnose(codes, permutations=20, bootstraps=20, decompose=False))
+
+    factors = results.table("factors")
+    assert factors["held_by"].tolist() == ["0", "", "0", ""]
+    assert (factors["nmi2"] == 0).all()
+    assert factors["carriers"].isna().tolist() == [False, True, False, True]
