@@ -11,12 +11,11 @@ import click
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.diffusion.plot_diagnosis import draw_diagnosis
 from ifp.analysis.diffusion.results import Results, make_results, write_results
 from ifp.analysis.metrics import udr
 from ifp.analysis.tables import json_rows, whole_file, write_csv
 from ifp.checkpoints.posteriors import Sample
-from ifp.checkpoints.records import Record, latent_traversals
+from ifp.checkpoints.records import RECONSTRUCTED_IMAGES, Record, latent_traversals
 from ifp.cli.diagnose_runs import Diagnosed, RunSettings
 from ifp.cli.diagnose_tables import print_diagnosis, print_runs
 from ifp.cli.stages import StageProgress
@@ -50,6 +49,8 @@ def report(
         files += write_results(results, folder)
         _write_traversals(found.run.last, folder, settings.device)
         if formats:
+            from ifp.analysis.diffusion.plot_diagnosis import draw_diagnosis
+
             files += draw_diagnosis(folder, width=width, formats=formats)
         contents.append(results)
     runs = _runs_table(diagnosed)
@@ -117,10 +118,14 @@ def _about_checkpoint(record: Record) -> dict[str, Any]:
     about: dict[str, Any] = {"label": record.label, "step": record.step, "reader": record.reader}
     if record.reconstruction_nats is not None:
         mean, error = record.reconstruction_nats
-        about["reconstruction_nats"] = {"value": mean, "standard_error": error, "draws_an_image": 1}
+        about["reconstruction_nats"] = {
+            "value": mean,
+            "standard_error": error,
+            "images": min(len(record.codes), RECONSTRUCTED_IMAGES),
+        }
     if record.choice is None:
         return about
-    vae, test = record.choice.vae, record.choice.test
+    vae, reading = record.choice.vae, record.choice.reading
     return about | {
         "family": vae.family,
         "container": record.container,
@@ -133,11 +138,15 @@ def _about_checkpoint(record: Record) -> dict[str, Any]:
         ],
         "unused_arrays": list(vae.unused),
         "self_test": {
-            "moments": test.moment_D,
-            "active": test.active_D,
-            "deviation": test.deviation,
-            "passed": test.passed,
-            "readings": [{"reading": name, "deviation": deviation} for name, deviation in record.choice.ranking],
+            "moments": reading.test.moment_D,
+            "active": reading.test.active_D,
+            "deviation": reading.test.deviation,
+            "passed": reading.passed,
+            "reconstruction_explained": reading.explained,
+            "readings": [
+                {"reading": tried.name, "deviation": tried.test.deviation, "reconstruction_explained": tried.explained}
+                for tried in record.choice.tried
+            ],
             "warning": record.choice.warning,
         },
     }

@@ -111,15 +111,24 @@ def _reading(record: Record) -> list[str]:
         lines.append(f"Reconstruction {mean:.2f} +- {error:.2f} nats an image ({record.choice.vae.likelihood})")
     if record.choice is None:
         return [*lines, f"Read: {record.reader}"]
-    vae, test = record.choice.vae, record.choice.test
+    vae, reading = record.choice.vae, record.choice.reading
     lines.append(f"Read as {vae.family} ({record.container}, {record.reader})")
     lines += [f"  {entry.what}: {entry.value}  [{entry.source}]" for entry in vae.assumptions]
     if vae.unused:
         lines.append(f"  arrays not used: {', '.join(vae.unused)}")
-    verdict = "passed" if test.passed else "FAILED"
-    lines.append(f"  self-test {verdict}: |Var(mean) + E[variance] - 1| of active latents, median {test.deviation:.3f}")
+    outcome = "passed" if reading.passed else "not passed, but confirmed" if reading.confirmed else "FAILED"
+    explained = (
+        "" if reading.explained is None else f"; the decoder explains {reading.explained:.0%} of the mean image's cost"
+    )
+    lines.append(
+        f"  self-test {outcome}: |Var(mean) + E[variance] - 1| of active latents, median {reading.test.deviation:.3f}"
+        f"{explained}"
+    )
+    if len(record.choice.tried) > 1:
+        tried = "; ".join(f"{one.name} {one.test.deviation:.3f}" for one in record.choice.tried)
+        lines.append(f"  readings tried, by that median: {tried}")
     if record.choice.warning:
-        lines.append(f"Warning: {record.choice.warning}")
+        lines.append(f"{'Note' if reading.confirmed else 'Warning'}: {record.choice.warning}")
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ import torch
 from ifp.checkpoints.chain import ShapeMismatch
 from ifp.checkpoints.contents import read_contents
 from ifp.checkpoints.locate import CheckpointFile
-from ifp.checkpoints.posteriors import encode_images
+from ifp.checkpoints.posteriors import encode_images, explained_share
 from ifp.checkpoints.registry import OTHERWISE, recognise
 from ifp.checkpoints.self_test import MomentTest, moment_test
 from ifp.checkpoints.source import ReadingOptions
@@ -22,8 +23,15 @@ from ifp.errors import IfpError
 
 TEST_IMAGES = 2000
 """How many images the moment test sees."""
+RECONSTRUCTED_IMAGES = 500
+EXPLAINED_MARGIN = 0.001
+"""Readings whose reconstructions explain shares that differ by less are not told apart by them."""
 MARGIN = 0.02
-"""Candidates whose deviations differ by less are not told apart."""
+"""Nor by their moments, if their deviations differ by less than this."""
+CONFIRMED = 0.5
+"""A reading is confirmed when its reconstruction saves this share of what the mean image costs."""
+CONTRADICTED = -0.1
+"""A reconstruction that costs that much more than the mean image contradicts moments that look right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,17 +47,37 @@ class Candidates:
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
-    """The reading that was taken.
+class Reading:
+    """One way to read a file, tried: its moments, and the share of the mean image's cost that it explains, or None."""
 
-    `ranking` holds every reading that was tried, as (what distinguishes it, deviation), the best first; `warning` is
-    "" or one sentence for the user.
-    """
-
+    name: str
     vae: Vae
     test: MomentTest
-    ranking: tuple[tuple[str, float], ...]
+    explained: float | None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the decoder finds the images again in the codes, which no misread encoder allows."""
+        return self.explained is not None and self.explained >= CONFIRMED
+
+    @property
+    def passed(self) -> bool:
+        """Whether the moments are right and the decoder does not contradict them."""
+        return self.test.passed and (self.explained is None or self.explained > CONTRADICTED)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The reading that was taken, every reading that was tried, and "" or a sentence for the user."""
+
+    reading: Reading
+    tried: tuple[Reading, ...]
     warning: str
+
+    @property
+    def vae(self) -> Vae:
+        """The model."""
+        return self.reading.vae
 
 
 def load_candidates(file: CheckpointFile, options: ReadingOptions) -> Candidates:
@@ -77,35 +105,56 @@ def load_candidates(file: CheckpointFile, options: ReadingOptions) -> Candidates
 
 
 def choose(candidates: Candidates, images_NCHW: np.ndarray, device: torch.device) -> Choice:
-    """The candidate whose moments are those of a trained VAE; see `ifp.checkpoints.self_test`.
+    """The candidate that behaves as a trained VAE: whose decoder finds the images again, and whose moments are right.
 
-    Among candidates that the test cannot tell apart (within MARGIN) the first is taken, the code base's habit, and the
-    user is told. If none passes, other layouts of the last layer are tried only to tell the user what would fit.
+    See `ifp.checkpoints.self_test` for the moments. The reconstruction goes first, where there is a decoder: a misread
+    encoder may have likely moments, but its codes decode to something else. Candidates that neither tells apart are
+    decided by the code base's habit, which comes first, and the user is told. If nothing fits, other layouts of the
+    last layer are tried only to tell the user what would.
     """
     images = images_NCHW[:TEST_IMAGES]
-    tests = [_test(vae, images, device) for vae in candidates.vaes]
-    ranking = [(_name(vae, candidates.vaes), test.deviation) for vae, test in zip(candidates.vaes, tests, strict=True)]
-    smallest = min(test.deviation for test in tests)
-    level = [at for at, test in enumerate(tests) if test.deviation <= smallest + MARGIN]
-    best = level[0] if level else 0
-    warning = ""
-    if not tests[best].passed:
-        others = _other_readings(candidates.vaes[best])
-        found = [(name, _test(vae, images, device).deviation) for name, vae in others]
-        ranking += found
-        warning = _misread(tests[best], found)
-    elif len(level) > 1:
-        names = "; ".join(_name(candidates.vaes[at], candidates.vaes) for at in level)
+    readings = [_read(vae, _name(vae, candidates.vaes), images, device) for vae in candidates.vaes]
+    equal = _best(readings)
+    best = equal[0]
+    tried, warning = readings, ""
+    if not best.passed and not best.confirmed:
+        others = [_read(vae, name, images, device) for name, vae in _other_layouts(best.vae)]
+        tried, warning = [*readings, *others], _misread(best, _best(others)[0])
+    elif len(equal) > 1:
+        names = "; ".join(reading.name for reading in equal)
         warning = f"Neither the weights nor the self-test say which of these was used: {names}; the first is taken."
-    vae = candidates.vaes[best]
-    if len(level) == 1 < len(candidates.vaes):
-        chosen = [_decided(assumption, candidates.vaes) for assumption in vae.assumptions]
-        vae = dataclasses.replace(vae, assumptions=tuple(chosen))
-    return Choice(vae, tests[best], tuple(sorted(ranking, key=lambda row: row[1])), warning)
+    elif not best.test.passed:
+        warning = _off_but_confirmed(best)
+    if len(equal) == 1 < len(readings):
+        decided = tuple(_decided(assumption, candidates.vaes) for assumption in best.vae.assumptions)
+        best = dataclasses.replace(best, vae=dataclasses.replace(best.vae, assumptions=decided))
+    return Choice(best, tuple(tried), warning)
 
 
-def _test(vae: Vae, images_NCHW: np.ndarray, device: torch.device) -> MomentTest:
-    return moment_test(*encode_images(vae.to(device).encode, images_NCHW, device, lambda text, done, total: None))
+def _read(vae: Vae, name: str, images_NCHW: np.ndarray, device: torch.device) -> Reading:
+    on_device = vae.to(device)
+    mean_ND, logvar_ND = encode_images(on_device.encode, images_NCHW, device, _silent)
+    explained = None
+    if vae.decoder is not None:
+        few = slice(0, RECONSTRUCTED_IMAGES)
+        explained = explained_share(on_device, images_NCHW[few], mean_ND[few], device)
+    return Reading(name, vae, moment_test(mean_ND, logvar_ND), explained)
+
+
+def _best(readings: Sequence[Reading]) -> list[Reading]:
+    """Those that the reconstruction cannot tell from the best, and of these those that the moments cannot."""
+    explained = [-math.inf if reading.explained is None else reading.explained for reading in readings]
+    level = [
+        reading
+        for reading, share in zip(readings, explained, strict=True)
+        if share >= max(explained) - EXPLAINED_MARGIN
+    ]
+    smallest = min(reading.test.deviation for reading in level)
+    return [reading for reading in level if reading.test.deviation <= smallest + MARGIN]
+
+
+def _silent(text: str, done: int, total: int) -> None:
+    """Progress that nobody sees."""
 
 
 def _differing(vaes: Sequence[Vae]) -> set[str]:
@@ -128,7 +177,7 @@ def _decided(assumption: Assumption, vaes: Sequence[Vae]) -> Assumption:
     return dataclasses.replace(assumption, source="the self-test") if open_before else assumption
 
 
-def _other_readings(vae: Vae) -> list[tuple[str, Vae]]:
+def _other_layouts(vae: Vae) -> list[tuple[str, Vae]]:
     return [
         (f"head {head}, {variance}", dataclasses.replace(vae, head=head, variance=variance))
         for head in HEADS
@@ -137,14 +186,22 @@ def _other_readings(vae: Vae) -> list[tuple[str, Vae]]:
     ]
 
 
-def _misread(test: MomentTest, others: Sequence[tuple[str, float]]) -> str:
-    name, deviation = min(others, key=lambda row: row[1])
+def _misread(best: Reading, other: Reading) -> str:
+    found = f"Var(mean) + E[variance] of an active latent should be near 1 and is off by {best.test.deviation:.2f}"
+    if best.explained is not None:
+        found += f" (median), and what the decoder draws costs {1 - best.explained:.2g} times as much as the mean image"
+    fits = other.passed and (other.explained is None or other.confirmed)
     hint = (
-        f"read as '{name}' it would be {deviation:.2f}: this file may come from a fork (see --head)"
-        if deviation < 0.5 * test.deviation
-        else "no other reading of its last layer fits better"
+        f"read as '{other.name}' it would fit: the file may come from a fork (see --head)"
+        if fits
+        else "no other reading of its last layer fits"
     )
+    return f"{found}: the model was misread, does not see its own data, or was never trained to a minimum; {hint}."
+
+
+def _off_but_confirmed(best: Reading) -> str:
     return (
-        f"Var(mean) + E[variance] of an active latent should be near 1 and is off by {test.deviation:.2f} (median): "
-        f"the model was misread, does not see its own data, or was never trained to a minimum; {hint}."
+        f"Var(mean) + E[variance] of an active latent is off 1 by {best.test.deviation:.2f} (median), but the decoder "
+        f"finds the images again in these codes ({best.explained:.0%} of the mean image's cost explained), so the "
+        "model was read rightly: its KL was not at a minimum (a capacity, a small beta, or training that was stopped early)."
     )

@@ -80,12 +80,15 @@ def encode_images(
 def reconstruction_nats(
     vae: Vae, images_NCHW: np.ndarray, codes: Codes, device: torch.device, seed: int, progress: Progress
 ) -> tuple[float, float]:
-    """The mean reconstruction cost of one draw of z an image, nats an image, and its standard error."""
+    """The mean reconstruction cost of one draw of z an image, nats an image, and its standard error.
+
+    `codes` may be of more images than are given: its first rows are theirs.
+    """
     generator = torch.Generator().manual_seed(derive_seed(seed, "reconstruction") % 2**63)
     costs = []
     with torch.inference_mode():
         for start in range(0, len(images_NCHW), BATCH):
-            rows = slice(start, start + BATCH)
+            rows = slice(start, min(start + BATCH, len(images_NCHW)))
             mean_BD = torch.from_numpy(codes.mean_ND[rows]).float()
             sigma_BD = torch.from_numpy(np.exp(0.5 * codes.logvar_ND[rows])).float()
             z_BD = mean_BD + sigma_BD * torch.randn(mean_BD.shape, generator=generator)
@@ -94,6 +97,20 @@ def reconstruction_nats(
             progress("reconstruction", min(start + BATCH, len(images_NCHW)), len(images_NCHW))
     cost_N = np.concatenate(costs)
     return float(cost_N.mean()), float(cost_N.std() / np.sqrt(len(cost_N)))
+
+
+def explained_share(vae: Vae, images_NCHW: np.ndarray, mean_ND: np.ndarray, device: torch.device) -> float:
+    """1 - cost(decoded means) / cost(mean image): 1 is perfect, 0 is no better than the mean image, below is worse."""
+    spent = saved = 0.0
+    mean_image = torch.from_numpy(images_NCHW.mean(axis=0, dtype=np.float64)).float().to(device) / 255
+    with torch.inference_mode():
+        for start in range(0, len(images_NCHW), BATCH):
+            rows = slice(start, start + BATCH)
+            images = _on_device(images_NCHW[rows], device)
+            z = torch.from_numpy(mean_ND[rows]).float().to(device)
+            spent += float(vae.reconstruction_nats(images, z).sum())
+            saved += float(vae.cost_nats(mean_image.expand_as(images), images).sum())
+    return 1 - spent / saved if saved > 0 else 0.0
 
 
 def _on_device(images_BCHW: np.ndarray, device: torch.device) -> Tensor:

@@ -84,15 +84,19 @@ class Vae:
     def reconstruction_nats(self, images_NCHW: Tensor, z_ND: Tensor) -> Tensor:
         """Reconstruction cost [N] summed over pixels and channels, under the model's own likelihood."""
         assert self.decoder is not None
-        if self.likelihood == "gaussian":
-            return ((self.decode(z_ND) - images_NCHW) ** 2).flatten(1).sum(1)
-        if self.likelihood == "laplace":
-            return (self.decode(z_ND) - images_NCHW).abs().flatten(1).sum(1)
-        out = self.decoder(z_ND)
-        if self.output == "logits":
-            cost = F.binary_cross_entropy_with_logits(out, images_NCHW, reduction="none")
+        if self.likelihood == "bernoulli" and self.output == "logits":  # exact where probabilities round to 0 or 1
+            cost = F.binary_cross_entropy_with_logits(self.decoder(z_ND), images_NCHW, reduction="none")
+            return cost.flatten(1).sum(1)
+        return self.cost_nats(self.decode(z_ND), images_NCHW)
+
+    def cost_nats(self, fitted_NCHW: Tensor, images_NCHW: Tensor) -> Tensor:
+        """Cost [N] of fitted images in [0, 1]; a log below -100 counts as -100, as in PyTorch's cross-entropy."""
+        if self.likelihood == "bernoulli":
+            p = fitted_NCHW.clamp(0, 1)
+            cost = -images_NCHW * p.log().clamp(min=-100) - (1 - images_NCHW) * (1 - p).log().clamp(min=-100)
         else:
-            cost = F.binary_cross_entropy(self.decode(z_ND).clamp(0, 1), images_NCHW, reduction="none")
+            error = fitted_NCHW - images_NCHW
+            cost = error**2 if self.likelihood == "gaussian" else error.abs()
         return cost.flatten(1).sum(1)
 
     def to(self, device: torch.device) -> Vae:
