@@ -195,7 +195,7 @@ def test_what_belongs_to_nothing_is_listed(examples: dict[str, Example]) -> None
         (vae, *_) = candidates(examples[name].source(**{"somewhere.else": np.ones(2)}))
         assert vae.unused == ("somewhere.else",)
     (vae,) = candidates(examples["google training"])
-    assert said(vae, "left aside") == ("54 arrays of the optimiser, 1 arrays of the discriminator", "the file")
+    assert said(vae, "left aside") == ("54 arrays of the optimiser, 1 array of the discriminator", "the file")
 
 
 def test_candidates_name_what_the_weights_leave_open(examples: dict[str, Example]) -> None:

@@ -174,7 +174,7 @@ def _columns_to_grid(weights: Weights, name: str, channels: int) -> dict[str, np
 
 def _side(features: int, channels: int, name: str) -> int:
     side = round((features / max(channels, 1)) ** 0.5)
-    if side * side * channels != features:
+    if side < 1 or side * side * channels != features:
         raise ShapeMismatch(f"{name!r} has {features} values where a square grid of {channels} channels is flattened.")
     return side
 
@@ -207,7 +207,7 @@ def _left_aside(names: set[str]) -> tuple[Assumption, ...]:
         return ()
     discriminator = sum(bool(_DISCRIMINATOR.search(name)) for name in names)
     parts = [(len(names) - discriminator, "the optimiser"), (discriminator, "the discriminator")]
-    words = ", ".join(f"{count} arrays of {what}" for count, what in parts if count)
+    words = ", ".join(f"{count} array{'s' * (count != 1)} of {what}" for count, what in parts if count)
     return (Assumption("left aside", words, "the file"),)
 
 
