@@ -183,9 +183,10 @@ def erow_groups(
     trained: int = 0,
     added: bool = True,
     decoder_act: type[nn.Module] = nn.ReLU,
+    act: type[nn.Module] = nn.ReLU,
 ) -> Example:
     """Three groups of two latents at `stage`; the first `trained` projections are not zero."""
-    groups = nn.ModuleList(ErowEncoder(layout, 1, 2, 2, nn.ReLU) for _ in range(3))
+    groups = nn.ModuleList(ErowEncoder(layout, 1, 2, 2, act) for _ in range(3))
     encode = Pair(**{container: groups})
     decode = erow_decoder("new" if layout == "new" else "old", 1, 6, decoder_act)
     model = fill(Pair(encode=encode, decode=decode), "erow groups", layout, container)
@@ -481,6 +482,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "erow new 128": lambda: erow("new 128"),
     "erow dense": erow_dense,
     "erow devae": erow_devae,
+    "groups 2021-04": lambda: erow_groups("old", "convs", 2, decoder_act=nn.LeakyReLU, act=nn.LeakyReLU),
     "groups 2021": lambda: erow_groups("old", "encoders", stage=2),
     "groups fc": lambda: erow_groups("fc", "encoders", stage=2),
     "groups 2022-05": lambda: erow_groups("old", "sub_encoders", 1, trained=1, decoder_act=nn.LeakyReLU),

@@ -206,6 +206,8 @@ def test_candidates_name_what_the_weights_leave_open(examples: dict[str, Example
     assert readings("erow old", "activation", activation="tanh") == [("tanh", "an option")]
     for name in ("erow normalised", "erow fc", "erow new", "erow dense"):
         assert readings(name, "activation") == [("relu", "the code base")]
+    assert readings("groups 2021-04", "activation") == [("leaky_relu", "a guess"), ("relu", "a guess")]
+    assert readings("groups 2021-04", "stage") == [("2", "the code base")] * 2
     assert readings("groups 2021", "stage") == [("2", "a guess")]
     assert readings("groups 2021", "stage", stage=1) == [("1", "an option")]
     assert readings("groups 2022-05", "stage") == [("1", "the file")]

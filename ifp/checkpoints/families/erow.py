@@ -96,8 +96,8 @@ def likelihood_and_beta(config: Mapping[str, Any]) -> tuple[str, float | None, t
     if beta is not None:
         beta = to_nats(beta, "erow-bernoulli" if likelihood == "bernoulli" else "erow-l2").beta
         said = Assumption("beta", f"{beta:g}", "the file")
-    elif any(name.startswith("deft") for name in config):
-        said = Assumption("beta", "fell in stages (DEFT)", "the file")
+    elif any(name.startswith(("deft", "devae.")) for name in config):
+        said = Assumption("beta", "several, one after the other (DEFT) or one a layer (DeVAE)", "the file")
     else:
         said = Assumption("beta", "not said", "the file")
     return likelihood, beta, (Assumption("likelihood", likelihood, origin), said)
