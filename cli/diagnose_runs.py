@@ -102,7 +102,9 @@ def diagnose_runs(runs: list[Run], settings: RunSettings, stages: StageProgress)
                 permutations=settings.permutations,
                 bootstraps=settings.bootstraps,
                 seed=settings.seed,
-                data=settings.dataset or "codes",
+                data=f"{settings.dataset}, {settings.images} images of seed {settings.seed}"
+                if settings.dataset
+                else "codes",
                 decompose=record is run.last,
             )
             records.append(SeriesRecord(step, record.label, measured))

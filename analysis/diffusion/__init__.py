@@ -17,6 +17,7 @@ _HOME = {
     "Series": "series",
     "SeriesRecord": "series",
     "compare": "comparison",
+    "checkpoint_verdict": "verdict",
     "comparison_verdict": "verdict",
     "decompose_kl": "decomposition",
     "diagnose": "diagnosis",
@@ -26,7 +27,6 @@ _HOME = {
     "make_series": "series",
     "measure_information": "information",
     "series_verdict": "verdict",
-    "verdict": "verdict",
     "write_results": "results",
 }
 __all__ = sorted(_HOME)

@@ -203,5 +203,5 @@ def _off_but_confirmed(best: Reading) -> str:
     return (
         f"Var(mean) + E[variance] of an active latent is off 1 by {best.test.deviation:.2f} (median), but the decoder "
         f"finds the images again in these codes ({best.explained:.0%} of the mean image's cost explained), so the "
-        "model was read rightly: its KL was not at a minimum (a capacity, a small beta, or training that was stopped early)."
+        "model was read rightly: its KL was not at a minimum (a capacity, a small beta, or training stopped early)."
     )

@@ -45,6 +45,7 @@ class _Plainer:
     def __init__(self, leaf: Callable[[object], object], foreign: set[str]) -> None:
         self._leaf, self._foreign = leaf, foreign
         self._nodes = 0
+        self._inside: set[int] = set()
 
     def plain(self, node: object, depth: int) -> object:
         self._nodes += 1
@@ -61,9 +62,7 @@ class _Plainer:
             # not node.items(): torch's reader lets a file set attributes, such as `items`, on an OrderedDict
             return {key: self.plain(value, depth + 1) for key, value in dict.items(node)}
         if isinstance(node, Inert):
-            args = tuple(self.plain(part, depth + 1) for part in node.args)
-            items = tuple(self.plain(part, depth + 1) for part in node.items)
-            return self._noted(Foreign(node.class_name, args, self.plain(node.state, depth + 1), items))
+            return self._noted(self._object(node, depth))
         if isinstance(node, Name):
             dtype = dtype_named(node.dotted)
             return f"torch.{dtype}" if dtype else self._noted(Foreign(node.dotted))
@@ -72,6 +71,17 @@ class _Plainer:
         if isinstance(node, Storage):
             return self._noted(Foreign(f"torch storage of {node.dtype}"))
         return self._leaf(node)
+
+    def _object(self, node: Inert, depth: int) -> Foreign:
+        """The object with what it was made of; empty where it lies within itself, as OmegaConf's parents do."""
+        if id(node) in self._inside:
+            return Foreign(node.class_name)
+        self._inside.add(id(node))
+        args = tuple(self.plain(part, depth + 1) for part in node.args)
+        items = tuple(self.plain(part, depth + 1) for part in node.items)
+        state = self.plain(node.state, depth + 1)
+        self._inside.discard(id(node))
+        return Foreign(node.class_name, args, state, items)
 
     def _noted(self, foreign: Foreign) -> Foreign:
         self._foreign.add(foreign.class_name)
