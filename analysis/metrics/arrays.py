@@ -12,6 +12,7 @@ import numpy as np
 from ifp.errors import IfpError, bad_value
 
 MIN_SAMPLES = 1000
+MAX_CODE = 1e8  # far beyond any posterior mean; from about 1e100 on solvers hang and squares overflow
 MAX_POSITION = 65_535  # more values than that would be no factor, and their tables would fill the memory
 
 
@@ -24,6 +25,11 @@ def checked_codes(codes_ND: Any, *, min_samples: int = MIN_SAMPLES) -> np.ndarra
     if not np.isfinite(codes_ND).all():
         where = np.flatnonzero(~np.isfinite(codes_ND).all(axis=0)).tolist()
         raise IfpError(f"Codes must be finite, but latents {where} hold NaN or infinite values; leave them out.")
+    if np.abs(codes_ND).max() > MAX_CODE:
+        raise IfpError(
+            f"Codes must lie within +-{MAX_CODE:g}, got {np.abs(codes_ND).max():g}; the encoder has diverged or was "
+            "misread, or else scale the codes down."
+        )
     if len(codes_ND) < min_samples:
         raise bad_value(
             "the number of images",
@@ -80,8 +86,8 @@ def class_indices(factor_N: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def varying(codes_ND: np.ndarray) -> np.ndarray:
-    """Whether each latent [D] takes more than one value."""
-    return (codes_ND != codes_ND[:1]).any(axis=0)
+    """Whether each latent [D] takes more than one value, by more than 1e-100, whose square would vanish."""
+    return np.ptp(codes_ND, axis=0) > 1e-100
 
 
 def top_two_gap(score_DF: np.ndarray) -> np.ndarray:

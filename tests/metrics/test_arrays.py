@@ -36,6 +36,7 @@ def nan_in(codes_ND: np.ndarray) -> np.ndarray:
         (lambda codes, factors: (codes[:-1], factors), "with the 1199 images"),
         (lambda codes, factors: (codes[:999], factors[:999]), "at least 1000, got 999"),
         (lambda codes, factors: (nan_in(codes), factors), r"latents \[1\] hold NaN"),
+        (lambda codes, factors: (codes * 1e160, factors), "Codes must lie within"),
         (lambda codes, factors: (codes[:, 0], factors), "must be an array of numbers"),
         (lambda codes, factors: (codes[:, :0], factors), "must be an array of numbers"),
         (lambda codes, factors: (codes.astype(str), factors), "must be an array of numbers"),

@@ -75,6 +75,14 @@ def test_dead_latents_are_left_out(rng: np.random.Generator) -> None:
         assert nothing.reason
 
 
+def test_a_latent_that_moves_once_is_constant_in_some_resamples(rng: np.random.Generator) -> None:
+    codes_ND = rng.normal(size=(1000, 3))
+    codes_ND[:, 0] = np.arange(1000) == 0
+    score = total_correlation(codes_ND)
+    assert np.isfinite([score.value, score.low_nats, score.high_nats]).all()
+    assert total_correlation(codes_ND * 1e-170).value == 0
+
+
 def test_wasserstein_of_two_correlated_latents(rng: np.random.Generator) -> None:
     s, r = 2.5, 0.8
     score = wasserstein_correlation(with_covariance(s * np.array([[1, r], [r, 1]]), 2000, rng))
