@@ -39,13 +39,15 @@ def comparison_figure(
     high = max(len(factors), 2) * _ROW_IN
     figure = new_page(width_in, _HEAD_IN + high + _FOOT_IN + _KEY_IN)
     looks = factor_looks(factors)
-    reach = float(np.nanmax(np.abs(shown[["difference", "low", "high"]].to_numpy(dtype=float)), initial=0.01))
+    numbers = shown[["difference", "low", "high"]].to_numpy(dtype=float)
+    first, last = float(np.nanmin(numbers, initial=-0.01)), float(np.nanmax(numbers, initial=0.01))
+    margin = 0.06 * (last - first)
     for number, (measure, name) in enumerate(MEASURES.items()):
         ax = axes_at(figure, left_in + number * (wide + _GAP_IN), _HEAD_IN, wide, high)
         plot_differences(shown[shown["measure"] == measure], factors=factors, looks=looks, ax=ax)
-        ax.set_xlim(-1.08 * reach, 1.08 * reach)
+        ax.set_xlim(first - margin, last + margin)
         ax.set_yticks(range(len(factors)), [plain(name) for name in names] if number == 0 else [""] * len(factors))
-        panel_name(ax, name)
+        panel_name(ax, name, name, width_in=wide)
     # one sentence of what is taken from what, below both panels
     across = 0.45 * (width_in - 0.9)
     a, b = (plain(shortened(label, across, MEDIUM_PT)) for label in (label_a, label_b))
@@ -70,7 +72,7 @@ def plot_differences(rows: pd.DataFrame, *, factors: list[str], looks: dict[str,
     ax.set_ylim(max(len(factors), 2) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0, pad=2.5)
     ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
+    ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.xaxis.set_major_formatter("{x:g}")
     return ax
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from ifp.analysis.diffusion.plot_series import COLUMNS, MEASURES, step_unit
 from ifp.analysis.plot_style import new_figure, round_numbers
 from ifp.analysis.style import BAND, INK, MEDIUM_PT, PALE, SMALL_PT, FactorLook, factor_looks
 
-_LINES = {"nmi1": "-", "nmi2": (0, (3, 1.2))}
+_LINES: dict[str, Any] = {"nmi1": "-", "nmi2": (0, (3, 1.2))}
 _MARKED_RECORDS = 15
 """With more records the points of the records are left out: the line is dense enough."""
 

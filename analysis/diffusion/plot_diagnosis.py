@@ -129,7 +129,7 @@ def _load_traversals(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return arrays["images"], arrays["values"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise IfpError(f"{path} cannot be read ({error}); run the same `ifp diagnose` command again.") from error

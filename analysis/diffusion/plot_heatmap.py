@@ -5,6 +5,7 @@ Shapes: R rows, C columns.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,7 +57,7 @@ class Grid:
     @property
     def noise_note(self) -> str:
         """What a cell without colour says."""
-        return f"{'grey numbers ' if self.numbers else ''}without colour: within noise"
+        return f"{'grey numbers' if self.numbers else 'without colour'}: within noise"
 
     @property
     def panel_in(self) -> tuple[float, float]:
@@ -109,7 +110,7 @@ def plan_grid(
         cell_in = (free_in - (across - 1) * _GAP_IN) / (across * len(names))
         # a panel of few columns is no wider than it needs to be, but holds its name
         cell_in = min(cell_in, max(_MOST_CELL_IN, _LEAST_PANEL_IN / len(names)))
-        upright = any(text_width_in(name) > cell_in - 0.06 for name in names)
+        upright = _crowded(names, cell_in)
         kept = tuple(shortened(name, 1.0) if upright else name for name in names)
         labels_in = 0.05 + (max(map(text_width_in, kept)) if upright else LINE_IN) + EDGE_IN
         whole_in = left_in + right_in + across * cell_in * len(names) + (across - 1) * _GAP_IN
@@ -120,6 +121,13 @@ def plan_grid(
         if choice.cell_in >= _NUMBER_IN and choice.height_in <= MOST_PAGE_IN:
             return choice
     return grid(True, False)
+
+
+def _crowded(names: Sequence[str], cell_in: float) -> bool:
+    """Whether names side by side, one above each cell, would touch their neighbours or stand out far at the ends."""
+    widths = [text_width_in(name) for name in names]
+    touching = any((one + two) / 2 + 0.05 > cell_in for one, two in itertools.pairwise(widths))
+    return touching or max(widths[0], widths[-1]) > cell_in + 0.1
 
 
 def draw_heatmap(ax: Axes, value_RC: np.ndarray, shown_RC: np.ndarray, grid: Grid, *, named: bool = True) -> Axes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -27,7 +29,7 @@ from ifp.analysis.style import BAND, INK, NEUTRAL, SMALL_PT
 COLUMNS = ("latent", "kl_nats", "kl_low", "kl_high", "status")
 LOWEST_SHARE = 0.1
 """Where the axis of the KL begins, in thresholds of collapse: below it there is nothing to tell apart."""
-_LOOKS = {
+_LOOKS: dict[str, dict[str, Any]] = {
     "active": {"facecolor": "#56B4E9", "edgecolor": "#0072B2"},
     "weak": {"facecolor": "white", "edgecolor": "#0072B2", "hatch": "//////"},
     "collapsed": {"facecolor": "white", "edgecolor": NEUTRAL},
@@ -74,8 +76,8 @@ def plot_kl(rows: pd.DataFrame, *, collapsed_nats: float, active_nats: float, ax
     for status, look in _LOOKS.items():
         of = np.flatnonzero((rows["status"] == status).to_numpy() & (kl > first))
         ax.barh(of, kl[of] - first, left=first, height=0.66, linewidth=0.5, zorder=2, **look)
-    for place in np.flatnonzero(np.isfinite(low + high) & (high > first)):
-        ax.plot([max(low[place], first), high[place]], [place, place], color=INK, linewidth=0.9, zorder=4)
+    for at in np.flatnonzero(np.isfinite(low + high) & (high > first)):
+        ax.plot([max(low[at], first), high[at]], [at, at], color=INK, linewidth=0.9, zorder=4)
     for place, (value, status) in enumerate(zip(kl, rows["status"], strict=True)):
         color = NEUTRAL if status == STATUSES[-1] else INK
         ax.text(1, place, kl_text(value), transform=beside(ax, _RIGHT_IN - 0.05, x="axes", y="data"), ha="right",

@@ -62,7 +62,7 @@ def nmi_figure(nmi: pd.DataFrame, latents: pd.DataFrame, *, width_in: float) -> 
         )
         draw_heatmap(ax, value_DF.to_numpy(dtype=float), above_DF.to_numpy(dtype=bool), grid,
                      named=grid.side_by_side or number == len(panels) - 1)  # fmt: skip
-        panel_name(ax, f"NMI, {estimator}")
+        panel_name(ax, f"NMI, {estimator}", estimator, width_in=grid.panel_in[0])
         if number == 0 or not grid.side_by_side:
             _label_rows(ax, rows)
         if number == len(panels) - 1 or not grid.side_by_side:
@@ -76,7 +76,7 @@ def nmi_figure(nmi: pd.DataFrame, latents: pd.DataFrame, *, width_in: float) -> 
 def _label_rows(ax: Axes, rows: pd.DataFrame) -> None:
     """Number and KL of each latent to the left of its row, collapsed ones in grey."""
     number_at, kl_at = beside(ax, -0.41, x="axes", y="data"), beside(ax, -_KL_IN, x="axes", y="data")
-    for place, row in rows.iterrows():
+    for place, (_, row) in enumerate(rows.iterrows()):
         color = NEUTRAL if row["status"] == STATUSES[-1] else INK
         for text, at in ((f"{row['latent']}", number_at), (kl_text(row["kl_nats"]), kl_at)):
             ax.text(0, place, text, transform=at, ha="right", va="center_baseline", fontsize=SMALL_PT, color=color)

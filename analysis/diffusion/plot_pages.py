@@ -130,6 +130,7 @@ def write_notes(figure: Figure, notes: Sequence[str], left_in: float = EDGE_IN) 
                     color=NEUTRAL, ha="left", va="bottom")  # fmt: skip
 
 
-def panel_name(ax: Axes, name: str) -> None:
-    """The name of a panel, centred above it."""
+def panel_name(ax: Axes, name: str, short: str, *, width_in: float) -> None:
+    """The name of a panel, or its short name where it is wider than the panel, centred above it."""
+    name = name if text_width_in(name, MEDIUM_PT) <= width_in else short
     ax.text(0.5, 1, name, transform=beside(ax, 0, 0.045), fontsize=MEDIUM_PT, ha="center", va="bottom")

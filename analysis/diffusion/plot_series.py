@@ -68,7 +68,7 @@ def nmi_series_figure(series: pd.DataFrame, *, width_in: float) -> tuple[Figure,
     panels = grid.add_panels(figure)
     for number, (ax, name) in enumerate(zip(panels, MEASURES, strict=True)):
         draw_heatmap(ax, values[name], above[name], grid, named=grid.side_by_side or number == len(panels) - 1)
-        panel_name(ax, f"{MEASURES[name]}, {estimator}")
+        panel_name(ax, f"{MEASURES[name]}, {estimator}", MEASURES[name], width_in=grid.panel_in[0])
         if number == 0 or not grid.side_by_side:
             _label_steps(ax, labels, unit_name)
     color_bar(figure, grid)
