@@ -9,8 +9,7 @@ from pathlib import Path
 from ifp.analysis.diffusion.comparison import Comparison, compare
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.diagnosis import diagnose as diagnose_codes
-from ifp.analysis.diffusion.series import Record as SeriesRecord
-from ifp.analysis.diffusion.series import Series, make_series
+from ifp.analysis.diffusion.series import Series, SeriesRecord, make_series
 from ifp.analysis.metrics import METRICS, Score, run_metrics
 from ifp.analysis.metrics.registry import varying_factors
 from ifp.checkpoints.codes_cache import CodesCache

@@ -64,8 +64,9 @@ def _latents(found: Diagnosed, results: Results) -> Table:
     record = found.run.last
     step = f", step {record.step}" if record.step is not None else ""
     table = Table(
-        title=f"{found.run.name}{step}: what each latent holds" + (f" (NMI, {estimator})" if estimator else ""),
-        caption="NMI within the noise floor: -" if estimator else "",
+        title=f"{found.run.name}{step}: what each latent holds"
+        + (f" (NMI above the noise floor, {estimator})" if estimator else ""),
+        caption="-: within noise" if estimator else "",
         box=box.SIMPLE_HEAD,
     )
     for heading in ("latent", "KL nats", "status", *results.factor_names, *(["holds"] if estimator else [])):
@@ -78,28 +79,39 @@ def _latents(found: Diagnosed, results: Results) -> Table:
         cells = []
         for factor in results.factor_names:
             entry = nmi.loc[(row["latent"], factor)]
-            cells.append(f"{entry['nmi']:.2f}" if entry["above_noise"] else "-")
+            cells.append(f"{entry['nmi'] - entry['floor_nmi']:.2f}" if entry["above_noise"] else "-")
         holds = [str(row["holds"]).replace(SEPARATOR, ", ")] if estimator else []
         table.add_row(str(row["latent"]), f"{row['kl_nats']:.3f}", str(row["status"]), *cells, *holds)
     return table
 
 
 def _factors(results: Results) -> Table:
-    table = Table(title=f"Factors ({results.estimator}; 95 % intervals)", box=box.SIMPLE_HEAD)
-    for heading in ("factor", "NMI1", "", "latent", "NMI2", "", "latent", "gap", "carriers", "held by"):
+    """Best and second latent of each factor above the floor, and the literature's histogram numbers where measured."""
+    compared = [name for name in results.estimators if name != results.estimator]
+    table = Table(
+        title=f"Factors: NMI above the noise floor, {results.estimator}, 95 % intervals"
+        + (f"; NMI as counted, {compared[0]}" if compared else ""),
+        box=box.SIMPLE_HEAD,
+    )
+    raw = [f"{compared[0]} NMI1", "NMI2"] if compared else []
+    for heading in ("factor", "NMI1", "", "latent", "NMI2", "", "latent", "carriers", "held by", *raw):
         table.add_column(heading, justify="left" if heading in ("factor", "", "held by") else "right")
     rows = results.table("factors")
+    counted = rows[rows["estimator"] == compared[0]].set_index("factor") if compared else None
     for _, row in rows[rows["estimator"] == results.estimator].iterrows():
-        second = (
-            ["-", "", "-"]
-            if row["latent2"] < 0
-            else [f"{row['nmi2']:.2f}", f"{row['nmi2_low']:.2f}-{row['nmi2_high']:.2f}", f"{row['latent2']:g}"]
-        )
-        table.add_row(
-            str(row["factor"]), f"{row['nmi1']:.2f}", f"{row['nmi1_low']:.2f}-{row['nmi1_high']:.2f}",
-            f"{row['latent1']:g}", *second, f"{row['gap']:.2f}", _short(row["carriers"]),
-            str(row["held_by"]).replace(SEPARATOR, ", "),
-        )  # fmt: skip
+        cells = [str(row["factor"])]
+        for rank in ("1", "2"):
+            name = f"excess_nmi{rank}"
+            found = row[f"carrier{rank}"] >= 0
+            cells += (
+                [f"{row[name]:.2f}", f"{row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f}"] if found else ["-", ""]
+            )
+            cells.append(f"{row[f'carrier{rank}']:g}" if found else "-")
+        cells += [_short(row["carriers"]), str(row["held_by"]).replace(SEPARATOR, ", ")]
+        if counted is not None:
+            entry = counted.loc[row["factor"]]
+            cells += [f"{entry['nmi1']:.2f}", _short(entry["nmi2"]) if entry["latent2"] < 0 else f"{entry['nmi2']:.2f}"]
+        table.add_row(*cells)
     return table
 
 
