@@ -11,6 +11,8 @@ from ifp.cli.stages import StageProgress
 from ifp.errors import IfpError, bad_value
 
 FEWEST_IMAGES = 1000
+QUICK_METRICS = ("mig", "modularity", "factor-vae", "irs", "minimality", "total-correlation")
+"""Under a second together."""
 
 
 @click.command()
@@ -28,10 +30,11 @@ FEWEST_IMAGES = 1000
 @click.option("--seed", type=int, default=0, help="The seed of images, permutations and resamples.")
 @click.option("--permutations", type=int, default=100, help="Permutations of the labels for the noise floor.")
 @click.option("--bootstraps", type=int, default=200, help="Resamples of the images for the intervals.")
-@click.option("--metrics", default="fast", help="Metrics to add: fast, all, none, or names such as mig,dci.")
+@click.option("--metrics", default="quick",
+              help="Metrics to add: quick, fast (seconds), all (minutes), none, or names such as mig,dci.")  # fmt: skip
 @click.option("--family", help="The code base of the checkpoint, in place of recognition by content.",
               show_default="recognised")  # fmt: skip
-@click.option("--activation", help="relu, leaky_relu, tanh or elu, where the weights leave it open.",
+@click.option("--activation", help="relu, leaky_relu, tanh, elu or swish, where the weights leave it open.",
               show_default="by the self-test")  # fmt: skip
 @click.option("--head", help="How mean and variance lie in the last layer: halves or interleaved.",
               show_default="as the code base does it")  # fmt: skip
@@ -162,12 +165,14 @@ def _metrics(text: str) -> tuple[str, ...]:
 
     if text == "none":
         return ()
+    if text == "quick":
+        return QUICK_METRICS
     if text in ("fast", "all"):
         return tuple(name for name, metric in METRICS.items() if text == "all" or not metric.slow)
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     for name in names:
         if name not in METRICS:
-            raise unknown_name("metric", name, ["fast", "all", "none", *METRICS])
+            raise unknown_name("metric", name, ["quick", "fast", "all", "none", *METRICS])
     return names
 
 

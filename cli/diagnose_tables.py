@@ -31,12 +31,7 @@ def print_diagnosis(found: Diagnosed, results: Results) -> None:
         console.print(f"Metrics: {', '.join(scores)}; settings in diagnosis.json", soft_wrap=True)
     decomposition = results.content["decomposition"]
     if decomposition is not None:
-        console.print(
-            f"KL {decomposition['kl_nats']:.2f} nats = index-code MI {decomposition['index_code_mi_nats']:.2f} + total "
-            f"correlation {decomposition['total_correlation_nats']:.2f} + dimension-wise KL "
-            f"{decomposition['dimwise_kl_nats']:.2f} (Monte Carlo)",
-            soft_wrap=True,
-        )
+        console.print(_decomposition(decomposition), soft_wrap=True)
     for line in _reading(found.run.last):
         console.print(line, soft_wrap=True)
     console.print()
@@ -113,6 +108,20 @@ def _factors(results: Results) -> Table:
             cells += [f"{entry['nmi1']:.2f}", _short(entry["nmi2"]) if entry["latent2"] < 0 else f"{entry['nmi2']:.2f}"]
         table.add_row(*cells)
     return table
+
+
+def _decomposition(parts: dict[str, Any]) -> str:
+    """KL in its three parts, and how far the first can be trusted."""
+    text = (
+        f"KL {parts['kl_nats']:.2f} nats = index-code MI {parts['index_code_mi_nats']:.2f} + total correlation "
+        f"{parts['total_correlation_nats']:.2f} + dimension-wise KL {parts['dimwise_kl_nats']:.2f} (Monte Carlo)"
+    )
+    if parts["near_cap"]:
+        text += (
+            f"; the MI is near the most that these images can show, ln N = {parts['cap_nats']:.2f}, so the true one is "
+            "larger and the total correlation smaller"
+        )
+    return text
 
 
 def _reading(record: Record) -> list[str]:

@@ -7,7 +7,10 @@ from importlib import metadata
 
 from ifp import __version__
 
-REQUIRED = ("torch", "numpy", "scipy", "matplotlib", "pandas", "scikit-learn", "pillow", "pooch", "click", "rich")
+REQUIRED = (
+    "torch", "numpy", "scipy", "scikit-learn", "threadpoolctl", "matplotlib", "pandas", "pillow", "pooch", "click",
+    "rich",
+)  # fmt: skip
 
 
 def versions() -> dict[str, str]:

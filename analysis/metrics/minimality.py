@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.diffusion.codes import Codes
 from ifp.analysis.diffusion.mutual_information import factor_entropy_nats, histogram_cells, histogram_mi_nats
 from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked, varying
 from ifp.analysis.metrics.posterior_information import posterior_information_nats
 from ifp.analysis.metrics.score import Score
+from ifp.codes import Codes
 from ifp.errors import IfpError, unknown_name
 
 ESTIMATORS = ("histogram", "posterior")

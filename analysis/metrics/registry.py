@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ifp.analysis.diffusion.codes import Codes
 from ifp.analysis.metrics.arrays import MIN_SAMPLES
 from ifp.analysis.metrics.beta_vae import beta_vae
 from ifp.analysis.metrics.dci import dci
@@ -24,6 +23,7 @@ from ifp.analysis.metrics.modularity import modularity
 from ifp.analysis.metrics.sap import sap
 from ifp.analysis.metrics.score import Score
 from ifp.analysis.metrics.total_correlation import pairwise_mi, total_correlation, wasserstein_correlation
+from ifp.codes import Codes
 from ifp.errors import IfpError, unknown_name
 from ifp.seeds import numpy_generator
 

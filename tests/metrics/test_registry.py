@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ifp.analysis.diffusion.codes import Codes
 from ifp.analysis.metrics import METRICS, mig, run_metrics, standard_error
+from ifp.codes import Codes
 from ifp.errors import IfpError
 
 Draw = Callable[..., np.ndarray]
