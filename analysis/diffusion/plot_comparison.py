@@ -45,6 +45,7 @@ def comparison_figure(
     for number, (measure, name) in enumerate(MEASURES.items()):
         ax = axes_at(figure, left_in + number * (wide + _GAP_IN), _HEAD_IN, wide, high)
         plot_differences(shown[shown["measure"] == measure], factors=factors, looks=looks, ax=ax)
+        ax.xaxis.set_major_locator(MaxNLocator(3 if wide < 1.2 else 4))
         ax.set_xlim(first - margin, last + margin)
         ax.set_yticks(range(len(factors)), [plain(name) for name in names] if number == 0 else [""] * len(factors))
         panel_name(ax, name, name, width_in=wide)
@@ -72,7 +73,6 @@ def plot_differences(rows: pd.DataFrame, *, factors: list[str], looks: dict[str,
     ax.set_ylim(max(len(factors), 2) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0, pad=2.5)
     ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.xaxis.set_major_formatter("{x:g}")
     return ax
 

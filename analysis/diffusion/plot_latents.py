@@ -76,8 +76,8 @@ def plot_kl(rows: pd.DataFrame, *, collapsed_nats: float, active_nats: float, ax
     for status, look in _LOOKS.items():
         of = np.flatnonzero((rows["status"] == status).to_numpy() & (kl > first))
         ax.barh(of, kl[of] - first, left=first, height=0.66, linewidth=0.5, zorder=2, **look)
-    for at in np.flatnonzero(np.isfinite(low + high) & (high > first)):
-        ax.plot([max(low[at], first), high[at]], [at, at], color=INK, linewidth=0.9, zorder=4)
+    for row in np.flatnonzero(np.isfinite(low + high) & (high > first)):
+        ax.plot([max(low[row], first), high[row]], [row, row], color=INK, linewidth=0.9, zorder=4)
     for place, (value, status) in enumerate(zip(kl, rows["status"], strict=True)):
         color = NEUTRAL if status == STATUSES[-1] else INK
         ax.text(1, place, kl_text(value), transform=beside(ax, _RIGHT_IN - 0.05, x="axes", y="data"), ha="right",

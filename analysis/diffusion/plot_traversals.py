@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -28,6 +29,7 @@ from ifp.analysis.diffusion.plot_pages import (
     text_width_in,
     write_notes,
 )
+from ifp.analysis.diffusion.plot_series import ordinal
 from ifp.analysis.style import INK, NEUTRAL, SMALL_PT
 from ifp.errors import bad_value
 
@@ -35,6 +37,8 @@ MOST_ROWS = 12
 """Latents of one figure; the page says how many more there are."""
 MOST_IMAGE_IN = 0.5
 """Width of an image at most: few values do not make a giant of it."""
+LEAST_IMAGE_IN = 0.17
+"""Width of an image at least: of more values every second, third, ... is drawn, and the page says so."""
 _LEAST_DPI = 300
 _GAP = 0.05  # between images, in image widths
 _LATENT_IN, _KL_IN, _HELD_IN = 0.27, 0.35, 0.62  # columns of the labels
@@ -65,8 +69,8 @@ def traversals_figure(
 ) -> tuple[Figure, pd.DataFrame]:
     """A row per latent, the largest KL on top, collapsed latents faded and named; call within `paper_style`.
 
-    To the left: number, KL and main factor (the first it holds). At most 12 latents are drawn; the foot of the page
-    says how many are not.
+    To the left: number, KL and main factor (the first it holds). At most 12 latents are drawn, and of values too many
+    for the page every second, third, ...; the foot of the page says so.
 
     Parameters
     ----------
@@ -90,9 +94,16 @@ def traversals_figure(
         images_RKCHW[row] = faded(images_RKCHW[row])
     held = _held_texts(rows)
     left_in = EDGE_IN + _LATENT_IN + _KL_IN + 0.08 + max(map(text_width_in, held)) + 0.05
-    grid = _plan(images_RKCHW.shape, width_in - left_in - EDGE_IN, width_in)
+    free_in = width_in - left_in - EDGE_IN
+    _, _, _, height, width = images_RKCHW.shape
+    broad = max(1.0, width / height)  # the rows have to be as high as their labels
+    every = math.ceil(len(values_K) / max(1, int(free_in / (LEAST_IMAGE_IN * broad))))
+    drawn = slice((len(values_K) - 1) % every // 2, None, every)
+    images_RKCHW, shown_K = images_RKCHW[:, drawn], values_K[drawn]
+    notes = [f"every {ordinal(every)} value of {len(values_K)}"] * (every > 1) + [left_out] * bool(left_out)
+    grid = _plan(images_RKCHW.shape, free_in, width_in)
     mosaic_HWC = _mosaic(images_RKCHW, grid)
-    head, foot = round(_HEAD_IN * grid.dpi), round((_FOOT_IN + (LINE_IN if left_out else 0.0)) * grid.dpi)
+    head, foot = round(_HEAD_IN * grid.dpi), round((_FOOT_IN + LINE_IN * len(notes)) * grid.dpi)
     high, wide = mosaic_HWC.shape[:2]
     page = head + high + foot
     figure = PixelFigure(figsize=(width_in, page / grid.dpi), dpi=grid.dpi)
@@ -100,20 +111,14 @@ def traversals_figure(
     FigureCanvasAgg(figure)
     ax = figure.add_axes((grid.left / grid.width, foot / page, wide / grid.width, high / page))
     ax.imshow(mosaic_HWC, interpolation="none", aspect="auto", extent=(0, wide, high, 0))
-    _, _, _, height, width = images_RKCHW.shape
     centre_R = grid.times * ((height + grid.gap) * np.arange(len(rows)) + height / 2)
-    centre_K = grid.times * ((width + grid.gap) * np.arange(len(values_K)) + width / 2)
+    centre_K = grid.times * ((width + grid.gap) * np.arange(len(shown_K)) + width / 2)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, pad=2)
-    texts = [f"{value + 0.0:.2g}".replace("-", "\N{MINUS SIGN}") for value in values_K]
-    room_in = grid.times * (width + grid.gap) / grid.dpi
-    every = math.ceil((max(map(text_width_in, texts)) + 0.03) / room_in)
-    middle = (len(texts) - 1) // 2 % every  # where labels are skipped the middle one stays
-    ax.set_xticks(centre_K[middle::every], texts[middle::every])
-    ax.set_xlabel("value of the latent", labelpad=1.5)
     ax.set_yticks([])
+    _label_columns(ax, shown_K, centre_K, room_in=grid.times * (width + grid.gap) / grid.dpi)
     _label_rows(figure, rows, held, left=grid.left / grid.dpi, centres=[(head + at) / page for at in centre_R])
-    write_notes(figure, [left_out] if left_out else [])
+    write_notes(figure, notes)
     data = rows[["latent", "kl_nats", "status", "holds"]].copy()
     steps_DKCHW = np.diff(images_DKCHW[data["latent"].to_numpy(dtype=int)], axis=1)
     data["change"] = np.abs(steps_DKCHW).mean(axis=(1, 2, 3, 4)) if len(values_K) > 1 else np.nan
@@ -127,10 +132,10 @@ def faded(images_KCHW: np.ndarray) -> np.ndarray:
 
 
 def _plan(shape: tuple[int, ...], free_in: float, width_in: float) -> PixelGrid:
-    _, num_values, _, _, width = shape
+    _, num_values, _, height, width = shape
     gap = max(1, round(_GAP * width))
     pixels = num_values * width + (num_values - 1) * gap
-    grid_in = min(free_in, num_values * MOST_IMAGE_IN)
+    grid_in = min(free_in, num_values * MOST_IMAGE_IN * max(1.0, width / height))
     times = math.ceil(_LEAST_DPI * grid_in / pixels)
     # the page has a whole number of pixels, and so have its margins; the hair keeps their number from rounding down
     page = round(width_in * times * pixels / grid_in)
@@ -157,6 +162,15 @@ def _held_texts(rows: pd.DataFrame) -> list[str]:
         status if status != STATUSES[0] else plain(shortened(str(holds).split(SEPARATOR)[0], _HELD_IN))
         for status, holds in zip(rows["status"], rows["holds"].fillna(""), strict=True)
     ]
+
+
+def _label_columns(ax: Axes, shown_K: np.ndarray, centre_K: np.ndarray, *, room_in: float) -> None:
+    """The values below their images, each second, third, ... where `room_in` is too little for all."""
+    texts = [f"{value + 0.0:.2g}".replace("-", "\N{MINUS SIGN}") for value in shown_K]
+    skip = math.ceil((max(map(text_width_in, texts)) + 0.03) / room_in)
+    first = (len(texts) - 1) // 2 % skip  # the middle one stays
+    ax.set_xticks(centre_K[first::skip], texts[first::skip])
+    ax.set_xlabel("value of the latent", labelpad=1.5)
 
 
 def _label_rows(figure: Figure, rows: pd.DataFrame, held: list[str], *, left: float, centres: list[float]) -> None:

@@ -81,6 +81,16 @@ def test_only_the_largest_kl_are_drawn_and_the_rest_is_counted(rng: np.random.Ge
     assert any(text.get_text().startswith("not drawn: 3 latents with KL up to 0.0") for text in figure.texts)
 
 
+def test_many_values_are_thinned_and_said_so(rng: np.random.Generator) -> None:
+    images = noise(rng, 2, 25, 1, 64, 64)
+    figure, _ = draw(images, [2.0, 1.0])
+    mosaic = np.asarray(figure.axes[0].get_images()[0].get_array())
+    times = mosaic.shape[0] // (2 * 64 + 3)
+    shown = [mosaic[: 64 * times : times, start * times : (start + 64) * times : times, 0] for start in (0, 67)]
+    np.testing.assert_array_equal(shown, np.round(255 * images[0, [0, 2], 0]))
+    assert [text.get_text() for text in figure.texts if "value" in text.get_text()] == ["every 2nd value of 25"]
+
+
 def test_the_csv_says_how_much_each_latent_changes_the_image() -> None:
     images = np.zeros((2, 3, 1, 4, 4))
     images[1, 1:] = 0.5
