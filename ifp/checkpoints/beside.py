@@ -18,6 +18,7 @@ JSON_FILES = ("specs.json", "model_config.json")
 GIN_FILES = ("train.gin", "model.gin", "results/gin/train.gin", "../results/gin/train.gin")
 """Of erow, and of google where a folder of its study is unpacked."""
 _BINDING = re.compile(r"([\w./-]+)\s*=\s*(\S.*)", re.ASCII)
+_REFERENCE = re.compile(r"(@[\w./-]+(?:\(\))?)\s*(?:#.*)?", re.ASCII)
 _MAX_LINE = 10_000
 
 
@@ -35,7 +36,7 @@ def settings_beside(folder: Path) -> dict[str, Any]:
             settings |= read_json(folder / name)
     for name in GIN_FILES:
         if (folder / name).is_file():
-            settings |= gin_literals(_text(folder / name))
+            settings |= gin_bindings(_text(folder / name))
     return settings
 
 
@@ -51,16 +52,21 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def gin_literals(text: str) -> dict[str, Any]:
-    """The lines `a.b = literal` of a gin file; references, macros and all else are passed over.
+def gin_bindings(text: str) -> dict[str, Any]:
+    """The lines `a.b = literal` and `a.b = @reference` of a gin file; macros and all else are passed over.
 
-    >>> gin_literals("import dlib\\nvae.beta = 4  # nats\\nvae.encoder = @conv\\ndata.name = 'dsprites'")
-    {'vae.beta': 4, 'data.name': 'dsprites'}
+    A reference stays a text: the name of a loss or of a network tells how a model was trained.
+
+    >>> gin_bindings("import dlib\\nvae.beta = 4  # nats\\nreconstruction_loss.loss_fn = @l2_loss\\nvae.size = %SIZE")
+    {'vae.beta': 4, 'reconstruction_loss.loss_fn': '@l2_loss'}
     """
     found = {}
     for line in text.splitlines():
         match = _BINDING.match(line) if len(line) <= _MAX_LINE else None
         if match is None:
+            continue
+        if reference := _REFERENCE.fullmatch(match[2]):
+            found[match[1]] = reference[1]
             continue
         try:
             with warnings.catch_warnings(action="ignore"):

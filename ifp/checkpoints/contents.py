@@ -27,6 +27,7 @@ from ifp.checkpoints.export_files import read_exported, read_torchscript
 from ifp.checkpoints.limits import MAX_FILE_BYTES, SAVE_WEIGHTS, Unreadable
 from ifp.checkpoints.plain import Foreign, plain_tree
 from ifp.checkpoints.safetensors_file import looks_like_safetensors, read_safetensors
+from ifp.checkpoints.shown import printable
 from ifp.checkpoints.tensor_bundle import TABLE_MAGIC, read_tensor_bundle
 from ifp.checkpoints.torch_files import LEGACY_MAGIC, Outline, outline_legacy, outline_zip, refuse_module
 from ifp.errors import IfpError
@@ -110,7 +111,7 @@ def _guarded(read: Callable[[Path], T], path: Path) -> T:
 
 def _one_line(clause: str) -> str:
     """`clause`, in which a file may be quoted, without what would break a line or move a terminal's cursor."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in clause)
+    shown = printable(clause)
     return shown if len(shown) <= _LONGEST_CLAUSE else f"{shown[:_LONGEST_CLAUSE]}..."
 
 

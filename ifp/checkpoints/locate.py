@@ -6,6 +6,7 @@ run only: several would not be a series.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 from ifp.checkpoints.beside import read_json, settings_beside
 from ifp.checkpoints.contents import sniff
 from ifp.checkpoints.native import FORMAT
+from ifp.checkpoints.shown import listed, printable
 from ifp.errors import IfpError
 
 DEPTH = 3
@@ -68,8 +70,8 @@ def _file(path: Path) -> Located:
         raise IfpError(f"There is no file or folder {path}; give the path of a checkpoint or of a folder with some.")
     found = path if path.is_file() else index
     folder = found.resolve().parent
-    file = CheckpointFile(found, found.name, _named_step(found.name), settings_beside(folder))
-    return Located(f"{folder.name}/{found.name}", (file,))
+    file = CheckpointFile(found, printable(found.name), _named_step(found.name), settings_beside(folder))
+    return Located(printable(f"{folder.name}/{found.name}"), (file,))
 
 
 def _folder(path: Path) -> Located:
@@ -77,11 +79,10 @@ def _folder(path: Path) -> Located:
     for _ in range(DEPTH + 1):
         found = [(folder, files) for folder in level if (files := _checkpoints(folder))]
         if len(found) > 1:
-            names = ", ".join(str(folder.relative_to(path)) for folder, _ in found[:_SHOWN_NAMES])
-            more = ", ..." if len(found) > _SHOWN_NAMES else ""
-            raise IfpError(f"{path} holds {len(found)} runs ({names}{more}); name one of them.")
+            names = listed((folder.relative_to(path) for folder, _ in found), _SHOWN_NAMES)
+            raise IfpError(f"{path} holds {len(found)} runs ({names}); name one of them.")
         if found:
-            return Located(path.resolve().name, tuple(found[0][1]))
+            return Located(printable(path.resolve().name), tuple(found[0][1]))
         level = [inner for folder in level for inner in _entries(folder, Path.is_dir)][:_MAX_FOLDERS]
     raise IfpError(f"{path} holds no checkpoint that is known here; looked for, {DEPTH} folders deep: {LOOKED_FOR}.")
 
@@ -104,7 +105,7 @@ def _ours(folder: Path) -> list[CheckpointFile]:
 def _pythae(folder: Path) -> list[CheckpointFile]:
     if (folder / "model_config.json").is_file() and (folder / "model.pt").is_file():
         name = folder.resolve().name
-        return [CheckpointFile(folder / "model.pt", name, _named_step(name), settings_beside(folder))]
+        return [CheckpointFile(folder / "model.pt", printable(name), _named_step(name), settings_beside(folder))]
     inner = [*_glob(folder, "checkpoint_epoch_*", Path.is_dir), folder / "final_model"]
     return _sorted(file for one in inner if one.is_dir() for file in _pythae(one))
 
@@ -113,7 +114,17 @@ def _specs(folder: Path) -> list[CheckpointFile]:
     if not (folder / "specs.json").is_file():
         return []
     files = _glob(folder, "chkpt*.pth.tar") or _glob(folder, "model*.pt")
-    return _series(files, settings_beside(folder))
+    settings = settings_beside(folder)
+    return _with_last_epoch(_series(files, settings), settings.get("epochs"))
+
+
+def _with_last_epoch(files: list[CheckpointFile], epochs: object) -> list[CheckpointFile]:
+    """YannDubs' final model.pt has no number: it was written after the last of the `epochs`."""
+    steps = [file.step_from_name for file in files[:-1] if file.step_from_name is not None]
+    if len(steps) != len(files) - 1 or not steps or type(epochs) is not int or epochs <= max(steps):
+        return files
+    last = files[-1]
+    return [*files[:-1], dataclasses.replace(last, step_from_name=epochs) if last.path.name == "model.pt" else last]
 
 
 def _gin(folder: Path) -> list[CheckpointFile]:
@@ -154,16 +165,15 @@ def _alone(folder: Path) -> list[CheckpointFile]:
     files = _entries(folder, _is_checkpoint)
     names = {re.sub(r"\d+", "0", file.name) for file in files}
     if len(names) > 1:
-        shown = ", ".join(file.name for file in files[:_SHOWN_NAMES])
-        more = ", ..." if len(files) > _SHOWN_NAMES else ""
-        raise IfpError(f"{folder} holds {len(files)} checkpoints that are no known series ({shown}{more}); give one.")
+        shown = listed((file.name for file in files), _SHOWN_NAMES)
+        raise IfpError(f"{folder} holds {len(files)} checkpoints that are no known series ({shown}); give one.")
     return _series(files, settings_beside(folder) if files else {})
 
 
 def _series(files: Sequence[Path], config: Mapping[str, Any]) -> list[CheckpointFile]:
     if len(files) == 1:
-        return [CheckpointFile(files[0], files[0].name, _named_step(files[0].name), config)]
-    labels = [_SUFFIXES.sub("", file.name) for file in files]
+        return [CheckpointFile(files[0], printable(files[0].name), _named_step(files[0].name), config)]
+    labels = [printable(_SUFFIXES.sub("", file.name)) for file in files]
     return _sorted(
         [CheckpointFile(file, label, _number(label), config) for file, label in zip(files, labels, strict=True)]
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from ifp.checkpoints.family import Family
+from ifp.checkpoints.shown import listed
 from ifp.checkpoints.source import Source
 from ifp.errors import IfpError, unknown_name
 
@@ -43,8 +44,7 @@ def recognise(source: Source, name: str | None = None) -> Family:
     if found:
         names = ", ".join(family.name for family in found)
         raise IfpError(f"{source.path} could be of {len(found)} families ({names}); say which with --family.")
-    shown = ", ".join(list(source.weights)[:_SHOWN_NAMES])
     raise IfpError(
-        f"{source.path} is of none of the families read here ({', '.join(known)}): its arrays are called {shown}"
-        f"{', ...' if len(source.weights) > _SHOWN_NAMES else ''}; {OTHERWISE}."
+        f"{source.path} is of none of the families read here ({', '.join(known)}): its arrays are called "
+        f"{listed(source.weights, _SHOWN_NAMES)}; {OTHERWISE}."
     )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from ifp.checkpoints.contents import Contents, Foreign
+from ifp.checkpoints.limits import SAVE_WEIGHTS
+from ifp.checkpoints.shown import listed, printable
 from ifp.checkpoints.source import Source
 from ifp.errors import IfpError
 
@@ -40,30 +42,33 @@ _MAX_DEPTH = 50
 def unwrap(contents: Contents, config: Mapping[str, Any]) -> Source:
     """The arrays of a checkpoint under the names that its own code gave them.
 
+    Names and settings are shown to people, so what does not print in them is escaped.
+
     Parameters
     ----------
     config : what lies beside the file; what the file itself says goes before it.
 
     Raises
     ------
-    IfpError : no arrays, or those of an optimizer or of a generator and its discriminator.
+    IfpError : no arrays, a whole pickled module, or the arrays of an optimizer or of a generator and its discriminator.
     """
     tree = contents.tree if isinstance(contents.tree, dict) else {}
     arrays = next((found for way in WRAPPERS if (found := _arrays(_at(tree, way)))), None) or _arrays(tree)
     if not arrays:
         raise _no_model(contents)
-    inside: dict[str, Any] = {}
-    for key in SETTINGS:
-        settings = plain_values(tree.get(key))
-        inside |= settings if isinstance(settings, dict) else {}
-    return Source(contents.path, contents.container, _strip(arrays), {**config, **inside}, _step(tree))
+    weights = {printable(name): array for name, array in _strip(arrays).items()}
+    settings: dict[str, Any] = {}
+    for said in (dict(config), *(tree.get(key) for key in SETTINGS)):
+        values = plain_values(said)
+        settings |= values if isinstance(values, dict) else {}
+    return Source(contents.path, contents.container, weights, settings, _step(tree))
 
 
 def plain_values(node: object) -> Any:
     """`node` with plain values only: foreign objects by what was set on them, arrays and the rest left out.
 
     The attributes of an argparse.Namespace; the content of an OmegaConf container or node; the pairs of a dictionary
-    of somebody's own class. What has no plain value is None, and is left out of dictionaries.
+    of somebody's own class. What has no plain value is None, and is left out of dictionaries. Texts are made printable.
 
     >>> plain_values({"beta": 4.0, "lr": np.zeros(3), "net": Foreign("x.Net", (), {"width": 32, "act": None})})
     {'beta': 4.0, 'net': {'width': 32}}
@@ -72,14 +77,16 @@ def plain_values(node: object) -> Any:
 
 
 def _plain(node: object, depth: int) -> Any:
-    if isinstance(node, str | bool | int | float) or depth > _MAX_DEPTH:
-        return node if isinstance(node, str | bool | int | float) else None
+    if isinstance(node, str):
+        return printable(node)
+    if isinstance(node, bool | int | float) or depth > _MAX_DEPTH:
+        return node if isinstance(node, bool | int | float) else None
     if isinstance(node, np.ndarray):
         return node.item() if node.ndim == 0 else None
     if isinstance(node, list | tuple):
         return [_plain(item, depth + 1) for item in node]
     if isinstance(node, dict):
-        values = {str(key): _plain(value, depth + 1) for key, value in node.items()}
+        values = {printable(str(key)): _plain(value, depth + 1) for key, value in node.items()}
         return {key: value for key, value in values.items() if value is not None}
     if isinstance(node, Foreign):
         state = node.state if isinstance(node.state, dict) else {}
@@ -112,6 +119,10 @@ def _arrays(node: object) -> dict[str, np.ndarray]:
         for inner, value in part.items()
         if isinstance(inner, str) and isinstance(value, np.ndarray)
     }
+
+
+def _is_module(part: object) -> TypeGuard[Foreign]:
+    return isinstance(part, Foreign) and isinstance(part.state, dict) and {"_parameters", "_modules"} <= set(part.state)
 
 
 def _is_optimizer(part: Mapping[Any, Any]) -> bool:
@@ -158,14 +169,20 @@ def _no_model(contents: Contents) -> IfpError:
     tree = contents.tree
     remedy = "give the file that holds the model's state_dict"
     if not isinstance(tree, dict):
-        kind = tree.class_name if isinstance(tree, Foreign) else type(tree).__name__
+        kind = printable(tree.class_name) if isinstance(tree, Foreign) else type(tree).__name__
         return IfpError(f"{contents.path} holds no named arrays but one object ({kind}); {remedy}.")
+    if module := next(
+        (part for part in (*tree.values(), *(_at(tree, way) for way in WRAPPERS)) if _is_module(part)), None
+    ):
+        return IfpError(
+            f"{contents.path} holds a whole module of the class {printable(module.class_name)}, which cannot be rebuilt "
+            f"without running its code; {SAVE_WEIGHTS}."
+        )
     if _is_optimizer(tree) or any("optim" in str(key) for key in tree):
         what = "the state of an optimizer but no model"
     elif _ADVERSARIAL & set(tree):
         what = "a generator and its discriminator, not a VAE"
     else:
         what = "no model: no named arrays where trainers put them"
-    names = ", ".join(map(str, list(tree)[:_SHOWN_NAMES])) or "nothing"
-    more = ", ..." if len(tree) > _SHOWN_NAMES else ""
-    return IfpError(f"{contents.path} holds {what} (its top-level keys are {names}{more}); {remedy}.")
+    names = listed(tree, _SHOWN_NAMES) or "nothing"
+    return IfpError(f"{contents.path} holds {what} (its top-level keys are {names}); {remedy}.")

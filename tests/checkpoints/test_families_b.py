@@ -12,6 +12,7 @@ import torch
 from ifp.checkpoints.chain import ShapeMismatch
 from ifp.checkpoints.contents import read_contents
 from ifp.checkpoints.families import antixk, disent, erow, erow_groups, google, pythae
+from ifp.checkpoints.locate import locate
 from ifp.checkpoints.registry import families, recognise
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.checkpoints.unwrap import unwrap
@@ -304,6 +305,16 @@ def test_likelihood_and_beta_in_our_units(example: Example, likelihood: str, bet
         assert vae.likelihood == likelihood
         assert said(vae, "likelihood")[0].startswith(likelihood)
         assert vae.beta is None if beta is None else vae.beta == pytest.approx(beta)
+
+
+def test_the_loss_of_a_gin_file_is_seen(tmp_path: Path, examples: dict[str, Example]) -> None:
+    example = examples["erow new"]
+    torch.save({name: torch.from_numpy(array) for name, array in example.weights.items()}, tmp_path / "model.pt")
+    for loss, likelihood in (("l2_loss", "gaussian"), ("bernoulli_loss", "bernoulli")):
+        (tmp_path / "train.gin").write_text(f"reconstruction_loss.loss_fn = @{loss}\nvae.beta = 4.\n")
+        (file,) = locate(tmp_path).files
+        (vae,) = candidates(unwrap(read_contents(file.path), file.config))
+        assert (vae.likelihood, vae.beta, said(vae, "likelihood")[1]) == (likelihood, 4.0, "the file")
 
 
 def renamed(example: Example, old: str, new: str) -> Source:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from ifp.checkpoints.beside import MAX_BYTES, gin_literals
+from ifp.checkpoints.beside import MAX_BYTES, gin_bindings
 from ifp.checkpoints.locate import LOOKED_FOR, Located, locate
 from ifp.errors import IfpError
 
@@ -50,6 +50,10 @@ LAYOUTS: dict[str, tuple[dict[str, Any], list[tuple[str, int | None]], dict[str,
         | {f"model-{n}.pt": CHECKPOINT for n in (100, 9, 20)},
         [("model-9.pt", 9), ("model-20.pt", 20), ("model-100.pt", 100), ("model.pt", None)], {"loss": "VAE"},
     ),
+    "yanndubs series, which says when the final model was written": (
+        {"specs.json": {"epochs": 120}, "model.pt": CHECKPOINT, "model-9.pt": CHECKPOINT, "model-100.pt": CHECKPOINT},
+        [("model-9.pt", 9), ("model-100.pt", 100), ("model.pt", 120)], {"epochs": 120},
+    ),
     "dent before yanndubs": (
         {"specs.json": {"train.loss": "betavae"}, "chkpt.pth.tar": CHECKPOINT, "chkpt-30.pth.tar": CHECKPOINT,
          "model.pt": CHECKPOINT},
@@ -70,7 +74,7 @@ LAYOUTS: dict[str, tuple[dict[str, Any], list[tuple[str, int | None]], dict[str,
     ),
     "erow": (
         {"train.gin": "vae.beta = 4\nmodel.encoder = @conv", "model.pt": CHECKPOINT},
-        [("model.pt", None)], {"vae.beta": 4},
+        [("model.pt", None)], {"vae.beta": 4, "model.encoder": "@conv"},
     ),
     "erow, Lightning": (
         {"model.gin": "deft.betas = [70, 30, 12, 1]", "2-Step-Checkpoint_epoch=0_global_step=3000.ckpt": CHECKPOINT,
@@ -126,6 +130,31 @@ def test_a_file_is_taken_with_its_settings(tmp_path: Path) -> None:
     lay_out(tmp_path / "pl", {"train.gin": "a.b = 1", "checkpoints/epoch=1-step=8.ckpt": CHECKPOINT})
     (file,) = locate(tmp_path / "pl" / "checkpoints" / "epoch=1-step=8.ckpt").files
     assert (file.step_from_name, file.config) == (8, {"a.b": 1})
+
+
+@pytest.mark.parametrize("epochs", [100, 20, True, "120", 120.0, None])
+def test_epochs_that_cannot_be_the_last_date_nothing(epochs: object, tmp_path: Path) -> None:
+    names = ("model-9.pt", "model-100.pt", "model.pt")
+    lay_out(tmp_path, {"specs.json": {"epochs": epochs}} | dict.fromkeys(names, CHECKPOINT))
+    assert [file.step_from_name for file in locate(tmp_path).files] == [9, 100, None]
+
+
+def test_epochs_date_one_model_without_a_number_among_others_only(tmp_path: Path) -> None:
+    lay_out(tmp_path, {"specs.json": {"epochs": 120}, "model.pt": CHECKPOINT})
+    assert [file.step_from_name for file in locate(tmp_path).files] == [None]
+    lay_out(tmp_path, {"model-9.pt": CHECKPOINT, "model-best.pt": CHECKPOINT})
+    assert [file.step_from_name for file in locate(tmp_path).files] == [9, None, None]
+
+
+def test_names_of_files_are_shown_without_control_characters(tmp_path: Path) -> None:
+    lay_out(tmp_path, {"run/\x1b[2Jvae.pt": CHECKPOINT})
+    for path in (tmp_path / "run", tmp_path / "run" / "\x1b[2Jvae.pt"):
+        located = locate(path)
+        assert [file.label for file in located.files] == [r"\x1b[2Jvae.pt"]
+        assert located.name.isprintable()
+    lay_out(tmp_path, {"run/critic.pt": CHECKPOINT})
+    with pytest.raises(IfpError, match=r"\(\\x1b\[2Jvae\.pt, critic\.pt\)"):
+        locate(tmp_path / "run")
 
 
 def test_tensorflow_modules_go_before_their_training_checkpoints(tmp_path: Path) -> None:
@@ -190,6 +219,10 @@ vae.beta = 4.0  # nats
 deft/train.betas = [70, 30, 12, 1]
 data.name = 'dsprites'
 model.encoder = @conv_encoder
+reconstruction_loss.loss_fn = @losses.l2_loss  # for colour
+train.model = @deft/vae()
+model.none = @
+model.two = @a @b
 model.size = %SIZE
 model.run = __import__('pathlib').Path({str(tmp_path / "run")!r}).touch()
 model.many = {"(" * 200}
@@ -198,8 +231,9 @@ model.deep = {"-" * 9000}1
 scalar = 2
 escape.text = '\\d'
 """
-    assert gin_literals(text) == {
+    assert gin_bindings(text) == {
         "vae.beta": 4.0, "deft/train.betas": [70, 30, 12, 1], "data.name": "dsprites", "scalar": 2,
-        "escape.text": "\\d",
+        "escape.text": "\\d", "model.encoder": "@conv_encoder", "reconstruction_loss.loss_fn": "@losses.l2_loss",
+        "train.model": "@deft/vae()",
     }  # fmt: skip
     assert not (tmp_path / "run").exists()

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from ifp.checkpoints.contents import Contents, Foreign, read_contents
+from ifp.checkpoints.registry import recognise
 from ifp.checkpoints.source import Source
 from ifp.checkpoints.unwrap import plain_values, unwrap
 from ifp.errors import IfpError
@@ -31,6 +32,8 @@ def values(source: Source) -> dict[str, float]:
     return {name: float(array[0]) for name, array in source.weights.items()}
 
 
+MODULE = {"_parameters": {}, "_modules": {}, "training": False}
+"""What is set on a pickled module."""
 PLAIN = {name: float(n) for n, name in enumerate(NAMES)}
 
 
@@ -126,6 +129,33 @@ def test_settings_as_torch_saves_them(tmp_path: Path) -> None:
     content = {"state_dict": {"encoder.weight": torch.zeros(2)}, "args": argparse.Namespace(beta=6.0, tcvae=True)}
     torch.save(content, tmp_path / "checkpt-0000.pth")
     assert unwrap(read_contents(tmp_path / "checkpt-0000.pth"), {}).config == {"beta": 6.0, "tcvae": True}
+
+
+def test_what_does_not_print_is_escaped_in_whatever_people_are_shown() -> None:
+    source = opened({"state_dict": arrays("encoder.\x1b[2J", "a\n"), "args": {"loss\r": "\x07bell"}}, name="\x9b1m")
+    assert list(source.weights) == [r"encoder.\x1b[2J", r"a\n"]
+    assert source.config == {r"loss\r": r"\x07bell", "name": r"\x9b1m"}
+    for tree in ({"\x1b[2J": 1}, Foreign("\x1b[2J"), {"model": Foreign("\x1b[2J", (), MODULE)}):
+        with pytest.raises(IfpError, match=r"\\x1b\[2J") as error:
+            opened(tree)
+        assert str(error.value).isprintable()
+    with pytest.raises(IfpError, match=r"called \\x1b\[2J;"):
+        recognise(Source(Path("run/file"), "torch zip", {"\x1b[2J": np.zeros(2)}))
+
+
+@pytest.mark.parametrize("wrap", [lambda m: {"model": m, "epoch": 3}, lambda m: {"model_states": {"net": m}}])
+def test_a_whole_module_inside_is_refused_by_its_class(wrap: Any) -> None:
+    with pytest.raises(IfpError, match=r"whole module of the class models\.Vae, .*; save the weights alone with torch"):
+        opened(wrap(Foreign("models.Vae", (), MODULE)))
+    # where the weights are there too, they are read
+    both = {**wrap(Foreign("models.Vae", (), MODULE)), "state_dict": arrays(*NAMES)}
+    assert values(opened(both)) == PLAIN
+
+
+def test_a_whole_module_as_torch_saves_it(tmp_path: Path) -> None:
+    torch.save({"model": torch.nn.Linear(2, 3)}, tmp_path / "model.pt")
+    with pytest.raises(IfpError, match=r"class torch\.nn\.modules\.linear\.Linear"):
+        unwrap(read_contents(tmp_path / "model.pt"), {})
 
 
 @pytest.mark.parametrize(
