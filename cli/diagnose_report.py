@@ -161,7 +161,7 @@ def _write_traversals(record: Record, folder: Path, device: str) -> None:
     start_D = record.codes.mean_ND[0]
     images, values = latent_traversals(record.choice.vae, start_D, device)
     with whole_file(path) as partial:
-        np.savez_compressed(partial, images=np.rint(images * 255).astype(np.uint8), values=values, start=start_D)
+        np.savez_compressed(partial, images=images.astype(np.float32), values=values, start=start_D)
 
 
 def _runs_table(diagnosed: Sequence[Diagnosed]) -> pd.DataFrame:

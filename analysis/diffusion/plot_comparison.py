@@ -10,9 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.diffusion.plot_pages import EDGE_IN, axes_at, new_page, panel_name, plain, shortened, text_width_in
-from ifp.analysis.diffusion.plot_series import MEASURES
+from ifp.analysis.diffusion.plot_series import MEASURES as NAMES
 from ifp.analysis.style import INK, MEDIUM_PT, PALE, SMALL_PT, FactorLook, factor_looks
 
+MEASURES = {f"excess_{measure}": name for measure, name in NAMES.items()}
+"""NMI1 and NMI2 above the floors: as counted, models whose posteriors differ in width are not comparable."""
 COLUMNS = ("estimator", "factor", "measure", "a", "b", "difference", "low", "high", "within_noise")
 _ROW_IN, _HEAD_IN, _FOOT_IN, _GAP_IN, _KEY_IN = 0.18, 0.2, 0.34, 0.14, 0.17
 
@@ -24,7 +26,7 @@ def comparison_figure(
 
     Parameters
     ----------
-    comparison : one estimator's rows with `COLUMNS`; measures other than nmi1 and nmi2 are left out.
+    comparison : one estimator's rows with `COLUMNS`; other measures than MEASURES are left out.
     label_a, label_b : the two models' names. width_in : of the page.
 
     Returns
@@ -50,10 +52,12 @@ def comparison_figure(
         ax.set_yticks(range(len(factors)), [plain(name) for name in names] if number == 0 else [""] * len(factors))
         panel_name(ax, name, name, width_in=wide)
     # one sentence of what is taken from what, below both panels
-    across = 0.45 * (width_in - 0.9)
+    across = 0.45 * (width_in - 1.4)
     a, b = (plain(shortened(label, across, MEDIUM_PT)) for label in (label_a, label_b))
     page_in = figure.get_figheight()
-    figure.text(0.5, (_KEY_IN + 0.03) / page_in, f"difference of NMI: {b} less {a}", ha="center", va="bottom")
+    figure.text(
+        0.5, (_KEY_IN + 0.03) / page_in, f"difference of NMI above floor: {b} less {a}", ha="center", va="bottom"
+    )
     figure.legend(handles=_key(), loc="lower center", ncols=2, borderaxespad=0.1)
     return figure, shown[[*COLUMNS]]
 

@@ -1,4 +1,4 @@
-"""The curves of a series: NMI1 and NMI2 of each factor over training, with their intervals."""
+"""The curves of a series: NMI1 and NMI2 of each factor above the noise floor over training, with their intervals."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from ifp.analysis.diffusion.plot_pages import plain, shortened
-from ifp.analysis.diffusion.plot_series import COLUMNS, MEASURES, step_unit
+from ifp.analysis.diffusion.plot_series import MEASURES, step_unit
 from ifp.analysis.plot_style import new_figure, round_numbers
 from ifp.analysis.style import BAND, INK, MEDIUM_PT, PALE, SMALL_PT, FactorLook, factor_looks
 
+COLUMNS = (
+    "step", "label", "estimator", "factor", "excess_nmi1", "excess_nmi1_low", "excess_nmi1_high", "excess_nmi2",
+    "excess_nmi2_low", "excess_nmi2_high",
+)  # fmt: skip
 _LINES: dict[str, Any] = {"nmi1": "-", "nmi2": (0, (3, 1.2))}
 _MARKED_RECORDS = 15
 """With more records the points of the records are left out: the line is dense enough."""
@@ -30,7 +34,7 @@ def nmi_curves_figure(series: pd.DataFrame, *, width_in: float) -> tuple[Figure,
 
     Parameters
     ----------
-    series : one estimator's rows, columns as for `nmi_series_figure`. width_in : of the page.
+    series : one estimator's rows with the columns of `COLUMNS`: NMI above the latents' floors. width_in : of the page.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def nmi_curves_figure(series: pd.DataFrame, *, width_in: float) -> tuple[Figure,
     figure = new_figure(width_in, rows * min(1.2, 0.75 * width_in / columns) + 0.2)
     cells = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     panels, spare = cells[: len(factors)], cells[len(factors) :]
-    top = float(np.nanmax(shown[["nmi1", "nmi1_high"]].to_numpy(float), initial=0.05))
+    top = float(np.nanmax(shown[["excess_nmi1", "excess_nmi1_high"]].to_numpy(float), initial=0.05))
     for number, (ax, factor) in enumerate(zip(panels, factors, strict=True)):
         plot_nmi_curves(shown[shown["factor"] == factor], look=looks[factor], ax=ax)
         ax.set_title(plain(shortened(factor, 0.75 * width_in / columns, MEDIUM_PT)), pad=2, fontweight="bold")
@@ -70,12 +74,11 @@ def nmi_curves_figure(series: pd.DataFrame, *, width_in: float) -> tuple[Figure,
 def plot_nmi_curves(of_factor: pd.DataFrame, *, look: FactorLook, ax: Axes) -> Axes:
     """One factor's NMI1 and NMI2 against the step, with interval bands.
 
-    A gap in the numbers (NaN) is a gap in the curve. The line is the NMI as counted and the band is free of the bias of
-    counting, so a line may leave its band.
+    Both are above the noise floor. A gap in the numbers (NaN) is a gap in the curve.
     """
     step = of_factor["step"].to_numpy(dtype=float)
     for name, label in MEASURES.items():
-        value, low, high = (of_factor[f"{name}{end}"].to_numpy(dtype=float) for end in ("", "_low", "_high"))
+        value, low, high = (of_factor[f"excess_{name}{end}"].to_numpy(dtype=float) for end in ("", "_low", "_high"))
         first = name == "nmi1"
         ax.fill_between(step, low, high, color=look.color, alpha=0.3 if first else 0.18, linewidth=0, zorder=2)
         ax.plot(step, value, color=look.color, linestyle=_LINES[name], linewidth=1.2, zorder=4 if first else 3,
@@ -83,7 +86,7 @@ def plot_nmi_curves(of_factor: pd.DataFrame, *, look: FactorLook, ax: Axes) -> A
                 markerfacecolor=look.color if first else "white", markeredgewidth=0.6, clip_on=False,
                 label=label)  # fmt: skip
     step_axis(ax, step)
-    ax.set_ylabel("NMI")
+    ax.set_ylabel("NMI above floor")
     return ax
 
 

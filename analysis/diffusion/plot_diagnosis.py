@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ifp.analysis.diffusion.measures import ACTIVE_NATS, COLLAPSED_NATS
-from ifp.analysis.diffusion.plot_comparison import comparison_figure
+from ifp.analysis.diffusion.plot_comparison import MEASURES, comparison_figure
 from ifp.analysis.diffusion.plot_curves import nmi_curves_figure
 from ifp.analysis.diffusion.plot_latents import decomposition_figure, kl_figure
 from ifp.analysis.diffusion.plot_nmi import nmi_figure
@@ -98,7 +98,7 @@ def _possible(results: Results, folder: Path, estimator: str, width_in: float) -
     if series["step"].nunique() > 1:
         found["nmi_series"] = lambda: nmi_series_figure(series, width_in=width_in)
         found["nmi_curves"] = lambda: nmi_curves_figure(series, width_in=width_in)
-    if comparison["measure"].isin(["nmi1", "nmi2"]).any():
+    if comparison["measure"].isin(list(MEASURES)).any():
         found["comparison"] = lambda: comparison_figure(
             comparison, label_a=str(compared.get("a", "A")), label_b=str(compared.get("b", "B")), width_in=width_in
         )

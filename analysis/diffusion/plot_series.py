@@ -25,7 +25,7 @@ from ifp.analysis.diffusion.plot_pages import (
 from ifp.analysis.style import NEUTRAL, SMALL_PT
 
 MEASURES = {"nmi1": r"NMI$_1$", "nmi2": r"NMI$_2$"}
-COLUMNS = ("step", "label", "estimator", "factor", "nmi1", "nmi1_low", "nmi1_high", "nmi2", "nmi2_low", "nmi2_high")
+COLUMNS = ("step", "label", "estimator", "factor", "nmi1", "nmi1_above_noise", "nmi2", "nmi2_above_noise")
 MOST_RECORDS = 60
 """Rows of the heat maps: of more records every second, third, ... is drawn, counted back from the last."""
 _HEAD_IN = 0.33
@@ -34,7 +34,7 @@ _HEAD_IN = 0.33
 def nmi_series_figure(series: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.DataFrame]:
     """A panel of NMI1 and one of NMI2, steps x factors; call within `paper_style`.
 
-    A cell whose interval reaches 0 has no colour: that much is counted where there is no information.
+    A cell within the noise has no colour: that much is counted where there is no information.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def nmi_series_figure(series: pd.DataFrame, *, width_in: float) -> tuple[Figure,
     unit, unit_name = step_unit(drawn)
     labels = short_numbers(drawn / unit)
     estimator = shown["estimator"].iloc[0]
-    above = {name: ~(values[f"{name}_low"] <= 0) for name in MEASURES}
+    above = {name: values[f"{name}_above_noise"].astype(bool) for name in MEASURES}
     muted = not all(cells.all() for cells in above.values())
     every_note = f"every {ordinal(every)} record of {len(steps)}" if every > 1 else ""
     lines = int(muted) + bool(every_note)

@@ -30,7 +30,8 @@ CHANGE_COLUMNS = (
 )  # fmt: skip
 RECORD_COLUMNS = (
     "step", "label", "estimator", "factor", "nmi1", "nmi1_low", "nmi1_high", "latent1", "nmi2", "nmi2_low", "nmi2_high",
-    "latent2", "gap", "carriers", "held_by",
+    "latent2", "gap", "carriers", "excess_nmi1", "excess_nmi1_low", "excess_nmi1_high", "nmi1_above_noise",
+    "excess_nmi2", "excess_nmi2_low", "excess_nmi2_high", "nmi2_above_noise", "held_by",
 )  # fmt: skip
 STEP_COLUMNS = ("step", "label", "kl_nats", "kl_low", "kl_high", ACTIVE, WEAK, COLLAPSED)
 

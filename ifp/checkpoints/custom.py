@@ -45,7 +45,7 @@ def read_encoder(name: str) -> Callable[[Any], Any]:
         ) from error
     if not callable(function):
         raise IfpError(f"--encoder {name} is not a function.")
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def encode_by_function(name: str, sample: Sample, device: str, progress: Progress) -> Record:

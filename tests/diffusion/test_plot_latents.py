@@ -86,7 +86,7 @@ def comparison_table(factors: Sequence[str] = FACTORS) -> pd.DataFrame:
     rows = [
         ("posterior", factor, measure, 0.5, 0.5 + shift, shift, shift - 0.1, shift + 0.1, abs(shift) < 0.1)
         for place, factor in enumerate(factors)
-        for measure, shift in (("nmi1", 0.05 * place), ("nmi2", -0.05 * place), ("gap", 0.9))
+        for measure, shift in (("excess_nmi1", 0.05 * place), ("excess_nmi2", -0.05 * place), ("gap", 0.9))
     ]
     names = ["estimator", "factor", "measure", "a", "b", "difference", "low", "high", "within_noise"]
     return pd.DataFrame(rows, columns=names)
@@ -109,8 +109,8 @@ def test_differences_are_hollow_within_noise() -> None:
         assert points_of(ax) == [(pytest.approx(x), y, filled) for x, y, filled in expected]
         assert ax.get_xlim()[0] < 0 < ax.get_xlim()[1]
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == list(FACTORS)
-    assert set(data["measure"]) == {"nmi1", "nmi2"}
-    assert any(text.get_text() == "difference of NMI: new less old" for text in figure.texts)
+    assert set(data["measure"]) == {"excess_nmi1", "excess_nmi2"}
+    assert any(text.get_text() == "difference of NMI above floor: new less old" for text in figure.texts)
 
 
 def test_an_unknown_difference_is_said_to_be_unknown() -> None:
@@ -128,8 +128,8 @@ def series_table(steps: Sequence[int], factors: Sequence[str] = FACTORS) -> pd.D
         for factor in factors
         for at, step in enumerate(steps)
     ]
-    names = ["step", "label", "estimator", "factor", "nmi1", "nmi1_low", "nmi1_high", "nmi2", "nmi2_low", "nmi2_high"]
-    return pd.DataFrame(rows, columns=names)
+    numbers = [f"excess_{name}{end}" for name in ("nmi1", "nmi2") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=["step", "label", "estimator", "factor", *numbers])
 
 
 @pytest.mark.parametrize("factors", [1, 5, 6, 12])
@@ -157,11 +157,11 @@ def test_a_panel_per_factor_with_both_curves(factors: int) -> None:
 
 def test_gaps_in_the_numbers_do_not_crash() -> None:
     series = series_table([0, 1, 2, 3])
-    series.loc[series.index[::3], ["nmi1", "nmi1_low", "nmi1_high"]] = np.nan
+    series.loc[series.index[::3], ["excess_nmi1", "excess_nmi1_low", "excess_nmi1_high"]] = np.nan
     with paper_style():
         figure, _ = nmi_curves_figure(series, width_in=5.5)
         figure.draw_without_rendering()
-    series[["nmi1", "nmi1_low", "nmi1_high"]] = np.nan
+    series[["excess_nmi1", "excess_nmi1_low", "excess_nmi1_high"]] = np.nan
     with paper_style():
         nmi_curves_figure(series, width_in=5.5)[0].draw_without_rendering()
 

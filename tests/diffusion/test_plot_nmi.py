@@ -42,11 +42,11 @@ def nmi_table(
 
 def series_table(steps: Sequence[int], factors: Sequence[str] = FACTORS) -> pd.DataFrame:
     rows = [
-        (step, f"model {step}", "posterior", factor, 0.6, 0.55, 0.65, 0.02 * place, 0.0 if place < 2 else 0.01, 0.1)
+        (step, f"model {step}", "posterior", factor, 0.6, True, 0.02 * place, place >= 2)
         for step in steps
         for place, factor in enumerate(factors)
     ]
-    names = ("nmi1", "nmi1_low", "nmi1_high", "nmi2", "nmi2_low", "nmi2_high")
+    names = ("nmi1", "nmi1_above_noise", "nmi2", "nmi2_above_noise")
     return pd.DataFrame(rows, columns=["step", "label", "estimator", "factor", *names])
 
 
