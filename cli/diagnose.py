@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,8 @@ def _formats(text: str) -> list[str]:
     if wanted == ["none"]:
         return []
     for name in wanted:
+        if name == "none":
+            raise IfpError(f"--format none stands alone, got {text!r}; leave the others or none out.")
         if name not in FORMATS:
             raise unknown_name("figure format", name, [*FORMATS, "none"])
     if not wanted:
@@ -149,8 +152,8 @@ def _reading_options(options: dict[str, Any]) -> Any:
             mean, std = (float(part) for part in text.split(","))
         except ValueError as error:
             raise bad_value("pixel-scaling", text, "MEAN,STD, two numbers") from error
-        if not std > 0:
-            raise bad_value("pixel-scaling", text, "MEAN,STD with a positive STD")
+        if not (math.isfinite(mean) and 0 < std < math.inf):
+            raise bad_value("pixel-scaling", text, "MEAN,STD, both finite and STD positive")
     for name, allowed in (("activation", ACTIVATIONS), ("head", HEADS)):
         if options[name] is not None and options[name] not in allowed:
             raise unknown_name(name, options[name], allowed)

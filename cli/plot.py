@@ -1,4 +1,4 @@
-"""`ifp plot`: a run's figures at a paper's width, from its folder alone."""
+"""`ifp plot`: the figures of a run or a diagnosis at a paper's width, from its folder alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ ALL = "all"
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--kind", "kinds", multiple=True,
-              help="hist, kde, strip, ridge, trace or all; repeat for several.  [default: kde and trace]")  # fmt: skip
+              help="hist, kde, strip, ridge, trace or all; of a diagnosis nmi, kl, ... (docs/figures.md); repeat for "
+              "several.  [default: kde and trace; of a diagnosis all]")  # fmt: skip
 @click.option("--width", default="icml", help="Page width: icml, neurips, jmlr, tmlr or a number of inches.")
 @click.option("--method", help="Draw these members only: exact, train or closed-form.", show_default="all there are")
 @click.option("--scale", default="log", help="Of beta in distributions: log or linear.")
@@ -24,18 +25,27 @@ ALL = "all"
 def plot(
     run: Path, kinds: tuple[str, ...], width: str, method: str | None, scale: str, out: Path | None, formats: str
 ) -> None:
-    """Draw the figures of RUN, the folder of an `ifp anneal`, and print their paths.
+    """Draw the figures of RUN, the folder of an `ifp anneal` or `ifp diagnose`, and print their paths.
 
     kde is the distribution of freezing points (ifp_distribution), trace the KL against beta (kl_trace); a csv of what
     it shows lies beside each figure. Needs neither the data set nor a GPU.
 
     Example: `ifp plot runs/demo --kind kde --kind hist --width neurips`
     """
-    from ifp.analysis.plot_run import KINDS, draw_run
-
-    chosen = [name for kind in kinds for name in (KINDS if kind == ALL else (kind,))]
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     if not wanted:
         raise IfpError(f"--format must name pdf, png or both, got {formats!r}.")
+    if (run / "diagnosis.json").is_file():
+        from ifp.analysis.diffusion.plot_diagnosis import draw_diagnosis
+
+        if method is not None:
+            raise IfpError(f"--method chooses curves of an `ifp anneal` run, and {run} is a diagnosis; leave it out.")
+        figures = None if not kinds or ALL in kinds else kinds
+        for path in draw_diagnosis(run, width=width, formats=wanted, out=out, figures=figures):
+            click.echo(path)
+        return
+    from ifp.analysis.plot_run import KINDS, draw_run
+
+    chosen = [name for kind in kinds for name in (KINDS if kind == ALL else (kind,))]
     for path in draw_run(run, kinds=chosen or None, width=width, method=method, scale=scale, out=out, formats=wanted):
         click.echo(path)
