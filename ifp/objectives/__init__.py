@@ -1,0 +1,1 @@
+"""Training objectives: one small class each, which reads like its paper's equation."""
