@@ -77,7 +77,7 @@ class Objective(ABC):
         """The weight of the KL at this step, as far as there is one; recorded as beta. NaN where there is none."""
 
     def update(self, batch: Batch, state: State) -> None:  # noqa: B027 - most objectives have nothing to change
-        """Change the state in place after a step, under `no_grad`, without waiting for the device; nothing by default."""
+        """Change the state in place after a step, under `no_grad` and without waiting for the device."""
 
     def route(self, mean_MBD: Tensor, logvar_MBD: Tensor, step: int, total_steps: int) -> tuple[Tensor, Tensor]:
         """The posteriors as the decoder is to see them; DEFT holds some latents back. Unchanged by default."""
