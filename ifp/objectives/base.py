@@ -9,7 +9,7 @@ Shapes: M members, B images of a batch, D latents.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -18,9 +18,13 @@ import torch
 from torch import Tensor
 
 from ifp.losses import gaussian_kl_nats
+from ifp.networks import Network
 
 State = dict[str, Tensor]
 """What an objective remembers between steps, by name, with a leading member axis; part of every checkpoint."""
+
+ADVERSARY = "adversary."
+"""How the names of a second player's parameters begin in the state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,20 @@ class Objective(ABC):
 
     name: ClassVar[str]
 
+    def check(self, latents: int, total_steps: int) -> None:  # noqa: B027 - most objectives suit any training
+        """Raise IfpError where a training of `total_steps` with so many latents cannot hold this objective."""
+
+    def network(self, plain: Network) -> Network:
+        """The network to train in the place of `plain`; DEFT divides the encoder. Unchanged by default."""
+        return plain
+
+    def groups(self, latents: int) -> int:
+        """Into how many equal groups the latents are divided, part of every checkpoint; 1 by default.
+
+        Group s learns in stage s, and the groups after it give the prior.
+        """
+        return 1
+
     def initial_state(self, members: int, latents: int, device: torch.device) -> State:
         """What is remembered before the first step; nothing by default."""
         return {}
@@ -80,13 +98,61 @@ class Objective(ABC):
         """Change the state in place after a step, under `no_grad` and without waiting for the device."""
 
     def route(self, mean_MBD: Tensor, logvar_MBD: Tensor, step: int, total_steps: int) -> tuple[Tensor, Tensor]:
-        """The posteriors as the decoder is to see them; DEFT holds some latents back. Unchanged by default."""
+        """The posteriors as decoder and KL are to see them; DEFT holds some latents back. Unchanged by default."""
         return mean_MBD, logvar_MBD
 
     def rates(self, step: int, total_steps: int) -> Mapping[str, float]:
-        """Factors on the learning rate by the first letters of parameters' names; 1 for all by default."""
+        """Factors on the learning rate by the first letters of parameters' names; 1 for all by default.
+
+        A parameter of rate 0 is left out of the step: neither its value nor what the optimizer remembers of it
+        changes. (Adam counts steps: zero gradients before a parameter's first real one would make its first updates
+        several times too large.)
+        """
         return {}
 
     def stage(self, step: int, total_steps: int) -> int:
         """Which piece of a piecewise objective is at work, from 0; always 0 by default."""
         return 0
+
+
+class AdversarialObjective(Objective):
+    """An objective with a second player, whose parameters lie in the state and are trained on a loss of their own.
+
+    A step with two players: the penalty, its backward pass and the VAEs' update, as for any objective; then
+    `adversary_loss_M` of the same draws, its backward pass and the update of `adversary_parameters` by an Adam of their
+    own. The two losses share no graph: the penalty sees the second player's parameters detached, the second player sees
+    the draws detached. So neither update can change a tensor that a backward pass still needs.
+    """
+
+    @property
+    @abstractmethod
+    def adversary_rate(self) -> float:
+        """Learning rate of the second player's Adam."""
+
+    @property
+    @abstractmethod
+    def adversary_betas(self) -> tuple[float, float]:
+        """Decay rates of the second player's Adam."""
+
+    @abstractmethod
+    def initial_adversary(self, latents: int, generator: torch.Generator) -> State:
+        """Fresh parameters of one member's second player, on the CPU, without the member axis, names unprefixed."""
+
+    @abstractmethod
+    def adversary_loss_M(self, z_MBD: Tensor, other_z_MBD: Tensor, state: State) -> Tensor:
+        """What the second player minimises [M]; `other_z_MBD` are draws of another batch, of the same size."""
+
+    def adversary_parameters(self, state: State) -> list[Tensor]:
+        """The second player's parameters, made leaves that are trained, in the state's order."""
+        return [value.requires_grad_() for name, value in state.items() if name.startswith(ADVERSARY)]
+
+
+def fresh_state(
+    objective: Objective, latents: int, generators: Sequence[torch.Generator], device: torch.device | str
+) -> State:
+    """The state before the first step of one member a generator (on the CPU), a second player's parameters included."""
+    state = objective.initial_state(len(generators), latents, torch.device(device))
+    if isinstance(objective, AdversarialObjective):
+        players = [objective.initial_adversary(latents, generator) for generator in generators]
+        state |= {ADVERSARY + name: torch.stack([p[name] for p in players]).to(device) for name in players[0]}
+    return state
