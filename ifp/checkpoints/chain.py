@@ -23,12 +23,22 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "swish": nn.SiLU,
 }
-SIDES = (64, 32, 28, 96, 128, 256, 16, 48, 84, 112, 160, 192, 224, 8)
-"""Image sides to try where the weights allow several, the usual first."""
 
 
 class ShapeMismatch(IfpError):
     """The arrays do not fit together as the family's network."""
+
+
+def array_of(weights: Weights, name: str, ndim: int) -> np.ndarray:
+    """The array `name`; ShapeMismatch unless it is there, has `ndim` axes and is not empty."""
+    if name not in weights:
+        raise ShapeMismatch(f"The array {name!r} is missing.")
+    array = weights[name]
+    if array.ndim != ndim:
+        raise ShapeMismatch(f"{name!r} should have {ndim} axes and has the shape {list(array.shape)}.")
+    if not array.size:
+        raise ShapeMismatch(f"{name!r} is empty: it has the shape {list(array.shape)}.")
+    return array
 
 
 class ChainBuilder:
@@ -51,13 +61,7 @@ class ChainBuilder:
 
     def take(self, name: str, ndim: int) -> torch.Tensor:
         """The array `name` as a float32 tensor, marked as used."""
-        if name not in self.weights:
-            raise ShapeMismatch(f"The array {name!r} is missing.")
-        array = self.weights[name]
-        if array.ndim != ndim:
-            raise ShapeMismatch(f"{name!r} should have {ndim} axes and has the shape {list(array.shape)}.")
-        if not array.size:
-            raise ShapeMismatch(f"{name!r} is empty: it has the shape {list(array.shape)}.")
+        array = array_of(self.weights, name, ndim)
         self.used.add(name)
         return torch.from_numpy(np.array(array, dtype=np.float32))
 
@@ -91,20 +95,22 @@ class ChainBuilder:
         return self.stacked_linear([name])
 
     def stacked_linear(self, names: Iterable[str]) -> ChainBuilder:
-        """Several linear layers side by side on the same input, their outputs one after the other."""
+        """Linear layers of one shape side by side on the same input, their outputs one after the other."""
         names = list(names)
         parts = [self.take(f"{name}.weight", 2) for name in names]
         for name, part in zip(names, parts, strict=True):
-            if part.shape[1] != parts[0].shape[1]:
-                raise ShapeMismatch(f"{name!r} takes {part.shape[1]} features, and {names[0]!r} {parts[0].shape[1]}.")
+            if part.shape != parts[0].shape:
+                raise ShapeMismatch(
+                    f"{names[0]!r} {list(parts[0].shape)} and {name!r} {list(part.shape)} differ in shape."
+                )
         weight = torch.cat(parts)
         if len(self.shape) != 1:
             raise ShapeMismatch(f"{names[0]!r} is linear, but the layer before gives {list(self.shape)}.")
         self._expect(names[0], weight.shape[1])
-        bias = all(self._has_bias(name) for name in names)
+        bias = any(self._has_bias(name) for name in names)
         layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias)
         if bias:
-            layer.bias.data = torch.cat([self._bias(name, 1) for name in names])
+            layer.bias.data = torch.cat([self.take(f"{name}.bias", 1) for name in names])
             if len(layer.bias) != len(weight):
                 raise ShapeMismatch(f"The bias of {names[0]!r} does not fit its weight {list(weight.shape)}.")
         layer.weight.data = weight
@@ -173,15 +179,12 @@ class ChainBuilder:
             raise ShapeMismatch(f"{name!r} makes an image of {list(self.shape)} vanish.")
         layer.weight.data = weight
         if self._has_bias(name):
-            layer.bias.data = self._bias(name, 1)
+            layer.bias.data = self.take(f"{name}.bias", 1)
             if len(layer.bias.data) != shape[0]:
                 raise ShapeMismatch(f"The bias of {name!r} does not fit its weight {list(weight.shape)}.")
         self._layers.append(layer)
         self.shape = shape
         return self
-
-    def _bias(self, name: str, ndim: int) -> torch.Tensor:
-        return self.take(f"{name}.bias", ndim)
 
     def _has_bias(self, name: str) -> bool:
         return f"{name}.bias" in self.weights
@@ -195,37 +198,3 @@ class ChainBuilder:
             raise ShapeMismatch(
                 f"{name!r} takes {features} channels or features, but the layer before gives {self.shape[0]}."
             )
-
-
-def image_side(
-    features: int, channels: int, convolutions: Iterable[tuple[int, int, int]], name: str = "The layer after them"
-) -> int:
-    """The side of the square images that `convolutions` (kernel, stride, padding) flatten to `features` values.
-
-    The first of SIDES that fits; `name` is the layer that takes the values.
-
-    Raises
-    ------
-    ShapeMismatch : none does.
-
-    >>> image_side(512, 32, [(4, 2, 1)] * 4)
-    64
-    """
-    layers = list(convolutions)
-    for side in SIDES:
-        left = side
-        for kernel, stride, padding in layers:
-            left = (left + 2 * padding - kernel) // stride + 1
-        if left > 0 and left * left * channels == features:
-            return side
-    raise ShapeMismatch(
-        f"{name} takes {features} values, but no usual image side is flattened to that by {len(layers)} convolutions."
-    )
-
-
-def square_side(features: int, channels: int, name: str) -> int:
-    """The side of `features` values on a square grid of `channels`, for an input that is flat from the start."""
-    side = math.isqrt(features // max(channels, 1))
-    if side * side * channels != features:
-        raise ShapeMismatch(f"{name!r} takes {features} values, which is no square image of {channels} channels.")
-    return side

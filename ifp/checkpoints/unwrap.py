@@ -171,12 +171,11 @@ def _no_model(contents: Contents) -> IfpError:
     if not isinstance(tree, dict):
         kind = printable(tree.class_name) if isinstance(tree, Foreign) else type(tree).__name__
         return IfpError(f"{contents.path} holds no named arrays but one object ({kind}); {remedy}.")
-    if module := next(
-        (part for part in (*tree.values(), *(_at(tree, way) for way in WRAPPERS)) if _is_module(part)), None
-    ):
+    parts = (*tree.values(), *(_at(tree, way) for way in WRAPPERS))
+    if modules := [part for part in parts if _is_module(part)]:
         return IfpError(
-            f"{contents.path} holds a whole module of the class {printable(module.class_name)}, which cannot be rebuilt "
-            f"without running its code; {SAVE_WEIGHTS}."
+            f"{contents.path} holds a whole module of the class {printable(modules[0].class_name)}, which cannot be "
+            f"rebuilt without running its code; {SAVE_WEIGHTS}."
         )
     if _is_optimizer(tree) or any("optim" in str(key) for key in tree):
         what = "the state of an optimizer but no model"

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, image_side, square_side
+from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.image_shapes import image_side, square_side
 
 
 def arrays(module: nn.Module) -> dict[str, np.ndarray]:

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ifp.checkpoints.assemble import (
-    Habits,
-    ImageShape,
-    Training,
-    assemble,
-    beta_unknown,
-    flat_image,
-    hidden_activation,
-)
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, image_side
+from ifp.checkpoints.assemble import Habits, assemble
+from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.choices import hidden_activations
 from ifp.checkpoints.family import Family
+from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image, flat_image
 from ifp.checkpoints.source import ReadingOptions, Source
+from ifp.checkpoints.training import Training, no_beta
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
 
@@ -38,49 +33,38 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
             f"{source.path} holds a conditional VAE, whose encoder needs the label of each image too; give its codes "
             "with --codes file.npz."
         )
-    activation = hidden_activation(options, "relu")
+    (activation,) = hidden_activations(options, "relu")
     convolutional = "encoder.main.0.weight" in source.weights
-    encoder, image_shape = (_conv_encoder if convolutional else _linear_encoder)(source, activation)
+    encoder, images = (_conv_encoder if convolutional else _linear_encoder)(source, activation.value)
     notes = _check_rows(source, encoder.shape[0]) if convolutional else ()
-    likelihood = Assumption("likelihood", "bernoulli", "the code base")
-    training = Training("bernoulli", likelihood, *beta_unknown("not said", "the file"))
     return [
         assemble(
-            FAMILY.title, source, options, encoder, image_shape,
-            lambda chain: _decode(chain, activation, image_shape), Habits(head="halves"),
-            lambda shape, latents: training, notes=notes,
+            FAMILY.title, source, options, encoder, images, activation,
+            lambda chain: _decode(chain, activation.value), Habits(), _training, notes=notes,
         )
     ]  # fmt: skip
 
 
-def _conv_encoder(source: Source, activation: str) -> tuple[ChainBuilder, ImageShape]:
+def _conv_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
     """Six convolutions of 4 pixels with padding, or five of 3 pixels without."""
     padded = "encoder.main.10.weight" in source.weights
-    places, padding, last = (range(0, 12, 2), 1, 13) if padded else (range(0, 10, 2), 0, 11)
-    probe = ChainBuilder(source.weights, (), set())
-    features = int(probe.take(f"encoder.main.{last}.weight", 2).shape[1])
-    top = probe.take(f"encoder.main.{places[-1]}.weight", 4)
-    side = image_side(
-        features, int(top.shape[0]), [(int(top.shape[-1]), 2, padding)] * len(places), f"'encoder.main.{last}'"
-    )
-    image_shape = (int(probe.take("encoder.main.0.weight", 4).shape[1]), side, side)
-    encoder = ChainBuilder(source.weights, image_shape, set())
-    for place in places:
-        encoder.conv(f"encoder.main.{place}", 2, padding).activation(activation)
-    return encoder.flatten().linear(f"encoder.main.{last}"), image_shape
+    places, kernel, padding, last = (range(0, 12, 2), 4, 1, 13) if padded else (range(0, 10, 2), 3, 0, 11)
+    layers = [(f"encoder.main.{place}", 2, padding) for place in places]
+    images = convolved_image(source.weights, layers, f"encoder.main.{last}", kernel)
+    encoder = ChainBuilder(source.weights, images.shape, set())
+    for layer in layers:
+        encoder.conv(*layer).activation(activation)
+    return encoder.flatten().linear(f"encoder.main.{last}"), images
 
 
-def _linear_encoder(source: Source, activation: str) -> tuple[ChainBuilder, ImageShape]:
+def _linear_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
     """One hidden layer or four."""
-    image_shape, _ = flat_image(source, "encoder.main.1")
-    encoder = ChainBuilder(source.weights, image_shape, set()).flatten()
+    images = flat_image(source.weights, "encoder.main.1")
+    encoder = ChainBuilder(source.weights, images.shape, set()).flatten()
     deep = "encoder.main.7.weight" in source.weights
     for place in (1, 3, 5, 7) if deep else (1,):
         encoder.linear(f"encoder.main.{place}").activation(activation)
-    mean, logvar = source.shape("encoder.head_mu.weight"), source.shape("encoder.head_logvar.weight")
-    if mean != logvar:
-        raise ShapeMismatch(f"'encoder.head_mu' {list(mean)} and 'encoder.head_logvar' {list(logvar)} differ in shape.")
-    return encoder.stacked_linear(["encoder.head_mu", "encoder.head_logvar"]), image_shape
+    return encoder.stacked_linear(["encoder.head_mu", "encoder.head_logvar"]), images
 
 
 def _check_rows(source: Source, rows: int) -> tuple[Assumption, ...]:
@@ -98,7 +82,11 @@ def _check_rows(source: Source, rows: int) -> tuple[Assumption, ...]:
     return ()
 
 
-def _decode(chain: ChainBuilder, activation: str, image_shape: ImageShape) -> None:
+def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
+    return Training("bernoulli", "the code base", no_beta("not said"))
+
+
+def _decode(chain: ChainBuilder, activation: str) -> None:
     """A convolution of one pixel and six transposed ones, or linear layers."""
     if "decoder.main.1.weight" in chain.weights:
         chain.reshape(*chain.shape, 1, 1).conv("decoder.main.1", 2, 0)
@@ -109,7 +97,6 @@ def _decode(chain: ChainBuilder, activation: str, image_shape: ImageShape) -> No
     deep = "decoder.main.8.weight" in chain.weights
     for place in (2, 4, 6, 8) if deep else (2,):
         chain.activation(activation).linear(f"decoder.main.{place}")
-    chain.reshape(*image_shape)
 
 
 FAMILY = Family("amir-abdi", "amir-abdi/disentanglement-pytorch", _recognises, _build)

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ifp.beta_units import to_nats
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, image_side, square_side
-from ifp.checkpoints.families.reading import (
-    leftovers,
-    number_at,
-    pixels_of,
-    read_decoder,
-    usual_assumptions,
-    word_at,
-)
+from ifp.checkpoints.assemble import Habits, assemble, learnt_prior, set_aside
+from ifp.checkpoints.chain import ChainBuilder, array_of
+from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.sequential import numbered_blocks
 from ifp.checkpoints.family import Family
+from ifp.checkpoints.image_shapes import ImageShape, convolved_image, square_side
+from ifp.checkpoints.settings import number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
-from ifp.checkpoints.vae import Assumption, Vae
+from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
+from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError
 
 _STRIDE, _PADDING = 2, 1
-_ENCODER = ("encoder.", "fc.", "fc_mu.", "fc_var.")
-_DECODER = ("decoder.", "decoder_input.", "final_layer.")
+_HABITS = Habits(
+    output="values",
+    about_head=", of the two layers fc_mu and fc_var",
+    encoder=("encoder.", "fc.", "fc_mu.", "fc_var."),
+    decoder=("decoder.", "decoder_input.", "final_layer."),
+)
 _REFUSED = {
     "vq_layer.embedding.weight": "discrete codes (VQ-VAE)",
     "fc_z.weight": "no variances, or categorical latents beside the Gaussian ones",
@@ -55,81 +56,36 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
             f"{source.path} is a model of {FAMILY.title} with {what}, which has no Gaussian posterior per latent to "
             "diagnose; give codes of your own with --codes file.npz."
         )
-    activation = options.activation or "leaky_relu"
+    (activation,) = hidden_activations(options, "leaky_relu")
     weights = source.weights
-    blocks = _blocks(weights, "encoder")
-    image_shape = _image_shape(weights, blocks)
-    used: set[str] = set()
-    encoder = ChainBuilder(weights, image_shape, used)
-    for block in blocks:
-        encoder.conv(f"{block}.0", _STRIDE, _PADDING)
-        _normalise(encoder, f"{block}.1").activation(activation)
+    layers = [(f"{block}.0", _STRIDE, _PADDING) for block in numbered_blocks(weights, "encoder")]
+    images = convolved_image(weights, layers, "fc" if "fc.weight" in weights else "fc_mu")
+    encoder = ChainBuilder(weights, images.shape, set())
+    for number, layer in enumerate(layers):
+        _normalise(encoder.conv(*layer), f"encoder.{number}.1").activation(activation.value)
     encoder.flatten()
     if "fc.weight" in weights:
         encoder.linear("fc")
-    latents = int(encoder.take("fc_mu.weight", 2).shape[0])
     encoder.stacked_linear(["fc_mu", "fc_var"])
-    if encoder.shape != (2 * latents,):
-        raise ShapeMismatch(f"'fc_mu' has {latents} rows and 'fc_var' {encoder.shape[0] - latents}.")
-    decoder = read_decoder(weights, latents, image_shape, lambda chain: _read_decoder(chain, activation), _DECODER)
-    beside = {name for name in weights if name.startswith(_BESIDE)}
-    beta, said = _beta(source, image_shape)
-    pixels = pixels_of(options)
     return [
-        Vae(
-            family=FAMILY.title,
-            encoder=encoder.module(),
-            decoder=decoder.module,
-            num_latents=latents,
-            image_shape=image_shape,
-            head="halves",
-            output="values",
-            likelihood="gaussian",
-            beta=beta,
-            pixel_mean=pixels.mean,
-            pixel_std=pixels.std,
-            assumptions=(
-                *usual_assumptions(image_shape, latents, "two layers: fc_mu and fc_var"),
-                Assumption("activation", activation, "an option" if options.activation else "the code base"),
-                pixels.said,
-                Assumption("likelihood", "gaussian (squared error)", "the code base"),
-                *_prior(weights),
-                said,
-                decoder.assumption("pixel values in (-1, 1), by tanh"),
-            ),
-            unused=leftovers(weights, used | decoder.used, _ENCODER, beside),
+        assemble(
+            FAMILY.title, set_aside(source, _BESIDE), options, encoder, images, activation,
+            lambda chain: _decode(chain, activation.value), _HABITS, _training,
+            notes=learnt_prior(source, _MIXTURE_PRIOR),
         )
-    ]
-
-
-def _blocks(weights: Weights, prefix: str) -> list[str]:
-    """The names PREFIX.0, PREFIX.1, ... of the convolutions with what follows them."""
-    count = 0
-    while f"{prefix}.{count}.0.weight" in weights:
-        count += 1
-    return [f"{prefix}.{number}" for number in range(count)]
-
-
-def _image_shape(weights: Weights, blocks: Sequence[str]) -> tuple[int, int, int]:
-    head = "fc.weight" if "fc.weight" in weights else "fc_mu.weight"
-    shapes = [weights[f"{block}.0.weight"].shape for block in blocks]
-    if not shapes or any(len(shape) != 4 for shape in shapes) or head not in weights or weights[head].ndim != 2:
-        raise ShapeMismatch(f"'encoder' should have convolutions, and {head!r} two axes.")
-    layers = [(shape[-1], _STRIDE, _PADDING) for shape in shapes]
-    side = image_side(weights[head].shape[1], shapes[-1][0], layers)
-    return int(shapes[0][1]), side, side
+    ]  # fmt: skip
 
 
 def _normalise(chain: ChainBuilder, name: str) -> ChainBuilder:
     return chain.batch_norm(name) if f"{name}.weight" in chain.weights else chain
 
 
-def _read_decoder(chain: ChainBuilder, activation: str) -> None:
+def _decode(chain: ChainBuilder, activation: str) -> None:
     chain.linear("decoder_input")
-    blocks = [*_blocks(chain.weights, "decoder"), "final_layer"]
-    channels = chain.take(f"{blocks[0]}.0.weight", 4).shape[0]
-    side = square_side(chain.shape[0], int(channels), "decoder_input")
-    chain.reshape(int(channels), side, side)
+    blocks = [*numbered_blocks(chain.weights, "decoder"), "final_layer"]
+    channels = int(array_of(chain.weights, f"{blocks[0]}.0.weight", 4).shape[0])
+    side = square_side(chain.shape[0], channels, "decoder_input")
+    chain.reshape(channels, side, side)
     for block in blocks:
         chain.conv_transpose(f"{block}.0", _STRIDE, _PADDING, output_padding=1)
         _normalise(chain, f"{block}.1").activation(activation)
@@ -138,23 +94,24 @@ def _read_decoder(chain: ChainBuilder, activation: str) -> None:
     chain.conv(last, 1, 1).activation("tanh")
 
 
-def _prior(weights: Weights) -> tuple[Assumption, ...]:
-    if not any(name.startswith(_MIXTURE_PRIOR) for name in weights):
-        return ()
-    return (Assumption("prior", "N(0, 1) here; a learnt mixture (VampPrior) in training", "the file"),)
+def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
+    return Training("gaussian", "the code base", _beta(source, image_shape, latents))
 
 
-def _beta(source: Source, image_shape: tuple[int, int, int]) -> tuple[float | None, Assumption]:
+def _beta(source: Source, image_shape: ImageShape, latents: int) -> Beta:
     """beta of the configuration, by loss type H; of a plain VAE it is 1."""
     config = source.config
-    name = word_at(config, "model_params.name") or ""
-    theirs = number_at(config, "model_params.beta")
-    by_type_h = name == "BetaVAE" and word_at(config, "model_params.loss_type") == "H" and theirs is not None
-    if not (by_type_h or name == "VanillaVAE"):
-        return None, Assumption("beta", "not said (a configuration's beta holds for loss type H only)", "the file")
+    name, theirs = word_at(config, "model_params.name"), "model_params.beta"
     weight = number_at(config, "exp_params.kld_weight")
-    beta = to_nats(theirs if by_type_h and theirs is not None else 1.0, "antixk", shape=image_shape, kld_weight=weight)
-    return beta.beta, Assumption("beta", f"{beta.beta:g} on summed squared errors", "the file")
+    if weight == 0:
+        return no_beta("none: its kld_weight is 0")
+    note = "" if weight is None else f"; its kld_weight is {weight:g}"
+    if name == "VanillaVAE":
+        return stated_beta(1.0, "VanillaVAE: beta", "antixk", image_shape, latents, note, kld_weight=weight)
+    if name == "BetaVAE" and word_at(config, "model_params.loss_type") == "H":
+        value = number_at(config, theirs)
+        return stated_beta(value, theirs, "antixk", image_shape, latents, note, kld_weight=weight)
+    return no_beta("not said (a configuration's beta holds for loss type H only)")
 
 
 FAMILY = Family("antixk", "AntixK/PyTorch-VAE", _recognises, _build)

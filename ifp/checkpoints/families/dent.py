@@ -11,22 +11,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ifp.checkpoints.assemble import (
-    Habits,
-    ImageShape,
-    Training,
-    assemble,
-    beta_said,
-    beta_unknown,
-    flat_image,
-    hidden_activation,
-    plain_number,
-)
-from ifp.checkpoints.chain import ChainBuilder, image_side
-from ifp.checkpoints.families.yanndubs import burgess_decoder, burgess_encoder, likelihood_said
+from ifp.beta_units import CONVENTIONS
+from ifp.checkpoints.assemble import assemble
+from ifp.checkpoints.chain import ChainBuilder
+from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.yanndubs import HABITS, burgess_decoder, burgess_encoder, stated_likelihood
 from ifp.checkpoints.family import Family
+from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image, flat_image
+from ifp.checkpoints.settings import lookup, number_at
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.vae import Assumption, Vae
+from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
+from ifp.checkpoints.vae import Vae
 
 HEAD = "encoder.dist_statistics"
 
@@ -53,45 +48,34 @@ def _recognises(source: Source) -> bool:
 
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
-    activation = hidden_activation(options, "relu")
-    encoder, image_shape, notes = _encoder(source, activation)
+    (activation,) = hidden_activations(options, "relu")
+    encoder, images = _encoder(source, activation.value)
     encoder.linear(HEAD)
     return [
         assemble(
-            FAMILY.title,
-            source,
-            options,
-            encoder,
-            image_shape,
-            lambda chain: _decode(chain, activation, image_shape),
-            Habits(head="interleaved", output="probabilities"),
-            lambda shape, latents: _training(source, shape, latents),
-            notes=notes,
+            FAMILY.title, source, options, encoder, images, activation,
+            lambda chain: _decode(chain, activation.value, images.shape), HABITS, _training,
         )
-    ]
+    ]  # fmt: skip
 
 
-def _encoder(source: Source, activation: str) -> tuple[ChainBuilder, ImageShape, tuple[Assumption, ...]]:
+def _encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
     """Up to the last layer but one: `burgess` has lin1, `chen_mlp` fc1, the others 4 or 5 convolutions and lin."""
     if "encoder.lin1.weight" in source.weights:
-        return *burgess_encoder(source, activation), ()
+        return burgess_encoder(source, activation)
     if "encoder.fc1.weight" in source.weights:
-        image_shape, note = flat_image(source, "encoder.fc1", "data.img_size")
-        encoder = ChainBuilder(source.weights, image_shape, set()).flatten()
-        for layer in ("fc1", "fc2"):
-            encoder.linear(f"encoder.{layer}").activation(activation)
-        return encoder, image_shape, (note,)
-    layers = [f"conv{n}" for n in range(1, 6 if "encoder.conv5.weight" in source.weights else 5)]
-    probe = ChainBuilder(source.weights, (), set())
-    features = int(probe.take("encoder.lin.weight", 2).shape[1])
-    channels = int(probe.take(f"encoder.{layers[-1]}.weight", 4).shape[0])
-    side = image_side(features, channels, [(4, 2, 1)] * len(layers), "'encoder.lin'")
-    image_shape = (int(probe.take(f"encoder.{layers[0]}.weight", 4).shape[1]), side, side)
-    encoder = ChainBuilder(source.weights, image_shape, set())
+        images = flat_image(source.weights, "encoder.fc1", lookup(source.config, "data.img_size"))
+        encoder = ChainBuilder(source.weights, images.shape, set()).flatten()
+        for name in ("fc1", "fc2"):
+            encoder.linear(f"encoder.{name}").activation(activation)
+        return encoder, images
+    layers = [(f"encoder.conv{n}", 2, 1) for n in range(1, 6 if "encoder.conv5.weight" in source.weights else 5)]
+    images = convolved_image(source.weights, layers, "encoder.lin", kernel=4)
+    encoder = ChainBuilder(source.weights, images.shape, set())
     for layer in layers:
-        encoder.conv(f"encoder.{layer}", 2, 1).activation(activation)
+        encoder.conv(*layer).activation(activation)
     encoder.flatten().linear("encoder.lin").activation(activation)
-    return encoder, image_shape, ()
+    return encoder, images
 
 
 def _decode(chain: ChainBuilder, activation: str, image_shape: ImageShape) -> None:
@@ -101,7 +85,7 @@ def _decode(chain: ChainBuilder, activation: str, image_shape: ImageShape) -> No
     elif "decoder.net.0.weight" in chain.weights:
         for at in (0, 2, 4):
             chain.linear(f"decoder.net.{at}").activation("tanh")
-        chain.linear("decoder.net.6").activation("sigmoid").reshape(*image_shape)
+        chain.linear("decoder.net.6").activation("sigmoid")
     elif "decoder.conv1.weight" in chain.weights:
         chain.layer(SpatialBroadcast(*image_shape[1:]), (chain.shape[0] + 2, *image_shape[1:]))
         for n in range(1, 6):
@@ -118,32 +102,30 @@ def _decode(chain: ChainBuilder, activation: str, image_shape: ImageShape) -> No
 
 def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
     config = source.config
-    likelihood, about = likelihood_said(config.get("train.rec_dist"))
+    likelihood, whose = stated_likelihood(config.get("train.rec_dist"))
     convention, loss = f"dent-{likelihood}", config.get("train.loss")
 
-    def said(key: str, note: str = "") -> tuple[float | None, Assumption]:
-        return beta_said(plain_number(config, key), key, convention, image_shape, latents, note)
+    def stated(key: str, note: str = "") -> Beta:
+        return stated_beta(number_at(config, key), key, convention, image_shape, latents, note)
 
     if loss == "betavae":
-        beta = said("betavae.beta")
+        beta = stated("betavae.beta")
     elif loss == "betatcvae":
-        beta = said("betatcvae.beta", "; it weighs the total correlation alone")
+        beta = stated("betatcvae.beta", "; it weighs the total correlation alone")
     elif loss == "adagvae" and not config.get("adagvae.annealing"):
-        beta = said("adagvae.beta", "; beside the KL of posteriors averaged over pairs of images")
+        beta = stated("adagvae.beta", "; beside the KL of posteriors averaged over pairs of images")
     elif loss == "factorizedsupportvae":
-        beta = said("factorizedsupportvae.beta", "; beside a penalty on the support of the codes")
+        beta = stated("factorizedsupportvae.beta", "; beside a penalty on the support of the codes")
     elif loss in ("vae", "factorvae"):
         note = f"; the total correlation weighs {config.get('factorvae.gamma')!r} more" if loss == "factorvae" else ""
-        beta = beta_said(1.0, f"loss {loss}: beta", convention, image_shape, latents, note)
+        beta = stated_beta(1.0, f"loss {loss}: beta", convention, image_shape, latents, note)
     elif loss in ("annealedvae", "adagvae"):
-        beta = beta_unknown(
-            f"none: the KL was held at a capacity that rose to C = {config.get(f'{loss}.C_fin')!r} nats", "the file"
-        )
+        beta = no_beta(f"none: the KL was held at a capacity that rose to C = {config.get(f'{loss}.C_fin')!r} nats")
     elif loss is None:
-        beta = beta_unknown("not said (no train.loss)", "the file")
+        beta = no_beta("not said (no train.loss)")
     else:
-        beta = beta_unknown(f"not known for the loss {loss!r}", "the file")
-    return Training(likelihood, about, *beta)
+        beta = no_beta(f"not known for the loss {loss!r}")
+    return Training(likelihood, whose, beta, CONVENTIONS[convention].weight)
 
 
 FAMILY = Family("dent", "facebookresearch/disentangling-correlated-factors", _recognises, _build)

@@ -8,27 +8,22 @@ The order of activation and normalisation shows in the numbers of the layers; th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
 
-from ifp.beta_units import to_nats
+from ifp.checkpoints.assemble import Habits, assemble, set_aside
 from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.families.reading import (
-    Decoder,
-    leftovers,
-    lookup,
-    number_at,
-    pixels_of,
-    read_decoder,
-    usual_assumptions,
-    word_at,
-)
-from ifp.checkpoints.families.sequential import convolved_image, flat_image, layer_kinds, read_sequential
+from ifp.checkpoints.choices import hidden_activations, scaled_input
+from ifp.checkpoints.families.sequential import layer_kinds, read_sequential, sequential_image
 from ifp.checkpoints.family import Family
+from ifp.checkpoints.image_shapes import Images, ImageShape
+from ifp.checkpoints.settings import lookup, number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
+from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
 
@@ -50,7 +45,9 @@ STANDARDISATIONS: dict[int, dict[str, tuple[tuple[float, ...], tuple[float, ...]
     },
 }
 """Channels -> data set -> (mean, std) per channel, the constants of disent's configurations."""
+_BESIDE = ("_recon_handler",)
 _NORM_ACTIVATIONS = ("leaky_relu", "swish", "relu")  # the class's default, the configuration's, the third choice
+_LOSS = ("framework.cfg.recon_loss", "settings.framework.recon_loss")
 _KL_FRAMEWORKS = ("betavae", "adavae", "adagvae_minimal", "dfcvae", "dipvae", "tvae", "adanegtvae")
 """Frameworks in which beta weighs the whole KL (adagvae_minimal, ... start with these names)."""
 
@@ -69,16 +66,22 @@ def _recognises(source: Source) -> bool:
 
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
-    latents = _num_latents(source)
+    _refuse_what_cannot_be_read(source)
+    images = sequential_image(source.weights, ENCODER, _convolution)
+    scalings = [None] if _scaled_by_user(options) else _scalings(source.config, images.shape[0])
     return [
-        _read(source, latents, activation, scaling)
-        for scaling in _scalings(source, options)
+        _read(source, options, images, activation, scaling)
+        for scaling in scalings
         for activation in _activations(source, options)
     ]
 
 
-def _num_latents(source: Source) -> int:
-    """Latents of a variational encoder; an error for an autoencoder (one row a latent) and for Laplace latents."""
+def _scaled_by_user(options: ReadingOptions) -> bool:
+    return options.pixel_mean is not None or options.pixel_std is not None
+
+
+def _refuse_what_cannot_be_read(source: Source) -> None:
+    """An autoencoder (one row a latent), Laplace latents, and instance normalisation."""
     kinds = layer_kinds(source.weights, ENCODER)
     linear = [number for number, kind in kinds.items() if kind == "linear"]
     if not linear:
@@ -99,7 +102,12 @@ def _num_latents(source: Source) -> int:
     )
     if distribution not in (None, "normal"):
         raise IfpError(f"{source.path} has {distribution} latents, and only Gaussian ones (normal) are read here.")
-    return latents
+    # three layers a step, of which only the convolution has arrays
+    if kinds.get(0) == kinds.get(3) == "conv" and 1 not in kinds and 2 not in kinds:
+        raise IfpError(
+            f"{source.path} has instance normalisation, of which nothing is in the file; give its encoder with "
+            "--encoder package.module:function, or its codes with --codes file.npz."
+        )
 
 
 def _convolution(number: int, kernel: int, side: int) -> tuple[int, int]:
@@ -119,30 +127,26 @@ def _is_norm(weights: Weights) -> bool:
 
 
 def _activations(source: Source, options: ReadingOptions) -> list[Assumption]:
-    if options.activation is not None:
-        return [Assumption("activation", options.activation, "an option")]
     if not _is_norm(source.weights):
-        return [Assumption("activation", "relu", "the code base")]
+        return hidden_activations(options, "relu")
     said = word_at(source.config, "model.meta.activation")
-    if said is not None:
+    if said is not None and options.activation is None:
         return [Assumption("activation", said, "the file")]
-    return [Assumption("activation", name, "a guess") for name in _NORM_ACTIVATIONS]
+    return hidden_activations(options, *_NORM_ACTIVATIONS)
 
 
-def _scalings(source: Source, options: ReadingOptions) -> list[_Scaling]:
+def _scalings(config: Mapping[str, Any], channels: int) -> list[_Scaling]:
     """The standardisations to try, the most likely first."""
-    channels = _image_shape(source.weights)[0]
-    given = pixels_of(options)
-    if given.said.source == "an option":
-        return [_Scaling((given.mean,) * channels, (given.std,) * channels, given.said)]
     for place in ("dataset.transform.mean", "dataset.transform.std"), ("dataset.meta.vis_mean", "dataset.meta.vis_std"):
-        mean, std = (_per_channel(lookup(source.config, path), channels) for path in place)
+        mean, std = (_per_channel(lookup(config, path), channels) for path in place)
         if mean is not None and std is not None and min(std) > 0:
-            return [_scaling(mean, std, "", "the file")]
-    known = STANDARDISATIONS.get(channels, {})
+            return [_Scaling(mean, std, scaled_input(mean, std, "the file"))]
     return [
         _Scaling((0.0,) * channels, (1.0,) * channels, Assumption("input", "pixels in [0, 1]", "a guess")),
-        *(_scaling(mean, std, f", disent's numbers for {name}", "a guess") for name, (mean, std) in known.items()),
+        *(
+            _Scaling(mean, std, scaled_input(mean, std, "a guess", f", disent's numbers for {name}"))
+            for name, (mean, std) in STANDARDISATIONS.get(channels, {}).items()
+        ),
     ]
 
 
@@ -154,89 +158,44 @@ def _per_channel(value: object, channels: int) -> tuple[float, ...] | None:
     return numbers * channels if len(numbers) == 1 else numbers if len(numbers) == channels else None
 
 
-def _scaling(mean: tuple[float, ...], std: tuple[float, ...], whose: str, origin: str) -> _Scaling:
-    means, stds = (", ".join(f"{one:.4g}" for one in dict.fromkeys(values)) for values in (mean, std))
-    return _Scaling(mean, std, Assumption("input", f"(x - mean) / std: mean {means}, std {stds}{whose}", origin))
-
-
-def _image_shape(weights: Weights) -> tuple[int, int, int]:
-    kinds = layer_kinds(weights, ENCODER)
-    if "conv" in kinds.values():
-        return convolved_image(weights, ENCODER, _convolution)
-    first = f"{ENCODER}.{next(iter(kinds))}"
-    return flat_image(weights[f"{first}.weight"].shape[-1], first)
-
-
-def _read(source: Source, latents: int, activation: Assumption, scaling: _Scaling) -> Vae:
-    weights = source.weights
-    image_shape = _image_shape(weights)
-    _refuse_instance_normalisation(source)
-    used: set[str] = set()
-    chain = read_sequential(ChainBuilder(weights, image_shape, used), ENCODER, activation.value, _convolution)
-    if chain.shape != (2 * latents,):
-        raise ShapeMismatch(f"{ENCODER!r} should end in {2 * latents} values and ends in {list(chain.shape)}.")
-    decoder = _read_decoder(weights, latents, image_shape, activation.value)
-    encoder, decoder_module = chain.module(), decoder.module
-    loss = word_at(source.config, "framework.cfg.recon_loss", "settings.framework.recon_loss")
-    output, likelihood = {
-        "mae": ("values", "laplace"),
-        "mse": ("values", "gaussian"),
-        None: ("values", "gaussian"),
-    }.get(loss, ("logits", "bernoulli"))
-    one_scale = len(set(scaling.mean)) == len(set(scaling.std)) == 1
-    if not one_scale:
-        # a scale for each channel becomes part of the networks
-        encoder = nn.Sequential(_per_channel_layer([1 / std for std in scaling.std], _shifts(scaling)), encoder)
-        if decoder_module is not None and output == "values":
-            decoder_module = nn.Sequential(decoder_module, _per_channel_layer(scaling.std, scaling.mean))
-    beta, said = _beta(source, image_shape, latents, likelihood, scaling)
-    kind = {"gaussian": "gaussian (squared error)", "laplace": "laplace (absolute error)"}.get(likelihood, likelihood)
-    return Vae(
-        family=FAMILY.title,
-        encoder=encoder,
-        decoder=decoder_module,
-        num_latents=latents,
-        image_shape=image_shape,
-        head="halves",
-        output=output,
-        likelihood=likelihood,
-        beta=beta,
-        pixel_mean=scaling.mean[0] if one_scale else 0.0,
-        pixel_std=scaling.std[0] if one_scale else 1.0,
-        assumptions=(
-            *usual_assumptions(image_shape, latents, "halves: all means, then all log variances"),
-            activation,
-            scaling.said,
-            Assumption("likelihood", kind, "the code base" if loss is None else "the file"),
-            said,
-            decoder.assumption("logits" if output == "logits" else "pixel values on the scale of the input"),
-        ),
-        unused=leftovers(
-            weights, used | decoder.used, "_encoder.", {name for name in weights if name.startswith("_recon_handler")}
-        ),
+def _read(
+    source: Source, options: ReadingOptions, images: Images, activation: Assumption, scaling: _Scaling | None
+) -> Vae:
+    """The candidate with this activation and scaling; None leaves the scaling to the options."""
+    chain = ChainBuilder(source.weights, images.shape, set())
+    loss = word_at(source.config, *_LOSS)
+    output = "values" if loss in (None, "mae", "mse") else "logits"
+    std = scaling.std if scaling is not None else (1.0 if options.pixel_std is None else options.pixel_std,)
+    vae = assemble(
+        FAMILY.title,
+        set_aside(source, _BESIDE),
+        options,
+        read_sequential(chain, ENCODER, activation.value, _convolution),
+        images,
+        activation,
+        lambda chain: _decode(chain, activation.value),
+        Habits(output=output, encoder=("_encoder.",), decoder=("_decoder.",)),
+        lambda source, shape, latents: _training(source, shape, latents, std),
+        notes=() if scaling is None else (scaling.said,),
     )
+    return vae if scaling is None else _scaled(vae, scaling)
 
 
-def _refuse_instance_normalisation(source: Source) -> None:
-    kinds = layer_kinds(source.weights, ENCODER)
-    # three layers a step, of which only the convolution has arrays
-    if kinds.get(0) == kinds.get(3) == "conv" and 1 not in kinds and 2 not in kinds:
-        raise IfpError(
-            f"{source.path} has instance normalisation, of which nothing is in the file; give its encoder with "
-            "--encoder package.module:function, or its codes with --codes file.npz."
-        )
+def _decode(chain: ChainBuilder, activation: str) -> None:
+    convolutional = "conv" in layer_kinds(chain.weights, DECODER).values()
+    read_sequential(chain, DECODER, activation if convolutional else "tanh", _deconvolution, transposed=True)
 
 
-def _read_decoder(weights: Weights, latents: int, image_shape: tuple[int, int, int], activation: str) -> Decoder:
-    def read(chain: ChainBuilder) -> None:
-        convolutional = "conv" in layer_kinds(weights, DECODER).values()
-        read_sequential(chain, DECODER, activation if convolutional else "tanh", _deconvolution, transposed=True)
-
-    return read_decoder(weights, latents, image_shape, read, "_decoder.")
-
-
-def _shifts(scaling: _Scaling) -> list[float]:
-    return [-mean / std for mean, std in zip(scaling.mean, scaling.std, strict=True)]
+def _scaled(vae: Vae, scaling: _Scaling) -> Vae:
+    """The same model on images that are scaled so; a scale for each channel becomes part of the networks."""
+    if len(set(scaling.mean)) == len(set(scaling.std)) == 1:
+        return replace(vae, pixel_mean=scaling.mean[0], pixel_std=scaling.std[0])
+    shifts = [-mean / std for mean, std in zip(scaling.mean, scaling.std, strict=True)]
+    encoder = nn.Sequential(_per_channel_layer([1 / std for std in scaling.std], shifts), vae.encoder)
+    decoder = vae.decoder
+    if decoder is not None and vae.output == "values":
+        decoder = nn.Sequential(decoder, _per_channel_layer(scaling.std, scaling.mean))
+    return replace(vae, encoder=encoder, decoder=decoder)
 
 
 def _per_channel_layer(scales: Sequence[float], shifts: Sequence[float]) -> nn.Conv2d:
@@ -247,28 +206,32 @@ def _per_channel_layer(scales: Sequence[float], shifts: Sequence[float]) -> nn.C
     return layer
 
 
+def _training(source: Source, image_shape: ImageShape, latents: int, std: Sequence[float]) -> Training:
+    loss = word_at(source.config, *_LOSS)
+    likelihood = {"mae": "laplace", "mse": "gaussian", None: "gaussian"}.get(loss, "bernoulli")
+    beta = _beta(source.config, image_shape, latents, likelihood, std)
+    return Training(likelihood, "the code base" if loss is None else "the file", beta)
+
+
 def _beta(
-    source: Source, image_shape: tuple[int, int, int], latents: int, likelihood: str, scaling: _Scaling
-) -> tuple[float | None, Assumption]:
-    """beta beside errors summed over pixels in [0, 1]; those of standardised pixels are 1 / std^2 as large."""
-    config = source.config
+    config: Mapping[str, Any], image_shape: ImageShape, latents: int, likelihood: str, std: Sequence[float]
+) -> Beta:
+    """beta beside errors summed over pixels in [0, 1]."""
     name = word_at(config, "framework.name") or ""
-    theirs = number_at(config, "framework.cfg.beta", "settings.framework.beta")
-    if name == "vae":
-        theirs = 1.0
-    elif not name.startswith(_KL_FRAMEWORKS):
-        theirs = None
-    if theirs is None or likelihood == "laplace":
-        return None, Assumption("beta", "not said" if theirs is None else "has no counterpart here", "the file")
     reduction = word_at(config, "framework.cfg.loss_reduction", "settings.framework.loss_reduction") or "mean"
     convention = "disent-mean" if reduction == "mean" else "disent-mean-sum"
+    if name != "vae" and not name.startswith(_KL_FRAMEWORKS):
+        return no_beta("not said (no framework.name whose beta weighs the whole KL)")
+    if likelihood == "laplace":
+        return no_beta("has no counterpart here, beside absolute errors")
+    said, value = "framework.cfg.beta", number_at(config, "framework.cfg.beta", "settings.framework.beta")
+    if name == "vae":
+        said, value = "framework vae: beta", 1.0
     if likelihood == "bernoulli":
-        beta = to_nats(theirs, f"{convention}-bce", shape=image_shape, latents=latents).beta
-        return beta, Assumption("beta", f"{beta:g}", "the file")
-    summed = to_nats(theirs, convention, shape=image_shape, latents=latents).beta
-    beta = summed * sum(std**2 for std in scaling.std) / len(scaling.std)
-    scaled = "" if beta == summed else f"; {summed:g} on those of the standardised images"
-    return beta, Assumption("beta", f"{beta:g} on squared errors of images in [0, 1]{scaled}", "the file")
+        return stated_beta(value, said, f"{convention}-bce", image_shape, latents)
+    variance = sum(one**2 for one in std) / len(std)
+    note = "" if variance == 1 else f", whose images were standardised: x std^2 = {variance:g}"
+    return stated_beta(value, said, convention, image_shape, latents, note, pixel_variance=variance)
 
 
 FAMILY = Family("disent", "nmichlo/disent", _recognises, _build)

@@ -8,29 +8,23 @@ by `ifp.checkpoints.families.erow_groups`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-from ifp.beta_units import to_nats
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.families.reading import (
-    Decoder,
-    Pixels,
-    latents_of_halves,
-    leftovers,
-    number_at,
-    pixels_of,
-    read_decoder,
-    usual_assumptions,
-    word_at,
-)
-from ifp.checkpoints.families.sequential import convolved_image, flat_image, layer_kinds, read_sequential
+from ifp.checkpoints.assemble import Habits, assemble
+from ifp.checkpoints.chain import ChainBuilder
+from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.gin import check_output, stated_likelihood
+from ifp.checkpoints.families.sequential import layer_kinds, read_sequential, sequential_image
 from ifp.checkpoints.family import Family
-from ifp.checkpoints.source import ReadingOptions, Source, Weights
+from ifp.checkpoints.image_shapes import ImageShape
+from ifp.checkpoints.settings import number_at, word_at
+from ifp.checkpoints.source import ReadingOptions, Source
+from ifp.checkpoints.training import Training, no_beta, stated_beta
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
 
-HEAD = "halves: all means, then all log variances"
+_HABITS = Habits(encoder=("encode.",), decoder=("decode.",))
 _LAYER_CODES = "decode.stage_embed.weight"
 """DeVAE's: its decoder sees a learnt code of the layer beside the latents."""
 _FIRST_DOWN_TO_4 = 8
@@ -48,18 +42,6 @@ def deconvolution(number: int, kernel: int, side: int) -> tuple[int, int]:
     return (1, 0) if side == 1 else (2, 1)
 
 
-def encoder_image(weights: Weights, prefix: str) -> tuple[int, int, int]:
-    """Shape of the images that the encoder under `prefix` takes."""
-    kinds = layer_kinds(weights, prefix)
-    if "conv" in kinds.values():
-        return convolved_image(weights, prefix, convolution)
-    first = f"{prefix}.{next(iter(kinds), 1)}"
-    shape = weights[f"{first}.weight"].shape if f"{first}.weight" in weights else ()
-    if len(shape) != 2:
-        raise ShapeMismatch(f"{first!r} should be a convolution or a linear layer and has the shape {list(shape)}.")
-    return flat_image(shape[1], first)
-
-
 def read_encoder(chain: ChainBuilder, prefix: str, activation: str) -> ChainBuilder:
     """One encoder: `prefix`.net and, in the second layout, `prefix`.fc."""
     read_sequential(chain, f"{prefix}.net", activation, convolution)
@@ -68,39 +50,26 @@ def read_encoder(chain: ChainBuilder, prefix: str, activation: str) -> ChainBuil
     return chain
 
 
-def read_erow_decoder(source: Source, latents: int, image_shape: tuple[int, int, int], activation: str) -> Decoder:
+def read_decoder(chain: ChainBuilder, source: Source, activation: str) -> None:
     """The decoder `decode.net`, which gives logits."""
-
-    def read(chain: ChainBuilder) -> None:
-        output = word_at(source.config, "reconstruction_loss.activation")
-        if output not in (None, "logits"):
-            raise ShapeMismatch(f"Its reconstruction_loss.activation is {output!r}, and only 'logits' is read.")
-        if _LAYER_CODES in chain.weights:
-            _take_layer_0(chain)
-        read_sequential(chain, "decode.net", activation, deconvolution, transposed=True)
-
-    return read_decoder(source.weights, latents, image_shape, read, "decode.")
+    check_output(source.config)
+    read_sequential(chain, "decode.net", activation, deconvolution, transposed=True)
 
 
-def likelihood_and_beta(config: Mapping[str, Any]) -> tuple[str, float | None, tuple[Assumption, ...]]:
-    """Likelihood, beta in our units, and where they are from, by the run's gin configuration."""
-    loss = word_at(config, "reconstruction_loss.loss_fn") or ""
+def training(source: Source, image_shape: ImageShape, latents: int) -> Training:
+    """By the run's gin configuration."""
+    config = source.config
     data = word_at(config, "dataset.name") or ""
-    if "l2" in loss or "bernoulli" in loss:
-        likelihood, origin = ("gaussian" if "l2" in loss else "bernoulli"), "the file"
-    elif any(word in data for word in _COLOURFUL):
-        likelihood, origin = "gaussian", "a guess"  # what the configurations of coloured data choose
-    else:
-        likelihood, origin = "bernoulli", "the code base"
-    beta = number_at(config, "vae.beta")
-    if beta is not None:
-        beta = to_nats(beta, "erow-bernoulli" if likelihood == "bernoulli" else "erow-l2").beta
-        said = Assumption("beta", f"{beta:g}", "the file")
-    elif any(name.startswith(("deft", "devae.")) for name in config):
-        said = Assumption("beta", "several, one after the other (DEFT) or one a layer (DeVAE)", "the file")
-    else:
-        said = Assumption("beta", "not said", "the file")
-    return likelihood, beta, (Assumption("likelihood", likelihood, origin), said)
+    likelihood, whose = stated_likelihood(config), "the file"
+    if likelihood is None:
+        # what the configurations of coloured data choose
+        colourful = any(word in data for word in _COLOURFUL)
+        likelihood, whose = ("gaussian", "a guess") if colourful else ("bernoulli", "the code base")
+    value = number_at(config, "vae.beta")
+    if value is None and any(name.startswith(("deft", "devae.")) for name in config):
+        return Training(likelihood, whose, no_beta("several, one after the other (DEFT) or one a layer (DeVAE)"))
+    convention = "erow-bernoulli" if likelihood == "bernoulli" else "erow-l2"
+    return Training(likelihood, whose, stated_beta(value, "vae.beta", convention, image_shape, latents))
 
 
 def _recognises(source: Source) -> bool:
@@ -108,78 +77,59 @@ def _recognises(source: Source) -> bool:
 
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
-    pixels = pixels_of(options)
-    return [_read(source, pixels, *choice) for choice in _activations(source.weights, options)]
+    plain = _at_layer_0(source)
+    return [_read(source, plain, options, activation) for activation in _activations(source, options)]
 
 
-def _activations(weights: Weights, options: ReadingOptions) -> list[tuple[str, str]]:
-    """(activation, where it is from), the most likely first."""
-    if options.activation is not None:
-        return [(options.activation, "an option")]
-    kinds = layer_kinds(weights, "encode.net")
-    first_layout = kinds.get(_FIRST_DOWN_TO_4 + 1) == "linear" and "encode.fc.weight" not in weights
+def _activations(source: Source, options: ReadingOptions) -> list[Assumption]:
+    """The activations that the layout leaves open, the most likely first."""
+    kinds = layer_kinds(source.weights, "encode.net")
+    first_layout = kinds.get(_FIRST_DOWN_TO_4 + 1) == "linear" and "encode.fc.weight" not in source.weights
     # the decoders with batch normalisation came after the time of LeakyReLU
-    normalised = any(name.startswith("decode.net.") and name.endswith(".running_mean") for name in weights)
-    if first_layout and not normalised:
-        return [("relu", "a guess"), ("leaky_relu", "a guess")]
-    return [("relu", "the code base")]
+    normalised = any(name.startswith("decode.net.") and name.endswith(".running_mean") for name in source.weights)
+    leaky = ("leaky_relu",) * (first_layout and not normalised)
+    return hidden_activations(options, "relu", *leaky)
 
 
-def _read(source: Source, pixels: Pixels, activation: str, origin: str) -> Vae:
-    weights = source.weights
-    image_shape = encoder_image(weights, "encode.net")
-    used: set[str] = set()
-    encoder = read_encoder(ChainBuilder(weights, image_shape, used), "encode", activation)
-    if "encode.head.weight" in weights or len(encoder.shape) != 1:
+def _read(source: Source, plain: Source, options: ReadingOptions, activation: Assumption) -> Vae:
+    """The candidate with this activation; `plain` is `source` without what is of DeVAE alone."""
+    images = sequential_image(plain.weights, "encode.net", convolution)
+    encoder = read_encoder(ChainBuilder(plain.weights, images.shape, set()), "encode", activation.value)
+    if "encode.head.weight" in source.weights or len(encoder.shape) != 1:
         raise IfpError(
             f"{source.path} holds an encoder that gives codes without variances (ConvEncoder), which is no VAE's; "
             "give its codes with --codes file.npz."
         )
-    latents = latents_of_halves(encoder.shape[0], "encode.net")
-    layers: tuple[Assumption, ...] = ()
-    if _LAYER_CODES in weights:
-        used.update(name for name in weights if name.startswith("encode.projs."))
-        layers = (Assumption("layer", "0 of DeVAE's, the one without a projection", "the code base"),)
-    decoder = read_erow_decoder(source, latents, image_shape, activation)
-    likelihood, beta, said = likelihood_and_beta(source.config)
-    return Vae(
-        family=FAMILY.title,
-        encoder=encoder.module(),
-        decoder=decoder.module,
-        num_latents=latents,
-        image_shape=image_shape,
-        head="halves",
-        likelihood=likelihood,
-        beta=beta,
-        pixel_mean=pixels.mean,
-        pixel_std=pixels.std,
-        assumptions=(
-            *usual_assumptions(image_shape, latents, HEAD),
-            Assumption("activation", activation, origin),
-            *layers,
-            pixels.said,
-            *said,
-            decoder.assumption("logits"),
-        ),
-        unused=leftovers(weights, used | decoder.used, "encode."),
-    )
+    layer = Assumption("layer", "0 of DeVAE's, the one without a projection", "the code base")
+    return assemble(
+        FAMILY.title, plain, options, encoder, images, activation,
+        lambda chain: read_decoder(chain, source, activation.value), _HABITS, training,
+        notes=(layer,) if _LAYER_CODES in source.weights else (),
+    )  # fmt: skip
 
 
-def _take_layer_0(chain: ChainBuilder) -> None:
-    """DeVAE's decoder: what it sees of layer 0 is constant and becomes part of the first layer's bias."""
-    first, latents = "decode.net.0", chain.shape[0]
-    codes = chain.take(_LAYER_CODES, 2).numpy()
-    weight, bias = chain.take(f"{first}.weight", 2).numpy(), chain.take(f"{first}.bias", 1).numpy()
-    if len(codes) < 1 or weight.shape != (len(bias), latents + codes.shape[1]):
-        raise ShapeMismatch(
-            f"{first!r} should take {latents} latents and a row of {_LAYER_CODES!r} {list(codes.shape)}, and has the "
-            f"shape {list(weight.shape)}."
-        )
-    chain.weights = {
-        **chain.weights,
-        f"{first}.weight": weight[:, :latents],
-        f"{first}.bias": bias + weight[:, latents:] @ codes[0],
-    }
+def _at_layer_0(source: Source) -> Source:
+    """DeVAE at its first layer: what the decoder sees of the layer is constant and becomes part of the first bias.
+
+    The same `source` where it is no DeVAE, or where its arrays do not fit (the decoder is then not read).
+    """
+    weights, first = source.weights, "decode.net.0"
+    codes, weight, bias = (weights.get(name) for name in (_LAYER_CODES, f"{first}.weight", f"{first}.bias"))
+    if codes is None:
+        return source
+    kept = {name: array for name, array in weights.items() if not name.startswith("encode.projs.")}
+    if (
+        weight is not None
+        and bias is not None
+        and codes.ndim == weight.ndim == 2
+        and bias.shape == weight.shape[:1]
+        and len(codes) > 0
+        and codes.shape[1] < weight.shape[1]
+    ):
+        latents = weight.shape[1] - codes.shape[1]
+        kept |= {f"{first}.weight": weight[:, :latents], f"{first}.bias": bias + weight[:, latents:] @ codes[0]}
+        del kept[_LAYER_CODES]
+    return replace(source, weights=kept)
 
 
 FAMILY = Family("erow", "erow/disentanglement_lib", _recognises, _build)

@@ -15,15 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ifp.checkpoints.assemble import Habits, assemble
 from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.families.erow import (
-    encoder_image,
-    likelihood_and_beta,
-    read_encoder,
-    read_erow_decoder,
-)
-from ifp.checkpoints.families.reading import Pixels, latents_of_halves, leftovers, pixels_of, usual_assumptions
-from ifp.checkpoints.families.sequential import layer_kinds
+from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.erow import convolution, read_decoder, read_encoder, training
+from ifp.checkpoints.families.sequential import layer_kinds, sequential_image
 from ifp.checkpoints.family import Family
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.vae import Assumption, Vae
@@ -32,7 +28,9 @@ from ifp.errors import bad_value
 CONTAINERS = ("sub_encoders", "encoders", "convs")
 """Names of the list of groups: 2022 on, 2021-09 to 2022-08, 2021-04 (where every group is always at work)."""
 ADDED, SCALED = "logvar + W2", "logvar x exp(W2)"
-_HEAD = "halves within each group; groups one after the other"
+_HABITS = Habits(
+    about_head=", within each group; groups one after the other", encoder=("encode.",), decoder=("decode.",)
+)
 _MAX_GROUPS = 100
 
 
@@ -91,7 +89,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     projections = _projections(source.weights, num_groups)
     stage = _stage(options, container, num_groups, projections)
     return [
-        _read(source, pixels_of(options), container, num_groups, projections, stage, activation, projection)
+        _read(source, options, container, num_groups, projections, stage, activation, projection)
         for projection in _projection_forms(source.weights, container, int(stage.value), projections)
         for activation in _activations(options, container)
     ]
@@ -139,16 +137,12 @@ def _projection_forms(
 
 
 def _activations(options: ReadingOptions, container: str) -> list[Assumption]:
-    if options.activation is not None:
-        return [Assumption("activation", options.activation, "an option")]
-    if container.endswith(CONTAINERS[2]):
-        return [Assumption("activation", name, "a guess") for name in ("leaky_relu", "relu")]
-    return [Assumption("activation", "relu", "the code base")]
+    return hidden_activations(options, *(("leaky_relu", "relu") if container.endswith(CONTAINERS[2]) else ("relu",)))
 
 
 def _read(
     source: Source,
-    pixels: Pixels,
+    options: ReadingOptions,
     container: str,
     num_groups: int,
     projections_G2K: np.ndarray | None,
@@ -157,51 +151,44 @@ def _read(
     projection: tuple[bool, Assumption | None],
 ) -> Vae:
     weights = source.weights
-    image_shape = encoder_image(weights, f"{container}.0.net")
+    images = sequential_image(weights, f"{container}.0.net", convolution)
     used: set[str] = set()
     groups = [
-        read_encoder(ChainBuilder(weights, image_shape, used), f"{container}.{group}", activation.value)
+        read_encoder(ChainBuilder(weights, images.shape, used), f"{container}.{group}", activation.value)
         for group in range(num_groups)
     ]
     rows = {group.shape for group in groups}
-    if len(rows) > 1 or len(groups[0].shape) != 1:
-        raise ShapeMismatch(f"The groups of {container!r} should give equally many values and give {sorted(rows)}.")
-    size = latents_of_halves(groups[0].shape[0], f"{container}.0.net")
+    if len(rows) > 1 or len(groups[0].shape) != 1 or groups[0].shape[0] % 2:
+        raise ShapeMismatch(
+            f"The groups of {container!r} should each give as many means as log variances and give {sorted(rows)}."
+        )
+    size = groups[0].shape[0] // 2
     if projections_G2K is not None and projections_G2K.shape[-1] != size:
         raise ShapeMismatch(
             f"'encode.projs' projects {projections_G2K.shape[-1]} latents, and a group of {container!r} has {size}."
         )
     used.update(name for name in weights if projections_G2K is not None and name.startswith("encode.projs."))
-    latents = num_groups * size
     # one version had ReLU in the encoder and LeakyReLU in the decoder: the first layout in `sub_encoders`
     mixed = container.endswith(CONTAINERS[0]) and layer_kinds(weights, f"{container}.0.net").get(9) == "linear"
-    decoders = "leaky_relu" if mixed and activation.source != "an option" else activation.value
-    decoder = read_erow_decoder(source, latents, image_shape, decoders)
-    likelihood, beta, said = likelihood_and_beta(source.config)
+    in_decoder = "leaky_relu" if mixed and activation.source != "an option" else activation.value
     added, form = projection
     tensor = None if projections_G2K is None else torch.from_numpy(projections_G2K)
-    return Vae(
-        family=FAMILY.title,
-        encoder=GroupEncoder([group.module() for group in groups], int(stage.value), tensor, added),
-        decoder=decoder.module,
-        num_latents=latents,
-        image_shape=image_shape,
-        head="halves",
-        likelihood=likelihood,
-        beta=beta,
-        pixel_mean=pixels.mean,
-        pixel_std=pixels.std,
-        assumptions=(
-            *usual_assumptions(image_shape, latents, _HEAD),
+    grouped = GroupEncoder([group.module() for group in groups], int(stage.value), tensor, added)
+    return assemble(
+        FAMILY.title,
+        source,
+        options,
+        ChainBuilder(weights, images.shape, used).layer(grouped, (2 * num_groups * size,)),
+        images,
+        activation,
+        lambda chain: read_decoder(chain, source, in_decoder),
+        _HABITS,
+        training,
+        notes=(
             Assumption("groups", f"{num_groups} of {size} latents", "the shapes"),
             stage,
             *(() if form is None else (form,)),
-            activation,
-            pixels.said,
-            *said,
-            decoder.assumption("logits"),
         ),
-        unused=leftovers(weights, used | decoder.used, "encode."),
     )
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ifp.checkpoints.assemble import Habits, ImageShape, Training, assemble, beta_unknown, hidden_activation
-from ifp.checkpoints.chain import ChainBuilder, image_side
+from ifp.checkpoints.assemble import Habits, assemble
+from ifp.checkpoints.chain import ChainBuilder
+from ifp.checkpoints.choices import hidden_activations
 from ifp.checkpoints.family import Family
+from ifp.checkpoints.image_shapes import ImageShape, convolved_image
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.vae import Assumption, Vae
+from ifp.checkpoints.training import Training, no_beta
+from ifp.checkpoints.vae import Vae
 
 CONVOLUTIONS = (0, 2, 4, 6)
 
@@ -25,31 +28,22 @@ def _recognises(source: Source) -> bool:
 
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
-    activation = hidden_activation(options, "relu")
+    (activation,) = hidden_activations(options, "relu")
     is_h = "encoder.13.weight" not in source.weights
-    probe = ChainBuilder(source.weights, (), set())
-    features = int(probe.take("encoder.11.weight" if is_h else "encoder.9.weight", 2).shape[1])
-    last = 8 if is_h else CONVOLUTIONS[-1]
-    layers = [(4, 2, 1)] * 4 + [(4, 1, 0)] * is_h
-    channels = int(probe.take(f"encoder.{last}.weight", 4).shape[0])
-    side = image_side(features, channels, layers, f"'encoder.{11 if is_h else 9}'")
-    image_shape = (int(probe.take("encoder.0.weight", 4).shape[1]), side, side)
-    encoder = ChainBuilder(source.weights, image_shape, set())
-    for at in CONVOLUTIONS:
-        encoder.conv(f"encoder.{at}", 2, 1).activation(activation)
-    if is_h:
-        encoder.conv("encoder.8", 1, 0).activation(activation).flatten().linear("encoder.11")
-    else:
-        encoder.flatten().linear("encoder.9").activation(activation).linear("encoder.11").activation(activation)
-        encoder.linear("encoder.13")
-
-    def decode(chain: ChainBuilder) -> None:
-        (_decode_h if is_h else _decode_b)(chain, activation)
-
+    layers = [(f"encoder.{at}", 2, 1) for at in CONVOLUTIONS] + [("encoder.8", 1, 0)] * is_h
+    images = convolved_image(source.weights, layers, "encoder.11" if is_h else "encoder.9", kernel=4)
+    encoder = ChainBuilder(source.weights, images.shape, set())
+    for layer in layers:
+        encoder.conv(*layer).activation(activation.value)
+    encoder.flatten()
+    if not is_h:
+        for at in (9, 11):
+            encoder.linear(f"encoder.{at}").activation(activation.value)
+    encoder.linear("encoder.11" if is_h else "encoder.13")
     return [
         assemble(
-            FAMILY.title, source, options, encoder, image_shape, decode, Habits(head="halves"),
-            lambda shape, latents: _training(shape),
+            FAMILY.title, source, options, encoder, images, activation,
+            lambda chain: (_decode_h if is_h else _decode_b)(chain, activation.value), Habits(), _training,
         )
     ]  # fmt: skip
 
@@ -70,11 +64,10 @@ def _decode_b(chain: ChainBuilder, activation: str) -> None:
     chain.conv_transpose("decoder.13", 2, 1)
 
 
-def _training(image_shape: ImageShape) -> Training:
+def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
     # its solver: dSprites, the only data of one channel, by cross-entropy; chairs and CelebA by the squared error
     likelihood = "bernoulli" if image_shape[0] == 1 else "gaussian"
-    about = Assumption("likelihood", likelihood, "the code base")
-    return Training(likelihood, about, *beta_unknown("not said", "the file"))
+    return Training(likelihood, "the code base", no_beta("not said"))
 
 
 FAMILY = Family("1konny", "1Konny/Beta-VAE", _recognises, _build)

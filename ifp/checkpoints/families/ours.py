@@ -6,15 +6,22 @@ Shapes: P = C x H x W pixels, H hidden units.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
-
+from ifp.checkpoints.assemble import Habits, assemble
 from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.choices import hidden_activations
 from ifp.checkpoints.family import Family
+from ifp.checkpoints.image_shapes import ImageShape, stated_image
 from ifp.checkpoints.native import FORMAT, VERSION
+from ifp.checkpoints.settings import number_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
+from ifp.checkpoints.training import Beta, Training, no_beta
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.conv import DECODER_LAYERS, ENCODER_LAYERS
+
+_LINEAR = ("encoder.0", "encoder.1", "encoder.mean", "encoder.logvar", "decoder.0", "decoder.1", "decoder.out")
+_FOLDED = ("input_scale_P", "mean_P", "output_scale")
 
 
 def _recognises(source: Source) -> bool:
@@ -26,78 +33,56 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
         raise ShapeMismatch(
             f"It is of format version {source.config.get('format_version')!r}, and this ifp reads {VERSION}."
         )
-    shape = source.config.get("image_shape")
-    if not (isinstance(shape, list) and len(shape) == 3 and all(isinstance(n, int) and 0 < n < 10**4 for n in shape)):
-        raise ShapeMismatch(f"Its image_shape should be [channels, rows, columns] and is {shape!r}.")
-    channels, rows, columns = shape
-    used: set[str] = set()
-    is_conv = "encoder.head.weight" in source.weights
-    parts = _conv_chains if is_conv else _mlp_chains
-    encoder, decoder = parts(source.weights, (channels, rows, columns), used)
-    if decoder.shape != (channels, rows, columns):
-        raise ShapeMismatch(f"The decoder gives images of {list(decoder.shape)}, the encoder takes {shape}.")
-    gaussian = source.config.get("likelihood") == "gaussian"
-    beta, sigma = source.config.get("beta"), source.config.get("sigma", 1.0)
-    in_file = "the file"
-    return [
-        Vae(
-            family=FAMILY.title,
-            encoder=encoder.module(),
-            decoder=decoder.module(),
-            num_latents=encoder.shape[0] // 2,
-            image_shape=(channels, rows, columns),
-            head="halves",
-            output="values" if gaussian else "logits",
-            likelihood="gaussian" if gaussian else "bernoulli",
-            # our sigma in the unit of squared errors, sigma^2 = 1/2
-            beta=None if beta is None else float(beta) * (2 * float(sigma) ** 2 if gaussian else 1.0),
-            assumptions=(
-                Assumption("head", "halves: all means, then all log variances", "the code base"),
-                Assumption("variance", "log variance", "the code base"),
-                Assumption("activation", "relu", "the code base"),
-                Assumption("input", "pixels in [0, 1]", "the code base"),
-                Assumption("likelihood", "gaussian" if gaussian else "bernoulli", in_file),
-                Assumption("beta", "not said" if beta is None else f"{float(beta):g}", in_file),
-            ),
-            unused=tuple(sorted(set(source.weights) - used)),
+    images = stated_image(source.config.get("image_shape"))
+    if images is None:
+        raise ShapeMismatch(
+            f"Its image_shape should be [channels, rows, columns] and is {source.config.get('image_shape')!r}."
         )
-    ]
+    (activation,) = hidden_activations(options, "relu")
+    is_conv = "encoder.head.weight" in source.weights
+    plain = source if is_conv else replace(source, weights=_folded(source.weights))
+    encoder = ChainBuilder(plain.weights, images.shape, set())
+    (_conv_encoder if is_conv else _mlp_encoder)(encoder, activation.value)
+    output = "values" if _likelihood(source) == "gaussian" else "logits"
+    return [
+        assemble(
+            FAMILY.title, plain, options, encoder, images, activation,
+            lambda chain: (_conv_decoder if is_conv else _mlp_decoder)(chain, activation.value),
+            Habits(output=output), _training,
+        )
+    ]  # fmt: skip
 
 
-def _conv_chains(
-    weights: Weights, image_shape: tuple[int, int, int], used: set[str]
-) -> tuple[ChainBuilder, ChainBuilder]:
-    encoder = ChainBuilder(weights, image_shape, used)
+def _conv_encoder(chain: ChainBuilder, activation: str) -> None:
     for name, _, _, stride, padding in ENCODER_LAYERS:
-        encoder.conv(f"encoder.{name}", stride, padding).activation("relu")
-    encoder.flatten().linear("encoder.head")
-    decoder = ChainBuilder(weights, (encoder.shape[0] // 2,), used).linear("decoder.head").activation("relu")
-    decoder.reshape(decoder.shape[0], 1, 1)
+        chain.conv(f"encoder.{name}", stride, padding).activation(activation)
+    chain.flatten().linear("encoder.head")
+
+
+def _conv_decoder(chain: ChainBuilder, activation: str) -> None:
+    chain.linear("decoder.head")
+    chain.reshape(chain.shape[0], 1, 1)
     for name, _, _, stride, padding in DECODER_LAYERS:
-        decoder.conv_transpose(f"decoder.{name}", stride, padding)
-        if name != DECODER_LAYERS[-1][0]:
-            decoder.activation("relu")
-    return encoder, decoder
+        chain.activation(activation).conv_transpose(f"decoder.{name}", stride, padding)
 
 
-def _mlp_chains(
-    weights: Weights, image_shape: tuple[int, int, int], used: set[str]
-) -> tuple[ChainBuilder, ChainBuilder]:
-    """The member's input centring and output scale are folded into its first and last layer."""
-    folded: dict[str, np.ndarray] = {}
+def _mlp_encoder(chain: ChainBuilder, activation: str) -> None:
+    chain.flatten().linear("encoder.0").activation(activation).linear("encoder.1").activation(activation)
+    chain.stacked_linear(["encoder.mean", "encoder.logvar"])
+
+
+def _mlp_decoder(chain: ChainBuilder, activation: str) -> None:
+    chain.linear("decoder.0").activation(activation).linear("decoder.1").activation(activation).linear("decoder.out")
+
+
+def _folded(weights: Weights) -> Weights:
+    """Those of the linear networks, the member's input centring and output scale made part of first and last layer."""
+    folded = {name: array for name, array in weights.items() if name not in _FOLDED}
     try:
         scale_P1 = weights["input_scale_P"].reshape(-1, 1)
         mean_P = weights["mean_P"].reshape(-1)
         output_scale = weights["output_scale"].reshape(())
-        for layer in (
-            "encoder.0",
-            "encoder.1",
-            "encoder.mean",
-            "encoder.logvar",
-            "decoder.0",
-            "decoder.1",
-            "decoder.out",
-        ):
+        for layer in _LINEAR:
             # ours are [in, out]; PyTorch's linear layers hold [out, in]
             folded[f"{layer}.weight"] = weights[f"{layer}.weight"].T
             folded[f"{layer}.bias"] = weights[f"{layer}.bias"].reshape(-1)
@@ -108,13 +93,24 @@ def _mlp_chains(
         folded["decoder.out.bias"] = folded["decoder.out.bias"] * output_scale
     except (KeyError, ValueError) as error:
         raise ShapeMismatch(f"The arrays of its network do not fit together ({error}).") from error
-    used.update(("input_scale_P", "mean_P", "output_scale"))
-    encoder = ChainBuilder(folded, image_shape, used).flatten()
-    encoder.linear("encoder.0").activation("relu").linear("encoder.1").activation("relu")
-    encoder.stacked_linear(["encoder.mean", "encoder.logvar"])
-    decoder = ChainBuilder(folded, (encoder.shape[0] // 2,), used)
-    decoder.linear("decoder.0").activation("relu").linear("decoder.1").activation("relu").linear("decoder.out")
-    return encoder, decoder.reshape(*image_shape)
+    return folded
+
+
+def _likelihood(source: Source) -> str:
+    return "gaussian" if source.config.get("likelihood") == "gaussian" else "bernoulli"
+
+
+def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
+    """Ours divides the squared error by 2 sigma^2, where 1 is the unit in which `Vae` gives beta."""
+    likelihood, beta = _likelihood(source), number_at(source.config, "beta")
+    sigma = number_at(source.config, "sigma")
+    if likelihood == "gaussian" and not sigma:
+        return Training(likelihood, "the file", no_beta("not said (sigma is missing or no number)"))
+    spread = 2 * sigma**2 if likelihood == "gaussian" and sigma else 1.0
+    if beta is None:
+        return Training(likelihood, "the file", no_beta("not said (beta is missing or no number)"), 1 / spread)
+    words = f"{beta * spread:g}" + (f" (beta = {beta:g}, sigma = {sigma:g})" if likelihood == "gaussian" else "")
+    return Training(likelihood, "the file", Beta(beta * spread, Assumption("beta", words, "the file")), 1 / spread)
 
 
 FAMILY = Family("ifp", "ifp", _recognises, _build)

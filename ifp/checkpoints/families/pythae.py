@@ -5,27 +5,22 @@ Other networks are known to pythae only through encoder.pkl, which is code and i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from ifp.beta_units import to_nats
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, image_side
-from ifp.checkpoints.families.reading import (
-    leftovers,
-    lookup,
-    number_at,
-    pixels_of,
-    read_decoder,
-    usual_assumptions,
-    word_at,
-)
-from ifp.checkpoints.families.sequential import flat_image
+from ifp.beta_units import CONVENTIONS
+from ifp.checkpoints.assemble import Habits, assemble, learnt_prior, set_aside
+from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.sequential import numbered_blocks
 from ifp.checkpoints.family import Family
+from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image, flat_image, stated_image
+from ifp.checkpoints.settings import lookup, number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
-from ifp.checkpoints.vae import Assumption, Vae
+from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
+from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError
 
-_CONVOLUTION = (4, 2, 1)  # kernel, stride, padding of every convolution in the encoders
+_KERNEL, _STRIDE, _PADDING = 4, 2, 1  # of every convolution in the encoders
 _DECODERS = {  # kernel -> side of the first grid, and (stride, padding, output padding) of each transposed convolution
     3: (4, ((2, 1, 0), (2, 1, 1), (2, 1, 1))),  # MNIST
     4: (8, ((2, 1, 0), (2, 1, 1), (1, 2, 0))),  # CIFAR
@@ -34,8 +29,9 @@ _DECODERS = {  # kernel -> side of the first grid, and (stride, padding, output 
 _MEAN, _LOGVAR = "encoder.embedding", "encoder.log_var"
 _BESIDE = ("discriminator.", "pseudo_inputs.", "iaf_flow.", "net.", "metric.")
 _MIXTURE_PRIOR = "pseudo_inputs."
-_PLAIN = {"VAEConfig": 1.0, "FactorVAEConfig": 1.0}
-"""Models whose KL has this weight; FactorVAE adds its total correlation."""
+_PLAIN = ("VAEConfig", "FactorVAEConfig")
+"""Models whose KL has the weight 1; FactorVAE adds its total correlation."""
+_HABITS = Habits(output="probabilities", about_head=", of the two layers embedding and log_var")
 
 
 def _recognises(source: Source) -> bool:
@@ -46,53 +42,28 @@ def _recognises(source: Source) -> bool:
 
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
-    weights = source.weights
     _refuse_what_cannot_be_read(source)
-    activation = options.activation or "relu"
-    image_shape = _image_shape(source)
-    used: set[str] = set()
-    encoder = ChainBuilder(weights, image_shape, used)
-    blocks = _blocks(weights, "encoder")
+    weights = source.weights
+    (activation,) = hidden_activations(options, "relu")
+    images = _images(source)
+    encoder = ChainBuilder(weights, images.shape, set())
+    blocks = numbered_blocks(weights, "encoder.layers")
     if weights[f"{blocks[0]}.0.weight"].ndim == 2:
         encoder.flatten()
         for block in blocks:
-            encoder.linear(f"{block}.0").activation(activation)
+            encoder.linear(f"{block}.0").activation(activation.value)
     else:
         for block in blocks:
-            encoder.conv(f"{block}.0", *_CONVOLUTION[1:]).batch_norm(f"{block}.1").activation(activation)
+            encoder.conv(f"{block}.0", _STRIDE, _PADDING).batch_norm(f"{block}.1").activation(activation.value)
         encoder.flatten()
-    latents = int(encoder.take(f"{_MEAN}.weight", 2).shape[0])
     encoder.stacked_linear([_MEAN, _LOGVAR])
-    if encoder.shape != (2 * latents,):
-        raise ShapeMismatch(f"{_MEAN!r} has {latents} rows and {_LOGVAR!r} {encoder.shape[0] - latents}.")
-    decoder = read_decoder(weights, latents, image_shape, lambda chain: _read_decoder(chain, activation), "decoder.")
-    likelihood, beta, said = _likelihood_and_beta(source)
-    pixels = pixels_of(options)
-    beside = {name for name in weights if name.startswith(_BESIDE)}
     return [
-        Vae(
-            family=FAMILY.title,
-            encoder=encoder.module(),
-            decoder=decoder.module,
-            num_latents=latents,
-            image_shape=image_shape,
-            head="halves",
-            output="probabilities",
-            likelihood=likelihood,
-            beta=beta,
-            pixel_mean=pixels.mean,
-            pixel_std=pixels.std,
-            assumptions=(
-                *usual_assumptions(image_shape, latents, "two layers: embedding and log_var"),
-                Assumption("activation", activation, "an option" if options.activation else "the code base"),
-                pixels.said,
-                *said,
-                *_prior(weights),
-                decoder.assumption("probabilities, by a sigmoid"),
-            ),
-            unused=leftovers(weights, used | decoder.used, "encoder.", beside),
+        assemble(
+            FAMILY.title, set_aside(source, _BESIDE), options, encoder, images, activation,
+            lambda chain: _decode(chain, activation.value), _HABITS, _training,
+            notes=learnt_prior(source, _MIXTURE_PRIOR),
         )
-    ]
+    ]  # fmt: skip
 
 
 def _refuse_what_cannot_be_read(source: Source) -> None:
@@ -117,60 +88,37 @@ def _refuse_what_cannot_be_read(source: Source) -> None:
 
 def _is_known(weights: Weights) -> bool:
     """Whether the encoder has only layers of the kinds that the shipped networks have."""
-    blocks = _blocks(weights, "encoder")
+    blocks = numbered_blocks(weights, "encoder.layers")
     if not blocks:
         return False
     shapes = [weights[f"{block}.0.weight"].shape for block in blocks]
     known = {f"{block}.{part}" for block in blocks for part in ("0", "1")} | {_MEAN, _LOGVAR}
     theirs = {name.rpartition(".")[0] for name in weights if name.startswith("encoder.")}
     linear = all(len(shape) == 2 for shape in shapes)
-    convolutional = all(len(shape) == 4 and shape[-1] == _CONVOLUTION[0] for shape in shapes)
+    convolutional = all(len(shape) == 4 and shape[-1] == _KERNEL for shape in shapes)
     normalised = all(f"{block}.1.weight" in weights for block in blocks)
     return theirs <= known and (linear or (convolutional and normalised))
 
 
-def _blocks(weights: Weights, prefix: str) -> list[str]:
-    """The names PREFIX.layers.0, PREFIX.layers.1, ... of the blocks that start with a layer with arrays."""
-    count = 0
-    while f"{prefix}.layers.{count}.0.weight" in weights:
-        count += 1
-    return [f"{prefix}.layers.{number}" for number in range(count)]
-
-
-def _image_shape(source: Source) -> tuple[int, int, int]:
+def _images(source: Source) -> Images:
     """From the file's input_dim where it is an image's and fits, else from the shapes."""
-    weights = source.weights
-    blocks = _blocks(weights, "encoder")
-    first = weights[f"{blocks[0]}.0.weight"].shape
-    said = lookup(source.config, "input_dim")
+    layers = [f"{block}.0" for block in numbered_blocks(source.weights, "encoder.layers")]
+    first = source.shape(f"{layers[0]}.weight")
+    stated = lookup(source.config, "input_dim")
     if len(first) == 2:
-        if _is_image(said) and math.prod(said) == first[1]:
-            return said[0], said[1], said[2]
-        return flat_image(first[1], f"{blocks[0]}.0")
-    if _is_image(said) and said[0] == first[1]:
-        return said[0], said[1], said[2]
-    mean = weights[f"{_MEAN}.weight"]
-    channels = weights[f"{blocks[-1]}.0.weight"].shape[0]
-    side = image_side(mean.shape[-1], channels, [_CONVOLUTION] * len(blocks))
-    return int(first[1]), side, side
+        return flat_image(source.weights, layers[0], stated)
+    said = stated_image(stated)
+    if said is not None and said.shape[0] == first[1]:
+        return said
+    return convolved_image(source.weights, [(layer, _STRIDE, _PADDING) for layer in layers], _MEAN)
 
 
-def _is_image(shape: object) -> bool:
-    return (
-        isinstance(shape, (list, tuple))
-        and len(shape) == 3
-        and all(isinstance(size, int) and 0 < size < 10**4 for size in shape)
-    )
-
-
-def _read_decoder(chain: ChainBuilder, activation: str) -> None:
+def _decode(chain: ChainBuilder, activation: str) -> None:
     weights = chain.weights
     # a single linear layer stands in a block of its own in two of the networks and alone in the others
     first = "decoder.layers.0.0" if "decoder.layers.0.0.weight" in weights else "decoder.layers.0"
     chain.linear(first)
-    rest: list[str] = []
-    while f"decoder.layers.{len(rest) + 1}.0.weight" in weights:
-        rest.append(f"decoder.layers.{len(rest) + 1}")
+    rest = numbered_blocks(weights, "decoder.layers", first=1)
     if not rest:
         raise ShapeMismatch("The array 'decoder.layers.1.0.weight' is missing.")
     shape = weights[f"{rest[0]}.0.weight"].shape
@@ -192,32 +140,22 @@ def _read_decoder(chain: ChainBuilder, activation: str) -> None:
     chain.activation("sigmoid")
 
 
-def _prior(weights: Weights) -> tuple[Assumption, ...]:
-    if not any(name.startswith(_MIXTURE_PRIOR) for name in weights):
-        return ()
-    return (Assumption("prior", "N(0, 1) here; a learnt mixture (VampPrior) in training", "the file"),)
-
-
-def _likelihood_and_beta(source: Source) -> tuple[str, float | None, tuple[Assumption, ...]]:
+def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
     loss = word_at(source.config, "reconstruction_loss")
-    likelihood = "bernoulli" if loss == "bce" else "gaussian"
-    kind = Assumption(
-        "likelihood",
-        "bernoulli" if loss == "bce" else "gaussian (half the squared error)",
-        "the code base" if loss is None else "the file",
-    )
-    name = str(source.config.get("name", ""))
-    theirs = number_at(source.config, "beta") if name == "BetaVAEConfig" else _PLAIN.get(name)
-    if theirs is None:
-        words = f"not one weight of the KL in {name}" if name else "not said"
-        return likelihood, None, (kind, Assumption("beta", words, "the file"))
-    beta = to_nats(theirs, "pythae-bce" if loss == "bce" else "pythae-mse").beta
-    half = (
-        ""
-        if loss == "bce"
-        else " on summed squared errors (half of it for pythae up to 0.1.1, which did not halve them)"
-    )
-    return likelihood, beta, (kind, Assumption("beta", f"{beta:g}{half}", "the file"))
+    likelihood, convention = ("bernoulli", "pythae-bce") if loss == "bce" else ("gaussian", "pythae-mse")
+    beta = _beta(source, convention, image_shape, latents)
+    whose = "the code base" if loss is None else "the file"
+    return Training(likelihood, whose, beta, CONVENTIONS[convention].weight)
+
+
+def _beta(source: Source, convention: str, image_shape: ImageShape, latents: int) -> Beta:
+    name = word_at(source.config, "name") or ""
+    note = "" if convention == "pythae-bce" else "; half of it for pythae up to 0.1.1, which did not halve its errors"
+    if name in _PLAIN:
+        return stated_beta(1.0, f"{name}: beta", convention, image_shape, latents, note)
+    if name == "BetaVAEConfig":
+        return stated_beta(number_at(source.config, "beta"), "beta", convention, image_shape, latents, note)
+    return no_beta(f"not one weight of the KL in {name}" if name else "not said (no model_config.json with a name)")
 
 
 FAMILY = Family("pythae", "pythae (benchmark_VAE)", _recognises, _build)

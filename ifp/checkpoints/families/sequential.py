@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, image_side, square_side
+from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.image_shapes import Images, convolved_image, flat_image, square_side
 from ifp.checkpoints.source import Weights
 
 MAX_LAYERS = 100
@@ -96,34 +97,31 @@ def _view(chain: ChainBuilder, name: str) -> None:
     chain.reshape(*shape)
 
 
-def convolved_image(weights: Weights, prefix: str, convolution: Convolution) -> tuple[int, int, int]:
-    """The image (C, side, side) that the convolutions under `prefix` flatten to what the next linear layer takes.
+def sequential_image(weights: Weights, prefix: str, convolution: Convolution) -> Images:
+    """The images that the layers under `prefix` take: what convolutions flatten for the first linear layer, or flat.
 
     `convolution` must not depend on the side.
+
+    Raises
+    ------
+    ShapeMismatch : no such layers, or no images fit.
     """
     kinds = layer_kinds(weights, prefix)
     convolutions = [number for number, kind in kinds.items() if kind == "conv"]
-    linear = [number for number, kind in kinds.items() if kind == "linear"]
-    if not convolutions or not linear:
-        raise ShapeMismatch(f"{prefix!r} should have convolutions and then a linear layer.")
-    shapes = [weights[f"{prefix}.{number}.weight"].shape for number in convolutions]
+    linear = f"{prefix}.{next((number for number, kind in kinds.items() if kind == 'linear'), 0)}"
+    if not convolutions:
+        return flat_image(weights, linear)
+    kernels = [int(weights[f"{prefix}.{number}.weight"].shape[-1]) for number in convolutions]
     layers = [
-        (shape[-1], *convolution(number, shape[-1], 0)) for number, shape in zip(convolutions, shapes, strict=True)
+        (f"{prefix}.{number}", *convolution(number, kernel, 0))
+        for number, kernel in zip(convolutions, kernels, strict=True)
     ]
-    features = weights[f"{prefix}.{linear[0]}.weight"].shape[1]
-    side = image_side(features, shapes[-1][0], layers)
-    return int(shapes[0][1]), side, side
+    return convolved_image(weights, layers, linear)
 
 
-def flat_image(features: int, name: str) -> tuple[int, int, int]:
-    """The square image, grey or else in 3 colours, that has so many values; `name` is the layer that takes them.
-
-    >>> flat_image(12288, "encoder.0")
-    (3, 64, 64)
-    """
-    try:
-        side = square_side(features, 1, name)
-    except ShapeMismatch:
-        side = square_side(features, 3, name)
-        return 3, side, side
-    return 1, side, side
+def numbered_blocks(weights: Weights, prefix: str, first: int = 0) -> list[str]:
+    """PREFIX.0, PREFIX.1, ... (from `first`), blocks of layers that each begin with one that has arrays."""
+    end = first
+    while f"{prefix}.{end}.0.weight" in weights:
+        end += 1
+    return [f"{prefix}.{number}" for number in range(first, end)]

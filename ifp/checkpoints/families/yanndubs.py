@@ -8,26 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ifp.checkpoints.assemble import (
-    Habits,
-    ImageShape,
-    Training,
-    assemble,
-    beta_said,
-    beta_unknown,
-    hidden_activation,
-    plain_number,
-)
-from ifp.checkpoints.chain import ChainBuilder, image_side
+from ifp.beta_units import CONVENTIONS
+from ifp.checkpoints.assemble import Habits, assemble
+from ifp.checkpoints.chain import ChainBuilder
+from ifp.checkpoints.choices import hidden_activations
 from ifp.checkpoints.family import Family
+from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image
+from ifp.checkpoints.settings import number_at
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.vae import Assumption, Vae
+from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
+from ifp.checkpoints.vae import Vae
 
-COSTS = {
-    "bernoulli": "bernoulli",
-    "gaussian": "gaussian: 255 x the squared error",
-    "laplace": "laplace: 3 x the absolute error",
-}
+LIKELIHOODS = ("bernoulli", "gaussian", "laplace")
+HABITS = Habits(head="interleaved", output="probabilities")
+"""Of dent too."""
 
 
 def _recognises(source: Source) -> bool:
@@ -35,37 +29,27 @@ def _recognises(source: Source) -> bool:
 
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
-    activation = hidden_activation(options, "relu")
-    encoder, image_shape = burgess_encoder(source, activation)
+    (activation,) = hidden_activations(options, "relu")
+    encoder, images = burgess_encoder(source, activation.value)
     encoder.linear("encoder.mu_logvar_gen")
     return [
         assemble(
-            FAMILY.title,
-            source,
-            options,
-            encoder,
-            image_shape,
-            lambda chain: burgess_decoder(chain, activation),
-            Habits(head="interleaved", output="probabilities"),
-            lambda shape, latents: _training(source, shape, latents),
+            FAMILY.title, source, options, encoder, images, activation,
+            lambda chain: burgess_decoder(chain, activation.value), HABITS, _training,
         )
-    ]
+    ]  # fmt: skip
 
 
-def burgess_encoder(source: Source, activation: str) -> tuple[ChainBuilder, ImageShape]:
+def burgess_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
     """The encoder up to its last layer but one, and the images it takes; `dent` has the same one."""
     larger = "encoder.conv_64.weight" in source.weights  # 64 pixels a side, else 32
-    layers = ["conv1", "conv2", "conv3"] + ["conv_64"] * larger
-    probe = ChainBuilder(source.weights, (), set())
-    features = int(probe.take("encoder.lin1.weight", 2).shape[1])
-    first, last = probe.take("encoder.conv1.weight", 4), probe.take(f"encoder.{layers[-1]}.weight", 4)
-    side = image_side(features, int(last.shape[0]), [(4, 2, 1)] * len(layers), "'encoder.lin1'")
-    image_shape = (int(first.shape[1]), side, side)
-    encoder = ChainBuilder(source.weights, image_shape, set())
+    layers = [(f"encoder.{name}", 2, 1) for name in ["conv1", "conv2", "conv3"] + ["conv_64"] * larger]
+    images = convolved_image(source.weights, layers, "encoder.lin1", kernel=4)
+    encoder = ChainBuilder(source.weights, images.shape, set())
     for layer in layers:
-        encoder.conv(f"encoder.{layer}", 2, 1).activation(activation)
+        encoder.conv(*layer).activation(activation)
     encoder.flatten().linear("encoder.lin1").activation(activation).linear("encoder.lin2").activation(activation)
-    return encoder, image_shape
+    return encoder, images
 
 
 def burgess_decoder(chain: ChainBuilder, activation: str) -> None:
@@ -79,37 +63,33 @@ def burgess_decoder(chain: ChainBuilder, activation: str) -> None:
     chain.conv_transpose("decoder.convT3", 2, 1).activation("sigmoid")
 
 
-def likelihood_said(said: object) -> tuple[str, Assumption]:
-    """Of training, from the setting `rec_dist`: the code base's default where nothing says."""
-    if isinstance(said, str) and said in COSTS:
-        return said, Assumption("likelihood", COSTS[said], "the file")
-    return "bernoulli", Assumption("likelihood", "bernoulli", "the code base")
+def stated_likelihood(said: object) -> tuple[str, str]:
+    """Of training, from the setting `rec_dist`, and where it is from: the code base's default where nothing says."""
+    return (said, "the file") if isinstance(said, str) and said in LIKELIHOODS else ("bernoulli", "the code base")
 
 
 def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
     config = source.config
-    likelihood, about = likelihood_said(config.get("rec_dist"))
+    likelihood, whose = stated_likelihood(config.get("rec_dist"))
     convention, loss = f"yanndubs-{likelihood}", config.get("loss")
 
-    def said(key: str, note: str = "") -> tuple[float | None, Assumption]:
-        return beta_said(plain_number(config, key), key, convention, image_shape, latents, note)
+    def stated(key: str, note: str = "") -> Beta:
+        return stated_beta(number_at(config, key), key, convention, image_shape, latents, note)
 
     if loss == "betaH":
-        beta = said("betaH_B")
+        beta = stated("betaH_B")
     elif loss == "btcvae":
-        beta = said("btcvae_B", "; it weighs the total correlation alone")
+        beta = stated("btcvae_B", "; it weighs the total correlation alone")
     elif loss == "VAE":
-        beta = beta_said(1.0, "loss VAE: beta", convention, image_shape, latents)
+        beta = stated_beta(1.0, "loss VAE: beta", convention, image_shape, latents)
     elif loss == "factor":
         note = f"; the total correlation weighs {config.get('factor_G')!r} more"
-        beta = beta_said(1.0, "loss factor: beta", convention, image_shape, latents, note)
+        beta = stated_beta(1.0, "loss factor: beta", convention, image_shape, latents, note)
     elif loss == "betaB":
-        beta = beta_unknown(
-            f"none: the KL was held at a capacity that rose to C = {config.get('betaB_finC')!r} nats", "the file"
-        )
+        beta = no_beta(f"none: the KL was held at a capacity that rose to C = {config.get('betaB_finC')!r} nats")
     else:
-        beta = beta_unknown("not said (no specs.json with a loss that is known)", "the file")
-    return Training(likelihood, about, *beta)
+        beta = no_beta("not said (no specs.json with a loss that is known)")
+    return Training(likelihood, whose, beta, CONVENTIONS[convention].weight)
 
 
 FAMILY = Family("yanndubs", "YannDubs/disentangling-vae", _recognises, _build)

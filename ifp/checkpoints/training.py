@@ -1,0 +1,70 @@
+"""How a checkpoint was trained, as far as anything says: its likelihood, and its beta in our units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ifp.beta_units import to_nats
+from ifp.checkpoints.image_shapes import ImageShape
+from ifp.checkpoints.vae import Assumption
+
+_COSTS = {"gaussian": "the squared error", "laplace": "the absolute error"}
+
+
+@dataclass(frozen=True)
+class Beta:
+    """Weight of the KL in nats an image, None where nothing says; and how it was reached."""
+
+    value: float | None
+    said: Assumption
+
+
+@dataclass(frozen=True)
+class Training:
+    """Likelihood as in `Vae`, how often it was counted beside the KL of weight beta, and where that is from."""
+
+    likelihood: str
+    source: str
+    beta: Beta
+    weight: float = 1.0
+
+    @property
+    def about_likelihood(self) -> Assumption:
+        """What the user should know of the likelihood.
+
+        >>> Training("gaussian", "the file", no_beta("not said"), weight=255).about_likelihood.value
+        'gaussian: 255 x the squared error'
+        """
+        cost = _COSTS.get(self.likelihood, "")
+        times = "" if self.weight == 1 else f"{self.weight:g} x "
+        return Assumption("likelihood", f"{self.likelihood}: {times}{cost}" if cost else self.likelihood, self.source)
+
+
+def stated_beta(
+    value: float | None,
+    name: str,
+    convention: str,
+    image_shape: ImageShape,
+    latents: int,
+    note: str = "",
+    *,
+    kld_weight: float | None = None,
+    pixel_variance: float = 1.0,
+) -> Beta:
+    """The beta of the file's setting `name` = `value`, in the units of `convention` (see `ifp.beta_units`).
+
+    Parameters
+    ----------
+    note : what else is to be known.
+    kld_weight : replaces the convention's own.
+    pixel_variance : std^2 of pixels that were standardised, whose squared errors are 1 / std^2 as large.
+    """
+    if value is None:
+        return no_beta(f"not said ({name} is missing or no number)")
+    beta = to_nats(value, convention, shape=image_shape, latents=latents, kld_weight=kld_weight).beta * pixel_variance
+    return Beta(beta, Assumption("beta", f"{beta:g} ({name} = {value:g}, units of {convention}){note}", "the file"))
+
+
+def no_beta(why: str) -> Beta:
+    """No single beta, or none that is known."""
+    return Beta(None, Assumption("beta", why, "the file"))
