@@ -28,6 +28,7 @@ LOOKED_FOR = (
 _MAX_FILES = 2000
 _MAX_FOLDERS = 500
 _SHOWN_NAMES = 5
+_MAX_STEP = 10**18
 _SUFFIXES = re.compile(r"(\.(pt|pth|tar|ckpt|index|safetensors|pt2|bin|pkl))+$")
 
 
@@ -121,7 +122,7 @@ def _specs(folder: Path) -> list[CheckpointFile]:
 def _with_last_epoch(files: list[CheckpointFile], epochs: object) -> list[CheckpointFile]:
     """YannDubs' final model.pt has no number: it was written after the last of the `epochs`."""
     steps = [file.step_from_name for file in files[:-1] if file.step_from_name is not None]
-    if len(steps) != len(files) - 1 or not steps or type(epochs) is not int or epochs <= max(steps):
+    if len(steps) != len(files) - 1 or not steps or type(epochs) is not int or not max(steps) < epochs < _MAX_STEP:
         return files
     last = files[-1]
     return [*files[:-1], dataclasses.replace(last, step_from_name=epochs) if last.path.name == "model.pt" else last]

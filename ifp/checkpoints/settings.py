@@ -36,6 +36,18 @@ def _at(config: Mapping[str, Any], path: str) -> Any:
     return _at(inner, rest) if rest and isinstance(inner, Mapping) else None
 
 
+def finite(value: object) -> float | None:
+    """`value` where it is a finite number, else None.
+
+    >>> finite(4), finite(True), finite(10**400)
+    (4.0, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # compared, not converted: a whole number may be beyond any float
+    return float(value) if abs(value) <= sys.float_info.max else None
+
+
 def number_at(config: Mapping[str, Any], *paths: str) -> float | None:
     """The first finite number of at least 0 at one of `paths`.
 
@@ -43,10 +55,9 @@ def number_at(config: Mapping[str, Any], *paths: str) -> float | None:
     4.0
     """
     for path in paths:
-        value = lookup(config, path)
-        # compared, not converted: a whole number may be beyond any float
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= sys.float_info.max:
-            return float(value)
+        number = finite(lookup(config, path))
+        if number is not None and number >= 0:
+            return number
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ifp.beta_units import to_nats
@@ -58,10 +59,16 @@ def stated_beta(
     note : what else is to be known.
     kld_weight : replaces the convention's own.
     pixel_variance : std^2 of pixels that were standardised, whose squared errors are 1 / std^2 as large.
+
+    Raises
+    ------
+    IfpError : see `ifp.beta_units.to_nats`.
     """
     if value is None:
         return no_beta(f"not said ({name} is missing or no number)")
     beta = to_nats(value, convention, shape=image_shape, latents=latents, kld_weight=kld_weight).beta * pixel_variance
+    if not math.isfinite(beta):
+        return no_beta(f"none: {name} = {value:g} is beyond any number in our units")
     return Beta(beta, Assumption("beta", f"{beta:g} ({name} = {value:g}, units of {convention}){note}", "the file"))
 
 

@@ -12,6 +12,7 @@ import torch
 
 from ifp.checkpoints.chain import ShapeMismatch
 from ifp.checkpoints.contents import read_contents
+from ifp.checkpoints.image_shapes import convolved_image, flat_image, square_side
 from ifp.checkpoints.native import save_vae
 from ifp.checkpoints.registry import families, recognise
 from ifp.checkpoints.source import ReadingOptions, Source
@@ -148,3 +149,53 @@ def test_a_layer_without_its_bias_is_another_network(name: str, tmp_path: Path) 
         else:
             with pytest.raises(ShapeMismatch):
                 family.build(broken, ReadingOptions(activation="relu"))
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("erow new", {"vae.beta": 10**400}),
+        ("google conv", {"vae.beta": -1}),
+        ("pythae dense", {"name": "BetaVAEConfig", "beta": float("nan")}),
+        ("antixk", {"model_params.name": "VanillaVAE", "exp_params.kld_weight": 0}),
+        ("disent conv", {"framework.name": "vae", "dataset.meta.vis_mean": 0, "dataset.meta.vis_std": 1e300}),
+        ("disent conv", {"framework.name": "vae", "dataset.meta.vis_mean": 0.5, "dataset.meta.vis_std": 10**400}),
+        ("ifp mlp", {"beta": "four"}),
+        ("ifp mlp", {"sigma": 1e-200}),
+        ("ifp mlp", {"sigma": 1e200}),
+        ("ifp mlp", {"sigma": 1e150, "beta": 1e10}),
+    ],
+)
+def test_numbers_that_cannot_be_say_nothing(name: str, config: dict[str, object], tmp_path: Path) -> None:
+    source = source_of(name, tmp_path)
+    source = replace(source, config={**source.config, **config})
+    for vae in recognise(source).build(source, ReadingOptions()):
+        known = name == "disent conv" and config["dataset.meta.vis_std"] == 10**400  # then it is not used
+        assert (vae.beta is None) != known
+
+
+def test_a_layer_with_an_endless_number_is_refused(tmp_path: Path) -> None:
+    source = source_of("erow new", tmp_path)
+    more = replace(source, weights={**source.weights, f"encode.net.{'9' * 5000}.weight": np.ones((2, 2))})
+    with pytest.raises(ShapeMismatch, match="no place for"):
+        recognise(more).build(more, ReadingOptions())
+
+
+def test_a_single_grey_value_is_an_image_and_none_is_not() -> None:
+    assert square_side(1, 1, "fc") == 1
+    for features, channels in ((0, 1), (0, 0), (2, 1), (12, 4 * 12)):
+        with pytest.raises(ShapeMismatch, match="'fc'"):
+            square_side(features, channels, "fc")
+    for stated, shape in (
+        ([3, 2, 6], (3, 2, 6)),
+        ([3, 2, 5], (1, 6, 6)),
+        ("362", (1, 6, 6)),
+        ([3, 12, True], (1, 6, 6)),
+    ):
+        assert flat_image({"fc.weight": np.ones((2, 36))}, "fc", stated).shape == shape
+    with pytest.raises(ShapeMismatch, match="'fc' takes 35 values"):
+        flat_image({"fc.weight": np.ones((2, 35))}, "fc")
+    with pytest.raises(ShapeMismatch, match="no convolution before 'fc'"):
+        convolved_image({}, [], "fc")
+    with pytest.raises(ShapeMismatch, match="'conv' should be 4 x 4 pixels"):
+        convolved_image({"conv.weight": np.ones((2, 1, 4, 3))}, [("conv", 2, 1)], "fc", kernel=4)

@@ -132,7 +132,7 @@ def test_a_file_is_taken_with_its_settings(tmp_path: Path) -> None:
     assert (file.step_from_name, file.config) == (8, {"a.b": 1})
 
 
-@pytest.mark.parametrize("epochs", [100, 20, True, "120", 120.0, None])
+@pytest.mark.parametrize("epochs", [100, 20, True, "120", 120.0, 10**30, None])
 def test_epochs_that_cannot_be_the_last_date_nothing(epochs: object, tmp_path: Path) -> None:
     names = ("model-9.pt", "model-100.pt", "model.pt")
     lay_out(tmp_path, {"specs.json": {"epochs": epochs}} | dict.fromkeys(names, CHECKPOINT))

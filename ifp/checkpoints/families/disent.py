@@ -7,7 +7,6 @@ The order of activation and normalisation shows in the numbers of the layers; th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,11 +16,11 @@ from torch import nn
 
 from ifp.checkpoints.assemble import Habits, assemble, set_aside
 from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.choices import hidden_activations, scaled_input
+from ifp.checkpoints.choices import chosen_pixels, hidden_activations, scaled_input
 from ifp.checkpoints.families.sequential import layer_kinds, read_sequential, sequential_image
 from ifp.checkpoints.family import Family
 from ifp.checkpoints.image_shapes import Images, ImageShape
-from ifp.checkpoints.settings import lookup, number_at, word_at
+from ifp.checkpoints.settings import finite, lookup, number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
 from ifp.checkpoints.vae import Assumption, Vae
@@ -68,16 +67,11 @@ def _recognises(source: Source) -> bool:
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     _refuse_what_cannot_be_read(source)
     images = sequential_image(source.weights, ENCODER, _convolution)
-    scalings = [None] if _scaled_by_user(options) else _scalings(source.config, images.shape[0])
     return [
         _read(source, options, images, activation, scaling)
-        for scaling in scalings
+        for scaling in _scalings(source.config, options, images.shape[0])
         for activation in _activations(source, options)
     ]
-
-
-def _scaled_by_user(options: ReadingOptions) -> bool:
-    return options.pixel_mean is not None or options.pixel_std is not None
 
 
 def _refuse_what_cannot_be_read(source: Source) -> None:
@@ -135,8 +129,11 @@ def _activations(source: Source, options: ReadingOptions) -> list[Assumption]:
     return hidden_activations(options, *_NORM_ACTIVATIONS)
 
 
-def _scalings(config: Mapping[str, Any], channels: int) -> list[_Scaling]:
+def _scalings(config: Mapping[str, Any], options: ReadingOptions, channels: int) -> list[_Scaling]:
     """The standardisations to try, the most likely first."""
+    chosen = chosen_pixels(options)
+    if chosen.said.source == "an option":
+        return [_Scaling((chosen.mean,) * channels, (chosen.std,) * channels, chosen.said)]
     for place in ("dataset.transform.mean", "dataset.transform.std"), ("dataset.meta.vis_mean", "dataset.meta.vis_std"):
         mean, std = (_per_channel(lookup(config, path), channels) for path in place)
         if mean is not None and std is not None and min(std) > 0:
@@ -151,21 +148,18 @@ def _scalings(config: Mapping[str, Any], channels: int) -> list[_Scaling]:
 
 
 def _per_channel(value: object, channels: int) -> tuple[float, ...] | None:
-    values = value if isinstance(value, (list, tuple)) else [value]
-    numbers = tuple(float(one) for one in values if isinstance(one, (int, float)) and math.isfinite(one))
+    values = value if isinstance(value, list | tuple) else [value]
+    numbers = tuple(number for number in map(finite, values) if number is not None)
     if len(numbers) != len(values):
         return None
     return numbers * channels if len(numbers) == 1 else numbers if len(numbers) == channels else None
 
 
-def _read(
-    source: Source, options: ReadingOptions, images: Images, activation: Assumption, scaling: _Scaling | None
-) -> Vae:
-    """The candidate with this activation and scaling; None leaves the scaling to the options."""
+def _read(source: Source, options: ReadingOptions, images: Images, activation: Assumption, scaling: _Scaling) -> Vae:
+    """The candidate with this activation and scaling."""
     chain = ChainBuilder(source.weights, images.shape, set())
     loss = word_at(source.config, *_LOSS)
     output = "values" if loss in (None, "mae", "mse") else "logits"
-    std = scaling.std if scaling is not None else (1.0 if options.pixel_std is None else options.pixel_std,)
     vae = assemble(
         FAMILY.title,
         set_aside(source, _BESIDE),
@@ -175,10 +169,10 @@ def _read(
         activation,
         lambda chain: _decode(chain, activation.value),
         Habits(output=output, encoder=("_encoder.",), decoder=("_decoder.",)),
-        lambda source, shape, latents: _training(source, shape, latents, std),
-        notes=() if scaling is None else (scaling.said,),
+        lambda source, shape, latents: _training(source, shape, latents, scaling.std),
+        notes=(scaling.said,),
     )
-    return vae if scaling is None else _scaled(vae, scaling)
+    return _scaled(vae, scaling)
 
 
 def _decode(chain: ChainBuilder, activation: str) -> None:
@@ -229,7 +223,7 @@ def _beta(
         said, value = "framework vae: beta", 1.0
     if likelihood == "bernoulli":
         return stated_beta(value, said, f"{convention}-bce", image_shape, latents)
-    variance = sum(one**2 for one in std) / len(std)
+    variance = sum(one * one for one in std) / len(std)
     note = "" if variance == 1 else f", whose images were standardised: x std^2 = {variance:g}"
     return stated_beta(value, said, convention, image_shape, latents, note, pixel_variance=variance)
 

@@ -111,7 +111,7 @@ def _read(source: Source, plain: Source, options: ReadingOptions, activation: As
 def _at_layer_0(source: Source) -> Source:
     """DeVAE at its first layer: what the decoder sees of the layer is constant and becomes part of the first bias.
 
-    The same `source` where it is no DeVAE, or where its arrays do not fit (the decoder is then not read).
+    The projections of the other layers go. Where the arrays do not fit they stay, and the decoder will not be read.
     """
     weights, first = source.weights, "decode.net.0"
     codes, weight, bias = (weights.get(name) for name in (_LAYER_CODES, f"{first}.weight", f"{first}.bias"))

@@ -5,6 +5,7 @@ Shapes: P = C x H x W pixels, H hidden units.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -102,15 +103,16 @@ def _likelihood(source: Source) -> str:
 
 def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
     """Ours divides the squared error by 2 sigma^2, where 1 is the unit in which `Vae` gives beta."""
-    likelihood, beta = _likelihood(source), number_at(source.config, "beta")
-    sigma = number_at(source.config, "sigma")
-    if likelihood == "gaussian" and not sigma:
-        return Training(likelihood, "the file", no_beta("not said (sigma is missing or no number)"))
-    spread = 2 * sigma**2 if likelihood == "gaussian" and sigma else 1.0
-    if beta is None:
-        return Training(likelihood, "the file", no_beta("not said (beta is missing or no number)"), 1 / spread)
-    words = f"{beta * spread:g}" + (f" (beta = {beta:g}, sigma = {sigma:g})" if likelihood == "gaussian" else "")
-    return Training(likelihood, "the file", Beta(beta * spread, Assumption("beta", words, "the file")), 1 / spread)
+    likelihood, beta, sigma = _likelihood(source), number_at(source.config, "beta"), 0.0
+    spread = 1.0
+    if likelihood == "gaussian":
+        sigma = number_at(source.config, "sigma") or 0.0
+        spread = 2 * sigma * sigma
+    if beta is None or not 0 < spread < math.inf or not beta * spread < math.inf:
+        return Training(likelihood, "the file", no_beta("not said (beta or sigma is missing or no number)"))
+    units = f" (beta = {beta:g} where sigma = {sigma:g})" if likelihood == "gaussian" else ""
+    said = Assumption("beta", f"{beta * spread:g}{units}", "the file")
+    return Training(likelihood, "the file", Beta(beta * spread, said), 1 / spread)
 
 
 FAMILY = Family("ifp", "ifp", _recognises, _build)

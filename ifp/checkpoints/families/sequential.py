@@ -8,6 +8,7 @@ Shapes are those of one image or code: (C, H, W) or (features,).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
@@ -25,11 +26,8 @@ def layer_kinds(weights: Weights, prefix: str) -> dict[int, str]:
 
     Kinds: "conv", "linear", "batch_norm", "layer_norm", and "view" for erow's View, which keeps its shape as an array.
     """
-    numbers = {
-        int(name[len(prefix) + 1 :].split(".")[0])
-        for name in weights
-        if name.startswith(f"{prefix}.") and name[len(prefix) + 1 :].split(".")[0].isdecimal()
-    }
+    numbered = re.compile(re.escape(prefix) + r"\.([0-9]{1,9})\.")
+    numbers = {int(found[1]) for found in map(numbered.match, weights) if found}
     if max(numbers, default=0) >= MAX_LAYERS:
         raise ShapeMismatch(f"{prefix!r} has a layer numbered {max(numbers)}, and at most {MAX_LAYERS} are read.")
     return {number: _kind(weights, f"{prefix}.{number}") for number in sorted(numbers)}
