@@ -25,9 +25,9 @@ def save_vae(
     image_shape: tuple[int, int, int],
     latents: int,
     likelihood: str,
-    sigma: float,
     beta: float,
     step: int,
+    sigma: float = 1.0,
     **about: Any,
 ) -> None:
     """Write one member's parameters (without the member axis) to `path`, whole or not at all.
