@@ -1,7 +1,8 @@
 """Codes on disk: what was encoded once is not encoded again, and can be given to `ifp diagnose --codes`.
 
 An .npz a checkpoint: mean, logvar, factors, factor_names, factor_sizes, step (see `ifp.checkpoints.custom.read_codes`)
-and what decides them, as "key": the checkpoint's bytes, the data set, the sample, and how the file was to be read.
+and what decides them, as "key": the version of ifp, the checkpoint's bytes, the data set, the sample, and how the
+file was to be read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+import ifp
 from ifp.checkpoints.locate import CheckpointFile
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.records import Record
@@ -36,7 +38,8 @@ class CodesCache:
 
     def __init__(self, folder: Path, sample: Sample, seed: int, options: ReadingOptions) -> None:
         self.folder, self.sample = folder, sample
-        self._common = f"{sample.dataset.name} {sample.dataset.checksum()} {len(sample.images_NCHW)} {seed} {options}"
+        data = f"{sample.dataset.name} {sample.dataset.checksum()} {len(sample.images_NCHW)} {seed}"
+        self._common = f"{ifp.__version__} {data} {options}"
 
     def find(self, file: CheckpointFile) -> Record | None:
         """The record of `file` without its model, or None where it is not there or of something else."""
@@ -49,15 +52,16 @@ class CodesCache:
                 return None
             family, container, reader = json.loads(str(arrays["read_as"]))
             cost = arrays["reconstruction"].tolist()
+            reconstruction = (float(cost[0]), float(cost[1])) if cost else None
             step = int(arrays["step"])
             codes = self.sample.codes(arrays["mean"], arrays["logvar"])
-        except (IfpError, KeyError, ValueError):  # a damaged file is one that is not there
+        except (IfpError, KeyError, IndexError, ValueError, TypeError):  # a damaged file is one that is not there
             return None
         return Record(
             file.label,
             step if step >= 0 else None,
             codes,
-            (cost[0], cost[1]) if cost else None,
+            reconstruction,
             family,
             container,
             reader,
