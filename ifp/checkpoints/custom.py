@@ -22,6 +22,8 @@ from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
 
 _ARRAYS = ("mean", "logvar", "factors", "factor_names", "factor_sizes", "step")
+MAX_VALUES = 10_000
+"""Of one factor: a table of this many rows is kept for every latent and resample."""
 
 
 def read_encoder(name: str) -> Callable[[Any], Any]:
@@ -38,7 +40,7 @@ def read_encoder(name: str) -> Callable[[Any], Any]:
         sys.path.insert(0, os.getcwd())
     try:
         function = getattr(importlib.import_module(module_name), function_name)
-    except Exception as error:  # whatever the user's module raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever the user's module raises while it is imported
         raise IfpError(
             f"--encoder {name} cannot be imported ({type(error).__name__}: {error}); give package.module:function with "
             "the module in this folder or installed."
@@ -57,10 +59,12 @@ def encode_by_function(name: str, sample: Sample, device: str, progress: Progres
     """
     function = read_encoder(name)
 
+    latents: set[int] = set()
+
     def encode(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         try:
             mean, logvar = (torch.as_tensor(part) for part in function(images))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise IfpError(
                 f"--encoder {name} failed on images of shape {list(images.shape)} ({type(error).__name__}: {error}); "
                 "it must take a float tensor [N, C, H, W] in [0, 1] and return mean and logvar, [N, latents] each."
@@ -70,6 +74,9 @@ def encode_by_function(name: str, sample: Sample, device: str, progress: Progres
                 f"--encoder {name} must return mean and logvar of shape [{len(images)}, latents], got "
                 f"{list(mean.shape)} and {list(logvar.shape)}."
             )
+        latents.add(mean.shape[1])
+        if len(latents) > 1:
+            raise IfpError(f"--encoder {name} gives {min(latents)} latents for some images, {max(latents)} for others.")
         return mean, logvar
 
     mean_ND, logvar_ND = encode_images(encode, sample.images_NCHW, torch.device(device), progress)
@@ -80,7 +87,9 @@ def read_codes(path: Path) -> Record:
     """Codes from an .npz file with the arrays
 
     - `mean`, `logvar`: [N, D], logvar the log of the variance;
-    - `factors` (optional): integers [N, F]; `factor_names`: F strings; `factor_sizes`: F integers (else max + 1);
+    - `factors` (optional): integers [N, F]; `factor_names`: F strings;
+    - `factor_sizes` (optional): F integers, where the values are positions 0 ... size - 1. Without it any values do:
+      they are numbered in their order;
     - `step` (optional): when in training.
 
     Raises
@@ -94,7 +103,23 @@ def read_codes(path: Path) -> Record:
         if name not in arrays or arrays[name].dtype.kind not in "fiu":
             raise IfpError(f"{path} has no array of numbers {name!r}; save mean and logvar [images, latents].")
     mean_ND, logvar_ND = arrays["mean"].astype(np.float64), arrays["logvar"].astype(np.float64)
-    factors_NF = arrays.get("factors", np.zeros((len(mean_ND), 0), dtype=np.int64))
+    if mean_ND.ndim != 2:
+        raise IfpError(f"The mean of {path} must be [images, latents], got {list(mean_ND.shape)}.")
+    factors_NF, names, sizes = _read_factors(path, arrays, len(mean_ND))
+    step = arrays.get("step")
+    return Record(
+        path.stem,
+        int(step) if step is not None and step.size == 1 and step.dtype.kind in "iu" else None,
+        Codes(mean_ND, logvar_ND, factors_NF, names, sizes),
+        reader="codes given as arrays",
+    )
+
+
+def _read_factors(
+    path: Path, arrays: dict[str, np.ndarray], images: int
+) -> tuple[np.ndarray, tuple[str, ...], tuple[int, ...]]:
+    """Positions [N, F], names and sizes of the factors."""
+    factors_NF = arrays.get("factors", np.zeros((images, 0), dtype=np.int64))
     if factors_NF.dtype.kind not in "iu" or factors_NF.ndim != 2:
         raise IfpError(
             f"The factors of {path} must be integers [images, factors], got {factors_NF.dtype} "
@@ -102,19 +127,20 @@ def read_codes(path: Path) -> Record:
         )
     count = factors_NF.shape[1]
     names = arrays.get("factor_names", np.array([f"factor_{index}" for index in range(count)], dtype=str))
-    sizes = arrays.get("factor_sizes", factors_NF.max(axis=0, initial=-1).astype(np.int64) + 1)
-    if names.dtype.kind != "U" or names.shape != (count,) or sizes.dtype.kind not in "iu" or sizes.shape != (count,):
-        raise IfpError(f"{path} has {count} factors; factor_names and factor_sizes need one entry each.")
-    step = arrays.get("step")
-    return Record(
-        path.stem,
-        int(step) if step is not None and step.size == 1 and step.dtype.kind in "iu" else None,
-        Codes(
-            mean_ND,
-            logvar_ND,
-            factors_NF.astype(np.int64),
-            tuple(str(name) for name in names),
-            tuple(int(size) for size in sizes),
-        ),
-        reader="codes given as arrays",
-    )
+    if names.dtype.kind != "U" or names.shape != (count,) or len({*names.tolist(), ""}) <= count:
+        raise IfpError(f"{path} has {count} factors; factor_names needs {count} different strings, none of them empty.")
+    if "factor_sizes" in arrays:
+        given = arrays["factor_sizes"]
+        if given.dtype.kind not in "iu" or given.shape != (count,):
+            raise IfpError(f"{path} has {count} factors; factor_sizes needs {count} whole numbers.")
+        sizes = tuple(int(size) for size in given)
+    else:
+        columns = [np.unique(column_N, return_inverse=True) for column_N in factors_NF.T]
+        factors_NF = np.stack([at_N for _, at_N in columns], axis=1) if columns else factors_NF
+        sizes = tuple(len(values) for values, _ in columns)
+    if max(sizes, default=0) > MAX_VALUES:
+        raise IfpError(
+            f"The factor {str(names[int(np.argmax(sizes))])!r} of {path} has {max(sizes):,} values, and at most "
+            f"{MAX_VALUES:,} are measured; put neighbouring values together or leave it out."
+        )
+    return factors_NF.astype(np.int64), tuple(str(name) for name in names), sizes
