@@ -18,6 +18,7 @@ from ifp.checkpoints.locate import Located, locate
 from ifp.checkpoints.posteriors import Sample, draw_sample
 from ifp.checkpoints.records import Run, check_same_latents, read_run
 from ifp.checkpoints.source import ReadingOptions
+from ifp.cli.diagnose import FEWEST_IMAGES
 from ifp.cli.stages import StageProgress
 from ifp.codes import Codes
 from ifp.datasets.catalog import load_dataset
@@ -63,6 +64,8 @@ def collect_runs(settings: RunSettings, out: Path, stages: StageProgress) -> tup
         runs = [Run(path.stem, (read_codes(path),)) for path in settings.codes]
         if settings.series:
             runs = [_one_series(runs)]
+        for run in runs:
+            _check_enough(len(run.last.codes), run.name)
         return runs, None
     assert settings.dataset is not None
     located = [locate(path) for path in settings.paths]
@@ -70,6 +73,7 @@ def collect_runs(settings: RunSettings, out: Path, stages: StageProgress) -> tup
         located = [Located(located[0].name, tuple(file for place in located for file in place.files))]
     dataset = load_dataset(settings.dataset, data_dir=settings.data_dir, background=settings.background)
     sample = draw_sample(dataset, settings.images, settings.seed, stages.update)
+    _check_enough(len(sample.images_NCHW), dataset.name)
     if settings.encoder:
         return [
             Run(settings.encoder, (encode_by_function(settings.encoder, sample, settings.device, stages.update),))
@@ -82,6 +86,14 @@ def collect_runs(settings: RunSettings, out: Path, stages: StageProgress) -> tup
         for place in located
     ]
     return runs, sample
+
+
+def _check_enough(images: int, name: str) -> None:
+    if images < FEWEST_IMAGES:
+        raise IfpError(
+            f"{name} holds {images} images and at least {FEWEST_IMAGES} are needed: what fewer show is mostly "
+            "noise; give more."
+        )
 
 
 def diagnose_runs(runs: list[Run], settings: RunSettings, stages: StageProgress) -> list[Diagnosed]:

@@ -129,7 +129,7 @@ def _reading(record: Record) -> list[str]:
     lines = []
     if record.reconstruction_nats is not None and record.choice is not None:
         mean, error = record.reconstruction_nats
-        lines.append(f"Reconstruction {mean:.2f} +- {error:.2f} nats an image ({record.choice.vae.likelihood})")
+        lines.append(f"Reconstruction {mean:.5g} +- {error:.2g} nats an image ({record.choice.vae.likelihood})")
     if record.choice is None:
         return [*lines, f"Read: {record.reader}"]
     vae, reading = record.choice.vae, record.choice.reading

@@ -213,7 +213,7 @@ def latent_traversals(vae: Vae, start_D: np.ndarray, device: str) -> tuple[np.nd
     vae = vae.to(torch.device(device))
     with torch.inference_mode():
         z = torch.from_numpy(z_DKD.reshape(-1, len(start_D))).float().to(device)
-        images = vae.decode(z).clamp(0, 1).cpu().numpy()
+        images = vae.decode(z).nan_to_num().clamp(0, 1).cpu().numpy()
     return images.reshape(len(start_D), len(values_K), *images.shape[1:]), values_K
 
 
