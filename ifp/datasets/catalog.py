@@ -16,6 +16,8 @@ DATASETS: dict[str, str] = {
     "sprites-noisy": "sprites on uniform noise, RGB",
     "sprites-scream": "sprites that invert patches of a picture, RGB; --background FILE names the picture",
     "toys": "stand-in for SmallNORB with its design: 48,600 grey 64 x 64 images of shaded solids; no download",
+    "arrow": "DEFT's correlative set, drawn anew: 32,768 binary 64 x 64 images of an arrow, its place and angle; "
+    "no download",
     "dsprites": "the official dSprites file",
     "smallnorb": "the official SmallNORB files",
     "npz:PATH": "your own images: arrays images, factors, factor_names in an .npz file",
@@ -54,6 +56,10 @@ def load_dataset(name: str, *, data_dir: Path | None = None, background: Path | 
         from ifp.datasets.toys import Toys
 
         return Toys()
+    if name == "arrow":
+        from ifp.datasets.arrow import Arrow
+
+        return Arrow()
     if name == "dsprites":
         from ifp.datasets.dsprites import DSprites
 

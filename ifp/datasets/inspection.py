@@ -20,6 +20,7 @@ PINNED = {
     "sprites-noisy": "c52923cae92a0a282c74410877e23b1742237b349304c17ec51e3daaaf8a8d12",
     "sprites-scream": "d11b3478b47f086fb096f33a318706feb33a1e20d9395c0f53516ec4a2830e0a",
     "toys": "b976a780cb602b7d996d2de90ffba08fa30c69b013b462dd6635a082bcfc01f4",
+    "arrow": "861268d4ae9c8595e5c78ec7d9d9a3a9895bf764624c88424610191c7fc572bd",
 }
 """The sample checksums of rendered data, from the machine on which they were first made (x86-64, NumPy 2.4)."""
 

@@ -12,7 +12,7 @@ import pytest
 from ifp.datasets.catalog import DATASETS, load_dataset
 from ifp.errors import IfpError
 
-RENDERED = ["sprites", "sprites-noshape", "sprites-color", "sprites-noisy", "sprites-scream", "toys"]
+RENDERED = ["sprites", "sprites-noshape", "sprites-color", "sprites-noisy", "sprites-scream", "toys", "arrow"]
 
 
 @pytest.mark.parametrize("name", RENDERED)
