@@ -7,7 +7,7 @@ over several latents (over a series: NMI2 rises). information leakage: informati
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -64,20 +64,14 @@ def series_verdict(series: Series) -> list[str]:
         measure: changes[(changes["measure"] == measure) & ~changes["within_noise"] & changes["frozen_step"].notna()]
         for measure in (DIFFUSION, LEAKAGE)
     }
-    at_end = {measure: rows.loc[rows["span"] == AT_END, "factor"].tolist() for measure, rows in found.items()}
-    parts = [
-        f"information {measure} of {_listed(factors)} ({'NMI2 rose' if measure == DIFFUSION else 'NMI1 fell'})"
-        for measure, factors in at_end.items()
-        if factors
-    ]
-    nothing = "No change of NMI2 upward or of NMI1 downward is left at the end beyond noise"
+    at_end = {measure: rows[rows["span"] == AT_END] for measure, rows in found.items()}
     sentences = [
-        f"{between[0].upper()}{between[1:]}: {'; '.join(parts)}." if parts else f"{nothing}, {between}.",
+        f"{between[0].upper()}{between[1:]}: {_series_headline(at_end)}.",
         *_freezing_sentences(changes, first.step),
     ]
     for measure, text in ((DIFFUSION, "NMI2 of {} rose"), (LEAKAGE, "NMI1 of {} fell")):
         for _, row in found[measure].iterrows():
-            if row["span"] == LARGEST and row["factor"] in at_end[measure]:
+            if row["span"] == LARGEST and row["factor"] in set(at_end[measure]["factor"]):
                 continue  # what stayed to the end has been said
             undone = "" if row["span"] == AT_END else ", but not for good"
             sentences.append(
@@ -92,6 +86,19 @@ def series_verdict(series: Series) -> list[str]:
         if quiet:
             sentences.append(f"Information {measure} of {_listed(quiet)} is within noise.")
     return sentences
+
+
+def _series_headline(at_end: Mapping[str, pd.DataFrame]) -> str:
+    """Changes left at the end: those as large as what counts as holding a factor, apart from the small ones."""
+    parts = []
+    for measure, how in ((DIFFUSION, "NMI2 rose"), (LEAKAGE, "NMI1 fell")):
+        rows = at_end[measure]
+        large = rows["change_nmi"] >= HELD_NMI
+        if large.any():
+            parts.append(f"information {measure} of {_listed(rows.loc[large, 'factor'])} ({how})")
+        if (~large).any():
+            parts.append(f"small {measure} of {_listed(rows.loc[~large, 'factor'])} ({how} by less than {HELD_NMI:g})")
+    return "; ".join(parts) or "no information diffusion and no leakage beyond noise is left at the end"
 
 
 def comparison_verdict(comparison: Comparison) -> list[str]:
@@ -170,6 +177,9 @@ def _factor_sentence(row: pd.Series) -> str:
 def _freezing_sentences(changes: pd.DataFrame, first_step: int) -> list[str]:
     frozen = changes.drop_duplicates("factor").set_index("factor")["frozen_step"]
     sentences = [f"{factor} froze by step {step:.0f}." for factor, step in frozen.items() if step > first_step]
+    early = [str(factor) for factor, step in frozen.items() if step <= first_step]
+    if early:
+        sentences.insert(0, f"{_listed(early)} {'is' if len(early) == 1 else 'are'} held from the first record on.")
     never = [str(factor) for factor in frozen.index[frozen.isna()]]
     if never:
         sentences.append(f"{_listed(never)} {'is' if len(never) == 1 else 'are'} held by no latent at any step.")

@@ -105,15 +105,26 @@ def test_a_series(constructed: ModuleType, rng: np.random.Generator) -> None:
     assert sentences == [
         "Between step 10 and step 20: information diffusion of shape (NMI2 rose); information leakage of scale "
         "(NMI1 fell).",
+        "shape and scale are held from the first record on.",
         "posX froze by step 20.",
         *[sentence for sentence in sentences if " rose by " in sentence or " fell by " in sentence][:1],
         "Information diffusion of scale and posX is within noise.",
         *[sentence for sentence in sentences if " fell by " in sentence],
         "Information leakage of shape and posX is within noise.",
     ]
-    assert sentences[2].startswith("Information diffusion: NMI2 of shape rose by 0.300 (95 % 0.29")
-    assert sentences[4].startswith("Information leakage: NMI1 of scale fell by 0.300 (95 % 0.29")
-    assert sentences[4].endswith("from step 10 to step 20.")
+    assert sentences[3].startswith("Information diffusion: NMI2 of shape rose by 0.300 (95 % 0.29")
+    assert sentences[5].startswith("Information leakage: NMI1 of scale fell by 0.300 (95 % 0.29")
+    assert sentences[5].endswith("from step 10 to step 20.")
+
+
+def test_a_change_beyond_noise_may_be_small(constructed: ModuleType, rng: np.random.Generator) -> None:
+    truths = ([[0.6, 0, 0], [0, 0.5, 0], [0, 0, 0.4]], [[0.6, 0, 0], [0.03, 0.5, 0], [0, 0, 0.4]])
+    records = [
+        SeriesRecord(step, f"{step}", constructed.diagnosis_of(constructed.information_of(truth, rng), rng))
+        for step, truth in enumerate(truths)
+    ]
+    headline = series_verdict(make_series(records))[0]
+    assert headline == "Between step 0 and step 1: small diffusion of shape (NMI2 rose by less than 0.05)."
 
 
 def test_a_flat_series_and_equal_models_are_said_to_be_within_noise(
@@ -125,7 +136,8 @@ def test_a_flat_series_and_equal_models_are_said_to_be_within_noise(
     equal = comparison_verdict(compare(a, b, label_a="old", label_b="new"))
 
     assert flat == [
-        "No change of NMI2 upward or of NMI1 downward is left at the end beyond noise, between step 1 and step 2.",
+        "Between step 1 and step 2: no information diffusion and no leakage beyond noise is left at the end.",
+        "shape, scale and posX are held from the first record on.",
         "Information diffusion of shape, scale and posX is within noise.",
         "Information leakage of shape, scale and posX is within noise.",
     ]
