@@ -1,0 +1,68 @@
+"""The published settings of DEFT, one data set at a time.
+
+References
+----------
+grid_search/baseline.py and examples/deft.py of the author's code (erow/disentanglement_lib at c318d89, 0dd2bff and
+03521f1); all with 10 latents. The paper's own table was not at hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ifp.errors import IfpError
+
+
+@dataclass(frozen=True)
+class Published:
+    """Pressures, latents a group, and the length of a stage out of the length of the training, both in steps.
+
+    Without `stage_steps` beta itself ends the stages.
+    """
+
+    betas: tuple[float, ...]
+    group_size: int = 2
+    stage_steps: int | None = 15_000
+    total_steps: int = 70_000
+
+
+_SPRITES = Published((70, 30, 12, 1))
+_NORB = Published((30, 5, 3, 1))
+PRESSURES: dict[str, Published] = {
+    "dsprites": _SPRITES,
+    "sprites": _SPRITES,
+    "sprites-color": Published((160, 105, 30, 1)),
+    "sprites-scream": Published((100, 1), group_size=5, stage_steps=20_000),
+    "sprites-noshape": Published((70, 30, 15, 1), stage_steps=None, total_steps=200_000),
+    "smallnorb": _NORB,
+    "toys": _NORB,
+}
+"""By the name of the data set."""
+
+
+def published_options(dataset: str, total_steps: int | None = None) -> dict[str, Any]:
+    """What was published for `dataset`, as options of `ifp.objectives.deft.Deft`.
+
+    Parameters
+    ----------
+    total_steps : of the training to come, of which the stages get the same share; None means as many as published.
+
+    Raises
+    ------
+    IfpError : nothing was published for this data set.
+
+    >>> published_options("sprites", total_steps=7_000)
+    {'betas': (70, 30, 12, 1), 'group_size': 2, 'stage_steps': 1500}
+    """
+    if dataset not in PRESSURES:
+        raise IfpError(
+            f"There are no published DEFT pressures for {dataset!r}, only for {', '.join(PRESSURES)}; give your own, "
+            "or those that `ifp anneal` suggests for these data."
+        )
+    found = PRESSURES[dataset]
+    options: dict[str, Any] = {"betas": found.betas, "group_size": found.group_size}
+    if found.stage_steps is None:
+        return {**options, "stages_by": "beta"}
+    total = found.total_steps if total_steps is None else total_steps
+    return {**options, "stage_steps": max(found.stage_steps * total // found.total_steps, 1)}
