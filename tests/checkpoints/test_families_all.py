@@ -199,3 +199,38 @@ def test_a_single_grey_value_is_an_image_and_none_is_not() -> None:
         convolved_image({}, [], "fc")
     with pytest.raises(ShapeMismatch, match="'conv' should be 4 x 4 pixels"):
         convolved_image({"conv.weight": np.ones((2, 1, 4, 3))}, [("conv", 2, 1)], "fc", kernel=4)
+
+
+def misshapen(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """An array of other axes or sizes, some of them 0 or 1."""
+    ways = (
+        lambda: np.zeros((), np.float32),
+        lambda: array[..., None],
+        lambda: array.reshape(-1),
+        lambda: array[: max(1, len(array) // 2)] if array.ndim else array,
+        lambda: np.zeros(array.shape[::-1], np.float32),
+        lambda: np.zeros((0,) * array.ndim, np.float32),
+        lambda: np.zeros((1,) * array.ndim, np.float32),
+    )
+    return ways[rng.integers(len(ways))]()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_whatever_the_shapes_a_model_works_or_one_sentence_says_why_not(
+    name: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    source = source_of(name, tmp_path)
+    family = recognise(source)
+    for _ in range(12):
+        names = rng.choice(list(source.weights), 2, replace=False)
+        changed = {one: misshapen(source.weights[one], rng) for one in names}
+        try:
+            vaes = family.build(replace(source, weights={**source.weights, **changed}), ReadingOptions())
+        except IfpError as error:
+            assert str(error).endswith(".")  # noqa: PT017 - either way is right
+            continue
+        for vae in vaes:
+            mean, _ = vae.encode(torch.zeros(2, *vae.image_shape))
+            assert mean.shape == (2, vae.num_latents)
+            if vae.decoder is not None:
+                assert vae.decode(mean).shape == (2, *vae.image_shape)

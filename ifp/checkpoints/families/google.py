@@ -74,12 +74,13 @@ def _in_torch_order(weights: Weights, prefix: str, aside: set[str]) -> dict[str,
         layer, _, part = inner.rpartition("/")
         if name in aside:
             continue
-        if name.startswith(prefix) and inner.startswith(("encoder/", "decoder/")) and part in ("kernel", "bias"):
+        if not (name.startswith(prefix) and inner.startswith(("encoder/", "decoder/"))):
+            turned[name] = array
+        elif part == "kernel":
             # [k, k, in, out] -> [out, in, k, k]; transposed: [k, k, out, in] -> [in, out, k, k]; dense [in, out]
-            kernel = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
-            turned[f"{layer}.weight" if part == "kernel" else f"{layer}.bias"] = kernel if part == "kernel" else array
+            turned[f"{layer}.weight"] = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
         else:
-            turned[inner if inner.startswith(("encoder/", "decoder/")) else name] = array
+            turned[f"{layer}.bias" if part == "bias" else inner] = array
     return turned
 
 
@@ -118,9 +119,9 @@ def _rows_from_grid(weights: Weights, name: str, channels: int) -> dict[str, np.
 
 def _columns_to_grid(weights: Weights, name: str, channels: int) -> dict[str, np.ndarray]:
     """The same weights where `name` gives a grid flattened as channels, rows, columns."""
-    found = {part: weights[f"{name}.{part}"] for part in ("weight", "bias") if f"{name}.{part}" in weights}
     turned = {}
-    for part, array in found.items():
+    for part, axes in (("weight", 2), ("bias", 1)):
+        array = array_of(weights, f"{name}.{part}", axes)
         side = square_side(array.shape[0], channels, name)
         grid = array.reshape(side, side, channels, -1).transpose(2, 0, 1, 3)
         turned[f"{name}.{part}"] = grid.reshape(array.shape)
