@@ -17,7 +17,7 @@ from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
-from ifp.seeds import derive_seed
+from ifp.seeds import derive_seed, numpy_generator
 
 BATCH = 250
 Progress = Callable[[str, int, int], None]
@@ -45,8 +45,14 @@ class Sample:
 
 
 def draw_sample(dataset: FactorDataset, count: int, seed: int, progress: Progress) -> Sample:
-    """`count` images of `dataset` (all, where it has no more), uint8 [N, C, H, W]; the same for the same seed."""
+    """`count` images of `dataset` (all, where it has no more), uint8 [N, C, H, W]; the same for the same seed.
+
+    Their order is chance, whatever that of the data: the first few of them, on which the self-test and the
+    reconstruction rest, are a fair sample too.
+    """
     positions_NF, nuisance_N = dataset.sample_images(count, seed)
+    order_N = numpy_generator(seed, "order of the sample").permutation(len(positions_NF))
+    positions_NF, nuisance_N = positions_NF[order_N], nuisance_N[order_N]
     images = np.empty((len(positions_NF), *dataset.image_shape), dtype=np.uint8)
     for start in range(0, len(images), BATCH):
         rows = slice(start, start + BATCH)

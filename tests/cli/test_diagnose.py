@@ -253,8 +253,11 @@ def one(images):
 def short(images):
     return images.flatten(1)[:1], images.flatten(1)[:1]
 
+calls = []
+
 def changing(images):
-    wide = 2 + int(images.mean() > 0.35)
+    calls.append(images)
+    wide = 2 + (len(calls) > 1)
     return images.flatten(1)[:, :wide], images.flatten(1)[:, :wide]
 
 def diverged(images):
