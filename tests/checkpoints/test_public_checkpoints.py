@@ -1,0 +1,66 @@
+"""Four public checkpoints on `sprites`: read with no option, they give the numbers that their trainer logged."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ifp
+from ifp.checkpoints.records import Record
+from ifp.datasets.sprites import Sprites
+
+MODELS = ("VAE", "betaH", "betaB", "btcvae")
+IMAGES = 2000
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def read(request: pytest.FixtureRequest, fixtures_dir: Path) -> tuple[str, Record, dict[str, float]]:
+    """The model's name, what was read, and the last epoch of its log."""
+    folder = fixtures_dir / "public-checkpoints" / f"{request.param}_dsprites"
+    with open(folder / "train_losses.log") as file:
+        rows = list(csv.DictReader(file))
+    last = {row["Loss"]: float(row["Value"]) for row in rows if row["Epoch"] == rows[-1]["Epoch"]}
+    return request.param, ifp.read_checkpoints(folder, Sprites(), images=IMAGES).last, last
+
+
+def test_the_family_is_found_and_everything_is_used(read: tuple[str, Record, dict[str, float]]) -> None:
+    _, record, _ = read
+    assert record.choice is not None
+    vae = record.choice.vae
+    assert (record.family, vae.head, vae.variance) == ("yanndubs", "interleaved", "log variance")
+    assert (vae.image_shape, vae.num_latents, vae.likelihood) == ((1, 64, 64), 10, "bernoulli")
+    assert vae.decoder is not None
+    assert vae.unused == ()
+    assert record.codes.factor_names == ("shape", "scale", "orientation", "posX", "posY")
+
+
+def test_kl_is_that_of_the_log(read: tuple[str, Record, dict[str, float]]) -> None:
+    _, record, log = read
+    logged = np.array([log[f"kl_loss_{latent}"] for latent in range(10)])
+    np.testing.assert_allclose(record.codes.kl_nats_D(), logged, rtol=0, atol=0.2)
+    assert record.codes.kl_nats_D().sum() == pytest.approx(log["kl_loss"], rel=0.05)
+
+
+def test_reconstruction_is_that_of_the_log(read: tuple[str, Record, dict[str, float]]) -> None:
+    _, record, log = read
+    assert record.reconstruction_nats is not None
+    value, error = record.reconstruction_nats
+    assert value == pytest.approx(log["recon_loss"], rel=0.25)
+    assert error < 0.02 * value
+
+
+def test_the_self_test_does_not_fail(read: tuple[str, Record, dict[str, float]]) -> None:
+    name, record, _ = read
+    assert record.choice is not None
+    reading = record.choice.reading
+    assert reading.confirmed
+    assert reading.explained is not None
+    assert reading.explained > 0.85
+    if name == "betaB":  # its KL was held at a capacity, so the moments need not be 1
+        assert "read rightly" in record.choice.warning
+    else:
+        assert reading.passed
+        assert record.choice.warning == ""
