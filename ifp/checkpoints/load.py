@@ -97,6 +97,8 @@ def load_candidates(file: CheckpointFile, options: ReadingOptions) -> Candidates
             f"{file.path} looks like a checkpoint of {family.title}, but cannot be rebuilt: "
             f"{str(error).rstrip('.')}; name another --family, or {OTHERWISE}."
         ) from error
+    if options.stage is not None and not any(entry.what == "stage" for vae in vaes for entry in vae.assumptions):
+        raise IfpError(f"{file.path} is of {family.title}, whose models have no stages; leave --stage out.")
     if options.head is not None:
         chosen = Assumption("head", options.head, "an option")
         vaes = [vae.assuming(chosen, head=options.head) for vae in vaes]

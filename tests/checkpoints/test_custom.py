@@ -18,6 +18,8 @@ from ifp.errors import IfpError
 
 from . import exact_vaes as exact
 
+CALLS = itertools.count(2)
+
 
 def silent(text: str, done: int, total: int) -> None:
     pass
@@ -73,10 +75,7 @@ def test_arrays_lists_and_gradients_are_taken_too(sample: Sample, monkeypatch: p
         (lambda x: (x.flatten(1), x.flatten(1)[:, :1]), r"got \[250, 18\] and \[250, 1\]"),
         (lambda x: (x.flatten(1)[:, :0],) * 2, "must both be"),
         (lambda x: (x.flatten(1) / 0,) * 2, "NaN or infinite"),
-        (
-            lambda x, calls=itertools.count(2): (x.flatten(1)[:, : min(next(calls), 3)],) * 2,
-            "2 latents for some images, 3 for others",
-        ),
+        (lambda x: (x.flatten(1)[:, : min(next(CALLS), 3)],) * 2, "2 latents for some images, 3 for others"),
     ],
 )
 def test_what_is_no_encoder_is_refused(

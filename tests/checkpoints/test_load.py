@@ -244,6 +244,15 @@ def test_data_in_order_of_their_factors_are_sampled_in_none(tmp_path: Path) -> N
     assert np.array_equal(np.bincount(record.codes.factors_NF[:, 0]), [400] * 10)
 
 
+def test_a_stage_of_a_model_without_any_is_refused(tmp_path: Path) -> None:
+    path = exact.write_components(tmp_path / "model.pt")
+    with pytest.raises(IfpError, match="have no stages; leave --stage out"):
+        candidates_at(path, stage=1)
+    (tmp_path / "groups").mkdir()
+    groups = family_files_b.write(tmp_path / "groups", family_files_b.EXAMPLES["groups added"]())
+    assert all(Assumption("stage", "1", "an option") in vae.assumptions for vae in candidates_at(groups, stage=1).vaes)
+
+
 def test_the_step_is_that_inside_the_file_before_that_in_its_name(tmp_path: Path) -> None:
     path = exact.write_components(tmp_path / "step=7.pt", step=300)
     assert candidates_at(path).step == 300
