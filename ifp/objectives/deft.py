@@ -82,7 +82,10 @@ class Deft(Objective):
     name: ClassVar[str] = "deft"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
+        try:
+            object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
+        except (TypeError, ValueError) as error:
+            raise bad_value("betas", self.betas, "a list of numbers, such as [70, 30, 12, 1]") from error
         if self.mode not in MODES:
             raise unknown_name("mode of DEFT", self.mode, MODES)
         if self.stages_by not in STAGES_BY:

@@ -180,6 +180,8 @@ def test_pressures_must_fall(betas: tuple[float, ...], shown: str) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"betas": 70.0}, r"betas must be a list of numbers, such as \[70, 30, 12, 1\], got 70.0"),
+        ({"betas": "70,30"}, "betas must be a list of numbers"),
         ({"gamma": 1.5}, "gamma must be a number from 0 to 1, got 1.5"),
         ({"gamma": math.nan}, "gamma must be a number from 0 to 1, got nan"),
         ({"mode": "rates"}, "Unknown mode of DEFT 'rates': allowed are rate, scale, freeze; did you mean 'rate'"),
@@ -231,6 +233,8 @@ def test_later_groups_give_the_prior(mode: str, rng: np.random.Generator) -> Non
     for given, seen in zip((mean, logvar), routed, strict=True):
         assert torch.equal(seen[..., :4], given[..., :4])  # to the last bit
         assert not seen[..., 4:].any()
+    wild = torch.cat([mean[..., :4], torch.full_like(mean[..., 4:], math.inf)], dim=-1)
+    assert torch.equal(deft.route(wild, logvar, 10, 100)[0], routed[0])  # constants, whatever the encoder says
     kl_MD = Batch(mean, *routed, mean, 10, 100, 5).kl_MD
     assert not kl_MD[:, 4:].any()
     assert (kl_MD[:, :4] > 0).all()

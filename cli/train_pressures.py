@@ -1,0 +1,72 @@
+"""DEFT's pressures out of the folder of an `ifp anneal` run."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+
+import ifp
+from ifp.analysis.run_folder import read_run
+from ifp.errors import IfpError
+
+
+def pressures_from(
+    run: Path, *, dataset: str | None = None, likelihood: str | None = None, sigma: float | None = None
+) -> tuple[float, ...]:
+    """The pressures that the run suggests, falling, the last one 1.
+
+    Parameters
+    ----------
+    run : the run's folder.
+    dataset, likelihood, sigma : of the training to come; a freezing point holds for one data set and one likelihood
+        only, so that another's pressures are refused. None is not compared.
+
+    Raises
+    ------
+    IfpError : no run, an unfinished, damaged or other version's one, one on other terms, or one whose factors do not
+        part into stages.
+    """
+    found = read_run(run)
+    betas = _betas(run)
+    shown = ", ".join(f"{beta:g}" for beta in betas)
+    version = found.run.get("ifp_version")
+    if version != ifp.__version__:
+        raise IfpError(
+            f"{run} was written by ifp {version}, this is ifp {ifp.__version__}; anneal again, or give the pressures "
+            f"that it suggests yourself: {shown}."
+        )
+    terms = [
+        ("data", found.dataset, dataset),
+        ("likelihood", found.likelihood, likelihood),
+        ("sigma", found.run.get("sigma"), sigma if found.likelihood == "gaussian" else None),
+    ]
+    for what, there, wanted in terms:
+        if wanted is not None and there != wanted:
+            raise IfpError(
+                f"The freezing points in {run} are those of the {what} {there}, not {wanted}; run `ifp anneal` on the "
+                "data and the likelihood of this training."
+            )
+    if len(betas) < 2:
+        raise IfpError(
+            f"{run} found no gap between its factors' freezing points, so that DEFT has no stages to make of them; "
+            "anneal more factors or contexts, or give pressures yourself."
+        )
+    return betas
+
+
+def _betas(run: Path) -> tuple[float, ...]:
+    """The column `beta` of the run's pressures.csv, checked; empty where no factor froze."""
+    path = run / "pressures.csv"
+    if not path.is_file():
+        raise IfpError(f"{run} holds no pressures.csv yet; run the same `ifp anneal` command again to its end.")
+    try:
+        betas = tuple(float(beta) for beta in pd.read_csv(path)["beta"])
+    except (OSError, ValueError, KeyError) as error:  # pandas' own errors are ValueErrors
+        raise IfpError(f"{path} cannot be read ({error}); run the same `ifp anneal` command again.") from error
+    falls = all(later < beta for beta, later in pairwise(betas))
+    if not falls or not all(math.isfinite(beta) and beta > 0 for beta in betas):
+        raise IfpError(f"The pressures in {path} do not fall; run the same `ifp anneal` command again.")
+    return betas
