@@ -4,8 +4,8 @@ The error is e = set point - KL of the batch, nats. A KL above the set point mak
 step's KL sets the beta of the next step.
 
 The integral must not grow on while beta stands at a limit ("wind-up"). The papers' code stops it whenever the last
-beta was beyond a limit; a large error then strands it there, since nothing is left that could bring it back. Here it
-stops only while the error pushes it further out, which is the same but for that.
+beta was beyond a limit; after a large error it is then stranded there, since nothing is left that could bring it back.
+Here it is cut where beta reaches the limit, so that the next error the other way takes effect at once.
 
 Shapes: M members, T remembered steps.
 """
@@ -95,14 +95,11 @@ class ControlVae(ControlledObjective):
         """Beta of the next step."""
         error_M = self.set_point_at(batch.step) - batch.kl_M
         proportional_M = self.kp * torch.sigmoid(-error_M)
-        moved_M = state["integral_M"] - self.ki * error_M
-        wanted_M = proportional_M + moved_M + self.beta_min
-        outward_M = (wanted_M < self.beta_min) & (error_M > 0)
-        if self.beta_max is not None:
-            outward_M |= (wanted_M > self.beta_max) & (error_M < 0)
-        integral_M = torch.where(outward_M, state["integral_M"], moved_M)
-        state["integral_M"].copy_(integral_M)
-        state["beta_M"].copy_((proportional_M + integral_M + self.beta_min).clamp(self.beta_min, self.beta_max))
+        integral_M = state["integral_M"] - self.ki * error_M
+        unlimited_M = proportional_M + integral_M + self.beta_min
+        beta_M = unlimited_M.clamp(self.beta_min, self.beta_max)
+        state["beta_M"].copy_(beta_M)
+        state["integral_M"].copy_(integral_M + (beta_M - unlimited_M))
 
 
 @dataclass(frozen=True)

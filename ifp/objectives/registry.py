@@ -1,0 +1,76 @@
+"""The objectives by name, and how one is built from options as a user or a checkpoint gives them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.objectives.annealed import AnnealedVae
+from ifp.objectives.base import Objective
+from ifp.objectives.beta import BetaVae
+from ifp.objectives.beta_tc import BetaTcVae
+from ifp.objectives.cascade import CascadeVae
+from ifp.objectives.controlled import ControlVae, DynamicVae
+from ifp.objectives.deft import Deft
+from ifp.objectives.dip import DipVae1, DipVae2
+from ifp.objectives.factor import FactorVae
+
+OBJECTIVES: dict[str, type[Objective]] = {
+    objective.name: objective
+    for objective in (
+        BetaVae, AnnealedVae, CascadeVae, BetaTcVae, FactorVae, DipVae1, DipVae2, ControlVae, DynamicVae, Deft,
+    )
+}  # fmt: skip
+
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "float": ((int, float), "a number"),
+    "int": (int, "a whole number"),
+    "bool": (bool, "true or false"),
+    "str": (str, "a text"),
+}
+
+
+def get_objective(name: str) -> type[Objective]:
+    """The class called `name`; raises IfpError with the known names."""
+    if name not in OBJECTIVES:
+        raise unknown_name("objective", name, OBJECTIVES)
+    return OBJECTIVES[name]
+
+
+def make_objective(name: str, **options: Any) -> Objective:
+    """The objective called `name` with these hyper-parameters, those of its paper where none are given.
+
+    Raises
+    ------
+    IfpError : an unknown name, an option that it does not have or that is missing, a value of the wrong type or out of
+        range.
+
+    >>> make_objective("annealed", c_max=15)
+    AnnealedVae(gamma=1000.0, c_max=15, threshold_steps=100000)
+    """
+    objective = get_objective(name)
+    fields = {field.name: field for field in dataclasses.fields(objective)}
+    for option, field in fields.items():
+        if option not in options and field.default is field.default_factory is dataclasses.MISSING:
+            raise IfpError(f"The objective {name} needs {option}.")
+    for option, value in options.items():
+        if option not in fields:
+            raise unknown_name(f"option of {name}", option, fields)
+        _check_type(f"{name}: {option}", value, str(fields[option].type))
+    return objective(**options)
+
+
+def describe_options(objective: Objective) -> dict[str, Any]:
+    """The hyper-parameters as a plain dictionary; `make_objective(objective.name, **...)` builds the same again."""
+    return dataclasses.asdict(objective)
+
+
+def _check_type(name: str, value: Any, annotation: str) -> None:
+    """Raise IfpError unless the value suits the annotation; compound types are left to the objective itself."""
+    kind, _, optional = annotation.partition(" | ")
+    if (value is None and optional == "None") or kind not in _KINDS:
+        return
+    types, allowed = _KINDS[kind]
+    if not isinstance(value, types) or (isinstance(value, bool) and kind != "bool"):
+        raise bad_value(name, value, allowed)
