@@ -218,6 +218,9 @@ def test_the_activation_that_the_weights_leave_open_is_found(tmp_path: Path) -> 
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (300, 1, 64, 64)).astype(np.uint8)
     x = torch.from_numpy(images).float() / 255
+    example.weights["encode.net.9.bias"] -= (
+        20  # in place, so in the network too: every unit is below 0, where a ReLU is silent
+    )
     with torch.inference_mode():
         mean = example.encode(x)[:, : example.latents]
     # the last layer is set so that Var(mean) + variance = 1 for leaky ReLUs
@@ -231,6 +234,7 @@ def test_the_activation_that_the_weights_leave_open_is_found(tmp_path: Path) -> 
     choice = choose(candidates_at(family_files_b.write(tmp_path, example)), images, CPU)
     assert source_of(choice, "activation") == ("leaky_relu", "the self-test")
     np.testing.assert_allclose(choice.reading.test.moment_D, 1, atol=1e-3)
+    assert max(reading.test.deviation for reading in choice.tried) == pytest.approx(0.9, abs=1e-3)
 
 
 def test_data_in_order_of_their_factors_are_sampled_in_none(tmp_path: Path) -> None:
