@@ -1,0 +1,255 @@
+"""A training run's folder.
+
+run.json (settings, versions, data, how each network stands), records.npz and records.csv, and for network K a folder
+seed-K with its run.json and checkpoints step-XXXXXX.pt, which `ifp diagnose` reads. `.resume` holds what is needed to
+go on. Every file is replaced whole at each record, so that a run may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import ifp
+from ifp.checkpoints.native import FORMAT, save_vae
+from ifp.datasets.base import FactorDataset
+from ifp.errors import IfpError
+from ifp.run_folder import BETA_CONVENTION, write_json
+from ifp.training.config import TrainConfig
+from ifp.training.records import Record, TrainRecords
+from ifp.training.state import MemberState, damaged, read_content, write_whole
+from ifp.versions import versions
+
+RUN_FORMAT = "ifp-train"
+RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
+
+
+class TrainFolder:
+    """The files of one run, for writing; the same run is taken up again, anything else refused.
+
+    Parameters
+    ----------
+    path : made by `open` if missing.
+    objective_options : all hyper-parameters of the objective, defaults included.
+    groups : of latents, for the checkpoints.
+    device, threads : recorded, not used; threads are those of a kernel, which round alike only if they are as many.
+
+    Attributes
+    ----------
+    records : of all networks so far.
+
+    Raises
+    ------
+    IfpError : the folder holds something else, another run, another version's run, or damaged files.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        config: TrainConfig,
+        dataset: FactorDataset,
+        *,
+        objective_options: dict[str, Any],
+        groups: int = 1,
+        device: str = "cpu",
+        threads: int = 1,
+    ) -> None:
+        self.path, self.config, self.image_shape, self.groups = path, config, dataset.image_shape, groups
+        self.records = TrainRecords(dataset.space.names if dataset.labelled else ())
+        self._lock = threading.RLock()
+        self._about: dict[str, Any] = {
+            "format": RUN_FORMAT,
+            "ifp_version": ifp.__version__,
+            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "config": config.to_json(),
+            "digest": config.digest(),
+            "objective": {"name": config.objective, "options": _plain(objective_options)},
+            "dataset": {
+                "name": dataset.name,
+                "checksum": dataset.checksum(),
+                "image_shape": list(dataset.image_shape),
+                "factor_names": list(dataset.space.names) if dataset.labelled else [],
+                "factor_sizes": list(dataset.space.sizes) if dataset.labelled else [],
+            },
+            "likelihood": config.likelihood,
+            "sigma": config.sigma if config.likelihood == "gaussian" else None,
+            "beta_convention": BETA_CONVENTION,
+            "versions": versions(),
+            "device": device,
+            "threads": threads,
+            "status": RUNNING,
+            "seeds": {str(seed): {"status": RUNNING, "step": 0} for seed in range(config.seeds)},
+        }
+        if path.exists() and not path.is_dir():
+            raise IfpError(f"{path} is a file; --out must name a folder.")
+        if path.is_dir() and any(path.iterdir()):
+            self._take_over()
+
+    def _take_over(self) -> None:
+        about = self.path / "run.json"
+        if not about.is_file():
+            raise IfpError(f"{self.path} is not empty and holds no run.json; choose a new folder with --out.")
+        stored = _read_json(about)
+        if stored.get("format") != RUN_FORMAT or not isinstance(stored.get("config"), dict):
+            raise IfpError(f"{self.path} holds something else than a training run; choose a new folder with --out.")
+        if stored.get("ifp_version") != ifp.__version__:
+            raise IfpError(
+                f"{self.path} holds a run of ifp {stored.get('ifp_version')}, this is ifp {ifp.__version__}; "
+                "choose a new folder with --out."
+            )
+        if stored.get("digest") != self.config.digest() or stored.get("objective") != self._about["objective"]:
+            now, then = self.config.to_json(), stored["config"]
+            differ = [f"{k} {then.get(k)!r} there, {now[k]!r} now" for k in now if then.get(k) != now[k]]
+            raise IfpError(f"{self.path} holds another run ({'; '.join(differ)}); choose a new folder with --out.")
+        if stored.get("dataset") != self._about["dataset"]:
+            raise IfpError(f"{self.path} holds a run on other images of that name; choose a new folder with --out.")
+        self._about |= {"created": stored.get("created"), "threads": stored.get("threads", 1)}
+        for seed in range(self.config.seeds):
+            self._read_seed(seed, stored.get("seeds", {}))
+
+    def _read_seed(self, seed: int, standing: dict[str, Any]) -> None:
+        path = self._state_path(seed)
+        if path.is_file():
+            try:
+                kept = read_content(path)["records"]
+                self.records.put(seed, {name: value.numpy() for name, value in kept.items()})
+            except (KeyError, TypeError, AttributeError, ValueError) as error:
+                raise damaged(path) from error
+        # run.json is written after the state: it may be a record behind
+        step = self.step(seed)
+        status = FINISHED if step == self.config.steps else RUNNING
+        if standing.get(str(seed), {}).get("status") == DIVERGED:
+            status = DIVERGED
+        self._about["seeds"][str(seed)] = {"status": status, "step": step}
+
+    def _state_path(self, seed: int) -> Path:
+        return self.path / ".resume" / f"seed-{seed}.pt"
+
+    def _seed_folder(self, seed: int) -> Path:
+        return self.path / f"seed-{seed}"
+
+    @property
+    def threads(self) -> int:
+        """Threads of a kernel with which the run began; to go on with others would round differently."""
+        return int(self._about["threads"])
+
+    def status(self, seed: int) -> str:
+        """How a network stands: "running" (also where it has not begun), "finished" or "diverged"."""
+        return str(self._about["seeds"][str(seed)]["status"])
+
+    def step(self, seed: int) -> int:
+        """The last recorded step of a network."""
+        records = self.records.of_seed.get(seed)
+        return records[-1].step if records else 0
+
+    def state(self, seed: int) -> MemberState | None:
+        """Where a network was put away, None where it has not been recorded yet."""
+        path = self._state_path(seed)
+        if not path.is_file():
+            return None
+        try:
+            return MemberState.from_content(read_content(path)["state"])
+        except (KeyError, TypeError) as error:
+            raise damaged(path) from error
+
+    def open(self) -> None:
+        """Make the folders and write the run.json files; nothing is written before this."""
+        (self.path / ".resume").mkdir(parents=True, exist_ok=True)
+        for seed in range(self.config.seeds):
+            folder = self._seed_folder(seed)
+            folder.mkdir(exist_ok=True)
+            kept = {k: self._about[k] for k in ("ifp_version", "config", "objective", "dataset", "likelihood", "sigma")}
+            write_json(folder / "run.json", {"format": FORMAT, **kept, "seed": seed, "groups": self.groups})
+        self._write_about()
+
+    def keep(self, seed: int, state: MemberState, record: Record, *, checkpoint: bool) -> None:
+        """Take in a record of a network and put the network away; a checkpoint too where asked for.
+
+        Raises
+        ------
+        IfpError : the files cannot be written; those of the record before are still whole.
+        """
+        with self._lock:
+            records = TrainRecords(self.records.factor_names)
+            records.of_seed = {**self.records.of_seed, seed: [*self.records.of_seed.get(seed, []), record]}
+            kept = {name: torch.from_numpy(value) for name, value in records.arrays(seed).items()}
+            content = {"state": state.content(), "records": kept}
+            try:
+                if checkpoint:
+                    self._save_checkpoint(seed, state, record)
+                write_whole(self._state_path(seed), content)
+                self.records = records
+                self.records.save(self.path)
+                self._about["seeds"][str(seed)] = {
+                    "status": FINISHED if state.step == self.config.steps else RUNNING,
+                    "step": state.step,
+                }
+                self._write_about()
+            except (OSError, RuntimeError) as error:  # torch.save makes a RuntimeError of a full disk
+                raise self._unwritable(error) from error
+
+    def _save_checkpoint(self, seed: int, state: MemberState, record: Record) -> None:
+        path = self._checkpoint_path(seed, state.step)
+        try:
+            save_vae(
+                path, state.parameters,
+                image_shape=self.image_shape, latents=self.config.latents, likelihood=self.config.likelihood,
+                sigma=self.config.sigma, beta=record.beta, step=state.step, stage=record.stage, groups=self.groups,
+                objective=self._about["objective"], dataset=self.config.dataset, seed=seed,
+                config=self.config.to_json(),
+            )  # fmt: skip
+        finally:
+            path.with_name(path.name + ".partial").unlink(missing_ok=True)
+
+    def _checkpoint_path(self, seed: int, step: int) -> Path:
+        return self._seed_folder(seed) / f"step-{step:06d}.pt"
+
+    def set_diverged(self, seed: int) -> Path | None:
+        """Note that a network diverged; its last good checkpoint, written now where that step has none yet."""
+        with self._lock:
+            state, records = self.state(seed), self.records.of_seed.get(seed, [])
+            path = None
+            try:
+                if state is not None:
+                    path = self._checkpoint_path(seed, state.step)
+                    if not path.exists():
+                        self._save_checkpoint(seed, state, records[-1])
+                self._about["seeds"][str(seed)] = {"status": DIVERGED, "step": self.step(seed)}
+                self._write_about()
+            except (OSError, RuntimeError) as error:
+                raise self._unwritable(error) from error
+            return path
+
+    def close(self, status: str) -> None:
+        """Write the final status ("finished", "stopped") into run.json."""
+        self._about["status"] = status
+        self._write_about()
+
+    def _write_about(self) -> None:
+        write_json(self.path / "run.json", self._about)
+
+    def _unwritable(self, error: OSError | RuntimeError) -> IfpError:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "the disk may be full"
+        return IfpError(
+            f"The run cannot be saved in {self.path} ({reason}); make room, and the same command goes on from the "
+            "last record."
+        )
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives them back: lists for tuples."""
+    plain: dict[str, Any] = json.loads(json.dumps(options))
+    return plain
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise IfpError(f"{path} cannot be read ({error}); restore it, or start the run in a new folder.") from error
+    return stored if isinstance(stored, dict) else {}

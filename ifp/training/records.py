@@ -1,0 +1,108 @@
+"""TrainRecords: what a run recorded of its networks, as arrays and as a table.
+
+records.npz holds, for network K, the arrays K_step [T], K_beta [T], K_stage [T], K_recon_nats [T], K_kl_nats [T, D],
+and, where the data have factors, K_nmi [T, D, F]; beside them the names of the factors. records.csv has a row a record.
+
+Shapes: T records, D latents, F factors.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifp.training.state import replace_file
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One evaluation of one network, nats an image.
+
+    Attributes
+    ----------
+    step : optimizer updates done. beta, stage : pressure (NaN where there is none) and stage of the last of them.
+    recon_nats : reconstruction, one draw of z an image. kl_nats : of each latent [D].
+    nmi : normalised mutual information of each latent with each factor [D, F]; NaN where it was not measured.
+    """
+
+    step: int
+    beta: float
+    stage: int
+    recon_nats: float
+    kl_nats: np.ndarray
+    nmi: np.ndarray
+
+    def nmi_ranked(self, rank: int) -> np.ndarray:
+        """The largest (rank 1), second largest (rank 2) NMI of each factor over latents [F]; 0 beyond the latents."""
+        ordered_DF = np.sort(self.nmi, axis=0)[::-1]
+        return ordered_DF[rank - 1] if len(ordered_DF) >= rank else np.zeros(ordered_DF.shape[1])
+
+
+class TrainRecords:
+    """The records of every network of a run.
+
+    Parameters
+    ----------
+    factor_names : of the data; empty where they have none.
+    """
+
+    def __init__(self, factor_names: Sequence[str]) -> None:
+        self.factor_names = tuple(factor_names)
+        self.of_seed: dict[int, list[Record]] = {}
+
+    def add(self, seed: int, record: Record) -> None:
+        """Take in a record of network `seed`, in order of time."""
+        self.of_seed.setdefault(seed, []).append(record)
+
+    def put(self, seed: int, stored: dict[str, np.ndarray]) -> None:
+        """Take in all records of one network, as `arrays` gave them."""
+        rows = zip(*(stored[field.name] for field in fields(Record)), strict=True)
+        self.of_seed[seed] = [
+            Record(int(step), float(beta), int(stage), float(recon), kl, nmi)
+            for step, beta, stage, recon, kl, nmi in rows
+        ]
+
+    def arrays(self, seed: int) -> dict[str, np.ndarray]:
+        """The records of one network, by the names of `Record`, with a leading axis of time."""
+        return {
+            field.name: np.array([getattr(record, field.name) for record in self.of_seed.get(seed, [])])
+            for field in fields(Record)
+        }
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The table: seed, step, beta, stage, reconstruction, KL in all and of each latent, NMI1 and NMI2."""
+        for seed in sorted(self.of_seed):
+            for record in self.of_seed[seed]:
+                row: dict[str, Any] = {
+                    "seed": seed,
+                    "step": record.step,
+                    "beta": record.beta,
+                    "stage": record.stage,
+                    "recon_nats": record.recon_nats,
+                    "kl_nats": float(record.kl_nats.sum()),
+                }
+                row |= {f"kl_nats_{latent}": float(value) for latent, value in enumerate(record.kl_nats)}
+                for rank in (1, 2):
+                    ranked_F = record.nmi_ranked(rank)
+                    row |= {f"nmi{rank}_{f}": float(v) for f, v in zip(self.factor_names, ranked_F, strict=True)}
+                yield row
+
+    def save(self, folder: Path) -> None:
+        """Write records.npz and records.csv into `folder`, each whole or not at all."""
+        held = io.BytesIO()
+        arrays = {f"{seed}_{n}": v for seed in sorted(self.of_seed) for n, v in self.arrays(seed).items()}
+        np.savez(held, factor_names=np.array(self.factor_names, dtype=str), **arrays)
+        replace_file(folder / "records.npz", held.getvalue())
+        rows = list(self.rows())
+        if rows:
+            text = io.StringIO(newline="")
+            writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+            replace_file(folder / "records.csv", text.getvalue().encode())

@@ -1,0 +1,302 @@
+"""A whole training run: images, networks, records and checkpoints, from wherever it was left.
+
+On a CPU, networks of fully connected layers train in as many batches as there are threads, a thread each, so that no
+bit depends on how they were divided. Convolutional ones train one after the other, all threads at work in each kernel.
+On a GPU all networks are one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ifp.annealing import Stopped
+from ifp.datasets.base import FactorDataset
+from ifp.datasets.correlated import CorrelatedSampler
+from ifp.errors import IfpError
+from ifp.networks import Network, PixelStatistics
+from ifp.objectives.base import Objective
+from ifp.objectives.registry import describe_options, make_objective
+from ifp.runs import check_device
+from ifp.training.config import TrainConfig
+from ifp.training.evaluation import Evaluation, Nmi, make_evaluation
+from ifp.training.folder import DIVERGED, TrainFolder
+from ifp.training.images import Progress, TrainingImages, load_images
+from ifp.training.state import MemberState
+from ifp.training.trainer import BLOCK, Trainer, can_batch, fresh_member, make_network
+from ifp.workers import run_jobs
+
+LARGEST_LOT = 8
+"""Members a batch on a CPU: more gain nothing there, and tensors of one number a member stay below a vector."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A checked run before its images are read.
+
+    Attributes
+    ----------
+    device : there, and good for the precision. threads : at work at once.
+    probability : of drawing images from their positions, None for all alike.
+    """
+
+    dataset: FactorDataset
+    config: TrainConfig
+    objective: Objective
+    network: Network
+    device: torch.device
+    threads: int
+    probability: Callable[[np.ndarray], np.ndarray] | None = None
+
+    @property
+    def kernel_threads(self) -> int:
+        """Threads of one kernel, on which the rounding of convolutions depends."""
+        return self.threads if self.device.type == "cpu" and not self.network.twin_alone else 1
+
+    def folder(self, path: Path) -> TrainFolder:
+        """The run's folder; see `TrainFolder`."""
+        return TrainFolder(
+            path,
+            self.config,
+            self.dataset,
+            objective_options=describe_options(self.objective),
+            groups=self.objective.groups(self.config.latents),
+            device=str(self.device),
+            threads=self.kernel_threads,
+        )
+
+
+def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto", threads: int | None = None) -> Setup:
+    """Check everything that can be checked before the images are read.
+
+    Parameters
+    ----------
+    dataset : its name need not be that of the config.
+    threads : on a CPU; None for PyTorch's own number.
+
+    Raises
+    ------
+    IfpError : an objective, network, device or correlation that does not suit the data or the settings.
+    """
+    where = torch.device(check_device(device))
+    if config.precision != "float32" and where.type != "cuda":
+        raise IfpError(f"precision {config.precision} needs a cuda device, got {where}; leave it at float32.")
+    objective = make_objective(config.objective, **config.options)
+    objective.check(config.latents, config.steps)
+    network = make_network(config, objective, dataset.image_shape)
+    return Setup(
+        dataset, config, objective, network, where, threads or torch.get_num_threads(), _probability(dataset, config)
+    )
+
+
+def _probability(dataset: FactorDataset, config: TrainConfig) -> Callable[[np.ndarray], np.ndarray] | None:
+    if not config.correlate:
+        return None
+    if not dataset.labelled:
+        raise IfpError(
+            f"{dataset.name} has no factors, so none can be correlated; add an array 'factors' to the file, or leave "
+            "--correlate out."
+        )
+    values: Sequence[np.ndarray] | None = getattr(dataset, "factor_values", None)
+    return CorrelatedSampler(dataset.space, config.correlate, config.inverse, values).image_probabilities
+
+
+@dataclass
+class Outcome:
+    """How a run ended: the seeds that finished, and those that diverged with the step of their last good record."""
+
+    finished: list[int] = field(default_factory=list)
+    diverged: dict[int, int] = field(default_factory=dict)
+    images_per_second: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary."""
+        return {
+            "finished": self.finished,
+            "diverged": {str(seed): step for seed, step in self.diverged.items()},
+            "images_per_second": self.images_per_second,
+        }
+
+
+def load_training_images(setup: Setup, progress: Progress = lambda text, done, total: None) -> TrainingImages:
+    """The run's images on its device; see `load_images`."""
+    config = setup.config
+    return load_images(
+        setup.dataset, config.images, config.seed, setup.device, probability=setup.probability, progress=progress
+    )
+
+
+def train(
+    setup: Setup,
+    folder: TrainFolder,
+    *,
+    nmi: Nmi | None = None,
+    progress: Progress = lambda text, done, total: None,
+    say: Say = lambda text: None,
+) -> Outcome:
+    """Train what `folder` has not finished, recording into it.
+
+    Parameters
+    ----------
+    nmi : measures the information of latents on factors for the records; None records none.
+
+    Raises
+    ------
+    IfpError : not enough memory, or files that cannot be written.
+    """
+    config = setup.config
+    seeds = [
+        seed for seed in range(config.seeds) if folder.status(seed) != DIVERGED and folder.step(seed) < config.steps
+    ]
+    if len(seeds) < config.seeds or any(map(folder.step, seeds)):
+        say(_going_on(folder, seeds))
+    if seeds:
+        images = load_training_images(setup, progress)
+        say(images.describe())
+        evaluation = make_evaluation(setup.dataset, config, images, progress)
+        run = _Run(setup, folder, images, evaluation, nmi, progress, say)
+        folder.open()
+        run.train(seeds)
+    outcome = Outcome()
+    for seed in range(config.seeds):
+        if folder.status(seed) == DIVERGED:
+            outcome.diverged[seed] = folder.step(seed)
+        else:
+            outcome.finished.append(seed)
+    return outcome
+
+
+def _going_on(folder: TrainFolder, seeds: Sequence[int]) -> str:
+    total = folder.config.seeds
+    steps = ", ".join(f"seed {seed} from step {folder.step(seed):,}" for seed in seeds)
+    return f"{total - len(seeds)} of {total} networks are done" + (f"; going on with {steps}." if steps else ".")
+
+
+def borders(config: TrainConfig) -> list[int]:
+    """The steps after which networks are recorded: evenly spaced, at every checkpoint, and at the end.
+
+    >>> borders(TrainConfig(dataset="toys", steps=10, records=3, checkpoint_every=5))
+    [3, 5, 7, 10]
+    """
+    even = {round(config.steps * k / config.records) for k in range(1, config.records + 1)}
+    every = config.checkpoint_every
+    return sorted(even | (set(range(every, config.steps, every)) if every else set()) | {config.steps})
+
+
+@dataclass(eq=False)
+class _Run:
+    setup: Setup
+    folder: TrainFolder
+    images: TrainingImages
+    evaluation: Evaluation
+    nmi: Nmi | None
+    progress: Progress
+    say: Say
+    done: int = 0
+    total: int = 0
+
+    @cached_property
+    def statistics(self) -> PixelStatistics:
+        return self.images.statistics(self.setup.config.likelihood)
+
+    def train(self, seeds: Sequence[int]) -> None:
+        setup = self.setup
+        self.total = setup.config.steps * len(seeds)
+        self.done = sum(map(self.folder.step, seeds))
+        self.progress("Training (network-steps)", self.done, self.total)
+        lots = divide(seeds, self.folder.step, setup)
+        jobs = [partial(self._train_lot, lot) for lot in lots]
+        if setup.kernel_threads == 1 and setup.device.type == "cpu":
+            run_jobs(jobs, setup.threads, lambda none: None)
+            return
+        with kernel_threads(self.folder.threads):
+            for job in jobs:
+                job(lambda: False)
+
+    def _train_lot(self, lot: Sequence[int], stop: Callable[[], bool]) -> None:
+        setup, config = self.setup, self.setup.config
+        states = [self._state(seed) for seed in lot]
+        trainer = Trainer(config, setup.objective, setup.network, self.images, lot, states)
+        for border in borders(config):
+            if border <= trainer.step:
+                continue
+            while trainer.step < border:
+                if stop():
+                    raise Stopped
+                before = trainer.step
+                trainer.run(min(BLOCK, border - trainer.step))
+                self.done += (trainer.step - before) * len(trainer.seeds)
+                self.progress("Training (network-steps)", min(self.done, self.total), self.total)
+            left = self._record(trainer)
+            if not left:
+                return
+            if len(left) < len(trainer.seeds):
+                rows = [trainer.seeds.index(seed) for seed in left]
+                states = [trainer.state_of(row) for row in rows]
+                trainer = Trainer(config, setup.objective, setup.network, self.images, left, states)
+
+    def _state(self, seed: int) -> MemberState:
+        found = self.folder.state(seed)
+        if found is not None:
+            return found
+        setup = self.setup
+        return fresh_member(setup.config, setup.objective, setup.network, self.statistics, seed)
+
+    def _record(self, trainer: Trainer) -> list[int]:
+        """Record every member; the seeds that go on."""
+        config = self.setup.config
+        every = config.checkpoint_every
+        checkpoint = trainer.step == config.steps or bool(every and trainer.step % every == 0)
+        left = []
+        for row, (seed, record) in enumerate(
+            zip(trainer.seeds, self.evaluation.records(trainer, self.nmi), strict=True)
+        ):
+            state = trainer.state_of(row)
+            if record is None or not state.is_finite():
+                kept = self.folder.set_diverged(seed)
+                where = f"its last good checkpoint is {kept}" if kept else "it has no good checkpoint"
+                self.say(
+                    f"Seed {seed} diverged between steps {self.folder.step(seed):,} and {trainer.step:,}: its loss is "
+                    f"no longer a finite number. It is stopped, {where}; try a smaller --learning-rate."
+                )
+                self.total -= config.steps - trainer.step
+            else:
+                self.folder.keep(seed, state, record, checkpoint=checkpoint)
+                left.append(seed)
+        return left
+
+
+def divide(seeds: Sequence[int], step_of: Callable[[int], int], setup: Setup) -> list[list[int]]:
+    """The seeds in lots that train as one batch, each of networks that are after the same step."""
+    together: dict[int, list[int]] = {}
+    for seed in seeds:
+        together.setdefault(step_of(seed), []).append(seed)
+    if setup.device.type != "cpu":
+        return list(together.values())
+    if not can_batch(setup.config, setup.network, setup.device):
+        return [[seed] for seed in seeds]
+    lots = []
+    for group in together.values():
+        size = min(LARGEST_LOT, max(2, -(-len(group) // setup.threads)))  # one alone would have a twin
+        lots += [group[start : start + size] for start in range(0, len(group), size)]
+    return lots
+
+
+@contextmanager
+def kernel_threads(count: int) -> Iterator[None]:
+    """PyTorch's kernels on `count` threads, within the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,106 @@
+"""MemberState: one network in training as plain tensors, so that it can be put away and taken up again.
+
+Random streams are no part of it: every block of steps draws from generators derived from the run's seed, the network's
+number and the block's first step.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ifp.errors import IfpError
+
+Moments = dict[str, dict[str, Tensor]]
+"""What Adam remembers of each parameter: "step", "exp_avg", "exp_avg_sq"; parameters not yet trained are missing."""
+
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class MemberState:
+    """One network after `step` optimizer updates; no tensor has a member axis.
+
+    Attributes
+    ----------
+    parameters : the network's. moments : Adam's.
+    objective : what the objective remembers, a second player's parameters included; adversary : their Adam's.
+    """
+
+    step: int
+    parameters: dict[str, Tensor]
+    moments: Moments
+    objective: dict[str, Tensor]
+    adversary: Moments
+
+    def is_finite(self) -> bool:
+        """Whether no parameter is NaN or infinite."""
+        return all(bool(value.isfinite().all()) for value in self.parameters.values())
+
+    def content(self) -> dict[str, Any]:
+        """A dictionary of tensors and numbers, on the CPU."""
+        return {
+            "format_version": VERSION,
+            "step": self.step,
+            "parameters": _on_cpu(self.parameters),
+            "moments": {name: _on_cpu(found) for name, found in self.moments.items()},
+            "objective": _on_cpu(self.objective),
+            "adversary": {name: _on_cpu(found) for name, found in self.adversary.items()},
+        }
+
+    @classmethod
+    def from_content(cls, stored: dict[str, Any]) -> MemberState:
+        """The state that `content` gave; raises KeyError or TypeError where it is none."""
+        if stored["format_version"] != VERSION:
+            raise KeyError("format_version")
+        return cls(
+            stored["step"], stored["parameters"], stored["moments"], stored["objective"], stored["adversary"]
+        )  # fmt: skip
+
+
+def write_whole(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain values to `path`, whole or not at all; OSError where they cannot be written."""
+    held = io.BytesIO()
+    torch.save(content, held)  # in memory first: on a full disk torch.save does not say what is wrong
+    replace_file(path, held.getvalue())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put `data` in the place of `path`, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with open(partial, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """What `write_whole` wrote; raises IfpError where the file is damaged."""
+    try:
+        stored = torch.load(path, weights_only=True, map_location="cpu")
+        if not isinstance(stored, dict):
+            raise TypeError(f"a {type(stored).__name__}")
+    except (OSError, RuntimeError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
+        raise damaged(path) from error
+    return stored
+
+
+def damaged(path: Path) -> IfpError:
+    """The error for a file from which a run cannot go on."""
+    return IfpError(f"{path} is damaged, so the run cannot go on from it; delete its folder and begin anew.")
+
+
+def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    # a copy, so that no file holds more than its own part of a stacked tensor
+    return {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
