@@ -12,6 +12,7 @@ from dataclasses import replace
 from ifp.checkpoints.assemble import Habits, assemble
 from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
 from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.ours_groups import Division, read_division
 from ifp.checkpoints.family import Family
 from ifp.checkpoints.image_shapes import ImageShape, stated_image
 from ifp.checkpoints.native import FORMAT, VERSION
@@ -21,7 +22,7 @@ from ifp.checkpoints.training import Beta, Training, no_beta
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.conv import DECODER_LAYERS, ENCODER_LAYERS
 
-_LINEAR = ("encoder.0", "encoder.1", "encoder.mean", "encoder.logvar", "decoder.0", "decoder.1", "decoder.out")
+_TRUNK, _HEAD, _DECODER = ("0", "1"), ("mean", "logvar"), ("decoder.0", "decoder.1", "decoder.out")
 _FOLDED = ("input_scale_P", "mean_P", "output_scale")
 
 
@@ -40,24 +41,32 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
             f"Its image_shape should be [channels, rows, columns] and is {source.config.get('image_shape')!r}."
         )
     (activation,) = hidden_activations(options, "relu")
-    is_conv = "encoder.head.weight" in source.weights
-    plain = source if is_conv else replace(source, weights=_folded(source.weights))
-    encoder = ChainBuilder(plain.weights, images.shape, set())
-    (_conv_encoder if is_conv else _mlp_encoder)(encoder, activation.value)
+    division = read_division(source, options)
+    is_conv = f"{division.heads[0]}head.weight" in source.weights
+    plain = source if is_conv else replace(source, weights=_folded(source.weights, division))
+    trunk, head, decode = (_conv_trunk, _conv_head, _conv_decoder) if is_conv else (_mlp_trunk, _mlp_head, _mlp_decoder)
+    encoder = division.encoder(
+        plain.weights, images.shape, lambda chain, prefix: trunk(chain, prefix, activation.value), head
+    )
     output = "values" if _likelihood(source) == "gaussian" else "logits"
     return [
         assemble(
             FAMILY.title, plain, options, encoder, images, activation,
-            lambda chain: (_conv_decoder if is_conv else _mlp_decoder)(chain, activation.value),
-            Habits(output=output), _training,
+            lambda chain: decode(chain, activation.value),
+            Habits(output=output, encoder=("encoder.", "projection.")), _training,
+            notes=division.notes(options),
         )
     ]  # fmt: skip
 
 
-def _conv_encoder(chain: ChainBuilder, activation: str) -> None:
+def _conv_trunk(chain: ChainBuilder, prefix: str, activation: str) -> ChainBuilder:
     for name, _, _, stride, padding in ENCODER_LAYERS:
-        chain.conv(f"encoder.{name}", stride, padding).activation(activation)
-    chain.flatten().linear("encoder.head")
+        chain.conv(f"{prefix}{name}", stride, padding).activation(activation)
+    return chain.flatten()
+
+
+def _conv_head(chain: ChainBuilder, prefix: str) -> ChainBuilder:
+    return chain.linear(f"{prefix}head")
 
 
 def _conv_decoder(chain: ChainBuilder, activation: str) -> None:
@@ -67,29 +76,38 @@ def _conv_decoder(chain: ChainBuilder, activation: str) -> None:
         chain.activation(activation).conv_transpose(f"decoder.{name}", stride, padding)
 
 
-def _mlp_encoder(chain: ChainBuilder, activation: str) -> None:
-    chain.flatten().linear("encoder.0").activation(activation).linear("encoder.1").activation(activation)
-    chain.stacked_linear(["encoder.mean", "encoder.logvar"])
+def _mlp_trunk(chain: ChainBuilder, prefix: str, activation: str) -> ChainBuilder:
+    chain.flatten()
+    for name in _TRUNK:
+        chain.linear(f"{prefix}{name}").activation(activation)
+    return chain
+
+
+def _mlp_head(chain: ChainBuilder, prefix: str) -> ChainBuilder:
+    return chain.stacked_linear([f"{prefix}{name}" for name in _HEAD])
 
 
 def _mlp_decoder(chain: ChainBuilder, activation: str) -> None:
     chain.linear("decoder.0").activation(activation).linear("decoder.1").activation(activation).linear("decoder.out")
 
 
-def _folded(weights: Weights) -> Weights:
+def _folded(weights: Weights, division: Division) -> Weights:
     """Those of the linear networks, the member's input centring and output scale made part of first and last layer."""
     folded = {name: array for name, array in weights.items() if name not in _FOLDED}
+    trunks = [f"{prefix}{name}" for prefix in division.trunks for name in _TRUNK]
+    heads = [f"{prefix}{name}" for prefix in division.heads for name in _HEAD]
     try:
         scale_P1 = weights["input_scale_P"].reshape(-1, 1)
         mean_P = weights["mean_P"].reshape(-1)
         output_scale = weights["output_scale"].reshape(())
-        for layer in _LINEAR:
+        for layer in (*trunks, *heads, *_DECODER):
             # ours are [in, out]; PyTorch's linear layers hold [out, in]
             folded[f"{layer}.weight"] = weights[f"{layer}.weight"].T
             folded[f"{layer}.bias"] = weights[f"{layer}.bias"].reshape(-1)
-        first_PH = weights["encoder.0.weight"] * scale_P1
-        folded["encoder.0.weight"] = first_PH.T
-        folded["encoder.0.bias"] = folded["encoder.0.bias"] - mean_P @ first_PH
+        for first in (f"{prefix}{_TRUNK[0]}" for prefix in division.trunks):
+            first_PH = weights[f"{first}.weight"] * scale_P1
+            folded[f"{first}.weight"] = first_PH.T
+            folded[f"{first}.bias"] = folded[f"{first}.bias"] - mean_P @ first_PH
         folded["decoder.out.weight"] = folded["decoder.out.weight"] * output_scale
         folded["decoder.out.bias"] = folded["decoder.out.bias"] * output_scale
     except (KeyError, ValueError) as error:

@@ -1,0 +1,110 @@
+"""Our own checkpoints whose encoder is divided into groups of latents (`ifp.group_networks`, `ifp.shared_trunk`).
+
+The stage is in the file: the groups before it pass through their projections where they have any, and those after it
+give the prior.
+
+Shapes: G groups of K latents each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, array_of
+from ifp.checkpoints.families.erow_groups import GroupEncoder
+from ifp.checkpoints.source import ReadingOptions, Source, Weights
+from ifp.checkpoints.vae import Assumption
+from ifp.errors import bad_value
+
+AddLayers = Callable[[ChainBuilder, str], ChainBuilder]
+"""Adds the layers whose names begin so to a chain, and returns it."""
+_UNDIVIDED, _TRUNK = "encoder.", "encoder.trunk."
+_LAST_LAYERS = ("head", "mean")
+
+
+@dataclass(frozen=True)
+class Division:
+    """How the encoder's arrays are named.
+
+    Attributes
+    ----------
+    trunks : how the names of all layers but the last begin: one for all groups, or one for each.
+    heads : how those of the last layers begin, one for each group.
+    stage : None where the encoder is not divided.
+    """
+
+    trunks: tuple[str, ...] = (_UNDIVIDED,)
+    heads: tuple[str, ...] = (_UNDIVIDED,)
+    stage: int | None = None
+
+    def encoder(self, weights: Weights, shape: tuple[int, ...], trunk: AddLayers, head: AddLayers) -> ChainBuilder:
+        """The chain from images of `shape` to 2 G K values, all means and then all log variances."""
+        start = ChainBuilder(weights, shape, set())
+        if len(self.trunks) == 1:
+            trunk(start, self.trunks[0])
+        if self.stage is None:
+            return head(start, self.heads[0])
+        groups = []
+        for number, name in enumerate(self.heads):
+            group = ChainBuilder(weights, start.shape, start.used)
+            groups.append(head(trunk(group, self.trunks[number]) if len(self.trunks) > 1 else group, name))
+        sizes = {group.shape for group in groups}
+        if len(sizes) > 1 or groups[0].shape[0] % 2:
+            raise ShapeMismatch(
+                f"The groups of its encoder should each give as many means as log variances and give {sorted(sizes)}."
+            )
+        projections = _projections(start, len(groups), groups[0].shape[0] // 2)
+        grouped = GroupEncoder([group.module() for group in groups], self.stage, projections, added=True)
+        return start.layer(grouped, (len(groups) * groups[0].shape[0],))
+
+    def notes(self, options: ReadingOptions) -> tuple[Assumption, ...]:
+        """What the user should know of the groups."""
+        if self.stage is None:
+            return ()
+        return (
+            Assumption("groups", f"{len(self.heads)} of equal size", "the shapes"),
+            Assumption("stage", str(self.stage), "the file" if options.stage is None else "an option"),
+        )
+
+
+def read_division(source: Source, options: ReadingOptions) -> Division:
+    """The encoder's division.
+
+    Raises
+    ------
+    ShapeMismatch : a divided encoder without its stage.
+    IfpError : an option `stage` beyond the groups.
+    """
+    if not any(f"encoder.0.{last}.weight" in source.weights for last in _LAST_LAYERS):
+        return Division()
+    heads = ["encoder.0."]
+    while any(name.startswith(f"encoder.{len(heads)}.") for name in source.weights):
+        heads.append(f"encoder.{len(heads)}.")
+    stage = source.config.get("stage")
+    if options.stage is not None:
+        if not 0 <= options.stage < len(heads):
+            raise bad_value("--stage", options.stage, f"a whole number from 0 to {len(heads) - 1}, the last group")
+        stage = options.stage
+    if not isinstance(stage, int) or isinstance(stage, bool) or not 0 <= stage < len(heads):
+        raise ShapeMismatch(f"Its stage should be a whole number from 0 to {len(heads) - 1} and is {stage!r}.")
+    shared = any(name.startswith(_TRUNK) for name in source.weights)
+    return Division((_TRUNK,) if shared else tuple(heads), tuple(heads), stage)
+
+
+def _projections(chain: ChainBuilder, groups: int, size: int) -> torch.Tensor | None:
+    """W1 and W2 of each group [G, 2, K]; None where there are none."""
+    if "projection.0.mean" not in chain.weights:
+        return None
+    found = []
+    for group in range(groups):
+        for what in ("mean", "logvar"):
+            name = f"projection.{group}.{what}"
+            if array_of(chain.weights, name, 2).shape != (1, size):
+                raise ShapeMismatch(
+                    f"{name!r} should have the shape {[1, size]} and has {[*chain.weights[name].shape]}."
+                )
+            found.append(chain.take(name, 2))
+    return torch.cat(found).reshape(groups, 2, size)
