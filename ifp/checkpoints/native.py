@@ -34,8 +34,10 @@ def save_vae(
 
     Parameters
     ----------
-    parameters : of an `ifp.conv.ConvNetwork`, or of an `ifp.networks.MlpNetwork` that saw all pixels.
-    about : more plain values to keep (data set, seed, objective, stage).
+    parameters : of an `ifp.conv.ConvNetwork`, or of an `ifp.networks.MlpNetwork` that saw all pixels; or of one of
+        them divided into groups of latents (`ifp.group_networks`, `ifp.shared_trunk`).
+    about : more plain values to keep (data set, seed, objective). A divided network needs its `stage`, a whole number:
+        when it is read, the groups after that one give the prior.
     """
     content = {
         "state_dict": {name: tensor.detach().cpu().contiguous().clone() for name, tensor in parameters.items()},
