@@ -42,6 +42,7 @@ class TrainConfig:
     inverse : correlate high values of the first with low values of the second.
     evaluate_correlated : evaluate on correlated images too; on uniformly drawn ones otherwise.
     precision : "float32", or "bfloat16" for the products of the networks on a GPU.
+    pressures_from : the `ifp anneal` run that DEFT's pressures came from; empty for none.
     preset : the preset the values came from.
     """
 
@@ -66,6 +67,7 @@ class TrainConfig:
     inverse: bool = False
     evaluate_correlated: bool = False
     precision: str = "float32"
+    pressures_from: str = ""
     preset: str = "standard"
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ Shapes: M members, K steps of a block, B images, P pixels, D latents.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -113,9 +114,9 @@ class Trainer:
             leaves = self.objective.adversary_parameters(self.state)
             names = [name for name in self.state if name.startswith(ADVERSARY)]
             self._adversary_parameters = dict(zip(names, leaves, strict=True))
-            self.adversary = torch.optim.Adam(
-                leaves, lr=self.objective.adversary_rate, betas=self.objective.adversary_betas, foreach=True
-            )
+            kinds = [[p for p in leaves if _is_whole(p) == whole] for whole in (True, False)]
+            groups = [_group(kind, self.objective.adversary_rate) for kind in kinds if kind]
+            self.adversary = torch.optim.Adam(groups, betas=self.objective.adversary_betas)
             self._restore(self.adversary, self._adversary_parameters, [state.adversary for state in rows])
         self.finite_M = torch.ones(len(rows), dtype=torch.bool, device=device)
 
@@ -128,7 +129,7 @@ class Trainer:
                 }
                 step = rows[0][name]["step"].clone()
                 optimizer.state[parameter] = {
-                    "step": step.to(parameter.device) if _is_whole(parameter) and optimizer is self.optimizer else step,
+                    "step": step.to(parameter.device) if _is_whole(parameter) else step,
                     **kept,
                 }
 
@@ -237,16 +238,8 @@ class Trainer:
         for name, parameter in self.trained.items():
             groups.setdefault((self._rate_of[name], _is_whole(parameter)), []).append(parameter)
         self.optimizer.param_groups.clear()
-        for (rate, whole), parameters in groups.items():
-            # the fused Adam is one pass over memory, but its tail rounds differently: see ifp.ensemble
-            self.optimizer.add_param_group(
-                {
-                    "params": parameters,
-                    "lr": self.config.learning_rate * rate,
-                    "fused": whole or None,
-                    "foreach": None if whole else True,
-                }
-            )
+        for (rate, _), parameters in groups.items():
+            self.optimizer.add_param_group(_group(parameters, self.config.learning_rate * rate))
 
     @torch.no_grad()
     def evaluate(self, x_NP: Tensor, noise_MND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -289,6 +282,12 @@ def _rate(name: str, rates: Mapping[str, float]) -> float:
 
 def _is_whole(parameter: Tensor) -> bool:
     return parameter[0].numel() % VECTOR == 0
+
+
+def _group(parameters: list[Tensor], learning_rate: float) -> dict[str, Any]:
+    """A group of Adam's: the fused one is one pass over memory, but its tail rounds differently (`ifp.ensemble`)."""
+    whole = _is_whole(parameters[0])
+    return {"params": parameters, "lr": learning_rate, "fused": whole or None, "foreach": None if whole else True}
 
 
 def _as_laid_out(gradient: Tensor, parameter: Tensor) -> Tensor:

@@ -1,0 +1,109 @@
+"""`ifp train`: VAEs on a whole data set, with any objective, recorded and checkpointed as they train."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ifp.cli.stages import StageProgress
+from ifp.cli.train_options import given_settings, train_options
+from ifp.errors import IfpError, bad_value
+
+if TYPE_CHECKING:
+    from ifp.training.config import TrainConfig
+
+
+@click.command()
+@train_options
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A run.json: run it again.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The run's folder.", show_default="runs/train-NAME-OBJECTIVE-DIGEST"
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--threads", type=int, help="Threads at work on a CPU.", show_default="one a core")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+def train(
+    config_file: Path | None,
+    out: Path | None,
+    data_dir: Path | None,
+    device: str,
+    threads: int | None,
+    quiet: bool,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train VAEs on a whole data set with one of ten objectives, DEFT among them.
+
+    Per-latent KL, reconstruction, beta, stage and the information of latents on factors are recorded as training goes.
+    The same command resumes a run that was stopped; `ifp diagnose RUN/seed-0` reads its checkpoints. A network whose
+    loss is no longer a number is stopped while the others go on, and the exit code is 1.
+
+    \b
+    ifp train --dataset sprites --objective deft --seeds 3 --out runs/deft
+    ifp train --dataset toys --objective beta-tc --option beta=6 --preset quick
+    ifp train --dataset sprites --correlate posX,scale --sigma 0.2
+    """
+    if threads is not None and threads < 1:
+        raise bad_value("threads", threads, "a whole number of at least 1")
+    config = _config(config_file, given_settings(options))
+
+    from ifp.cli.train_report import nmi_DF, report, say_cost
+    from ifp.datasets.catalog import load_dataset
+    from ifp.training.run import set_up
+    from ifp.training.run import train as train_networks
+
+    dataset = load_dataset(
+        config.dataset, data_dir=data_dir, background=Path(config.background) if config.background else None
+    )
+    setup = set_up(dataset, config, device=device, threads=threads)
+    folder = setup.folder(out or _default_out(config))
+    with StageProgress(quiet=quiet) as stages:
+        if dry_run:
+            say_cost(setup, stages, as_json=as_json)
+            return
+        stages.say(f"{config.objective} on {config.dataset}, {config.likelihood} likelihood, into {folder.path}")
+        try:
+            outcome = train_networks(setup, folder, nmi=nmi_DF, progress=stages.update, say=stages.say)
+        except BaseException as error:
+            stopped = not isinstance(error, IfpError)
+            if stopped and (folder.path / "run.json").is_file():
+                folder.close("stopped")
+                stages.say(f"Stopped; what is recorded is in {folder.path}, and the same command goes on from there.")
+            raise
+        folder.close("finished")
+        stages.close()
+    report(folder, outcome, as_json=as_json)
+    if outcome.diverged:
+        click.get_current_context().exit(1)
+
+
+def _config(config_file: Path | None, settings: dict[str, Any]) -> TrainConfig:
+    from ifp.training.config import TrainConfig
+    from ifp.training.presets import preset_train_config
+
+    if config_file is not None:
+        try:
+            stored = json.loads(config_file.read_text())
+        except (OSError, ValueError) as error:
+            raise IfpError(f"{config_file} cannot be read as JSON ({error}); name the run.json of a run.") from error
+        stored = stored.get("config", stored) if isinstance(stored, dict) else None
+        if not isinstance(stored, dict):
+            raise IfpError(f"{config_file} holds no settings; name the run.json of a run.")
+        if "preset" in settings:
+            raise IfpError("--preset and --config exclude each other; leave one out.")
+        return TrainConfig.from_json({**stored, **settings})
+    if "dataset" not in settings:
+        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+    return preset_train_config(settings.pop("preset", "standard"), **settings)
+
+
+def _default_out(config: TrainConfig) -> Path:
+    name = Path(config.dataset.removeprefix("npz:")).stem
+    return Path("runs") / f"train-{name}-{config.objective}-{config.digest()[:6]}"

@@ -1,0 +1,140 @@
+"""The options of `ifp train` that set its config: each one's default is the preset's."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ifp.datasets.correlated import make_pairs, parse_sigma
+from ifp.errors import IfpError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[Function], Function]:
+    return click.option(name, type=kind, help=text, show_default=more.pop("show_default", "the preset's"), **more)
+
+
+_SETTINGS = [
+    _setting("--dataset", str, "A name from `ifp data list`, or npz:PATH.", show_default="none: needed"),
+    _setting(
+        "--preset", str,
+        "quick, standard, or a study: locatello2019, deft-baselines, yanndubs, cascadevae, controlvae, dynamicvae.",
+        show_default="standard",
+    ),
+    _setting(
+        "--objective", str,
+        "beta, annealed, cascade, beta-tc, factor, dip-i, dip-ii, control, dynamic or deft.", show_default="beta",
+    ),
+    _setting(
+        "--option", str, "NAME=VALUE of the objective, e.g. beta=6 or betas=70,30,12,1; repeat for several.",
+        multiple=True, show_default="those of its paper",
+    ),
+    _setting(
+        "--pressures-from", click.Path(path_type=Path), "An `ifp anneal` run that suggests DEFT's pressures.",
+        show_default="those published for the data",
+    ),
+    _setting("--images", int, "Images drawn from the data set to train on; 0 for all."),
+    _setting("--background", click.Path(path_type=Path), "The picture behind sprites-scream.", show_default="built-in"),
+    _setting("--correlate", str, "Two factors to correlate, e.g. posX,scale; repeat.", multiple=True,
+             show_default="none"),
+    _setting("--sigma", str, "How strongly (smaller is stronger), or none; once, or once a pair.", multiple=True,
+             show_default="0.2"),
+    _setting("--inverse", bool, "Correlate high values with low ones.", is_flag=True, default=None,
+             show_default="off"),
+    _setting("--evaluate-correlated", bool, "Record on correlated images too.", is_flag=True, default=None,
+             show_default="off"),
+    _setting("--architecture", str, "mlp (any image size) or conv (the paper's, 64 x 64)."),
+    _setting("--latents", int, "Latents a network."),
+    _setting("--hidden", int, "Hidden units a layer of the mlp."),
+    _setting("--likelihood", str, "bernoulli or gaussian."),
+    _setting("--pixel-sigma", float, "Standard deviation of the gaussian likelihood, pixels in [0, 1]."),
+    _setting("--seeds", int, "Networks trained."),
+    _setting("--seed", int, "The seed of weights, batches and noise."),
+    _setting("--steps", int, "Optimizer steps."),
+    _setting("--batch", int, "Images a step."),
+    _setting("--learning-rate", float, "Adam's learning rate."),
+    _setting("--records", int, "Evaluations along the training."),
+    _setting("--checkpoint-every", int, "Steps between checkpoints; 0 keeps the last only."),
+    _setting("--precision", str, "float32, or bfloat16 on a GPU."),
+]  # fmt: skip
+
+DEFAULT_SIGMA = 0.2
+
+
+def train_options(function: Function) -> Function:
+    """Add every option that sets the config."""
+    for option in reversed(_SETTINGS):
+        function = option(function)
+    return function
+
+
+def given_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings that the user gave, by the names of `TrainConfig`.
+
+    >>> given_settings({"option": ("beta=6",), "steps": 10, "latents": None, "correlate": ("posX,scale",)})
+    {'steps': 10, 'options': {'beta': 6}, 'correlate': [['posX', 'scale', 0.2]]}
+    """
+    settings = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in given.items()
+        if value is not None and name not in ("option", "correlate", "sigma", "pixel_sigma")
+    }
+    if given.get("pixel_sigma") is not None:
+        settings["sigma"] = given["pixel_sigma"]
+    options = dict(map(parse_option, given.get("option", ())))
+    if given.get("pressures_from"):
+        options["betas"] = read_pressures(given["pressures_from"], options)
+    if options:
+        settings["options"] = options
+    pairs = given.get("correlate", ())
+    sigmas = [parse_sigma(text) for text in given.get("sigma", ())]
+    if pairs or sigmas:
+        found = make_pairs(pairs, sigmas or [DEFAULT_SIGMA])
+        settings["correlate"] = [[a, b, "inf" if sigma == float("inf") else sigma] for a, b, sigma in found]
+    return settings
+
+
+def parse_option(text: str) -> tuple[str, Any]:
+    """The name and value of one `--option`.
+
+    >>> parse_option("betas=70,30,1"), parse_option("mode=rate"), parse_option("stratified=true")
+    (('betas', [70, 30, 1]), ('mode', 'rate'), ('stratified', True))
+    """
+    name, equals, value = text.partition("=")
+    if not (name.strip() and equals and value.strip()):
+        raise IfpError(f"An option of the objective is NAME=VALUE, e.g. beta=6; got {text!r}.")
+    for candidate in (value, f"[{value}]") if "," in value else (value,):
+        try:
+            return name.strip(), json.loads(candidate)
+        except ValueError:
+            continue
+    return name.strip(), value.strip()
+
+
+def read_pressures(run: Path, options: dict[str, Any]) -> list[float]:
+    """The stage pressures that an `ifp anneal` run suggests.
+
+    Raises
+    ------
+    IfpError : pressures given twice, no finished run, or a table that holds none.
+    """
+    if "betas" in options:
+        raise IfpError("--pressures-from and --option betas=... exclude each other; leave one out.")
+    path = run / "pressures.csv"
+    try:
+        with path.open(newline="") as file:
+            betas = [float(row["beta"]) for row in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError, UnicodeDecodeError) as error:
+        raise IfpError(
+            f"{path} cannot be read as the pressures of a finished `ifp anneal` run; name the folder of one, or give "
+            "--option betas=..."
+        ) from error
+    if not betas:
+        raise IfpError(f"{path} suggests no pressures; give --option betas=...")
+    return betas

@@ -1,0 +1,70 @@
+"""What `ifp train` says: the cost before a run, the table after it, and how it measures information on the way."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ifp.analysis.diffusion.mutual_information import factor_entropy_nats, histogram_mi_nats
+from ifp.cli.stages import StageProgress
+from ifp.training.cost import train_cost
+from ifp.training.folder import TrainFolder
+from ifp.training.run import Outcome, Setup
+
+
+def nmi_DF(mean_ND: np.ndarray, factors_NF: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    """Information of each latent on each factor over the factor's entropy, 20 bins; 0 for a factor that is constant."""
+    mi_nats_DF = histogram_mi_nats(mean_ND, factors_NF, sizes=sizes)
+    entropy_F = factor_entropy_nats(factors_NF, sizes)
+    return mi_nats_DF / np.where(entropy_F > 0, entropy_F, np.inf)
+
+
+def say_cost(setup: Setup, stages: StageProgress, *, as_json: bool) -> None:
+    """Measure and print on stdout what the run would cost."""
+    cost = train_cost(setup, stages.update)
+    stages.close()
+    click.echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
+
+
+def report(folder: TrainFolder, outcome: Outcome, *, as_json: bool) -> None:
+    """Print the last record of every network."""
+    last = {}
+    for row in folder.records.rows():
+        last[row["seed"]] = row
+    if as_json:
+        found = {
+            "folder": str(folder.path),
+            **outcome.to_json(),
+            "records": [_strict(last[seed]) for seed in sorted(last)],
+        }
+        click.echo(json.dumps(found, indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("seed", "steps", "status", "recon", "KL", "NMI1", "NMI2"):
+        table.add_column(name, justify="left" if name == "status" else "right")
+    for seed in range(folder.config.seeds):
+        row = last.get(seed)
+        numbers = ["", "", "", ""]
+        if row:
+            means = [_mean([v for k, v in row.items() if k.startswith(f"nmi{rank}_")]) for rank in (1, 2)]
+            numbers = [f"{row['recon_nats']:.2f}", f"{row['kl_nats']:.2f}", *means]
+        table.add_row(str(seed), f"{folder.step(seed):,}", folder.status(seed), *numbers)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print("recon and KL in nats an image; NMI1, NMI2: largest and second over latents, mean over factors")
+    console.print(f"records.csv, records.npz and the checkpoints are in {folder.path}")
+
+
+def _mean(values: list[float]) -> str:
+    return f"{sum(values) / len(values):.3f}" if values else "-"
+
+
+def _strict(row: dict[str, Any]) -> dict[str, Any]:
+    """Strict JSON holds no NaN."""
+    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}

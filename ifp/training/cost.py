@@ -1,0 +1,100 @@
+"""What a training run will cost, measured on the machine before anything is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ifp.training.evaluation import IMAGES, make_evaluation
+from ifp.training.images import Progress, load_images
+from ifp.training.run import Setup, borders, divide, kernel_threads
+from ifp.training.trainer import Trainer, fresh_member
+
+MEASURED_STEPS, WARM_UP_STEPS = 20, 3
+
+
+@dataclass(frozen=True)
+class TrainCost:
+    """The cost of a whole run, from 20 steps and one record of its first lot of networks.
+
+    Attributes
+    ----------
+    networks, steps : networks, and optimizer steps of each.
+    lot : networks trained as one batch. lots_at_once : such batches at work at once.
+    images_per_second : through training steps, of all networks together.
+    seconds : in all, records included. record_seconds : of one record of one lot.
+    image_bytes : memory of the images, a byte a pixel.
+    """
+
+    networks: int
+    steps: int
+    lot: int
+    lots_at_once: int
+    images_per_second: float
+    record_seconds: float
+    seconds: float
+    image_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary."""
+        return dataclasses.asdict(self)
+
+    def text(self) -> str:
+        """The cost in a few lines."""
+        together = f"{self.lot} a batch" if self.lot > 1 else "one at a time"
+        if self.lots_at_once > 1:
+            together += f", {self.lots_at_once} batches at once"
+        minutes = f"{self.seconds:.0f} s" if self.seconds < 90 else f"{self.seconds / 60:,.0f} min"
+        return (
+            f"{self.networks} networks, {self.steps:,} steps each, {together}\n"
+            f"{self.images_per_second:,.0f} images a second in training, {self.record_seconds:.2g} s a record: "
+            f"about {minutes}\n"
+            f"{self.image_bytes / 2**20:,.0f} MiB of images"
+        )
+
+
+def train_cost(setup: Setup, progress: Progress = lambda text, done, total: None) -> TrainCost:
+    """Measure what `setup` would take from its first step to its last; a part of the images stands for all."""
+    config, dataset = setup.config, setup.dataset
+    everything = len(dataset.space) * max(1, dataset.nuisance_values)
+    images = load_images(
+        dataset, min(config.images or IMAGES, IMAGES), config.seed, setup.device, probability=setup.probability,
+        progress=progress,
+    )  # fmt: skip
+    lots = divide(range(config.seeds), lambda seed: 0, setup)
+    alone = setup.kernel_threads > 1 or setup.device.type != "cpu"
+    at_once = 1 if alone else min(setup.threads, len(lots))
+    evaluation = make_evaluation(dataset, config, images, progress)
+    statistics = images.statistics(config.likelihood)
+    states = [fresh_member(config, setup.objective, setup.network, statistics, seed) for seed in lots[0]]
+    progress("Measuring a few steps", 0, 1)
+    with kernel_threads(setup.kernel_threads):
+        trainer = Trainer(config, setup.objective, setup.network, images, lots[0], states)
+        trainer.run(WARM_UP_STEPS)
+        step_seconds = _seconds(lambda: trainer.run(MEASURED_STEPS), setup.device) / MEASURED_STEPS
+        record_seconds = _seconds(lambda: evaluation.records(trainer, None), setup.device)
+    progress("Measuring a few steps", 1, 1)
+    rounds = -(-len(lots) // at_once)
+    return TrainCost(
+        networks=config.seeds,
+        steps=config.steps,
+        lot=len(lots[0]),
+        lots_at_once=at_once,
+        images_per_second=len(lots[0]) * at_once * config.batch / step_seconds,
+        record_seconds=record_seconds,
+        seconds=rounds * (config.steps * step_seconds + len(borders(config)) * record_seconds),
+        image_bytes=min(config.images or everything, everything) * dataset.num_pixels,
+    )
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    started = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started
