@@ -1,9 +1,9 @@
 """beta-TCVAE (Chen et al. 2018): the KL in three parts, of which the total correlation has a weight of its own.
 
-q(z) is estimated from the batch, so the estimates carry a bias that shrinks with the batch and has no gradient to
-speak of; they can be negative, and are good for training, not for reporting.
+q(z) is estimated from the batch, whose images stand for all. The estimates are biased, mostly by a constant without a
+gradient, and can be negative: they serve for training, not for reporting.
 
-Shapes: M members, B images of a batch, D latents; the two B of [M, B, B] are draws and the posteriors they are put to.
+Shapes: M members, B images of a batch, D latents; of two B, the first is the draws, the second the posteriors.
 """
 
 from __future__ import annotations
@@ -84,15 +84,16 @@ def kl_parts(
     ------
     IfpError : `stratified` with a batch of one image, or of more than the data set holds.
     """
+    z_MDB, mean_MDB, logvar_MDB = z_MBD.mT, mean_MBD.mT, logvar_MBD.mT
     # log q(z_b|x_c) of every draw b under every posterior c of its member
-    difference = z_MBD[:, :, None] - mean_MBD[:, None]
-    logvar = logvar_MBD[:, None]
-    log_density_MBBD = -0.5 * (difference**2 * (-logvar).exp() + logvar + _LOG_2PI)
+    standardised_MDBB = (z_MDB[..., :, None] - mean_MDB[..., None, :]) * (-0.5 * logvar_MDB).exp()[..., None, :]
+    log_density_MDBB = -0.5 * (logvar_MDB + _LOG_2PI)[..., None, :] - 0.5 * standardised_MDBB**2
+    log_joint_MBB = log_density_MDBB.sum(1)
     log_weight_BB = _log_weights(z_MBD.shape[1], num_images, stratified, z_MBD.device)
 
-    log_q_z_MB = (log_density_MBBD.sum(-1) + log_weight_BB).logsumexp(2)
-    log_q_factors_MB = (log_density_MBBD + log_weight_BB[:, :, None]).logsumexp(2).sum(-1)
-    log_q_z_given_x_MB = log_density_MBBD.sum(-1).diagonal(dim1=1, dim2=2)
+    log_q_z_MB = (log_joint_MBB + log_weight_BB).logsumexp(2)
+    log_q_factors_MB = (log_density_MDBB + log_weight_BB).logsumexp(3).sum(1)
+    log_q_z_given_x_MB = log_joint_MBB.diagonal(dim1=1, dim2=2)
     log_p_z_MB = -0.5 * (z_MBD**2 + _LOG_2PI).sum(-1)
     return KlParts(
         (log_q_z_given_x_MB - log_q_z_MB).mean(1),

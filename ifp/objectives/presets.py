@@ -64,13 +64,20 @@ _LOCATELLO = _study(
 )
 
 _DEFT_BASELINES = _study(
-    "Wu et al. 2022 (DEFT), erow/disentanglement_lib@0dd2bff, shared.gin",
+    "Wu et al. 2022 (DEFT), erow/disentanglement_lib before 0dd2bff, shared.gin and grid_search/baseline.py",
     Preset(steps=70_000, batch=256, learning_rate=5e-4),
     {
         "beta": {"beta": 4.0},
         "beta-tc": {"beta": 6.0},
         "annealed": {"c_max": 25.0, "threshold_steps": 30_000, "gamma": 100.0},
         "cascade": {"beta_min": 1.0, "beta_max": 10.0, "stage_steps": 6000},
+        "deft": {
+            "betas": (70.0, 30.0, 12.0, 1.0),
+            "gamma": 0.1,
+            "mode": "scale",
+            "group_size": 2,
+            "stage_steps": 15_000,
+        },
     },
 )
 
