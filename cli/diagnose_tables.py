@@ -97,7 +97,7 @@ def _factors(results: Results) -> Table:
         cells = [str(row["factor"])]
         for rank in ("1", "2"):
             name = f"excess_nmi{rank}"
-            found = row[f"carrier{rank}"] >= 0
+            found = row[f"carrier{rank}"] >= 0 and bool(row[f"nmi{rank}_above_noise"])
             cells += (
                 [f"{row[name]:.2f}", f"{row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f}"] if found else ["-", ""]
             )

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import click
 
+from ifp.checkpoints.shown import printable
 from ifp.errors import IfpError, NothingFroze
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -45,7 +46,8 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except IfpError as error:
-        raise UserMistake(f"Error: {error}") from error
+        # some messages list files a line each; anything else that could move a terminal's cursor is escaped
+        raise UserMistake("Error: " + "\n".join(map(printable, str(error).split("\n")))) from error
     except NothingFroze as error:
         raise NothingFound(str(error)) from error
     except (KeyboardInterrupt, click.Abort) as error:

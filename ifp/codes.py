@@ -11,6 +11,9 @@ import numpy as np
 
 from ifp.errors import IfpError
 
+LARGEST_MEAN = 1e8
+"""A posterior mean beyond this is no code of a model that was trained with KL to N(0, 1)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Codes:
@@ -38,6 +41,13 @@ class Codes:
             raise IfpError(
                 "The posteriors hold NaN or infinite values; the encoder has diverged or was misread, so nothing can "
                 "be measured."
+            )
+        with np.errstate(over="ignore"):
+            huge = np.abs(self.mean_ND).max() > LARGEST_MEAN or not np.isfinite(self.kl_nats_D()).all()
+        if huge:
+            raise IfpError(
+                f"The posteriors' means lie beyond {LARGEST_MEAN:g} or their KL beyond any number; the encoder has "
+                "diverged or was misread, so nothing can be measured."
             )
         if self.factors_NF.shape != (len(self.mean_ND), len(self.factor_names)):
             raise IfpError(

@@ -16,7 +16,8 @@ from ifp.analysis.diffusion.intervals import simultaneous_interval, within_noise
 from ifp.analysis.diffusion.measures import ACTIVE_NATS, factor_numbers
 from ifp.errors import IfpError
 
-COMPARED = ("nmi1", "nmi2", "gap", "carriers", "excess_nmi1", "excess_nmi2")
+AS_COUNTED = ("nmi1", "nmi2", "gap")
+COMPARED = (*AS_COUNTED, "carriers", "excess_nmi1", "excess_nmi2")
 TOTAL_KL, ACTIVE_LATENTS = "kl_nats", "active_latents"
 COMPARISON_COLUMNS = ("estimator", "factor", "measure", "a", "b", "difference", "low", "high", "within_noise")
 
@@ -88,6 +89,10 @@ def _rows(estimator: str, entries: Iterator[_Entry]) -> list[dict[str, object]]:
     replicates_BK = np.stack([replicates_B for *_, replicates_B, _ in kept], axis=1)
     floor_K = np.array([floor for *_, floor in kept])
     low_K, high_K = simultaneous_interval(difference_K, replicates_BK, floor_K=floor_K)
+    # as counted, a difference holds a bias that its interval does not: where they part the interval takes in both
+    counted_K = np.array([measure in AS_COUNTED for _, measure, *_ in kept])
+    low_K = np.where(counted_K, np.minimum(low_K, difference_K), low_K)
+    high_K = np.where(counted_K, np.maximum(high_K, difference_K), high_K)
     return [
         {
             "estimator": estimator,

@@ -91,7 +91,7 @@ def load_candidates(file: CheckpointFile, options: ReadingOptions) -> Candidates
     source = unwrap(contents, file.config)
     family = recognise(source, options.family)
     try:
-        vaes = family.build(source, options)
+        vaes = [vae.ending_in_logits() for vae in family.build(source, options)]
     except ShapeMismatch as error:
         raise IfpError(
             f"{file.path} looks like a checkpoint of {family.title}, but cannot be rebuilt: "
@@ -99,23 +99,24 @@ def load_candidates(file: CheckpointFile, options: ReadingOptions) -> Candidates
         ) from error
     if options.stage is not None and not any(entry.what == "stage" for vae in vaes for entry in vae.assumptions):
         raise IfpError(f"{file.path} is of {family.title}, whose models have no stages; leave --stage out.")
-    if options.head is not None:
-        chosen = Assumption("head", options.head, "an option")
-        vaes = [vae.assuming(chosen, head=options.head) for vae in vaes]
     step = source.step if source.step is not None else file.step_from_name
     return Candidates(file, family.name, contents.container, contents.reader, step, tuple(vaes))
 
 
-def choose(candidates: Candidates, images_NCHW: np.ndarray, device: torch.device) -> Choice:
+def choose(candidates: Candidates, images_NCHW: np.ndarray, device: torch.device, *, like: str = "") -> Choice:
     """The candidate that behaves as a trained VAE: whose decoder finds the images again, and whose moments are right.
 
     See `ifp.checkpoints.self_test` for the moments. The reconstruction goes first, where there is a decoder: a misread
     encoder may have likely moments, but its codes decode to something else. Candidates that neither tells apart are
     decided by the code base's habit, which comes first, and the user is told. If nothing fits, other layouts of the
     last layer are tried only to tell the user what would.
+
+    `like` is the name of the reading that was taken for another checkpoint of the same series: all are read alike.
     """
     images = images_NCHW[:TEST_IMAGES]
-    readings = [_read(vae, _name(vae, candidates.vaes), images, device) for vae in candidates.vaes]
+    named = [(_name(vae, candidates.vaes), vae) for vae in candidates.vaes]
+    named = [(name, vae) for name, vae in named if name == like] or named
+    readings = [_read(vae, name, images, device) for name, vae in named]
     equal = _best(readings)
     best = equal[0]
     tried, warning = readings, ""

@@ -94,6 +94,11 @@ def read_checkpoints(
     return read_run(locate(Path(path)), sample, options or ReadingOptions(), device, seed=seed, progress=_silent)
 
 
+def read_model(path: Path, sample: Sample, options: ReadingOptions, device: str) -> Vae:
+    """The model at `path`, of a series the last, read as `sample`'s images say; see `read_run` for errors."""
+    return _choose(locate(path).files[-1], sample, options, torch.device(device))[1].vae
+
+
 class Kept(Protocol):
     """Where codes are kept from one call to the next; see `ifp.checkpoints.codes_cache`."""
 
@@ -116,7 +121,8 @@ def read_run(
 ) -> Run:
     """Encode `sample` by every checkpoint of a run, in the order of training.
 
-    Only the last record keeps its model. Checkpoints whose step nothing tells keep the order of `located`.
+    What a file leaves open is decided by the last one, the most trained, for all. Only the last
+    record keeps its model. Checkpoints whose step nothing tells keep the order of `located`.
 
     Parameters
     ----------
@@ -128,12 +134,14 @@ def read_run(
     """
     found: list[tuple[CheckpointFile, Record]] = []
     series = len(located.files) > 1
+    target = torch.device(device)
+    like = _choose(located.files[-1], sample, options, target)[1].reading.name
     for at, file in enumerate(located.files):
         if series:
             progress("checkpoints", at, len(located.files))
         record = kept.find(file) if kept is not None else None
         if record is None:
-            record = _encode(file, sample, options, torch.device(device), seed, _silent if series else progress)
+            record = _encode(file, sample, options, target, seed, _silent if series else progress, like)
             if kept is not None:
                 kept.keep(file, record)
         # models may be large, and all but one of them are not needed again
@@ -150,7 +158,7 @@ def read_run(
             f"The checkpoints of {located.name} have different numbers of latents ({sorted(latents)}), so they are not "
             "one series; name them apart."
         )
-    model = _choose(found[-1][0], sample, options, torch.device(device))[1]
+    model = _choose(found[-1][0], sample, options, target, like if len(records) > 1 else "")[1]
     return Run(located.name, (*records[:-1], dataclasses.replace(records[-1], choice=model)))
 
 
@@ -166,12 +174,12 @@ def _without_copies(found: list[tuple[CheckpointFile, Record]]) -> list[tuple[Ch
 
 
 def _choose(
-    file: CheckpointFile, sample: Sample, options: ReadingOptions, device: torch.device
+    file: CheckpointFile, sample: Sample, options: ReadingOptions, device: torch.device, like: str = ""
 ) -> tuple[Candidates, Choice]:
     candidates = load_candidates(file, options)
     for vae in candidates.vaes:
         check_image_shape(vae, sample.dataset)
-    return candidates, choose(candidates, sample.images_NCHW, device)
+    return candidates, choose(candidates, sample.images_NCHW, device, like=like)
 
 
 def _encode(
@@ -181,8 +189,9 @@ def _encode(
     device: torch.device,
     seed: int,
     progress: Progress,
+    like: str,
 ) -> Record:
-    candidates, choice = _choose(file, sample, options, device)
+    candidates, choice = _choose(file, sample, options, device, like)
     vae = choice.vae.to(device)
     codes = sample.codes(*encode_images(vae.encode, sample.images_NCHW, device, progress))
     cost = None

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 HEADS = ("halves", "interleaved")
 """Order of the encoder's 2D outputs: mean_0 ... mean_D-1 logvar_0 ..., or mean_0 logvar_0 mean_1 logvar_1 ...."""
 VARIANCES = ("log variance", "log sigma")
+_TINY = 1e-37
 OUTPUTS = ("logits", "probabilities", "values")
 """What the decoder gives: before a sigmoid, after it, or pixel values on the scale of the (scaled) input."""
 
@@ -90,14 +91,21 @@ class Vae:
         return self.cost_nats(self.decode(z_ND), images_NCHW)
 
     def cost_nats(self, fitted_NCHW: Tensor, images_NCHW: Tensor) -> Tensor:
-        """Cost [N] of fitted images in [0, 1]; a log below -100 counts as -100, as in PyTorch's cross-entropy."""
+        """Cost [N] of fitted images in [0, 1]; a probability below 1e-37 counts as that, so gradients stay finite."""
         if self.likelihood == "bernoulli":
-            p = fitted_NCHW.clamp(0, 1)
-            cost = -images_NCHW * p.log().clamp(min=-100) - (1 - images_NCHW) * (1 - p).log().clamp(min=-100)
+            on, off = fitted_NCHW.clamp(_TINY, 1), (1 - fitted_NCHW).clamp(_TINY, 1)
+            cost = -images_NCHW * on.log() - (1 - images_NCHW) * off.log()
         else:
             error = fitted_NCHW - images_NCHW
             cost = error**2 if self.likelihood == "gaussian" else error.abs()
         return cost.flatten(1).sum(1)
+
+    def ending_in_logits(self) -> Vae:
+        """The same model with its decoder's last sigmoid taken off: exact costs and gradients where it saturates."""
+        layers = list(self.decoder.children()) if isinstance(self.decoder, nn.Sequential) else []
+        if self.output != "probabilities" or not layers or not isinstance(layers[-1], nn.Sigmoid):
+            return self
+        return dataclasses.replace(self, decoder=nn.Sequential(*layers[:-1]), output="logits")
 
     def to(self, device: torch.device) -> Vae:
         """The same model on `device`, in evaluation mode."""

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from ifp.checkpoints.families.ours import FAMILY
 from ifp.checkpoints.native import save_vae
 from ifp.checkpoints.source import ReadingOptions, Source
+from ifp.checkpoints.vae import Vae
 from ifp.conv import ConvNetwork
 from ifp.networks import MlpNetwork, PixelStatistics
 
@@ -53,3 +55,17 @@ def test_a_saved_member_is_read_back(kind: str, tmp_path: Path) -> None:
     assert vae.unused == ()
     assert vae.beta == pytest.approx(3.0 * 2 * 0.5**2)  # on the squared error
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_last_sigmoid_is_taken_off_without_changing_the_model() -> None:
+    torch.manual_seed(0)
+    decoder = nn.Sequential(nn.Linear(2, 4), nn.Unflatten(1, (1, 2, 2)), nn.Sigmoid())
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(4, 4))
+    vae = Vae("test", encoder, decoder, 2, (1, 2, 2), "halves", output="probabilities")
+    bare = vae.ending_in_logits()
+    z, x = torch.randn(5, 2), torch.rand(5, 1, 2, 2).round()
+    torch.testing.assert_close(bare.decode(z), vae.decode(z))
+    torch.testing.assert_close(bare.reconstruction_nats(x, z), vae.reconstruction_nats(x, z))
+    for one in (vae, bare):  # saturated: the cost is large, its gradient finite
+        cost = one.reconstruction_nats(x, z * 1e4).sum()
+        assert all(torch.isfinite(g).all() for g in torch.autograd.grad(cost, list(decoder.parameters())))

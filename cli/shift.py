@@ -1,0 +1,65 @@
+"""`ifp shift`: how far a mitigation moves the freezing points of trained models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ifp.cli.stages import StageProgress
+from ifp.errors import IfpError, bad_value
+
+
+@click.command()
+@click.argument("baseline", type=click.Path(path_type=Path))
+@click.argument("mitigated", type=click.Path(path_type=Path))
+@click.option("--dataset", help="The data both were trained on: a name from `ifp data list`, or npz:PATH.",
+              show_default="none: needed")  # fmt: skip
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder for results.", show_default="runs/shift-NAMES")
+@click.option("--probe", "direction", default="heat", help="heat (beta rises) or cool (beta falls).")
+@click.option(
+    "--beta-min", type=float, help="Lowest beta of the probe.", show_default="lowest beta of the models, else 1"
+)
+@click.option("--beta-max", type=float, help="Highest beta of the probe.", show_default="300, or 50 times the lowest")
+@click.option("--steps", type=int, default=3000, help="Optimizer steps while beta moves.")
+@click.option("--hold-steps", type=int, default=200, help="Steps at the first beta before it moves.")
+@click.option("--records", type=int, default=40, help="Evaluations along the way.")
+@click.option("--batch", type=int, default=64, help="Images a step.")
+@click.option("--learning-rate", type=float, default=5e-4, help="Adam's.")
+@click.option("--images", type=int, default=10_000, help="Images to train on.")
+@click.option("--fixed-images", type=int, default=2000, help="Images whose information is followed.")
+@click.option("--threshold", type=float, default=0.1, help="KL of a latent that counts as frozen, nats.")
+@click.option("--seed", type=int, default=0, help="The seed of images, batches and noise.")
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--width", default="icml", help="Width of the figure: icml, neurips, jmlr, tmlr or inches.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
+    """Probe the models of BASELINE and MITIGATED alike, and say how far the melting points of their factors lie apart.
+
+    Each is a checkpoint of any code base whose decoder can be read, or an `ifp train` run with several seeds, which are
+    paired in order. The models are fine-tuned in memory while beta moves; their files are never changed. The same
+    command takes up a probe that was cut short after the last finished model.
+
+    Example: `ifp shift runs/betavae runs/deft --dataset sprites --probe heat`
+    """
+    from ifp.analysis.style import figure_width
+
+    figure_width(options["width"])
+    if options["dataset"] is None:
+        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+    for name in ("images", "fixed_images"):
+        if options[name] < 1000:
+            raise bad_value(name.replace("_", "-"), options[name], "a whole number of at least 1000")
+    if not options["threshold"] > 0:
+        raise bad_value("threshold", options["threshold"], "a positive number")
+
+    from ifp.cli.shift_runs import run_shift
+    from ifp.runs import check_device
+
+    options["device"] = check_device(options["device"])
+    out = options.pop("out") or Path("runs") / f"shift-{baseline.resolve().name}-{mitigated.resolve().name}"
+    with StageProgress(quiet=options["quiet"]) as stages:
+        run_shift(baseline, mitigated, out, stages, **options)
