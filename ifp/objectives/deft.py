@@ -58,8 +58,8 @@ class Deft(Objective):
         stage more.
     gamma : what is left of the backward information of earlier groups, from 0 (none) to 1 (all); not used by `freeze`.
     mode : one of MODES.
-    group_size : latents a group; None divides them by the number of stages. Groups beyond the last stage give the
-        prior to the end, as the last 2 of the paper's 10 latents do.
+    group_size : latents a group; None is their number by that of the stages, rounded down, as in all published
+        settings. Groups beyond the last stage give the prior to the end, as do the last 2 of 10 latents in 4 stages.
     stage_steps : length of a stage; None makes the last stage twice as long as the others. The last one goes on to
         the end of the training.
     stages_by : "steps", or "beta": the pressure falls as max(beta_max exp(-rate t / T), 1) over T steps, and a stage
@@ -126,18 +126,12 @@ class Deft(Objective):
     def groups(self, latents: int) -> int:
         """See `Objective.groups`; raises IfpError where the latents cannot be divided so."""
         stages = self.num_stages
-        size = self.group_size
-        if size is None:
-            if latents % stages:
-                raise IfpError(
-                    f"{latents} latents cannot be divided into {stages} equal groups, one for each stage of DEFT; "
-                    f"use {math.ceil(latents / stages) * stages} latents, or say how many make a group with group_size."
-                )
-            return stages
+        size = self.group_size or max(latents // stages, 1)
         if latents % size or latents // size < stages:
+            fitting = max(math.ceil(latents / size), stages) * size
             raise IfpError(
                 f"{latents} latents are not divided into groups of {size}, at least {stages} of them, one for each "
-                f"stage of DEFT; use {max(math.ceil(latents / size), stages) * size} latents or another group_size."
+                f"stage of DEFT; use {fitting} latents or another group_size."
             )
         return latents // size
 

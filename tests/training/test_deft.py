@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -161,6 +161,7 @@ def test_published_settings_suit_the_published_training(dataset: str) -> None:
     deft.check(10, PRESSURES[dataset].total_steps)
     Deft(**published_options(dataset, 700)).check(10, 700)
     assert deft.groups(10) == (2 if dataset == "sprites-scream" else 5)
+    assert replace(deft, group_size=None).groups(10) == deft.groups(10)
 
 
 def test_data_without_published_pressures_are_named() -> None:
@@ -200,13 +201,14 @@ def test_bad_settings_are_one_sentence(options: dict[str, object], words: str) -
 
 
 def test_latents_must_make_whole_groups() -> None:
-    with pytest.raises(IfpError, match=r"10 latents cannot be divided into 4 equal groups.*use 12 latents"):
-        Deft().check(10, 70_000)
+    with pytest.raises(IfpError, match=r"3 latents are not divided into groups of 1, at least 4 .*use 4 latents"):
+        Deft().check(3, 70_000)
+    with pytest.raises(IfpError, match=r"10 latents are not divided into groups of 3, at least 3 .*use 12 latents"):
+        Deft(betas=(40, 20, 1)).check(10, 70_000)
     with pytest.raises(IfpError, match=r"10 latents are not divided into groups of 3, at least 4 .*use 12 latents"):
         Deft(group_size=3).check(10, 70_000)
     with pytest.raises(IfpError, match=r"10 latents are not divided into groups of 5, at least 4 .*use 20 latents"):
         Deft(group_size=5).network(MlpNetwork(32, 10))
-    assert Deft(group_size=2).groups(10) == 5
 
 
 def test_the_last_stage_must_begin() -> None:
