@@ -197,7 +197,9 @@ def _print(moved: pd.DataFrame, melting: pd.DataFrame, config: ProbeConfig) -> N
         table.add_row(str(row["name"]), str(row["pairs"]), *numbers, str(row["censored"]), says)
     console.print(table)
     counts = melting[melting["kind"] == "factor"]["status"].value_counts()
-    console.print(", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items()), soft_wrap=True)
+    console.print(
+        ", ".join(f"{count} {str(status).replace('_', ' ')}" for status, count in counts.items()), soft_wrap=True
+    )
 
 
 def _number(value: float) -> str:

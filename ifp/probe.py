@@ -136,7 +136,7 @@ def probe(
         recon = model.reconstruction_nats(x, mean + (0.5 * logvar).exp() * noise).mean()
         kl = gaussian_kl_nats(mean, logvar).sum(-1).mean()
         optimizer.zero_grad(set_to_none=True)
-        (recon + beta * kl).backward()
+        torch.autograd.backward(recon + beta * kl)
         optimizer.step()
         if step + 1 in due:
             betas.append(beta)

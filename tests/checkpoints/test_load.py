@@ -125,6 +125,13 @@ def test_the_decoder_outweighs_the_moments() -> None:
     assert "read rightly" in choice.warning
 
 
+def test_a_series_is_read_alike() -> None:
+    vaes = (exact_vae("relu", scale=1.5), exact_vae("leaky_relu"))
+    candidates = Candidates(CheckpointFile(Path("x"), "x"), "none", "torch zip", "a reader", None, vaes)
+    assert source_of(choose(candidates, IMAGES, CPU, like="activation relu"), "activation")[0] == "relu"
+    assert source_of(choose(candidates, IMAGES, CPU, like="activation tanh"), "activation")[0] == "leaky_relu"
+
+
 def test_without_a_decoder_the_moments_decide() -> None:
     choice = chosen(exact_vae("relu", scale=1.5, decodes=False), exact_vae("leaky_relu", decodes=False))
     assert source_of(choice, "activation") == ("leaky_relu", "the self-test")
