@@ -194,14 +194,13 @@ class TrainFolder:
                 raise self._unwritable(error) from error
 
     def _save_checkpoint(self, seed: int, state: MemberState, record: Record) -> None:
-        path = self._checkpoint_path(seed, state.step)
+        path, config = self._checkpoint_path(seed, state.step), self.config
+        about = {"stage": record.stage, "groups": self.groups, "objective": self._about["objective"], "seed": seed}
         try:
             save_vae(
                 path, state.parameters,
-                image_shape=self.image_shape, latents=self.config.latents, likelihood=self.config.likelihood,
-                sigma=self.config.sigma, beta=record.beta, step=state.step, stage=record.stage, groups=self.groups,
-                objective=self._about["objective"], dataset=self.config.dataset, seed=seed,
-                config=self.config.to_json(),
+                image_shape=self.image_shape, latents=config.latents, likelihood=config.likelihood, sigma=config.sigma,
+                beta=record.beta, step=state.step, **_plain({**about, "config": config.to_json()}),
             )  # fmt: skip
         finally:
             path.with_name(path.name + ".partial").unlink(missing_ok=True)
@@ -241,9 +240,9 @@ class TrainFolder:
         )
 
 
-def _plain(options: dict[str, Any]) -> dict[str, Any]:
-    """As JSON gives them back: lists for tuples."""
-    plain: dict[str, Any] = json.loads(json.dumps(options))
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives them back: lists for tuples, and no two entries that are one object (files then differ in bytes)."""
+    plain: dict[str, Any] = json.loads(json.dumps(values))
     return plain
 
 

@@ -7,6 +7,7 @@ On a GPU all networks are one batch.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -112,7 +113,10 @@ def _probability(dataset: FactorDataset, config: TrainConfig) -> Callable[[np.nd
 
 @dataclass
 class Outcome:
-    """How a run ended: the seeds that finished, and those that diverged with the step of their last good record."""
+    """How a run ended: the seeds that finished, and those that diverged with the step of their last good record.
+
+    images_per_second : of this call, records and files included; None where nothing was left to train.
+    """
 
     finished: list[int] = field(default_factory=list)
     diverged: dict[int, int] = field(default_factory=dict)
@@ -159,14 +163,14 @@ def train(
     ]
     if len(seeds) < config.seeds or any(map(folder.step, seeds)):
         say(_going_on(folder, seeds))
+    outcome = Outcome()
     if seeds:
         images = load_training_images(setup, progress)
         say(images.describe())
         evaluation = make_evaluation(setup.dataset, config, images, progress)
         run = _Run(setup, folder, images, evaluation, nmi, progress, say)
         folder.open()
-        run.train(seeds)
-    outcome = Outcome()
+        outcome.images_per_second = run.train(seeds)
     for seed in range(config.seeds):
         if folder.status(seed) == DIVERGED:
             outcome.diverged[seed] = folder.step(seed)
@@ -208,19 +212,22 @@ class _Run:
     def statistics(self) -> PixelStatistics:
         return self.images.statistics(self.setup.config.likelihood)
 
-    def train(self, seeds: Sequence[int]) -> None:
+    def train(self, seeds: Sequence[int]) -> float:
+        """Train these networks to their end; images a second."""
         setup = self.setup
         self.total = setup.config.steps * len(seeds)
-        self.done = sum(map(self.folder.step, seeds))
+        begun, started = sum(map(self.folder.step, seeds)), time.perf_counter()
+        self.done = begun
         self.progress("Training (network-steps)", self.done, self.total)
         lots = divide(seeds, self.folder.step, setup)
         jobs = [partial(self._train_lot, lot) for lot in lots]
-        if setup.kernel_threads == 1 and setup.device.type == "cpu":
+        if setup.device.type == "cpu" and setup.network.twin_alone:
             run_jobs(jobs, setup.threads, lambda none: None)
-            return
-        with kernel_threads(self.folder.threads):
-            for job in jobs:
-                job(lambda: False)
+        else:
+            with kernel_threads(self.folder.threads):
+                for job in jobs:
+                    job(lambda: False)
+        return (self.done - begun) * setup.config.batch / (time.perf_counter() - started)
 
     def _train_lot(self, lot: Sequence[int], stop: Callable[[], bool]) -> None:
         setup, config = self.setup, self.setup.config
