@@ -15,6 +15,7 @@ from ifp.versions import versions
 COMMANDS = {
     "anneal": ("ifp.cli.anneal:anneal", "Measure the information freezing points of a data set's factors."),
     "plot": ("ifp.cli.plot:plot", "Draw the figures of a run or a diagnosis for a paper."),
+    "train": ("ifp.cli.train:train", "Train VAEs on a whole data set, DEFT or a baseline."),
     "diagnose": ("ifp.cli.diagnose:diagnose", "Say what each latent of a checkpoint holds, and what has diffused."),
     "shift": ("ifp.cli.shift:shift", "Say how far a mitigation moves freezing points."),
     "beta": ("ifp.cli.beta:beta", "Convert another project's beta into our units, or back."),
