@@ -56,8 +56,8 @@ def train(
 
     from ifp.cli.train_report import nmi_DF, report, say_cost
     from ifp.datasets.catalog import load_dataset
-    from ifp.training.run import set_up
     from ifp.training.run import train as train_networks
+    from ifp.training.setup import set_up
 
     dataset = load_dataset(
         config.dataset, data_dir=data_dir, background=Path(config.background) if config.background else None

@@ -15,7 +15,8 @@ from ifp.analysis.diffusion.mutual_information import factor_entropy_nats, histo
 from ifp.cli.stages import StageProgress
 from ifp.training.cost import train_cost
 from ifp.training.folder import TrainFolder
-from ifp.training.run import Outcome, Setup
+from ifp.training.run import Outcome
+from ifp.training.setup import Setup
 
 
 def nmi_DF(mean_ND: np.ndarray, factors_NF: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
@@ -34,9 +35,7 @@ def say_cost(setup: Setup, stages: StageProgress, *, as_json: bool) -> None:
 
 def report(folder: TrainFolder, outcome: Outcome, *, as_json: bool) -> None:
     """Print the last record of every network."""
-    last = {}
-    for row in folder.records.rows():
-        last[row["seed"]] = row
+    last: dict[int, dict[str, Any]] = {row["seed"]: row for row in folder.records.rows()}
     if as_json:
         found = {
             "folder": str(folder.path),
@@ -49,7 +48,7 @@ def report(folder: TrainFolder, outcome: Outcome, *, as_json: bool) -> None:
     for name in ("seed", "steps", "status", "recon", "KL", "NMI1", "NMI2"):
         table.add_column(name, justify="left" if name == "status" else "right")
     for seed in range(folder.config.seeds):
-        row = last.get(seed)
+        row = last.get(seed, {})
         numbers = ["", "", "", ""]
         if row:
             means = [_mean([v for k, v in row.items() if k.startswith(f"nmi{rank}_")]) for rank in (1, 2)]

@@ -12,7 +12,8 @@ import torch
 
 from ifp.training.evaluation import IMAGES, make_evaluation
 from ifp.training.images import Progress, load_images
-from ifp.training.run import Setup, borders, divide, kernel_threads
+from ifp.training.run import borders, divide, kernel_threads
+from ifp.training.setup import Setup
 from ifp.training.trainer import Trainer, fresh_member
 
 MEASURED_STEPS, WARM_UP_STEPS = 20, 3

@@ -241,7 +241,7 @@ class TrainFolder:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """As JSON gives them back: lists for tuples, and no two entries that are one object (files then differ in bytes)."""
+    """As JSON gives them back: lists for tuples, and no entry that is another one (which files would show)."""
     plain: dict[str, Any] = json.loads(json.dumps(values))
     return plain
 

@@ -97,8 +97,8 @@ class TrainingImages:
         step = max(1, len(self) // STATISTICS_IMAGES)
         chosen = torch.arange(0, len(self), step)
         total = torch.zeros(int(np.prod(self.image_shape)), dtype=torch.float64)
-        for part in chosen.split(RENDERED):
-            total += self.at(part[None])[0].double().sum(0).cpu()
+        for start in range(0, len(chosen), RENDERED):
+            total += self.at(chosen[None, start : start + RENDERED])[0].double().sum(0).cpu()
         mean = total / len(chosen)
         bias = mean if likelihood == "gaussian" else torch.logit(mean).clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
         return PixelStatistics(torch.ones(len(mean)), mean.float(), bias.float())

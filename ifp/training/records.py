@@ -96,8 +96,9 @@ class TrainRecords:
     def save(self, folder: Path) -> None:
         """Write records.npz and records.csv into `folder`, each whole or not at all."""
         held = io.BytesIO()
-        arrays = {f"{seed}_{n}": v for seed in sorted(self.of_seed) for n, v in self.arrays(seed).items()}
-        np.savez(held, factor_names=np.array(self.factor_names, dtype=str), **arrays)
+        arrays: dict[str, Any] = {"factor_names": np.array(self.factor_names, dtype=str)}
+        arrays |= {f"{seed}_{n}": v for seed in sorted(self.of_seed) for n, v in self.arrays(seed).items()}
+        np.savez(held, **arrays)
         replace_file(folder / "records.npz", held.getvalue())
         rows = list(self.rows())
         if rows:

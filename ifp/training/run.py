@@ -12,103 +12,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ifp.annealing import Stopped
-from ifp.datasets.base import FactorDataset
-from ifp.datasets.correlated import CorrelatedSampler
-from ifp.errors import IfpError
-from ifp.networks import Network, PixelStatistics
-from ifp.objectives.base import Objective
-from ifp.objectives.registry import describe_options, make_objective
-from ifp.runs import check_device
+from ifp.networks import PixelStatistics
 from ifp.training.config import TrainConfig
 from ifp.training.evaluation import Evaluation, Nmi, make_evaluation
-from ifp.training.folder import DIVERGED, TrainFolder
-from ifp.training.images import Progress, TrainingImages, load_images
+from ifp.training.folder import DIVERGED, RUNNING, TrainFolder
+from ifp.training.images import Progress, TrainingImages
+from ifp.training.setup import Setup, load_training_images
 from ifp.training.state import MemberState
-from ifp.training.trainer import BLOCK, Trainer, can_batch, fresh_member, make_network
+from ifp.training.trainer import BLOCK, Trainer, can_batch, fresh_member
 from ifp.workers import run_jobs
 
 LARGEST_LOT = 8
 """Members a batch on a CPU: more gain nothing there, and tensors of one number a member stay below a vector."""
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Setup:
-    """A checked run before its images are read.
-
-    Attributes
-    ----------
-    device : there, and good for the precision. threads : at work at once.
-    probability : of drawing images from their positions, None for all alike.
-    """
-
-    dataset: FactorDataset
-    config: TrainConfig
-    objective: Objective
-    network: Network
-    device: torch.device
-    threads: int
-    probability: Callable[[np.ndarray], np.ndarray] | None = None
-
-    @property
-    def kernel_threads(self) -> int:
-        """Threads of one kernel, on which the rounding of convolutions depends."""
-        return self.threads if self.device.type == "cpu" and not self.network.twin_alone else 1
-
-    def folder(self, path: Path) -> TrainFolder:
-        """The run's folder; see `TrainFolder`."""
-        return TrainFolder(
-            path,
-            self.config,
-            self.dataset,
-            objective_options=describe_options(self.objective),
-            groups=self.objective.groups(self.config.latents),
-            device=str(self.device),
-            threads=self.kernel_threads,
-        )
-
-
-def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto", threads: int | None = None) -> Setup:
-    """Check everything that can be checked before the images are read.
-
-    Parameters
-    ----------
-    dataset : its name need not be that of the config.
-    threads : on a CPU; None for PyTorch's own number.
-
-    Raises
-    ------
-    IfpError : an objective, network, device or correlation that does not suit the data or the settings.
-    """
-    where = torch.device(check_device(device))
-    if config.precision != "float32" and where.type != "cuda":
-        raise IfpError(f"precision {config.precision} needs a cuda device, got {where}; leave it at float32.")
-    objective = make_objective(config.objective, **config.options)
-    objective.check(config.latents, config.steps)
-    network = make_network(config, objective, dataset.image_shape)
-    return Setup(
-        dataset, config, objective, network, where, threads or torch.get_num_threads(), _probability(dataset, config)
-    )
-
-
-def _probability(dataset: FactorDataset, config: TrainConfig) -> Callable[[np.ndarray], np.ndarray] | None:
-    if not config.correlate:
-        return None
-    if not dataset.labelled:
-        raise IfpError(
-            f"{dataset.name} has no factors, so none can be correlated; add an array 'factors' to the file, or leave "
-            "--correlate out."
-        )
-    values: Sequence[np.ndarray] | None = getattr(dataset, "factor_values", None)
-    return CorrelatedSampler(dataset.space, config.correlate, config.inverse, values).image_probabilities
 
 
 @dataclass
@@ -129,14 +51,6 @@ class Outcome:
             "diverged": {str(seed): step for seed, step in self.diverged.items()},
             "images_per_second": self.images_per_second,
         }
-
-
-def load_training_images(setup: Setup, progress: Progress = lambda text, done, total: None) -> TrainingImages:
-    """The run's images on its device; see `load_images`."""
-    config = setup.config
-    return load_images(
-        setup.dataset, config.images, config.seed, setup.device, probability=setup.probability, progress=progress
-    )
 
 
 def train(
@@ -220,7 +134,7 @@ class _Run:
         self.done = begun
         self.progress("Training (network-steps)", self.done, self.total)
         lots = divide(seeds, self.folder.step, setup)
-        jobs = [partial(self._train_lot, lot) for lot in lots]
+        jobs = [partial(self._train_halving, lot) for lot in lots]
         if setup.device.type == "cpu" and setup.network.twin_alone:
             run_jobs(jobs, setup.threads, lambda none: None)
         else:
@@ -228,6 +142,21 @@ class _Run:
                 for job in jobs:
                     job(lambda: False)
         return (self.done - begun) * setup.config.batch / (time.perf_counter() - started)
+
+    def _train_halving(self, lot: Sequence[int], stop: Callable[[], bool]) -> None:
+        """Train a lot; out of memory, go on from its last records in two halves."""
+        try:
+            self._train_lot(lot, stop)
+            return
+        except (MemoryError, torch.OutOfMemoryError):
+            left = [seed for seed in lot if self.folder.status(seed) == RUNNING]
+            if len(left) < 2:
+                raise
+        half = len(left) // 2
+        self.say(f"Out of memory with {len(lot)} networks a batch: trying {len(left) - half}.")
+        for part in (left[:half], left[half:]):
+            for together in divide(part, self.folder.step, self.setup):
+                self._train_halving(together, stop)
 
     def _train_lot(self, lot: Sequence[int], stop: Callable[[], bool]) -> None:
         setup, config = self.setup, self.setup.config

@@ -26,7 +26,8 @@ from ifp.training.folder import DIVERGED, FINISHED, TrainFolder
 from ifp.training.images import TrainingImages, load_images
 from ifp.training.presets import preset_train_config
 from ifp.training.records import Record
-from ifp.training.run import Outcome, Setup, borders, set_up, train
+from ifp.training.run import Outcome, borders, train
+from ifp.training.setup import Setup, set_up
 from ifp.training.state import MemberState, read_content, write_whole
 from ifp.training.trainer import Trainer, fresh_member, generator
 
@@ -317,6 +318,25 @@ def test_convolutions_resume_to_the_same_bits(objective: str, squares: str, tmp_
     run_into(tmp_path / "cut", config, threads=2)  # goes on with one thread, as it began
     for seed in (0, 1):
         assert_equal_bits(stored(tmp_path / "cut", seed), stored(tmp_path / "whole", seed))
+
+
+def test_out_of_memory_the_networks_go_on_in_halves(bars: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_for(bars, seeds=4)
+    run_into(tmp_path / "whole", config)
+    plain = Trainer.run
+
+    def run(trainer: Trainer, steps: int) -> None:
+        if len(trainer.seeds) > 2 and trainer.step == 20:
+            raise MemoryError
+        plain(trainer, steps)
+
+    monkeypatch.setattr(Trainer, "run", run)
+    said: list[str] = []
+    _, outcome = run_into(tmp_path / "halved", config, threads=1, say=said.append)
+    assert outcome.finished == [0, 1, 2, 3]
+    assert sum("Out of memory with 4 networks a batch: trying 2" in line for line in said) == 1
+    for seed in range(4):
+        assert_equal_bits(stored(tmp_path / "halved", seed), stored(tmp_path / "whole", seed))
 
 
 # members that diverge

@@ -1,0 +1,101 @@
+"""Setup: a training run whose settings fit its data, its objective and the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ifp.datasets.base import FactorDataset
+from ifp.datasets.correlated import CorrelatedSampler
+from ifp.errors import IfpError
+from ifp.networks import Network
+from ifp.objectives.base import Objective
+from ifp.objectives.registry import describe_options, make_objective
+from ifp.runs import check_device
+from ifp.training.config import TrainConfig
+from ifp.training.folder import TrainFolder
+from ifp.training.images import Progress, TrainingImages, load_images
+from ifp.training.trainer import make_network
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A checked run before its images are read.
+
+    Attributes
+    ----------
+    device : there, and good for the precision. threads : at work at once.
+    probability : of drawing images from their positions, None for all alike.
+    """
+
+    dataset: FactorDataset
+    config: TrainConfig
+    objective: Objective
+    network: Network
+    device: torch.device
+    threads: int
+    probability: Callable[[np.ndarray], np.ndarray] | None = None
+
+    @property
+    def kernel_threads(self) -> int:
+        """Threads of one kernel, on which the rounding of convolutions depends."""
+        return self.threads if self.device.type == "cpu" and not self.network.twin_alone else 1
+
+    def folder(self, path: Path) -> TrainFolder:
+        """The run's folder; see `TrainFolder`."""
+        return TrainFolder(
+            path,
+            self.config,
+            self.dataset,
+            objective_options=describe_options(self.objective),
+            groups=self.objective.groups(self.config.latents),
+            device=str(self.device),
+            threads=self.kernel_threads,
+        )
+
+
+def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto", threads: int | None = None) -> Setup:
+    """Check everything that can be checked before the images are read.
+
+    Parameters
+    ----------
+    dataset : its name need not be that of the config.
+    threads : on a CPU; None for PyTorch's own number.
+
+    Raises
+    ------
+    IfpError : an objective, network, device or correlation that does not suit the data or the settings.
+    """
+    where = torch.device(check_device(device))
+    if config.precision != "float32" and where.type != "cuda":
+        raise IfpError(f"precision {config.precision} needs a cuda device, got {where}; leave it at float32.")
+    objective = make_objective(config.objective, **config.options)
+    objective.check(config.latents, config.steps)
+    network = make_network(config, objective, dataset.image_shape)
+    return Setup(
+        dataset, config, objective, network, where, threads or torch.get_num_threads(), _probability(dataset, config)
+    )
+
+
+def _probability(dataset: FactorDataset, config: TrainConfig) -> Callable[[np.ndarray], np.ndarray] | None:
+    if not config.correlate:
+        return None
+    if not dataset.labelled:
+        raise IfpError(
+            f"{dataset.name} has no factors, so none can be correlated; add an array 'factors' to the file, or leave "
+            "--correlate out."
+        )
+    values: Sequence[np.ndarray] | None = getattr(dataset, "factor_values", None)
+    return CorrelatedSampler(dataset.space, config.correlate, config.inverse, values).image_probabilities
+
+
+def load_training_images(setup: Setup, progress: Progress = lambda text, done, total: None) -> TrainingImages:
+    """The run's images on its device; see `load_images`."""
+    config = setup.config
+    return load_images(
+        setup.dataset, config.images, config.seed, setup.device, probability=setup.probability, progress=progress
+    )
