@@ -47,6 +47,10 @@ class Model:
 
 def run_shift(baseline: Path, mitigated: Path, out: Path, stages: StageProgress, **options: Any) -> None:
     """Probe both sides alike and report; see `ifp shift --help` for the options."""
+    places = {"baseline": _seeds(baseline), "mitigated": _seeds(mitigated)}
+    if len(places["baseline"]) != len(places["mitigated"]):
+        counts = " and ".join(f"{len(found)} {side}" for side, found in places.items())
+        raise IfpError(f"Models are paired by seed; {counts} models do not pair, give runs of equally many seeds.")
     dataset = load_dataset(options["dataset"], data_dir=options["data_dir"])
     if not dataset.labelled:
         raise IfpError(f"{dataset.name} has no factors, so no factor's melting point can be measured; add labels.")
@@ -54,8 +58,8 @@ def run_shift(baseline: Path, mitigated: Path, out: Path, stages: StageProgress,
     fixed = draw_sample(dataset, options["fixed_images"], options["seed"] + 1, stages.update)
     models = [
         Model(side, number, path, _load(path, fixed, options["device"]))
-        for side, run in (("baseline", baseline), ("mitigated", mitigated))
-        for number, path in enumerate(_seeds(run))
+        for side, found in places.items()
+        for number, path in enumerate(found)
     ]
     config = _config(models, options)
     tables: dict[str, list[pd.DataFrame]] = {"baseline": [], "mitigated": []}
