@@ -112,7 +112,10 @@ def run_shift(baseline: Path, mitigated: Path, out: Path, stages: StageProgress,
 def _seeds(run: Path) -> list[Path]:
     """The models of a run with several seeds, in their order; else the run itself."""
     inner = sorted(run.glob("seed-*"), key=lambda path: (len(path.name), path.name)) if run.is_dir() else []
-    return [path for path in inner if path.is_dir()] or [run]
+    found = [path for path in inner if path.is_dir()] or [run]
+    for path in found:
+        locate(path)  # a path that leads nowhere is told before anything is compared or computed
+    return found
 
 
 def _load(path: Path, fixed: Sample, device: str) -> Vae:
