@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from ifp.analysis.diffusion.diagnosis import diagnose
 from ifp.analysis.diffusion.information import measure_information
 from ifp.analysis.diffusion.melting import MELTED, NEVER_MELTED, NOT_HELD, last_crossing, melting_points, shifts
+from ifp.analysis.diffusion.verdict import checkpoint_verdict
 from ifp.codes import Codes
 from ifp.errors import IfpError
 
@@ -49,6 +51,18 @@ def test_factors_melt_halfway_and_latents_at_the_threshold() -> None:
     assert set(table["status"]) == {MELTED}
     backward = melting_points(betas[::-1], kl[::-1], information[::-1], ("one", "two"))
     np.testing.assert_allclose(backward["beta_ifp"], table["beta_ifp"])
+
+
+def test_entangled_latents_show_the_diffusion_they_were_built_with() -> None:
+    """Equal eigenvalues: any rotation of the latents is an optimum, and at 45 degrees each holds half of each factor."""
+    clean, turned = (diagnose(equilibrium(2.0, (100.0, 100.0), turn), decompose=False) for turn in (0.0, np.pi / 4))
+    rows = {name: found.factor_rows("posterior") for name, found in (("clean", clean), ("turned", turned))}
+    np.testing.assert_allclose(rows["clean"]["carriers"], 1, atol=0.02)
+    np.testing.assert_allclose(rows["turned"]["carriers"], 2, atol=0.02)
+    assert (rows["turned"]["excess_nmi2"] > 0.8 * rows["turned"]["excess_nmi1"]).all()
+    assert checkpoint_verdict(clean)[0].startswith("No information diffusion")
+    assert checkpoint_verdict(turned)[0].startswith("Information diffusion in one and two")
+    np.testing.assert_allclose(clean.kl_nats_D.sum(), turned.kl_nats_D.sum(), rtol=1e-6)
 
 
 def test_what_is_not_held_or_never_melts_is_censored() -> None:
