@@ -54,7 +54,7 @@ def test_factors_melt_halfway_and_latents_at_the_threshold() -> None:
 
 
 def test_entangled_latents_show_the_diffusion_they_were_built_with() -> None:
-    """Equal eigenvalues: any rotation of the latents is an optimum, and at 45 degrees each holds half of each factor."""
+    """Equal eigenvalues: any rotation of the latents is an optimum; at 45 degrees each holds half of each factor."""
     clean, turned = (diagnose(equilibrium(2.0, (100.0, 100.0), turn), decompose=False) for turn in (0.0, np.pi / 4))
     rows = {name: found.factor_rows("posterior") for name, found in (("clean", clean), ("turned", turned))}
     np.testing.assert_allclose(rows["clean"]["carriers"], 1, atol=0.02)
