@@ -26,7 +26,7 @@ import pandas as pd
 from ifp.analysis.diffusion.information import Information
 from ifp.analysis.diffusion.melting import MELTED, melting_points
 from ifp.analysis.pressures import LAST_PRESSURE
-from ifp.analysis.smoothing import Noise, Smooth, local_parabolas, noise_of
+from ifp.analysis.smoothing import Smooth, local_parabolas, noise_of
 from ifp.errors import IfpError, bad_value
 
 LEVEL = 0.95
@@ -52,8 +52,8 @@ class MiPeaks:
     latents_G, latents_noise_G : -2 dMI/dln(beta), the effective number of latents at work, and its noise.
     peaks : of `slope_G`, one row each with `PEAK_COLUMNS`, highest beta first: value at the peak, noise there, and the
         interval of its place from noise redrawn.
-    steps : the rises of `latents_G` (peaks of its own derivative), with `STEP_COLUMNS`: the most latents at work between it and
-        the next.
+    steps : the rises of `latents_G` (peaks of its own derivative), with `STEP_COLUMNS`: the most latents at work
+        between it and the next.
     noise_nats_T : standard deviation of a record's MI (of the mean over seeds), at the records in falling beta.
     inflation : how many times larger the seeds' differences are than what their residuals explain; 1 for one seed.
     half_width : of the window, in ln(beta).
