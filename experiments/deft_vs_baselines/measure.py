@@ -1,0 +1,64 @@
+"""Measures of a configuration's checkpoints, a row each: NMI1 and NMI2 by both estimators, MIG, DCI, reconstruction.
+
+All on one sample of images, drawn uniformly whatever the training images were.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ifp.analysis.diffusion.information import Information, measure_information
+from ifp.analysis.metrics import run_metrics
+from ifp.checkpoints.posteriors import Sample, encode_images, reconstruction_nats
+from ifp.checkpoints.records import read_model
+from ifp.checkpoints.source import ReadingOptions
+from ifp.codes import kl_nats
+
+PERMUTATIONS = 10
+"""Of the labels, for the noise floor."""
+
+
+def measure_run(run: Path, sample: Sample, device: str) -> pd.DataFrame:
+    """One row for each checkpoint of each seed of an `ifp train` run."""
+    rows = []
+    for folder in sorted(run.glob("seed-*")):
+        for path in sorted(folder.glob("step-*.pt")):
+            about = {"seed": int(folder.name.removeprefix("seed-")), "step": int(path.stem.removeprefix("step-"))}
+            rows.append(about | _measure(path, sample, device))
+    return pd.DataFrame(rows)
+
+
+def _measure(path: Path, sample: Sample, device: str) -> dict[str, Any]:
+    vae = read_model(path, sample, ReadingOptions(), device)
+    target = torch.device(device)
+    mean_ND, logvar_ND = encode_images(vae.encode, sample.images_NCHW, target, _silent)
+    codes = sample.codes(mean_ND, logvar_ND)
+    recon, _ = reconstruction_nats(vae, sample.images_NCHW, codes, target, 0, _silent)
+    kl_D = kl_nats(mean_ND, logvar_ND).mean(axis=0)
+    row: dict[str, Any] = {"recon_nats": recon, "kl_nats": float(kl_D.sum()), "active": int((kl_D > 0.1).sum())}
+    for estimator in ("posterior", "histogram"):
+        found = measure_information(codes, estimator, permutations=PERMUTATIONS, bootstraps=2)
+        row |= _ranked(found, estimator, codes.factor_names)
+    for name, score, _ in run_metrics(codes, ["mig", "dci-fast"]):
+        row |= {name if part == "value" else f"{name}_{part}": value for part, value in score.numbers().items()}
+    return row
+
+
+def _ranked(found: Information, estimator: str, names: tuple[str, ...]) -> dict[str, float]:
+    """NMI1 and NMI2 of each factor, their means over factors, and the mean floor of labels in random order."""
+    ordered_DF = np.sort(found.nmi_DF, axis=0)[::-1]
+    row: dict[str, float] = {}
+    for rank in (1, 2):
+        row[f"nmi{rank}_{estimator}"] = float(ordered_DF[rank - 1].mean())
+        row |= {f"nmi{rank}_{estimator}_{name}": float(v) for name, v in zip(names, ordered_DF[rank - 1], strict=True)}
+    row[f"floor_{estimator}"] = float(found.floor_nmi_DF.mean())
+    return row
+
+
+def _silent(text: str, done: int, total: int) -> None:
+    """No progress is shown from a worker."""
