@@ -177,11 +177,12 @@ def joint_pressures(found: MiPeaks) -> pd.DataFrame:
 
     A stage is to let the next group of factors freeze and no more, so its pressure is the geometric middle between a
     peak and the next lower one, as between the groups of `pressure_stages`; pressures of at most 1 are left out. Where
-    there is no peak the steps of the staircase stand in. Empty where there is neither.
+    the staircase has more steps than there are peaks, they stand in: a derivative in beta damps what freezes at a high
+    beta by 1 / beta, and gradual freezing does not peak at all. Empty where there is neither.
 
     `freezes` names the peak (or step) that lies in the stage; `gap_low`, `gap_high` are the two neighbours.
     """
-    table, measure = (found.peaks, PEAKS) if len(found.peaks) else (found.steps, STEPS)
+    table, measure = (found.peaks, PEAKS) if len(found.peaks) >= len(found.steps) else (found.steps, STEPS)
     betas = [float(beta) for beta in table["beta"]]
     rows: list[tuple[object, ...]] = []
     waiting: list[float] = []

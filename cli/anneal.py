@@ -18,6 +18,9 @@ from ifp.errors import IfpError, bad_value
 
 @click.command()
 @config_options
+@click.option(
+    "--whole", is_flag=True, help="Cool the whole data set, not traversals: peaks of dMI/dbeta, joint freezing points."
+)
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="A run.json: run it again.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The run's folder.", show_default="runs/NAME-PRESET-DIGEST"
@@ -30,6 +33,7 @@ from ifp.errors import IfpError, bad_value
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
 def anneal(
+    whole: bool,
     config_file: Path | None,
     out: Path | None,
     data_dir: Path | None,
@@ -46,15 +50,28 @@ def anneal(
     For every factor and context: the two closed-form edges, the exact equilibrium curve of an ideal VAE, and networks
     trained while beta falls and rises. The same command resumes a run that was stopped.
 
+    With --whole networks are trained on all images while beta falls; where their information on the images rises most
+    pressures for DEFT are placed. No labels are needed; with them each factor's joint freezing point is found too.
+
     \b
     ifp anneal --dataset sprites --preset quick --out runs/demo
     ifp anneal --dataset toys --method closed-form
     ifp anneal --config runs/demo/run.json --out runs/again
+    ifp anneal --whole --dataset toys --preset quick --out runs/whole
     """
+    if threads is not None and threads < 1:
+        raise bad_value("threads", threads, "a whole number of at least 1")
+    if whole:
+        _check_width(width)
+        from ifp.cli.whole import run_whole
+
+        run_whole(
+            given_settings(options), config_file, out=out, data_dir=data_dir, device=device, threads=threads,
+            width=width, quiet=quiet, dry_run=dry_run, as_json=as_json,
+        )  # fmt: skip
+        return
     config = _config(config_file, options)
     threads = threads if threads is not None else os.cpu_count() or 1
-    if threads < 1:
-        raise bad_value("threads", threads, "a whole number of at least 1")
     _check_width(width)
 
     # torch is loaded only now, when the settings are known to be good
