@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from ifp.cli.anneal_options import config_options, given_settings
 from ifp.cli.stages import StageProgress
+from ifp.cli.stored import stored_settings
 from ifp.config import AnnealConfig, preset_config
 from ifp.errors import IfpError, bad_value
 
@@ -108,16 +108,7 @@ def anneal(
 def _config(config_file: Path | None, options: dict[str, Any]) -> AnnealConfig:
     settings = given_settings(options)
     if config_file is not None:
-        try:
-            stored = json.loads(config_file.read_text())
-        except (OSError, ValueError) as error:
-            raise IfpError(f"{config_file} cannot be read as JSON ({error}); name the run.json of a run.") from error
-        stored = stored.get("config", stored) if isinstance(stored, dict) else None
-        if not isinstance(stored, dict):
-            raise IfpError(f"{config_file} holds no settings; name the run.json of a run.")
-        if "preset" in settings:
-            raise IfpError("--preset and --config exclude each other; leave one out.")
-        return AnnealConfig.from_json({**stored, **settings})
+        return AnnealConfig.from_json(stored_settings(config_file, settings))
     if "dataset" not in settings:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
     return preset_config(settings.pop("preset", "standard"), **settings)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ifp.cli.stages import StageProgress
+from ifp.cli.stored import stored_settings
 from ifp.cli.train_options import given_settings, train_options
 from ifp.errors import IfpError, bad_value
 
@@ -89,16 +89,7 @@ def _config(config_file: Path | None, settings: dict[str, Any]) -> TrainConfig:
     from ifp.training.presets import preset_train_config
 
     if config_file is not None:
-        try:
-            stored = json.loads(config_file.read_text())
-        except (OSError, ValueError) as error:
-            raise IfpError(f"{config_file} cannot be read as JSON ({error}); name the run.json of a run.") from error
-        stored = stored.get("config", stored) if isinstance(stored, dict) else None
-        if not isinstance(stored, dict):
-            raise IfpError(f"{config_file} holds no settings; name the run.json of a run.")
-        if "preset" in settings:
-            raise IfpError("--preset and --config exclude each other; leave one out.")
-        return TrainConfig.from_json({**stored, **settings})
+        return TrainConfig.from_json(stored_settings(config_file, settings))
     if "dataset" not in settings:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
     return preset_train_config(settings.pop("preset", "standard"), **settings)

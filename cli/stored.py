@@ -1,0 +1,28 @@
+"""Settings out of the run.json of an earlier run, for `--config`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ifp.errors import IfpError
+
+
+def stored_settings(path: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """The settings that the run.json at `path` holds, with those that the user gave in their place.
+
+    Raises
+    ------
+    IfpError : no such file, no settings in it, or a preset beside it.
+    """
+    try:
+        stored = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise IfpError(f"{path} cannot be read as JSON ({error}); name the run.json of a run.") from error
+    stored = stored.get("config", stored) if isinstance(stored, dict) else None
+    if not isinstance(stored, dict):
+        raise IfpError(f"{path} holds no settings; name the run.json of a run.")
+    if "preset" in given:
+        raise IfpError("--preset and --config exclude each other; leave one out.")
+    return {**stored, **given}
