@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from ifp.analysis.joint import LEAST_RECORDS
 from ifp.checkpoints.posteriors import draw_sample
 from ifp.cli.stages import StageProgress
 from ifp.cli.train_report import nmi_DF
@@ -142,6 +143,8 @@ def whole_config(settings: dict[str, Any], stored: dict[str, Any], dataset: Fact
         config = TrainConfig.from_json({**same, "options": options})
     else:
         config = preset_train_config(preset, **same, objective="beta", options=options)
+    if config.records < LEAST_RECORDS:
+        raise bad_value("records", config.records, f"at least {LEAST_RECORDS} with --whole, for a derivative")
     if options["law"] != "author":
         options = _with_range(options, dataset, config)
     return TrainConfig.from_json({**config.to_json(), "options": options})

@@ -1,0 +1,248 @@
+"""`ifp anneal --whole` as a user runs it: tables and figure, resuming after SIGKILL, and one sentence for mistakes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from numpy.testing import assert_allclose
+
+from ifp.cli import main
+from ifp.cli.train_options import read_pressures
+from ifp.cli.whole import whole_config
+from ifp.closed_form import freezing_bounds
+from ifp.codes import kl_nats
+from ifp.datasets.catalog import load_dataset
+
+FAST = [
+    "--architecture", "mlp", "--hidden", "32", "--latents", "3", "--batch", "32", "--steps", "600", "--records", "15",
+    "--seeds", "2", "--learning-rate", "5e-3", "--threads", "1",
+]  # fmt: skip
+BETAS = ["--beta-max", "60", "--beta-min", "0.2"]
+
+
+@pytest.fixture(scope="module")
+def bars(bars_npz: Path) -> str:
+    return f"npz:{bars_npz}"
+
+
+def whole(*args: str) -> Result:
+    return CliRunner().invoke(main, ["anneal", "--whole", *args])
+
+
+@pytest.fixture(scope="module")
+def run(bars: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    out = tmp_path_factory.mktemp("runs") / "bars"
+    return out, whole("--dataset", bars, *FAST, *BETAS, "--out", str(out))
+
+
+def test_a_run_prints_and_writes_what_freezes_when(run: tuple[Path, Result]) -> None:
+    out, result = run
+    assert result.exit_code == 0, result.output
+    for text in ("Peaks of -dMI/dbeta", "Steps of -2 dMI/dln(beta)", "noise of MI", "Joint freezing points", "width"):
+        assert text in result.stdout
+    assert "\x1b" not in result.output
+    about = json.loads((out / "run.json").read_text())
+    assert (about["format"], about["status"]) == ("ifp-train", "finished")
+    assert about["objective"]["options"]["beta_start"] == 60
+    assert {path.name for path in (out / "figures").iterdir()} == {
+        "joint_annealing.pdf", "joint_annealing.png", "joint_annealing.csv",
+    }  # fmt: skip
+
+
+def test_the_records_are_those_of_the_kept_codes(run: tuple[Path, Result]) -> None:
+    out, _ = run
+    rows = pd.read_csv(out / "mi.csv")
+    assert list(rows["seed"]) == [0] * 15 + [1] * 15
+    # beta of the last update before the record: update 40 of 600 for the first
+    assert_allclose(rows["beta"][:15], 60 * (0.2 / 60) ** ((np.arange(40, 601, 40) - 1) / 600), rtol=1e-6)
+    last = np.load(out / "codes" / "seed-1" / "step-000600.npz")
+    assert last["mean"].shape == (18, 3)  # the data set has no more images
+    kl_D = kl_nats(last["mean"].astype(float), last["logvar"].astype(float)).mean(0)
+    assert_allclose(rows.filter(regex=r"kl_nats_\d").iloc[-1], kl_D, rtol=1e-9)
+    assert_allclose(rows["kl_nats"].iloc[-1], kl_D.sum(), rtol=1e-9)
+
+
+def test_information_rises_from_nothing_to_all_of_the_images(run: tuple[Path, Result]) -> None:
+    out, _ = run
+    rows = pd.read_csv(out / "mi.csv")
+    assert_allclose(rows["cap_nats"], np.log(18))
+    for _, one in rows.groupby("seed"):
+        assert one["mi_nats"].iloc[0] < 0.05
+        assert one["mi_nats"].iloc[-1] > 0.9 * np.log(18)
+        assert one["mi_nats"].max() <= np.log(18) + 1e-9
+        # above the floor, which at the end is all: 18 images that are told apart say everything of any labels
+        assert one["nmi1_place"].iloc[0] < 0.01
+        assert one["nmi1_place"].max() > 0.1
+    assert rows[["nmi1_width", "nmi1_place"]].to_numpy().max() <= 1
+    factors = pd.read_csv(out / "joint_summary.csv")
+    assert list(factors["factor"]) == ["width", "place"]
+    assert factors["beta_ifp"].between(0.2, 60).all()
+
+
+def test_pressures_are_read_by_train(run: tuple[Path, Result]) -> None:
+    out, result = run
+    betas = read_pressures(out, {})
+    assert betas == sorted(betas, reverse=True)
+    assert betas[-1] == 1
+    assert "Suggested DEFT pressures" in result.stdout
+
+
+def test_the_same_command_measures_nothing_twice(run: tuple[Path, Result], bars: str) -> None:
+    out, _ = run
+    before = (out / "whole.json").stat().st_mtime_ns
+    result = whole("--dataset", bars, *FAST, *BETAS, "--out", str(out), "--json")
+    assert result.exit_code == 0, result.output
+    assert "2 of 2 networks are done" in result.stderr
+    assert "Information" not in result.stderr
+    assert (out / "whole.json").stat().st_mtime_ns == before
+    found = json.loads(result.stdout)
+    assert {row["factor"] for row in found["joint_summary"]} == {"width", "place"}
+    assert all(Path(path).exists() for path in found["figures"])
+    assert found["noise_nats"] > 0
+
+
+def test_another_threshold_measures_again_without_training(run: tuple[Path, Result], bars: str, tmp_path: Path) -> None:
+    copy = shutil.copytree(run[0], tmp_path / "copy")
+    result = whole("--dataset", bars, *FAST, *BETAS, "--threshold", "0.5", "--out", str(copy))
+    assert result.exit_code == 0, result.output
+    assert "Training" not in result.stderr
+    highest = [
+        points.loc[points["kind"] == "latent", "beta_ifp"].max()
+        for points in (pd.read_csv(folder / "joint_freezing_points.csv") for folder in (copy, run[0]))
+    ]
+    assert highest[0] < highest[1]
+
+
+def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_bits(
+    run: tuple[Path, Result], bars: str, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut"
+    arguments = ["anneal", "--whole", "--dataset", bars, *FAST, *BETAS, "--out", str(cut), "--quiet"]
+    command = [sys.executable, "-c", "from ifp.cli import main; main()", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 60
+        while not (cut / "records.csv").exists():
+            assert time.monotonic() < deadline
+            assert running.poll() is None, running.stderr.read() if running.stderr else ""
+            time.sleep(0.02)
+        running.send_signal(signal.SIGKILL)
+    assert whole("--dataset", bars, *FAST, *BETAS, "--out", str(cut)).exit_code == 0
+    for name in ("records.csv", "mi.csv", "derivative.csv", "joint_freezing_points.csv", "figures/joint_annealing.pdf"):
+        assert (cut / name).read_bytes() == (run[0] / name).read_bytes(), name
+
+
+def test_a_config_runs_again_one_network_alone_to_the_same_numbers(run: tuple[Path, Result], tmp_path: Path) -> None:
+    out, _ = run
+    again = tmp_path / "again"
+    result = whole("--config", str(out / "run.json"), "--seeds", "1", "--threads", "1", "--out", str(again))
+    assert result.exit_code == 0, result.output
+    first = pd.read_csv(out / "mi.csv").query("seed == 0")
+    pd.testing.assert_frame_equal(pd.read_csv(again / "mi.csv"), first, check_exact=True)
+
+
+def test_without_factors_pressures_are_found_all_the_same(bars_npz: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.npz"
+    np.savez(bare, images=np.load(bars_npz)["images"])
+    out = tmp_path / "run"
+    result = whole("--dataset", f"npz:{bare}", *FAST, *BETAS, "--seeds", "1", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    assert "Joint freezing points" not in result.stdout
+    assert len(pd.read_csv(out / "joint_summary.csv")) == 0
+    assert len(pd.read_csv(out / "pressures.csv")) >= 1
+
+
+def test_a_dry_run_says_the_cost_and_writes_nothing(bars: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = whole("--dataset", bars, *FAST, "--dry-run", "--json", "--out", str(out))
+    cost = json.loads(result.stdout)
+    assert (cost["networks"], cost["steps"]) == (2, 600)
+    assert cost["measuring_seconds"] > 0
+    assert not out.exists()
+
+
+def test_beta_comes_from_the_edge_of_the_whole_data_set(bars: str) -> None:
+    dataset = load_dataset(bars)
+    settings = {"dataset": bars, "architecture": "mlp"}
+    options = whole_config(dict(settings), {}, dataset).options
+    images = np.load(bars.removeprefix("npz:"))["images"]
+    edge = freezing_bounds(images).beta_upper_M[0]
+    assert_allclose(options["beta_start"], 1.2 * edge, rtol=0.01)
+    assert_allclose(options["beta_end"], min(1, options["beta_start"] / 100), rtol=0.01)
+    given = whole_config({**settings, "beta_max": 9.0, "beta_min": 3.0}, {}, dataset)
+    assert (given.options["beta_start"], given.options["beta_end"]) == (9, 3)
+    assert (given.seeds, given.records, given.objective) == (3, 100, "beta")
+
+
+def test_what_never_freezes_is_said(bars: str, tmp_path: Path) -> None:
+    short = [
+        "--steps",
+        "48",
+        "--records",
+        "12",
+        "--seeds",
+        "1",
+        "--learning-rate",
+        "1e-4",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    result = whole("--dataset", bars, *FAST, "--beta-max", "900", "--beta-min", "600", *short)
+    assert result.exit_code == 1
+    assert "Nothing froze: no latent's KL reached 0.1 nats" in result.stderr
+    assert (out / "mi.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--contexts", "3"], "--contexts is about the traversals of single factors and does not go with --whole"),
+        (["--direction", "both"], "--direction is about the traversals"),
+        (["--factor", "width"], "--factor is about the traversals"),
+        (["--preset", "author"], "Unknown preset of --whole 'author': allowed are quick, standard"),
+        (["--law", "logistic"], "Unknown law 'logistic'"),
+        (["--law", "author", "--beta-max", "9"], "--law author has a range of its own"),
+        (["--beta-max", "2", "--beta-min", "3"], "--whole cools: beta must fall"),
+        (["--beta-max", "-2"], "--whole cools: beta must fall"),
+        (["--architecture", "linear"], "Unknown architecture 'linear'"),
+        (["--architecture", "conv"], "takes images of shape"),
+        (["--threshold", "0"], "threshold must be a positive number"),
+        (["--records", "8", "--steps", "100"], "records must be at least 12 with --whole"),
+        (["--threads", "0"], "threads must be"),
+        (["--width", "wide"], "width must be"),
+        (["--config", "nowhere.json"], "cannot be read as JSON"),
+    ],
+)
+def test_one_sentence_for_every_mistake(bars: str, tmp_path: Path, arguments: list[str], words: str) -> None:
+    result = whole("--dataset", bars, *FAST, *arguments, "--out", str(tmp_path / "run"))
+    assert result.exit_code == 2, result.output
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_data_set() -> None:
+    assert "No data set is named" in whole(*FAST).stderr
+
+
+def test_a_run_of_traversals_is_no_config_of_a_whole_one(bars: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({"config": {"dataset": bars, "contexts": 3}}))
+    assert "holds no settings of an `ifp anneal --whole` run" in whole("--config", str(path)).stderr
+
+
+def test_codes_that_are_missing_are_said(run: tuple[Path, Result], bars: str, tmp_path: Path) -> None:
+    copy = shutil.copytree(run[0], tmp_path / "copy")
+    (copy / "codes" / "seed-0" / "step-000200.npz").unlink()
+    result = whole("--dataset", bars, *FAST, *BETAS, "--out", str(copy))
+    assert result.exit_code == 2
+    assert "step-000200.npz, the codes of a record, is missing or of another run" in result.stderr
