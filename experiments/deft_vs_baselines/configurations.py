@@ -111,17 +111,21 @@ def configurations(scale: Scale, dataset: str, closed_form: Sequence[float]) -> 
         "cascade": config(
             "cascade", {"beta_min": 1 / divide, "beta_max": 10 / divide, "stage_steps": max(cascade_steps, 1)}
         ),
-        "deft-closed-form": config("deft", {"betas": list(closed_form), "group_size": 2, "mode": "rate", "gamma": 0.1}),
+    }  # fmt: skip
+    gammas = {
+        name: config("deft", {**deft, "mode": "rate", "gamma": gamma})
+        for gamma, name in gamma_names().items()
+        if name not in found
+    }
+    others = {
         "correlated-beta": config("beta", {"beta": 4 / divide}, correlate=(CORRELATED,)),
         "correlated-deft": config("deft", {**deft, "mode": "rate", "gamma": 0.1}, correlate=(CORRELATED,)),
+        "deft-closed-form": config("deft", {"betas": list(closed_form), "group_size": 2, "mode": "rate", "gamma": 0.1}),
         "falling-beta": config(
             "beta", {"law": "geometric", "beta_start": 280 / divide, "beta_end": deft["betas"][-1]}
         ),
     }  # fmt: skip
-    for gamma in GAMMAS:
-        if gamma != 0.1:  # that is deft-rate
-            found[f"gamma-{gamma:g}"] = config("deft", {**deft, "mode": "rate", "gamma": gamma})
-    return found
+    return found | gammas | others
 
 
 def gamma_names() -> dict[float, str]:

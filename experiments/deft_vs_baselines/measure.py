@@ -23,17 +23,22 @@ PERMUTATIONS = 10
 """Of the labels, for the noise floor."""
 
 
-def measure_run(run: Path, sample: Sample, device: str) -> pd.DataFrame:
-    """One row for each checkpoint of each seed of an `ifp train` run."""
+def measure_run(run: Path, sample: Sample, device: str, *, dci_always: bool) -> pd.DataFrame:
+    """One row for each checkpoint of each seed of an `ifp train` run.
+
+    DCI costs more than all the rest: without `dci_always` it is measured at the last checkpoint alone.
+    """
     rows = []
     for folder in sorted(run.glob("seed-*")):
-        for path in sorted(folder.glob("step-*.pt")):
+        paths = sorted(folder.glob("step-*.pt"))
+        for path in paths:
+            metrics = ("mig", "dci-fast") if dci_always or path == paths[-1] else ("mig",)
             about = {"seed": int(folder.name.removeprefix("seed-")), "step": int(path.stem.removeprefix("step-"))}
-            rows.append(about | _measure(path, sample, device))
+            rows.append(about | _measure(path, sample, device, metrics))
     return pd.DataFrame(rows)
 
 
-def _measure(path: Path, sample: Sample, device: str) -> dict[str, Any]:
+def _measure(path: Path, sample: Sample, device: str, metrics: tuple[str, ...]) -> dict[str, Any]:
     vae = read_model(path, sample, ReadingOptions(), device)
     target = torch.device(device)
     mean_ND, logvar_ND = encode_images(vae.encode, sample.images_NCHW, target, _silent)
@@ -44,7 +49,7 @@ def _measure(path: Path, sample: Sample, device: str) -> dict[str, Any]:
     for estimator in ("posterior", "histogram"):
         found = measure_information(codes, estimator, permutations=PERMUTATIONS, bootstraps=2)
         row |= _ranked(found, estimator, codes.factor_names)
-    for name, score, _ in run_metrics(codes, ["mig", "dci-fast"]):
+    for name, score, _ in run_metrics(codes, metrics):
         row |= {name if part == "value" else f"{name}_{part}": value for part, value in score.numbers().items()}
     return row
 

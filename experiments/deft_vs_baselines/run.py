@@ -75,11 +75,7 @@ def main() -> None:
     probes = {f"{SHIFTS} {name}": partial(shift_job, name) for name in SHIFTED} if SHIFTS in wanted else {}
     first = dict(list(probes.items())[:1])  # its probes of the baseline serve the others
     with ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn")) as pool:
-        for wave in (
-            {name: job for name, job in trainings.items() if name in METHODS},
-            first | {name: job for name, job in trainings.items() if name not in METHODS},
-            {name: job for name, job in probes.items() if name not in first},
-        ):
+        for wave in (trainings, first, {name: job for name, job in probes.items() if name not in first}):
             _run_all(pool, wave)
             gather(out, list(configs))
     write_machine(out, given.jobs)
@@ -107,8 +103,12 @@ def prepare(scale: Scale, out: Path) -> tuple[str, list[float]]:
 
 
 def train_and_measure(name: str, config: TrainConfig, *, scale: Scale, out: Path, device: str) -> float:
-    """Train a configuration to its end and measure its checkpoints, unless that was done; minutes, in all calls."""
-    folder, done = run_folder(out, name), run_folder(out, name) / "minutes.json"
+    """Train a configuration to its end and measure its checkpoints, unless that was done; minutes.
+
+    The minutes are of the call that finished it: one that was stopped before is not counted.
+    """
+    folder = run_folder(out, name)
+    done = folder / "minutes.json"
     if done.is_file():
         return float(json.loads(done.read_text())["minutes"])
     started = time.perf_counter()
@@ -122,7 +122,8 @@ def train_and_measure(name: str, config: TrainConfig, *, scale: Scale, out: Path
     run.close("finished")
     trained = time.perf_counter()
     sample = draw_sample(dataset, scale.measured_images, 1, lambda text, done, total: None)
-    measure_run(folder, sample, "cpu").to_csv(folder / "measures.csv", index=False, float_format="%.5g")
+    measures = measure_run(folder, sample, "cpu", dci_always=name in METHODS)
+    measures.to_csv(folder / "measures.csv", index=False, float_format="%.5g")
     minutes = (time.perf_counter() - started) / 60
     write_json(
         done,
