@@ -153,5 +153,8 @@ def _draw_nmi(figure: Figure, ax: Axes, mi: pd.DataFrame, factors: Sequence[str]
             ax.plot(rows["beta"], rows[f"nmi1_{factor}"], color=look.color, linestyle=look.linestyle, linewidth=0.8)
     ax.set_ylabel("NMI1")
     ax.set_ylim(0, 1)
-    key = [Line2D([], [], color=look.color, linestyle=look.linestyle, label=name) for name, look in looks.items()]
+    key = [
+        Line2D([], [], color=look.color, linestyle=look.linestyle, label=name)  # type: ignore[arg-type]
+        for name, look in looks.items()
+    ]
     figure.legend(handles=key, loc="outside lower center", ncols=_LEGEND_COLUMNS)

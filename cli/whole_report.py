@@ -197,9 +197,11 @@ def _print(folder: CodesFolder, found: dict[str, pd.DataFrame], about: dict[str,
     from rich.table import Table
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    noise = f"noise of MI {about['noise_nats']:.2g} nats a record (mean of {len(seeds)} networks)"
     for name, title in (("peaks", "Peaks of -dMI/dbeta"), ("steps", "Steps of -2 dMI/dln(beta), latents at work")):
-        table = Table(title=f"{title}, the whole of {folder.config.dataset}", caption=noise, box=box.SIMPLE_HEAD)
+        if not len(found[name]):
+            console.print(f"{title}: none above the noise")
+            continue
+        table = Table(title=f"{title}, the whole of {folder.config.dataset}", box=box.SIMPLE_HEAD)
         last = ("latents after",) if name == "steps" else ()
         for heading in ("beta", "95 % interval", "height", "noise level", *last):
             table.add_column(heading, justify="right")
@@ -207,10 +209,11 @@ def _print(folder: CodesFolder, found: dict[str, pd.DataFrame], about: dict[str,
             interval = f"{row['low']:.3g} to {row['high']:.3g}"
             more = [f"{row['latents_after']:.1f}"] if last else []
             table.add_row(f"{row['beta']:.3g}", interval, f"{row['value']:.3g}", f"{row['noise']:.2g}", *more)
-        if len(found[name]):
-            console.print(table)
-        else:
-            console.print(f"{title}: none above the noise")
+        console.print(table)
+    console.print(
+        f"MI smoothed over +-{about['half_width_ln_beta']:.2g} in ln(beta); noise of MI {about['noise_nats']:.2g} nats "
+        f"a record (mean of {len(seeds)} networks)"
+    )
     if len(found["joint_summary"]):
         table = Table(
             title="Joint freezing points of the factors", box=box.SIMPLE_HEAD,

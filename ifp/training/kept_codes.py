@@ -114,11 +114,12 @@ class CodesFolder(TrainFolder):
         """Mean and log-variance, float32 [N, D], as the network's last step saw them."""
         setup, device = self._setup, self._setup.device
         parameters = {name: value[None].to(device) for name, value in state.parameters.items()}
-        images_NP = torch.from_numpy(self.sample.images_NCHW.reshape(len(self.sample.images_NCHW), -1))
+        images_NP = self.sample.images_NCHW.reshape(len(self.sample.images_NCHW), -1)
+        last = max(state.step - 1, 0)
         parts = []
-        for rows_BP in images_NP.split(ROWS):
-            mean, logvar = setup.network.encode(parameters, rows_BP.to(device).float().div_(255)[None])
-            last = max(state.step - 1, 0)
+        for start in range(0, len(images_NP), ROWS):
+            x_BP = torch.from_numpy(images_NP[start : start + ROWS]).to(device).float().div_(255)
+            mean, logvar = setup.network.encode(parameters, x_BP[None])
             parts.append(setup.objective.route(mean.float(), logvar.float(), last, setup.config.steps))
         mean_ND, logvar_ND = (torch.cat(found, 1)[0].cpu().numpy() for found in zip(*parts, strict=True))
         return mean_ND, logvar_ND

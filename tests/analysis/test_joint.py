@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,8 @@ from numpy.testing import assert_allclose
 
 from ifp.analysis.joint import PEAKS, STEPS, joint_pressures, mi_peaks, summarize_joint
 from ifp.analysis.joint import joint_freezing_points as joint
+from ifp.analysis.plot_joint import draw_joint, joint_figure
+from ifp.analysis.plot_style import paper_style
 from ifp.analysis.smoothing import local_parabolas
 from ifp.errors import IfpError
 from ifp.seeds import numpy_generator
@@ -179,3 +184,60 @@ def test_summary_over_seeds_leaves_out_what_did_not_freeze() -> None:
 def test_bad_input(beta: np.ndarray, mi_nats: np.ndarray, more: dict[str, float], words: str) -> None:
     with pytest.raises(IfpError, match=words):
         found(mi_nats, beta, **more)
+
+
+def tables(factors: tuple[str, ...] = ("posX",), near_cap: bool = True) -> dict[str, pd.DataFrame]:
+    mi_nats = steep_mi(BETAS)
+    peaks = found(mi_nats)
+    rows = {"beta": BETAS, "mi_nats": mi_nats, "cap_nats": 4.6, "near_cap": (mi_nats > 4.2) & near_cap}
+    rows |= {"kl_nats_0": linear_mi(BETAS), **{f"nmi1_{name}": mi_nats / 4.6 for name in factors}}
+    mi = pd.concat([pd.DataFrame(rows).assign(seed=seed) for seed in (0, 1)], ignore_index=True)
+    return {"mi": mi, "derivative": peaks.curves(), "peaks": peaks.peaks, "steps": peaks.steps}
+
+
+@pytest.mark.parametrize("factors", [(), ("posX",), ("shape", "scale", "orientation", "posX", "posY", "a $ name")])
+@pytest.mark.parametrize("width_in", [3.25, 6.5])
+def test_the_figure_shows_every_peak_and_stays_on_its_page(factors: tuple[str, ...], width_in: float) -> None:
+    with paper_style():
+        figure, shown = joint_figure(**tables(factors), factors=factors, width_in=width_in)
+        figure.draw_without_rendering()
+    slope, staircase = figure.axes[1], figure.axes[2]
+    assert_allclose([float(text.get_text()) for text in slope.texts], STEEP, rtol=0.06)
+    assert len(staircase.texts) == len(STEEP)
+    assert len(figure.axes) == 4 + bool(factors)
+    assert figure.axes[-1].get_xlabel()
+    assert (shown["shows"] == "peak").sum() == len(STEEP)
+    page = figure.bbox.padded(0.5)
+    for ax in figure.axes:
+        box = ax.get_tightbbox()
+        assert box is not None
+        assert page.contains(box.x0, box.y0)
+        assert page.contains(box.x1, box.y1)
+
+
+def test_the_figure_of_a_folder_has_its_width_and_fonts(tmp_path: Path) -> None:
+    for name, table in tables().items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    (tmp_path / "run.json").write_text('{"dataset": {"factor_names": ["posX"]}}')
+    paths = draw_joint(tmp_path, width="neurips", formats=["pdf"])
+    assert [path.name for path in paths] == ["joint_annealing.pdf", "joint_annealing.csv"]
+    content = paths[0].read_bytes()
+    assert b"/Type3" not in content
+    box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ", content)
+    assert box is not None
+    assert float(box[1]) / 72 == pytest.approx(5.5, abs=0.01)
+    assert set(pd.read_csv(paths[1])["shows"]) == {"record", "curve", "peak", "step"}
+
+
+def test_a_figure_of_nothing_found_is_drawn_all_the_same() -> None:
+    held = tables()
+    held["peaks"], held["steps"] = held["peaks"].iloc[:0], held["steps"].iloc[:0]
+    with paper_style():
+        figure, shown = joint_figure(**held, factors=("posX",), width_in=3.25)
+        figure.draw_without_rendering()
+    assert set(shown["shows"]) == {"record", "curve"}
+
+
+def test_no_folder_to_draw(tmp_path: Path) -> None:
+    with pytest.raises(IfpError, match=r"There is no .*mi\.csv; give the --out folder of a finished"):
+        draw_joint(tmp_path)

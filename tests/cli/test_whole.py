@@ -24,15 +24,29 @@ from ifp.codes import kl_nats
 from ifp.datasets.catalog import load_dataset
 
 FAST = [
-    "--architecture", "mlp", "--hidden", "32", "--latents", "3", "--batch", "32", "--steps", "600", "--records", "15",
+    "--architecture", "mlp", "--hidden", "32", "--latents", "3", "--batch", "32", "--steps", "900", "--records", "30",
     "--seeds", "2", "--learning-rate", "5e-3", "--threads", "1",
 ]  # fmt: skip
-BETAS = ["--beta-max", "60", "--beta-min", "0.2"]
+BETAS = ["--beta-max", "20", "--beta-min", "0.05"]
 
 
 @pytest.fixture(scope="module")
-def bars(bars_npz: Path) -> str:
-    return f"npz:{bars_npz}"
+def squares_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A square of 3 sizes at 6 x 6 places, 108 images: enough for the noise floor of the NMI to be small."""
+    images, factors = [], []
+    for size, x, y in np.ndindex(3, 6, 6):
+        image = np.zeros((12, 12), dtype=np.uint8)
+        image[y : y + 3 + size, x : x + 3 + size] = 255
+        images.append(image)
+        factors.append((size, x, y))
+    path = tmp_path_factory.mktemp("data") / "squares.npz"
+    np.savez(path, images=np.array(images), factors=np.array(factors), factor_names=np.array(["size", "x", "y"]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def squares(squares_npz: Path) -> str:
+    return f"npz:{squares_npz}"
 
 
 def whole(*args: str) -> Result:
@@ -40,20 +54,26 @@ def whole(*args: str) -> Result:
 
 
 @pytest.fixture(scope="module")
-def run(bars: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
-    out = tmp_path_factory.mktemp("runs") / "bars"
-    return out, whole("--dataset", bars, *FAST, *BETAS, "--out", str(out))
+def run(squares: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    out = tmp_path_factory.mktemp("runs") / "squares"
+    return out, whole("--dataset", squares, *FAST, *BETAS, "--out", str(out))
 
 
 def test_a_run_prints_and_writes_what_freezes_when(run: tuple[Path, Result]) -> None:
     out, result = run
     assert result.exit_code == 0, result.output
-    for text in ("Peaks of -dMI/dbeta", "Steps of -2 dMI/dln(beta)", "noise of MI", "Joint freezing points", "width"):
+    for text in (
+        "Peaks of -dMI/dbeta",
+        "Steps of -2 dMI/dln(beta), latents at work, the whole of",
+        "noise of MI",
+        "Joint freezing points",
+        "size",
+    ):
         assert text in result.stdout
     assert "\x1b" not in result.output
     about = json.loads((out / "run.json").read_text())
     assert (about["format"], about["status"]) == ("ifp-train", "finished")
-    assert about["objective"]["options"]["beta_start"] == 60
+    assert about["objective"]["options"]["beta_start"] == 20
     assert {path.name for path in (out / "figures").iterdir()} == {
         "joint_annealing.pdf", "joint_annealing.png", "joint_annealing.csv",
     }  # fmt: skip
@@ -62,11 +82,11 @@ def test_a_run_prints_and_writes_what_freezes_when(run: tuple[Path, Result]) -> 
 def test_the_records_are_those_of_the_kept_codes(run: tuple[Path, Result]) -> None:
     out, _ = run
     rows = pd.read_csv(out / "mi.csv")
-    assert list(rows["seed"]) == [0] * 15 + [1] * 15
-    # beta of the last update before the record: update 40 of 600 for the first
-    assert_allclose(rows["beta"][:15], 60 * (0.2 / 60) ** ((np.arange(40, 601, 40) - 1) / 600), rtol=1e-6)
-    last = np.load(out / "codes" / "seed-1" / "step-000600.npz")
-    assert last["mean"].shape == (18, 3)  # the data set has no more images
+    assert list(rows["seed"]) == [0] * 30 + [1] * 30
+    # beta of the last update before the record: update 30 of 900 for the first
+    assert_allclose(rows["beta"][:30], 20 * (0.05 / 20) ** ((np.arange(30, 901, 30) - 1) / 900), rtol=1e-6)
+    last = np.load(out / "codes" / "seed-1" / "step-000900.npz")
+    assert last["mean"].shape == (108, 3)  # the data set has no more images
     kl_D = kl_nats(last["mean"].astype(float), last["logvar"].astype(float)).mean(0)
     assert_allclose(rows.filter(regex=r"kl_nats_\d").iloc[-1], kl_D, rtol=1e-9)
     assert_allclose(rows["kl_nats"].iloc[-1], kl_D.sum(), rtol=1e-9)
@@ -75,18 +95,20 @@ def test_the_records_are_those_of_the_kept_codes(run: tuple[Path, Result]) -> No
 def test_information_rises_from_nothing_to_all_of_the_images(run: tuple[Path, Result]) -> None:
     out, _ = run
     rows = pd.read_csv(out / "mi.csv")
-    assert_allclose(rows["cap_nats"], np.log(18))
+    assert_allclose(rows["cap_nats"], np.log(108))
     for _, one in rows.groupby("seed"):
         assert one["mi_nats"].iloc[0] < 0.05
-        assert one["mi_nats"].iloc[-1] > 0.9 * np.log(18)
-        assert one["mi_nats"].max() <= np.log(18) + 1e-9
-        # above the floor, which at the end is all: 18 images that are told apart say everything of any labels
-        assert one["nmi1_place"].iloc[0] < 0.01
-        assert one["nmi1_place"].max() > 0.1
-    assert rows[["nmi1_width", "nmi1_place"]].to_numpy().max() <= 1
+        assert one["mi_nats"].iloc[-1] > 0.8 * np.log(108)
+        assert one["mi_nats"].max() <= np.log(108) + 1e-9
+        assert one["nmi1_size"].iloc[0] < 0.02
+        assert one["nmi1_size"].iloc[-1] > 0.1
+    assert rows[["nmi1_size", "nmi1_x", "nmi1_y"]].to_numpy().max() <= 1
     factors = pd.read_csv(out / "joint_summary.csv")
-    assert list(factors["factor"]) == ["width", "place"]
-    assert factors["beta_ifp"].between(0.2, 60).all()
+    assert list(factors["factor"]) == ["size", "x", "y"]
+    assert (factors["melted"] == 2).all()
+    # the places say more of the pixels than the size does, so they freeze first
+    assert factors["beta_ifp"].between(0.05, 20).all()
+    assert factors["beta_ifp"][0] < factors["beta_ifp"][1:].min()
 
 
 def test_pressures_are_read_by_train(run: tuple[Path, Result]) -> None:
@@ -97,23 +119,25 @@ def test_pressures_are_read_by_train(run: tuple[Path, Result]) -> None:
     assert "Suggested DEFT pressures" in result.stdout
 
 
-def test_the_same_command_measures_nothing_twice(run: tuple[Path, Result], bars: str) -> None:
+def test_the_same_command_measures_nothing_twice(run: tuple[Path, Result], squares: str) -> None:
     out, _ = run
     before = (out / "whole.json").stat().st_mtime_ns
-    result = whole("--dataset", bars, *FAST, *BETAS, "--out", str(out), "--json")
+    result = whole("--dataset", squares, *FAST, *BETAS, "--out", str(out), "--json")
     assert result.exit_code == 0, result.output
     assert "2 of 2 networks are done" in result.stderr
     assert "Information" not in result.stderr
     assert (out / "whole.json").stat().st_mtime_ns == before
     found = json.loads(result.stdout)
-    assert {row["factor"] for row in found["joint_summary"]} == {"width", "place"}
+    assert {row["factor"] for row in found["joint_summary"]} == {"size", "x", "y"}
     assert all(Path(path).exists() for path in found["figures"])
     assert found["noise_nats"] > 0
 
 
-def test_another_threshold_measures_again_without_training(run: tuple[Path, Result], bars: str, tmp_path: Path) -> None:
+def test_another_threshold_measures_again_without_training(
+    run: tuple[Path, Result], squares: str, tmp_path: Path
+) -> None:
     copy = shutil.copytree(run[0], tmp_path / "copy")
-    result = whole("--dataset", bars, *FAST, *BETAS, "--threshold", "0.5", "--out", str(copy))
+    result = whole("--dataset", squares, *FAST, *BETAS, "--threshold", "0.5", "--out", str(copy))
     assert result.exit_code == 0, result.output
     assert "Training" not in result.stderr
     highest = [
@@ -124,10 +148,10 @@ def test_another_threshold_measures_again_without_training(run: tuple[Path, Resu
 
 
 def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_bits(
-    run: tuple[Path, Result], bars: str, tmp_path: Path
+    run: tuple[Path, Result], squares: str, tmp_path: Path
 ) -> None:
     cut = tmp_path / "cut"
-    arguments = ["anneal", "--whole", "--dataset", bars, *FAST, *BETAS, "--out", str(cut), "--quiet"]
+    arguments = ["anneal", "--whole", "--dataset", squares, *FAST, *BETAS, "--out", str(cut), "--quiet"]
     command = [sys.executable, "-c", "from ifp.cli import main; main()", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
         deadline = time.monotonic() + 60
@@ -136,7 +160,7 @@ def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_bits(
             assert running.poll() is None, running.stderr.read() if running.stderr else ""
             time.sleep(0.02)
         running.send_signal(signal.SIGKILL)
-    assert whole("--dataset", bars, *FAST, *BETAS, "--out", str(cut)).exit_code == 0
+    assert whole("--dataset", squares, *FAST, *BETAS, "--out", str(cut)).exit_code == 0
     for name in ("records.csv", "mi.csv", "derivative.csv", "joint_freezing_points.csv", "figures/joint_annealing.pdf"):
         assert (cut / name).read_bytes() == (run[0] / name).read_bytes(), name
 
@@ -150,9 +174,9 @@ def test_a_config_runs_again_one_network_alone_to_the_same_numbers(run: tuple[Pa
     pd.testing.assert_frame_equal(pd.read_csv(again / "mi.csv"), first, check_exact=True)
 
 
-def test_without_factors_pressures_are_found_all_the_same(bars_npz: Path, tmp_path: Path) -> None:
+def test_without_factors_pressures_are_found_all_the_same(squares_npz: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.npz"
-    np.savez(bare, images=np.load(bars_npz)["images"])
+    np.savez(bare, images=np.load(squares_npz)["images"])
     out = tmp_path / "run"
     result = whole("--dataset", f"npz:{bare}", *FAST, *BETAS, "--seeds", "1", "--out", str(out))
     assert result.exit_code == 0, result.output
@@ -161,20 +185,20 @@ def test_without_factors_pressures_are_found_all_the_same(bars_npz: Path, tmp_pa
     assert len(pd.read_csv(out / "pressures.csv")) >= 1
 
 
-def test_a_dry_run_says_the_cost_and_writes_nothing(bars: str, tmp_path: Path) -> None:
+def test_a_dry_run_says_the_cost_and_writes_nothing(squares: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    result = whole("--dataset", bars, *FAST, "--dry-run", "--json", "--out", str(out))
+    result = whole("--dataset", squares, *FAST, "--dry-run", "--json", "--out", str(out))
     cost = json.loads(result.stdout)
-    assert (cost["networks"], cost["steps"]) == (2, 600)
+    assert (cost["networks"], cost["steps"]) == (2, 900)
     assert cost["measuring_seconds"] > 0
     assert not out.exists()
 
 
-def test_beta_comes_from_the_edge_of_the_whole_data_set(bars: str) -> None:
-    dataset = load_dataset(bars)
-    settings = {"dataset": bars, "architecture": "mlp"}
+def test_beta_comes_from_the_edge_of_the_whole_data_set(squares: str) -> None:
+    dataset = load_dataset(squares)
+    settings = {"dataset": squares, "architecture": "mlp"}
     options = whole_config(dict(settings), {}, dataset).options
-    images = np.load(bars.removeprefix("npz:"))["images"]
+    images = np.load(squares.removeprefix("npz:"))["images"]
     edge = freezing_bounds(images).beta_upper_M[0]
     assert_allclose(options["beta_start"], 1.2 * edge, rtol=0.01)
     assert_allclose(options["beta_end"], min(1, options["beta_start"] / 100), rtol=0.01)
@@ -183,20 +207,10 @@ def test_beta_comes_from_the_edge_of_the_whole_data_set(bars: str) -> None:
     assert (given.seeds, given.records, given.objective) == (3, 100, "beta")
 
 
-def test_what_never_freezes_is_said(bars: str, tmp_path: Path) -> None:
-    short = [
-        "--steps",
-        "48",
-        "--records",
-        "12",
-        "--seeds",
-        "1",
-        "--learning-rate",
-        "1e-4",
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    result = whole("--dataset", bars, *FAST, "--beta-max", "900", "--beta-min", "600", *short)
+def test_what_never_freezes_is_said(squares: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    short = ["--steps", "48", "--records", "12", "--seeds", "1", "--learning-rate", "1e-4", "--out", str(out)]
+    result = whole("--dataset", squares, *FAST, "--beta-max", "900", "--beta-min", "600", *short)
     assert result.exit_code == 1
     assert "Nothing froze: no latent's KL reached 0.1 nats" in result.stderr
     assert (out / "mi.csv").is_file()
@@ -207,7 +221,7 @@ def test_what_never_freezes_is_said(bars: str, tmp_path: Path) -> None:
     [
         (["--contexts", "3"], "--contexts is about the traversals of single factors and does not go with --whole"),
         (["--direction", "both"], "--direction is about the traversals"),
-        (["--factor", "width"], "--factor is about the traversals"),
+        (["--factor", "size"], "--factor is about the traversals"),
         (["--preset", "author"], "Unknown preset of --whole 'author': allowed are quick, standard"),
         (["--law", "logistic"], "Unknown law 'logistic'"),
         (["--law", "author", "--beta-max", "9"], "--law author has a range of its own"),
@@ -222,8 +236,8 @@ def test_what_never_freezes_is_said(bars: str, tmp_path: Path) -> None:
         (["--config", "nowhere.json"], "cannot be read as JSON"),
     ],
 )
-def test_one_sentence_for_every_mistake(bars: str, tmp_path: Path, arguments: list[str], words: str) -> None:
-    result = whole("--dataset", bars, *FAST, *arguments, "--out", str(tmp_path / "run"))
+def test_one_sentence_for_every_mistake(squares: str, tmp_path: Path, arguments: list[str], words: str) -> None:
+    result = whole("--dataset", squares, *FAST, *arguments, "--out", str(tmp_path / "run"))
     assert result.exit_code == 2, result.output
     assert words in result.stderr
     assert "Traceback" not in result.stderr
@@ -234,15 +248,15 @@ def test_no_data_set() -> None:
     assert "No data set is named" in whole(*FAST).stderr
 
 
-def test_a_run_of_traversals_is_no_config_of_a_whole_one(bars: str, tmp_path: Path) -> None:
+def test_a_run_of_traversals_is_no_config_of_a_whole_one(squares: str, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    path.write_text(json.dumps({"config": {"dataset": bars, "contexts": 3}}))
+    path.write_text(json.dumps({"config": {"dataset": squares, "contexts": 3}}))
     assert "holds no settings of an `ifp anneal --whole` run" in whole("--config", str(path)).stderr
 
 
-def test_codes_that_are_missing_are_said(run: tuple[Path, Result], bars: str, tmp_path: Path) -> None:
+def test_codes_that_are_missing_are_said(run: tuple[Path, Result], squares: str, tmp_path: Path) -> None:
     copy = shutil.copytree(run[0], tmp_path / "copy")
-    (copy / "codes" / "seed-0" / "step-000200.npz").unlink()
-    result = whole("--dataset", bars, *FAST, *BETAS, "--out", str(copy))
+    (copy / "codes" / "seed-0" / "step-000300.npz").unlink()
+    result = whole("--dataset", squares, *FAST, *BETAS, "--out", str(copy))
     assert result.exit_code == 2
-    assert "step-000200.npz, the codes of a record, is missing or of another run" in result.stderr
+    assert "step-000300.npz, the codes of a record, is missing or of another run" in result.stderr
