@@ -21,17 +21,19 @@ from ifp.analysis.plot_style import new_figure, paper_style, save_figure
 from ifp.analysis.style import NEUTRAL, factor_looks, figure_width
 
 METHODS = (BASELINE, *SHIFTED)
+ESTIMATOR = "histogram"
+"""That of the published numbers; the other is in the tables."""
 MEASURES = {
-    "nmi1_posterior": "NMI1",
-    "nmi2_posterior": "NMI2",
+    f"nmi1_{ESTIMATOR}": "NMI1",
+    f"nmi2_{ESTIMATOR}": "NMI2",
     "mig": "MIG",
     "dci-fast": "DCI disentanglement",
     "recon_nats": "reconstruction (nats)",
     "kl_nats": "KL (nats)",
 }
 PRINTED = (
-    "nmi1_posterior", "nmi2_posterior", "nmi1_histogram", "nmi2_histogram", "mig", "dci-fast", "recon_nats", "kl_nats",
-    "active",
+    "nmi1_histogram", "nmi2_histogram", "floor_histogram", "nmi1_posterior", "nmi2_posterior", "floor_posterior", "mig",
+    "dci-fast", "recon_nats", "kl_nats", "active",
 )  # fmt: skip
 WIDTH = figure_width("tmlr")
 
@@ -112,7 +114,7 @@ def draw_factors(last: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     figure = new_figure(WIDTH, 0.19 * len(names) + 0.75)
     means = last.groupby("configuration").mean(numeric_only=True).loc[names]
     for ax, rank in zip(figure.subplots(1, 2), (1, 2), strict=True):
-        values = means[[f"nmi{rank}_posterior_{factor}" for factor in factors]].to_numpy()
+        values = means[[f"nmi{rank}_{ESTIMATOR}_{factor}" for factor in factors]].to_numpy()
         ax.imshow(values, vmin=0, vmax=0.5, cmap="Blues", aspect="auto")
         for (row, column), value in np.ndenumerate(values):
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.3 else "black")
@@ -120,7 +122,7 @@ def draw_factors(last: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         ax.set_yticks(range(len(names)), names if rank == 1 else [])
         ax.set_title(f"NMI{rank}")
         ax.tick_params(length=0)
-    columns = [f"nmi{rank}_posterior_{factor}" for rank in (1, 2) for factor in factors]
+    columns = [f"nmi{rank}_{ESTIMATOR}_{factor}" for rank in (1, 2) for factor in factors]
     return figure, last[["configuration", "seed", *columns]]
 
 
@@ -133,7 +135,7 @@ def draw_gamma(last: pd.DataFrame) -> tuple[Figure, pd.DataFrame] | None:
         return None
     shown = shown.assign(gamma=shown["configuration"].map(gamma_of)).sort_values("gamma")
     figure = new_figure(WIDTH, 1.9)
-    for ax, measure in zip(figure.subplots(1, 4), ("nmi1_posterior", "nmi2_posterior", "mig", "dci-fast"), strict=True):
+    for ax, measure in zip(figure.subplots(1, 4), list(MEASURES)[:4], strict=True):
         _points(ax, shown["gamma"].map(list(names).index), shown[measure])
         baseline = last.loc[last["configuration"] == BASELINE, measure]
         if len(baseline):
@@ -165,7 +167,7 @@ def draw_correlated(last: pd.DataFrame) -> tuple[Figure, pd.DataFrame] | None:
         for row, rank in enumerate((1, 2)):
             ax = axes[row, column]
             for place, (name, color) in enumerate(zip(pair, ("#0072B2", "#D55E00"), strict=True)):
-                values = shown.loc[shown["configuration"] == name, [f"nmi{rank}_posterior_{f}" for f in factors]]
+                values = shown.loc[shown["configuration"] == name, [f"nmi{rank}_{ESTIMATOR}_{f}" for f in factors]]
                 x = np.arange(len(factors)) + 0.2 * (2 * place - 1)
                 ax.bar(x, values.mean(), 0.36, color=color, label=("independent", "posX ~ scale")[place])
                 ax.plot(np.tile(x, (len(values), 1)), values, "o", markersize=2, color="black")
@@ -174,7 +176,7 @@ def draw_correlated(last: pd.DataFrame) -> tuple[Figure, pd.DataFrame] | None:
                 ax.set_ylabel(f"NMI{rank}")
         axes[0, column].set_title(pair[0])
     axes[0, 1].legend(loc="upper left")
-    columns = [f"nmi{rank}_posterior_{factor}" for rank in (1, 2) for factor in factors]
+    columns = [f"nmi{rank}_{ESTIMATOR}_{factor}" for rank in (1, 2) for factor in factors]
     return figure, shown[["configuration", "seed", *columns]]
 
 
@@ -207,7 +209,7 @@ def draw_shifts(shifts: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
 
 
 def _factors(table: pd.DataFrame) -> list[str]:
-    start = "nmi1_posterior_"
+    start = f"nmi1_{ESTIMATOR}_"
     return [column.removeprefix(start) for column in table if column.startswith(start)]
 
 
