@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.information import Information
-from ifp.analysis.diffusion.melting import MELTED, melting_points
+from ifp.analysis.diffusion.melting import MELTED, NOT_HELD, melting_points
 from ifp.analysis.pressures import LAST_PRESSURE
 from ifp.analysis.smoothing import Smooth, local_parabolas, noise_of
 from ifp.errors import IfpError, bad_value
@@ -88,7 +88,8 @@ def mi_peaks(
     """Peaks of -dMI/dbeta and steps of -2 dMI/dln(beta), above the noise.
 
     The noise of a record is estimated from the residuals of the smooth around it; with several seeds it is raised to
-    what the seeds' slopes differ by (median over beta). A local maximum is a peak if the curve falls from it, on both
+    what the seeds' slopes differ by (median over beta). From one seed its slow wandering cannot be told from a signal.
+    A local maximum is a peak if the curve falls from it, on both
     sides, by more than the `level` quantile of what noise alone makes anywhere: on data without a peak, be they
     constant or rising, one is found with probability 1 - level. Half a window at each end is left out.
 
@@ -212,9 +213,15 @@ def joint_freezing_points(
     """The joint IFP of each factor and latent of one network annealed on the whole data; see `melting_points`.
 
     A factor's is the beta at which its largest NMI passes half of what it was at the lowest beta, above the floor, so
-    it depends on where the annealing ended; a latent's is where its KL passes the threshold.
+    it depends on where the annealing ended; a latent's is where its KL passes the threshold. No factor is held by a
+    network none of whose latents has passed it, however finely its means can be told apart.
     """
-    return melting_points(beta_T, kl_nats_TD, information_T, factor_names, threshold_nats=threshold_nats)
+    table = melting_points(beta_T, kl_nats_TD, information_T, factor_names, threshold_nats=threshold_nats)
+    latents = table["kind"] == "latent"
+    if (table.loc[latents, "status"] == NOT_HELD).all():
+        table.loc[~latents, ["beta_ifp", "low", "high"]] = np.nan
+        table.loc[~latents, "status"] = NOT_HELD
+    return table
 
 
 def summarize_joint(tables_S: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -212,8 +212,10 @@ def _print(folder: CodesFolder, found: dict[str, pd.DataFrame], about: dict[str,
         console.print(table)
     console.print(
         f"MI smoothed over +-{about['half_width_ln_beta']:.2g} in ln(beta); noise of MI {about['noise_nats']:.2g} nats "
-        f"a record (mean of {len(seeds)} networks)"
+        f"a record (mean of {len(seeds)} network{'s' if len(seeds) > 1 else ''})"
     )
+    if len(seeds) == 1:
+        console.print("One network: its slow wandering may pass for peaks and steps; --seeds 3 tells them apart.")
     if len(found["joint_summary"]):
         table = Table(
             title="Joint freezing points of the factors", box=box.SIMPLE_HEAD,

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from ifp.analysis.diffusion.information import measure_information
 from ifp.analysis.joint import PEAKS, STEPS, joint_pressures, mi_peaks, summarize_joint
 from ifp.analysis.joint import joint_freezing_points as joint
 from ifp.analysis.plot_joint import draw_joint, joint_figure
 from ifp.analysis.plot_style import paper_style
 from ifp.analysis.smoothing import local_parabolas
+from ifp.codes import Codes
 from ifp.errors import IfpError
 from ifp.seeds import numpy_generator
 
@@ -113,6 +115,16 @@ def test_seeds_that_differ_raise_the_noise(rng: np.random.Generator) -> None:
     assert drifting.slope_noise_G[60] > 3 * alike.slope_noise_G[60]
 
 
+def test_wandering_of_three_networks_has_no_peak(rng: np.random.Generator) -> None:
+    for _ in range(4):
+        mi_ST = 0.02 * rng.normal(size=(3, 100))
+        for at in range(1, 100):
+            mi_ST[:, at] += 0.8 * mi_ST[:, at - 1]
+        peaks = found(mi_ST)
+        assert peaks.inflation > 1.2
+        assert len(peaks.peaks) == 0
+
+
 def test_more_seeds_less_noise(rng: np.random.Generator) -> None:
     one = found(linear_mi(BETAS) + 0.05 * rng.normal(size=100))
     many = found(linear_mi(BETAS) + 0.05 * rng.normal(size=(16, 100)))
@@ -155,6 +167,22 @@ def test_joint_freezing_points_of_a_falling_beta() -> None:
     table = joint(BETAS, kl_TD)
     assert list(table["kind"]) == ["latent"] * 3
     assert_allclose(table["beta_ifp"], np.array(LINEAR) * np.exp(-0.2), rtol=0.01)
+
+
+def test_no_factor_is_held_by_latents_that_are_collapsed() -> None:
+    factors_NF = np.repeat(np.arange(4), 50)[:, None]
+    shift = factors_NF - 1.5
+
+    def information(scale: float):  # type: ignore[no-untyped-def]
+        codes = Codes(scale * shift, np.log(np.full((200, 1), 1 - scale**2)), factors_NF, ("a",), (4,))
+        return measure_information(codes, "posterior", permutations=20, bootstraps=10), codes.kl_nats_D()
+
+    for largest, status in ((0.05, "not_held"), (0.8, "melted")):
+        measured = [information(scale) for scale in np.linspace(0, largest, 12)]
+        kl_TD = np.stack([kl_D for _, kl_D in measured])
+        table = joint(np.geomspace(30, 1, 12), kl_TD, [one for one, _ in measured], ["a"])
+        assert list(table["status"]) == [status] * 2
+        assert table["beta_ifp"].isna().all() == (status == "not_held")
 
 
 def test_summary_over_seeds_leaves_out_what_did_not_freeze() -> None:

@@ -181,6 +181,7 @@ def test_without_factors_pressures_are_found_all_the_same(squares_npz: Path, tmp
     result = whole("--dataset", f"npz:{bare}", *FAST, *BETAS, "--seeds", "1", "--out", str(out))
     assert result.exit_code == 0, result.output
     assert "Joint freezing points" not in result.stdout
+    assert "One network: its slow wandering may pass for peaks" in result.stdout
     assert len(pd.read_csv(out / "joint_summary.csv")) == 0
     assert len(pd.read_csv(out / "pressures.csv")) >= 1
 
@@ -213,6 +214,7 @@ def test_what_never_freezes_is_said(squares: str, tmp_path: Path) -> None:
     result = whole("--dataset", squares, *FAST, "--beta-max", "900", "--beta-min", "600", *short)
     assert result.exit_code == 1
     assert "Nothing froze: no latent's KL reached 0.1 nats" in result.stderr
+    assert (pd.read_csv(out / "joint_summary.csv")["melted"] == 0).all()
     assert (out / "mi.csv").is_file()
 
 
