@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.information import Information, measure_information
-from ifp.analysis.diffusion.melting import melting_points, shifts
+from ifp.analysis.diffusion.melting import FEWEST_PAIRS, melting_points, shifts
 from ifp.analysis.tables import json_rows, whole_file, write_csv
 from ifp.checkpoints.locate import locate
 from ifp.checkpoints.posteriors import Sample, draw_sample
@@ -195,9 +195,9 @@ def _print(moved: pd.DataFrame, melting: pd.DataFrame, config: ProbeConfig) -> N
     for heading in ("factor", "pairs", "baseline", "mitigated", "shift", "", "ratio", "", "censored pairs", "says"):
         table.add_column(heading, justify="left" if heading in ("factor", "says") else "right")
     for _, row in moved.iterrows():
-        says = "one pair: no interval" if row["pairs"] == 1 else "nothing" if not row["pairs"] else (
-            "within noise" if row["within_noise"] else "shifted"
-        )  # fmt: skip
+        says = f"too few pairs to tell (under {FEWEST_PAIRS})"
+        if row["within_noise"] is not None:
+            says = "within noise" if row["within_noise"] else "shifted"
         numbers = [_number(row["baseline"]), _number(row["mitigated"])]
         for measure in ("shift", "ratio"):
             numbers += [_number(row[measure]), _interval(row[f"{measure}_low"], row[f"{measure}_high"])]

@@ -19,6 +19,7 @@ _HOME = {
     "FactorTraversal": "ifp.factors",
     "FreezingBounds": "ifp.closed_form",
     "IfpError": "ifp.errors",
+    "TrainConfig": "ifp.training.config",
     "anneal": "ifp.runs",
     "exact_annealing": "ifp.exact",
     "freezing_bounds": "ifp.closed_form",
@@ -26,6 +27,8 @@ _HOME = {
     "preset_config": "ifp.config",
     "read_checkpoints": "ifp.checkpoints.records",
     "save_vae": "ifp.checkpoints.native",
+    "set_up": "ifp.training.setup",
+    "train": "ifp.training.run",
 }
 __all__ = sorted(_HOME)
 

@@ -26,6 +26,8 @@ _HOME = {
     "make_results": "results",
     "make_series": "series",
     "measure_information": "information",
+    "melting_points": "melting",
+    "shifts": "melting",
     "series_verdict": "verdict",
     "write_results": "results",
 }

@@ -26,6 +26,9 @@ from ifp.errors import IfpError
 MELTED, NOT_HELD, NEVER_MELTED = "melted", "not_held", "never_melted"
 """Statuses; `beta_ifp` is empty but for the first. never_melted: still held at the last record (censored)."""
 MELTING_COLUMNS = ("kind", "name", "beta_ifp", "low", "high", "status", "held_at_start", "beta_start", "beta_end")
+FEWEST_PAIRS = 5
+"""With fewer pairs nothing is claimed: all of n differences have one sign by chance with probability 2^(1 - n), and the
+resampled intervals of so few are then clear of 0."""
 SHIFT_COLUMNS = (
     "kind", "name", "pairs", "baseline", "mitigated", "shift", "shift_low", "shift_high", "ratio", "ratio_low",
     "ratio_high", "within_noise", "censored",
@@ -110,8 +113,9 @@ def shifts(
     """How far the factors' melting points lie apart, mitigated less baseline, paired by seed; with `SHIFT_COLUMNS`.
 
     `baseline` and `mitigated` are means over the pairs in which both melted; `ratio` is the geometric mean of their
-    quotients; the intervals are percentiles over resampled pairs, empty with fewer than 2; `censored` counts the pairs
-    that were left out because a factor was not held or never melted in one of the two.
+    quotients; the intervals are percentiles over resampled pairs, empty with fewer than 2; `within_noise` is None with
+    fewer than FEWEST_PAIRS; `censored` counts the pairs that were left out because a factor was not held or never
+    melted in one of the two.
 
     Raises
     ------
@@ -173,5 +177,6 @@ def _shift_row(
         quantiles = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
         bounds["shift_low"], bounds["shift_high"] = np.quantile(shift_S[drawn_BS].mean(axis=1), quantiles)
         bounds["ratio_low"], bounds["ratio_high"] = np.exp(np.quantile(ratio_S[drawn_BS].mean(axis=1), quantiles))
-    noise = None if len(known_S2) < 2 else bool(bounds["shift_low"] <= 0 <= bounds["shift_high"])
+    few = len(known_S2) < FEWEST_PAIRS
+    noise = None if few else bool(bounds["shift_low"] <= 0 <= bounds["shift_high"])
     return row | bounds | {"within_noise": noise}

@@ -65,7 +65,7 @@ def test_equal_runs_do_not_differ(done: Path) -> None:
     assert len(known) == 3
     assert (known["shift"] == 0).all()
     assert (known["ratio"] == 1).all()
-    assert known["within_noise"].all()
+    assert known["within_noise"].isna().all()  # two pairs are too few to claim anything
 
 
 def test_latents_melt_in_the_order_and_near_the_place_of_the_closed_form(done: Path) -> None:
