@@ -89,9 +89,9 @@ def mi_peaks(
 
     The noise of a record is estimated from the residuals of the smooth around it; with several seeds it is raised to
     what the seeds' slopes differ by (median over beta). From one seed its slow wandering cannot be told from a signal.
-    A local maximum is a peak if the curve falls from it, on both
-    sides, by more than the `level` quantile of what noise alone makes anywhere: on data without a peak, be they
-    constant or rising, one is found with probability 1 - level. Half a window at each end is left out.
+    A local maximum is a peak if the curve falls from it, on both sides, by more than the `level` quantile of what noise
+    alone makes anywhere: on data without a peak, be they constant or rising, one is found with probability at most
+    1 - level. Half a window at each end is left out.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from ifp.analysis.plot_style import FORMATS, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.style import BAND, INK, NEUTRAL, PALE, factor_looks, figure_width
@@ -108,7 +108,8 @@ def _draw_slope(ax: Axes, derivative: pd.DataFrame, peaks: pd.DataFrame) -> None
     top = max(float(slope.max()), float(noise.max()), 1e-12)
     bottom = max(min(float(np.median(noise)), float(np.median(np.abs(slope)))) / 3, top / 10**_DECADES)
     ax.set_yscale("log")
-    ax.set_ylim(min(bottom, top / 10), top * 2)
+    ax.set_ylim(min(bottom, top / 30), top * 2)
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.fill_between(derivative["beta"], ax.get_ylim()[0], np.maximum(noise, ax.get_ylim()[0]), color=BAND, linewidth=0)
     ax.plot(derivative["beta"], np.where(slope > 0, slope, np.nan), color=INK)
     _mark(ax, peaks)

@@ -29,6 +29,8 @@ SAMPLES = 2000
 """Draws of z a record, the same for all records: their noise hardly moves the derivative."""
 PERMUTATIONS, BOOTSTRAPS = 20, 50
 """Of each record: the floor and the spread of one point of a curve."""
+UNSURE_NATS = 0.5
+"""Where the two bounds of MI part by more, the sample is too small to say how it rises."""
 FORMAT = "ifp whole 1"
 TABLES = ("mi", "derivative", "peaks", "steps", "joint_freezing_points", "joint_summary", "pressures")
 
@@ -153,16 +155,19 @@ def _measure(folder: CodesFolder, seeds: list[int], threshold: float, key: str, 
 def _about(
     folder: CodesFolder, seeds: list[int], peaks: MiPeaks, mi: pd.DataFrame, threshold: float, key: str
 ) -> dict[str, Any]:
+    # of all images there are, MI is known; of a sample, only between two bounds
+    all_images = len(folder.sample.positions_NF) < IMAGES
+    unsure = (mi["mi_upper_nats"] - mi["mi_nats"] > UNSURE_NATS) & (not all_images)
     return {
         "format": FORMAT,
         "key": key,
         "seeds": seeds,
         "images": len(folder.sample.positions_NF),
-        "all_images": len(folder.sample.positions_NF) < IMAGES,
+        "all_images": all_images,
         "samples": SAMPLES,
         "threshold_nats": threshold,
         "cap_nats": float(mi["cap_nats"].iloc[0]),
-        "near_cap_below_beta": float(mi.loc[mi["near_cap"], "beta"].max()) if mi["near_cap"].any() else None,
+        "unsure_below_beta": float(mi.loc[unsure, "beta"].max()) if unsure.any() else None,
         "half_width_ln_beta": peaks.half_width,
         "noise_nats": float(np.median(peaks.noise_nats_T)),
         "inflation": peaks.inflation,
@@ -236,9 +241,9 @@ def _print(folder: CodesFolder, found: dict[str, pd.DataFrame], about: dict[str,
     if len(found["pressures"]):
         betas = ", ".join(f"{beta:g}" for beta in found["pressures"]["beta"])
         console.print(f"Suggested DEFT pressures [{betas}], from the {found['pressures']['measure'].iloc[0]}")
-    if about["near_cap_below_beta"] is not None:
-        cap = f"ln {about['images']:,} = {about['cap_nats']:.3g} nats"
-        rest = "its cap: it rises less there than the codes' information on all images does"
-        if about["all_images"]:
-            rest = "all there is to know, so that it cannot rise much further"
-        console.print(f"Below beta {about['near_cap_below_beta']:.3g} MI is within a tenth of {cap}, {rest}.")
+    if about["unsure_below_beta"] is not None:
+        console.print(
+            f"Below beta {about['unsure_below_beta']:.3g} MI is known to no more than {UNSURE_NATS:g} nats: "
+            f"{about['images']:,} images cap it at {about['cap_nats']:.3g}, so that it rises less there than the "
+            "information on all images does."
+        )
