@@ -246,6 +246,21 @@ def test_one_sentence_for_every_mistake(squares: str, tmp_path: Path, arguments:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_sample_too_small_for_the_information_is_said(
+    run: tuple[Path, Result], squares: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "known to no more" not in run[1].stdout  # all images there are
+    monkeypatch.setattr("ifp.training.kept_codes.IMAGES", 40)
+    monkeypatch.setattr("ifp.cli.whole_report.IMAGES", 40)
+    out = tmp_path / "run"
+    result = whole("--dataset", squares, *FAST, *BETAS, "--seeds", "1", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    rows = pd.read_csv(out / "mi.csv")
+    assert_allclose(rows["cap_nats"], np.log(40))
+    apart = rows["mi_upper_nats"] - rows["mi_nats"] > 0.5
+    assert f"Below beta {rows.loc[apart, 'beta'].max():.3g} MI is known to no more than 0.5 nats" in result.stdout
+
+
 def test_no_data_set() -> None:
     assert "No data set is named" in whole(*FAST).stderr
 
