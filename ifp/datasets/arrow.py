@@ -19,6 +19,7 @@ Shapes: N images, A angles (32), W pixels along a stamp's side, S sub-samples al
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -78,6 +79,10 @@ class Arrow(FactorDataset):
             "in training": "a uniform place, and the angle that points at the centre plus a normal one of "
             f"{NOISE_DEGREES:g} degrees; evaluation may use the whole grid",
         }
+
+    def training_probabilities(self) -> Callable[[np.ndarray], np.ndarray]:
+        """See `FactorDataset.training_probabilities`: place and angle correlated, as the set was made."""
+        return self.correlated_sampler().image_probabilities
 
     def correlated_sampler(self) -> JointSampler:
         """The training distribution: `draw(count, generator)` gives positions [count, 3]."""

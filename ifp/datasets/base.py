@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 
@@ -115,6 +116,13 @@ class FactorDataset(ABC):
         else:
             raise bad_value("nuisance", nuisance, " or ".join(NUISANCE_MODES))
         return FactorTraversal(factor, context, values, tuple(int(n) for n in drawn))
+
+    def training_probabilities(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """The distribution that the data set was made to be trained on: positions [N, F] -> probabilities [N].
+
+        None, as for most data sets, where all images are alike. Evaluation always draws uniformly.
+        """
+        return None
 
     def sample_images(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Factor positions [N, F] and nuisances [N] of `count` different images, all equally likely.

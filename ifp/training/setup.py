@@ -83,7 +83,7 @@ def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto",
 
 def _probability(dataset: FactorDataset, config: TrainConfig) -> Callable[[np.ndarray], np.ndarray] | None:
     if not config.correlate:
-        return None
+        return dataset.training_probabilities()
     if not dataset.labelled:
         raise IfpError(
             f"{dataset.name} has no factors, so none can be correlated; add an array 'factors' to the file, or leave "

@@ -539,3 +539,20 @@ def test_deft_gets_the_stages_published_for_the_data() -> None:
     own = preset_train_config("standard", dataset="sprites", objective="deft", options={"betas": [9.0, 1.0]})
     assert own.options == {"betas": [9.0, 1.0]}
     assert preset_train_config("standard", dataset="npz:x.npz", objective="deft").options == {}
+
+
+def test_arrow_is_trained_on_its_own_distribution_unless_told_otherwise() -> None:
+    from ifp.datasets.arrow import Arrow
+
+    dataset = Arrow()
+    settings = {"dataset": "arrow", "architecture": "mlp", "hidden": 32, "steps": 10, "records": 1, "latents": 4}
+    positions_NF = dataset.sample_images(500, seed=0)[0]
+    found = set_up(dataset, TrainConfig(**settings), device="cpu").probability
+    assert found is not None
+    expected = dataset.correlated_sampler().image_probabilities(positions_NF)
+    np.testing.assert_allclose(found(positions_NF), expected)
+    assert expected.max() > 10 * expected.min()
+    uniform = TrainConfig(**settings, correlate=(("posX", "posY", float("inf")),))
+    told = set_up(dataset, uniform, device="cpu").probability
+    assert told is not None
+    np.testing.assert_allclose(told(positions_NF), 1 / 500)
