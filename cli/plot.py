@@ -44,6 +44,12 @@ def plot(
         for path in draw_diagnosis(run, width=width, formats=wanted, out=out, figures=figures):
             click.echo(path)
         return
+    if (run / "whole.json").is_file():
+        from ifp.analysis.plot_joint import draw_joint
+
+        for path in draw_joint(run, width=width, formats=wanted, out=out):
+            click.echo(path)
+        return
     from ifp.analysis.plot_run import KINDS, draw_run
 
     chosen = [name for kind in kinds for name in (KINDS if kind == ALL else (kind,))]
