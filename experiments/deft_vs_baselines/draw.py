@@ -198,7 +198,7 @@ def draw_shifts(shifts: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         )  # fmt: skip
     ax.axhline(1, color=NEUTRAL, linewidth=0.8, linestyle="--")
     ax.set_yscale("log")
-    ticks = [0.25, 0.5, 1, 2, 4, 8]
+    ticks = [0.125, 0.25, 0.5, 1, 2, 4]
     ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     empty = {factor for factor in factors if not shifts.loc[shifts["name"] == factor, "pairs"].any()}
