@@ -20,9 +20,8 @@ install: $(STAMP) ## make .venv with the pinned versions and the project in it
 demo: $(STAMP) ## the annealing test on sprites, a few minutes: table and figures in runs/demo
 	$(BIN)/ifp anneal --dataset sprites --preset quick --out runs/demo
 
-# a file at a time on each of two processes: the suite's long tests are single programs that wait for one core
 test: $(STAMP) ## the whole test suite, no network
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 coverage: $(STAMP) ## the test suite with line coverage of the three packages
 	$(BIN)/python -m pytest --cov=ifp --cov=ifp.analysis --cov=ifp.cli --cov-report=term-missing:skip-covered

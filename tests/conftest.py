@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 # Before NumPy, torch and matplotlib are first imported (by the tests): they read these once.
 os.environ["MPLBACKEND"] = "Agg"
-# Workers of pytest-xdist share the cores: one thread each.
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures"
 LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost", "", None)
