@@ -86,13 +86,22 @@ def read_run(folder: Path) -> RunFolder:
     ------
     IfpError : the folder or one of its two files is missing, damaged, or not a run's.
     """
+    run = read_about(folder)
+    trace = AnnealTrace.load(folder / "trace.npz")
+    if len(trace) == 0:
+        raise IfpError(f"{folder / 'trace.npz'} holds no curve yet; run the same `ifp anneal` command again.")
+    return RunFolder(path=folder, run=run, trace=trace)
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """The run.json of an `ifp anneal` run, of traversals or of a whole data set, checked; see `read_run` for errors."""
     path = folder / "run.json"
     if not folder.is_dir():
         raise IfpError(f"There is no folder {folder}; give the --out folder of an `ifp anneal` run.")
     if not path.is_file():
         raise IfpError(f"{folder} holds no run.json; give the --out folder of an `ifp anneal` run.")
     try:
-        run = json.loads(path.read_text(encoding="utf-8"))
+        run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         missing = [key for key in ("config", "dataset", "likelihood") if key not in run]
         missing += [
             f"dataset.{key}" for key in ("name", "image_shape", "factor_names") if key not in run.get("dataset", {})
@@ -101,7 +110,4 @@ def read_run(folder: Path) -> RunFolder:
         raise IfpError(f"{path} cannot be read ({error}); run the same `ifp anneal` command again.") from error
     if missing:
         raise IfpError(f"{path} lacks {', '.join(missing)}; it is not a run of this version of ifp.")
-    trace = AnnealTrace.load(folder / "trace.npz")
-    if len(trace) == 0:
-        raise IfpError(f"{folder / 'trace.npz'} holds no curve yet; run the same `ifp anneal` command again.")
-    return RunFolder(path=folder, run=run, trace=trace)
+    return run

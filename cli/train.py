@@ -88,11 +88,29 @@ def _config(config_file: Path | None, settings: dict[str, Any]) -> TrainConfig:
     from ifp.training.config import TrainConfig
     from ifp.training.presets import preset_train_config
 
-    if config_file is not None:
-        return TrainConfig.from_json(stored_settings(config_file, settings))
-    if "dataset" not in settings:
+    wanted = settings if config_file is None else stored_settings(config_file, settings)
+    if "dataset" not in wanted:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
-    return preset_train_config(settings.pop("preset", "standard"), **settings)
+    if "pressures_from" in settings:
+        wanted = {**wanted, "options": _with_pressures(settings, wanted)}
+    if config_file is not None:
+        return TrainConfig.from_json(wanted)
+    return preset_train_config(wanted.pop("preset", "standard"), **wanted)
+
+
+def _with_pressures(settings: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """The objective's options with the pressures of the run that the user named, if it fits this training."""
+    from ifp.cli.train_pressures import pressures_from
+
+    if "betas" in settings.get("options", {}):
+        raise IfpError("--pressures-from and --option betas=... exclude each other; leave one out.")
+    betas = pressures_from(
+        Path(settings["pressures_from"]),
+        dataset=wanted["dataset"],
+        likelihood=wanted.get("likelihood", "bernoulli"),
+        sigma=wanted.get("sigma", 1.0),
+    )
+    return {**wanted.get("options", {}), "betas": list(betas)}
 
 
 def _default_out(config: TrainConfig) -> Path:

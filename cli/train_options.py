@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -88,8 +87,6 @@ def given_settings(given: dict[str, Any]) -> dict[str, Any]:
     if given.get("pixel_sigma") is not None:
         settings["sigma"] = given["pixel_sigma"]
     options = dict(map(parse_option, given.get("option", ())))
-    if given.get("pressures_from"):
-        options["betas"] = read_pressures(given["pressures_from"], options)
     if options:
         settings["options"] = options
     pairs = given.get("correlate", ())
@@ -115,26 +112,3 @@ def parse_option(text: str) -> tuple[str, Any]:
         except ValueError:
             continue
     return name.strip(), value.strip()
-
-
-def read_pressures(run: Path, options: dict[str, Any]) -> list[float]:
-    """The stage pressures that an `ifp anneal` run suggests.
-
-    Raises
-    ------
-    IfpError : pressures given twice, no finished run, or a table that holds none.
-    """
-    if "betas" in options:
-        raise IfpError("--pressures-from and --option betas=... exclude each other; leave one out.")
-    path = run / "pressures.csv"
-    try:
-        with path.open(newline="") as file:
-            betas = [float(row["beta"]) for row in csv.DictReader(file)]
-    except (OSError, KeyError, ValueError, UnicodeDecodeError) as error:
-        raise IfpError(
-            f"{path} cannot be read as the pressures of a finished `ifp anneal` run; name the folder of one, or give "
-            "--option betas=..."
-        ) from error
-    if not betas:
-        raise IfpError(f"{path} suggests no pressures; give --option betas=...")
-    return betas

@@ -1,4 +1,4 @@
-"""DEFT's pressures out of the folder of an `ifp anneal` run."""
+"""DEFT's pressures out of the folder of an `ifp anneal` run, of traversals or of a whole data set (`--whole`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 import ifp
-from ifp.analysis.run_folder import read_run
+from ifp.analysis.run_folder import read_about
 from ifp.errors import IfpError
 
 
@@ -29,19 +29,20 @@ def pressures_from(
     IfpError : no run, an unfinished, damaged or other version's one, one on other terms, or one whose factors do not
         part into stages.
     """
-    found = read_run(run)
+    about = read_about(run)
     betas = _betas(run)
     shown = ", ".join(f"{beta:g}" for beta in betas)
-    version = found.run.get("ifp_version")
+    version = about.get("ifp_version")
     if version != ifp.__version__:
         raise IfpError(
             f"{run} was written by ifp {version}, this is ifp {ifp.__version__}; anneal again, or give the pressures "
             f"that it suggests yourself: {shown}."
         )
+    gaussian = about["likelihood"] == "gaussian"
     terms = [
-        ("data", found.dataset, dataset),
-        ("likelihood", found.likelihood, likelihood),
-        ("sigma", found.run.get("sigma"), sigma if found.likelihood == "gaussian" else None),
+        ("data", _place(about["dataset"]["name"]), dataset if dataset is None else _place(dataset)),
+        ("likelihood", about["likelihood"], likelihood),
+        ("sigma", about.get("sigma"), sigma if gaussian else None),
     ]
     for what, there, wanted in terms:
         if wanted is not None and there != wanted:
@@ -55,6 +56,12 @@ def pressures_from(
             "anneal more factors or contexts, or give pressures yourself."
         )
     return betas
+
+
+def _place(dataset: str) -> str:
+    """The data set's name; of a file of one's own by its whole path, however it was written."""
+    kind, _, path = dataset.partition(":")
+    return f"npz:{Path(path).resolve()}" if kind == "npz" and path else dataset
 
 
 def _betas(run: Path) -> tuple[float, ...]:

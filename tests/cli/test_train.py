@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+import ifp
 from ifp.cli import CONTEXT_SETTINGS, LazyGroup
 from ifp.cli.train import train as train_command
 from ifp.cli.train_report import nmi_DF
@@ -154,12 +155,21 @@ def test_pressures_come_from_an_annealing_run(bars: str, tmp_path: Path) -> None
     annealed = tmp_path / "annealed"
     annealed.mkdir()
     (annealed / "pressures.csv").write_text("stage,beta,factors\n1,7.5,place\n2,1.0,width\n")
+    about = {
+        "config": {}, "ifp_version": ifp.__version__, "likelihood": "bernoulli",
+        "dataset": {"name": bars, "image_shape": [1, 8, 12], "factor_names": ["width", "place"]},
+    }  # fmt: skip
+    (annealed / "run.json").write_text(json.dumps(about))
     deft = ["--dataset", bars, *FAST, "--objective", "deft", "--pressures-from", str(annealed)]
     assert train(*deft, "--out", str(tmp_path / "run")).exit_code == 0
     about = json.loads((tmp_path / "run" / "run.json").read_text())
     assert about["objective"]["options"]["betas"] == [7.5, 1.0]
     assert about["config"]["pressures_from"] == str(annealed)
     assert sorted({(row["stage"], row["beta"]) for row in table(tmp_path / "run")}) == [("0", "7.5"), ("1", "1.0")]
+    for wrong, said in ((["--likelihood", "gaussian"], "likelihood bernoulli"), (["--option", "betas=2,1"], "exclude")):
+        refused = train(*deft, *wrong, "--out", str(tmp_path / "refused"))
+        assert (refused.exit_code, said in refused.stderr) == (2, True)
+    assert not (tmp_path / "refused").exists()
 
 
 @pytest.mark.parametrize(
@@ -178,7 +188,7 @@ def test_pressures_come_from_an_annealing_run(bars: str, tmp_path: Path) -> None
         ),
         (
             ["--dataset", "BARS", "--objective", "deft", "--pressures-from", "nowhere"],
-            "cannot be read as the pressures",
+            "There is no folder nowhere",
         ),
         (["--dataset", "BARS", "--architecture", "conv"], "--architecture mlp"),
         (["--dataset", "BARS", "--correlate", "width"], "two factors and one comma"),

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from numpy.testing import assert_allclose
 
 from ifp.cli import main
-from ifp.cli.train_options import read_pressures
+from ifp.cli.train_pressures import pressures_from
 from ifp.cli.whole import whole_config
 from ifp.closed_form import freezing_bounds
 from ifp.codes import kl_nats
@@ -113,8 +113,8 @@ def test_information_rises_from_nothing_to_all_of_the_images(run: tuple[Path, Re
 
 def test_pressures_are_read_by_train(run: tuple[Path, Result]) -> None:
     out, result = run
-    betas = read_pressures(out, {})
-    assert betas == sorted(betas, reverse=True)
+    betas = pressures_from(out)
+    assert list(betas) == sorted(betas, reverse=True)
     assert betas[-1] == 1
     assert "Suggested DEFT pressures" in result.stdout
 
