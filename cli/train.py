@@ -54,7 +54,8 @@ def train(
         raise bad_value("threads", threads, "a whole number of at least 1")
     config = _config(config_file, given_settings(options))
 
-    from ifp.cli.train_report import nmi_DF, report, say_cost
+    from ifp.analysis.diffusion.mutual_information import histogram_nmi
+    from ifp.cli.train_report import report, say_cost
     from ifp.datasets.catalog import load_dataset
     from ifp.training.run import train as train_networks
     from ifp.training.setup import set_up
@@ -70,7 +71,7 @@ def train(
             return
         stages.say(f"{config.objective} on {config.dataset}, {config.likelihood} likelihood, into {folder.path}")
         try:
-            outcome = train_networks(setup, folder, nmi=nmi_DF, progress=stages.update, say=stages.say)
+            outcome = train_networks(setup, folder, nmi=histogram_nmi, progress=stages.update, say=stages.say)
         except BaseException as error:
             stopped = not isinstance(error, IfpError)
             if stopped and (folder.path / "run.json").is_file():

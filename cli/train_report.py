@@ -1,4 +1,4 @@
-"""What `ifp train` says: the cost before a run, the table after it, and how it measures information on the way."""
+"""What `ifp train` says: the cost before a run, and the table after it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,14 @@ import math
 from typing import Any
 
 import click
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ifp.analysis.diffusion.mutual_information import factor_entropy_nats, histogram_mi_nats
 from ifp.cli.stages import StageProgress
 from ifp.training.cost import train_cost
 from ifp.training.folder import TrainFolder
 from ifp.training.run import Outcome
 from ifp.training.setup import Setup
-
-
-def nmi_DF(mean_ND: np.ndarray, factors_NF: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
-    """Information of each latent on each factor over the factor's entropy, 20 bins; 0 for a factor that is constant."""
-    mi_nats_DF = histogram_mi_nats(mean_ND, factors_NF, sizes=sizes)
-    entropy_F = factor_entropy_nats(factors_NF, sizes)
-    return mi_nats_DF / np.where(entropy_F > 0, entropy_F, np.inf)
 
 
 def say_cost(setup: Setup, stages: StageProgress, *, as_json: bool) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 
+from ifp.analysis.diffusion.mutual_information import histogram_nmi
 from ifp.analysis.joint import LEAST_RECORDS
 from ifp.checkpoints.posteriors import draw_sample
 from ifp.cli.stages import StageProgress
-from ifp.cli.train_report import nmi_DF
 from ifp.cli.whole_report import measure_seconds, report_whole
 from ifp.closed_form import freezing_bounds
 from ifp.datasets.base import FactorDataset
@@ -98,7 +98,7 @@ def run_whole(
             + f", into {folder.path}"
         )
         try:
-            outcome = train(setup, folder, nmi=nmi_DF, progress=stages.update, say=stages.say)
+            outcome = train(setup, folder, nmi=histogram_nmi, progress=stages.update, say=stages.say)
         except BaseException as error:
             if not isinstance(error, IfpError) and (folder.path / "run.json").is_file():
                 folder.close("stopped")

@@ -76,6 +76,17 @@ def factor_entropy_nats(factors_NF: np.ndarray, sizes: Sequence[int] | None = No
     return counts_entropy_nats(counts_R, row_starts_F[:-1])
 
 
+def histogram_nmi(codes_ND: np.ndarray, factors_NF: np.ndarray, sizes: Sequence[int] | None = None) -> np.ndarray:
+    """`histogram_mi_nats` over the factor's entropy [D, F]; 0 for a factor that is constant.
+
+    >>> float(histogram_nmi(np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([[0], [0], [1], [1]]))[0, 0])
+    1.0
+    """
+    entropy_nats_F = factor_entropy_nats(factors_NF, sizes)
+    mi_nats_DF = histogram_mi_nats(codes_ND, factors_NF, sizes=sizes)
+    return mi_nats_DF / np.where(entropy_nats_F > 0, entropy_nats_F, np.inf)
+
+
 def counts_entropy_nats(counts_R: np.ndarray, row_starts_F: np.ndarray) -> np.ndarray:
     """Entropy of each factor [..., F], nats, from how often each value occurs [..., R]."""
     if not len(row_starts_F):

@@ -29,11 +29,11 @@ from configurations import BASELINE, SCALES, SHIFTED, Scale, configurations, run
 from images import write_images
 from measure import measure_run
 
+from ifp.analysis.diffusion.mutual_information import histogram_nmi
 from ifp.checkpoints.posteriors import draw_sample
 from ifp.cli.anneal import anneal
 from ifp.cli.shift import shift
 from ifp.cli.train_pressures import pressures_from
-from ifp.cli.train_report import nmi_DF
 from ifp.datasets.catalog import load_dataset
 from ifp.run_folder import write_json
 from ifp.training.config import TrainConfig
@@ -118,7 +118,7 @@ def train_and_measure(name: str, config: TrainConfig, *, scale: Scale, out: Path
     dataset = load_dataset(config.dataset)
     setup = set_up(dataset, config, device=device, threads=1 if on_cpu else None)
     run = setup.folder(folder)
-    outcome = train(setup, run, nmi=nmi_DF, say=lambda text: print(f"{name}: {text}", flush=True))
+    outcome = train(setup, run, nmi=histogram_nmi, say=lambda text: print(f"{name}: {text}", flush=True))
     run.close("finished")
     trained = time.perf_counter()
     sample = draw_sample(dataset, scale.measured_images, 1, lambda text, done, total: None)

@@ -17,9 +17,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import ifp
+from ifp.analysis.diffusion.mutual_information import histogram_nmi
 from ifp.cli import CONTEXT_SETTINGS, LazyGroup
 from ifp.cli.train import train as train_command
-from ifp.cli.train_report import nmi_DF
 
 FAST = ["--architecture", "mlp", "--hidden", "32", "--latents", "4", "--batch", "32", "--steps", "60", "--records", "6"]
 DEFT = ["--dataset", "BARS", "--objective", "deft"]
@@ -232,4 +232,4 @@ def test_every_option_shows_its_default() -> None:
 def test_nmi_of_a_code_that_is_the_factor_is_1_and_of_a_constant_factor_0() -> None:
     factors_NF = np.stack([np.arange(40) % 4, np.zeros(40, dtype=int)], axis=1)
     mean_ND = np.stack([factors_NF[:, 0] * 2.0, np.zeros(40)], axis=1)
-    np.testing.assert_allclose(nmi_DF(mean_ND, factors_NF, (4, 3)), [[1, 0], [0, 0]], atol=1e-12)
+    np.testing.assert_allclose(histogram_nmi(mean_ND, factors_NF, (4, 3)), [[1, 0], [0, 0]], atol=1e-12)
