@@ -1,0 +1,1 @@
+"""What an ensemble's channels have in common: hotspots, their freezing points, and how fragments split over beta."""
