@@ -4,14 +4,15 @@
             (mean_i - mean_j)^2 / 4 (v_i + v_j)  +  ln cosh((ln v_i - ln v_j) / 2) / 2
 
 (Bhattacharyya 1943; Murphy et al., arXiv:2405.21042). An N x N matrix a channel does not fit memory for many channels,
-so that a fingerprint is kept as what makes it and gives its matrix by blocks of rows.
+so that a fingerprint is kept as what makes it and gives its matrix by blocks of rows. KL divergences, in nats, are
+given alike: exp(-KL) in the place of BC makes an upper bound of the information (Kolchinsky and Tracey 2017).
 
 Shapes: C channels, K dimensions of all of them, N points, B points of a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,8 @@ import torch
 from torch import Tensor
 
 from ifp.errors import IfpError
+
+Measure = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 class Fingerprints(Protocol):
@@ -35,6 +38,18 @@ class Fingerprints(Protocol):
     def coefficients(self, start: int, stop: int) -> Tensor:
         """BC of points start ... stop - 1 with all points, [B, C, N] in [0, 1]."""
 
+    def divergences(self, start: int, stop: int) -> Tensor:
+        """KL(p(u|x_i) || p(u|x_j)) of points i = start ... stop - 1 and all points j, [B, C, N] in nats, or inf."""
+
+
+def row_blocks(points: int, rows: int) -> Iterator[tuple[int, int]]:
+    """Starts and stops of blocks of `rows` points and a last one of what is left.
+
+    >>> list(row_blocks(5, 2))
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    return ((start, min(start + rows, points)) for start in range(0, points, rows))
+
 
 def gaussian_exponents(mean_BK: Tensor, logvar_BK: Tensor, mean_KN: Tensor, logvar_KN: Tensor) -> Tensor:
     """-ln BC of each dimension, [B, K, N], between Gaussians N(mean, exp(logvar)); 0 between equal ones, exactly."""
@@ -46,6 +61,14 @@ def gaussian_exponents(mean_BK: Tensor, logvar_BK: Tensor, mean_KN: Tensor, logv
     # ln cosh h = h + ln(1 + exp(-2h)) - ln 2, which does not overflow
     log_cosh_BKN = half_BKN + (torch.expm1(-2 * half_BKN).div_(2)).log1p_()
     return apart_BKN.add_(log_cosh_BKN.div_(2))
+
+
+def gaussian_divergences(mean_BK: Tensor, logvar_BK: Tensor, mean_KN: Tensor, logvar_KN: Tensor) -> Tensor:
+    """KL of each dimension, nats, [B, K, N], from the points of the block to all; 0 between equal ones, exactly."""
+    precision_KN = (-logvar_KN).exp().clamp_(max=torch.finfo(logvar_KN.dtype).max)
+    apart_BKN = (mean_BK[:, :, None] - mean_KN).square_().mul_(precision_KN)
+    ratio_BKN = logvar_BK[:, :, None] - logvar_KN
+    return torch.expm1(ratio_BKN).sub_(ratio_BKN).add_(apart_BKN).div_(2)
 
 
 class GaussianFingerprints:
@@ -90,14 +113,20 @@ class GaussianFingerprints:
 
     def coefficients(self, start: int, stop: int) -> Tensor:
         """See `Fingerprints.coefficients`."""
+        return self._summed(gaussian_exponents, start, stop).neg_().exp_()
+
+    def divergences(self, start: int, stop: int) -> Tensor:
+        """See `Fingerprints.divergences`."""
+        return self._summed(gaussian_divergences, start, stop)
+
+    def _summed(self, measure: Measure, start: int, stop: int) -> Tensor:
+        """Of each channel: its dimensions are independent, so that their exponents and KLs add up; [B, C, N]."""
         rows = slice(start, stop)
-        exponents_BKN = gaussian_exponents(
-            self._mean_KN[:, rows].T, self._logvar_KN[:, rows].T, self._mean_KN, self._logvar_KN
-        )
-        if not self._single:
-            summed_BCN = exponents_BKN.new_zeros(len(exponents_BKN), self.channels, self.points)
-            exponents_BKN = summed_BCN.index_add_(1, self._owner_K, exponents_BKN)
-        return exponents_BKN.neg_().exp_()
+        each_BKN = measure(self._mean_KN[:, rows].T, self._logvar_KN[:, rows].T, self._mean_KN, self._logvar_KN)
+        if self._single:
+            return each_BKN
+        summed_BCN = each_BKN.new_zeros(len(each_BKN), self.channels, self.points)
+        return summed_BCN.index_add_(1, self._owner_K, each_BKN)
 
 
 class LabelFingerprints:
@@ -119,6 +148,10 @@ class LabelFingerprints:
         """See `Fingerprints.coefficients`."""
         return (self._labels_FN[:, start:stop].T[:, :, None] == self._labels_FN).to(self._dtype)
 
+    def divergences(self, start: int, stop: int) -> Tensor:
+        """See `Fingerprints.divergences`: 0 or inf, so that the upper bound is the entropy too."""
+        return (1 / self.coefficients(start, stop)).sub_(1)
+
 
 class JoinedFingerprints:
     """The channels of several fingerprints on the same points, one after the other."""
@@ -132,3 +165,7 @@ class JoinedFingerprints:
     def coefficients(self, start: int, stop: int) -> Tensor:
         """See `Fingerprints.coefficients`."""
         return torch.cat([part.coefficients(start, stop) for part in self._parts], dim=1)
+
+    def divergences(self, start: int, stop: int) -> Tensor:
+        """See `Fingerprints.divergences`."""
+        return torch.cat([part.divergences(start, stop) for part in self._parts], dim=1)
