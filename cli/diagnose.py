@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.cli.stages import StageProgress
 from ifp.errors import IfpError, bad_value
 
@@ -18,11 +18,7 @@ QUICK_METRICS = ("mig", "modularity", "factor-vae", "irs", "minimality", "total-
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("--dataset", help="The data it was trained on: a name from `ifp data list`, or npz:PATH.",
-              show_default="none: needed, but for --codes")  # fmt: skip
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
-@click.option("--background", type=click.Path(path_type=Path), help="The picture behind sprites-scream.",
-              show_default="built-in")  # fmt: skip
+@data_options
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The folder for results.", show_default="runs/diagnose-NAME"
 )
@@ -33,16 +29,7 @@ QUICK_METRICS = ("mig", "modularity", "factor-vae", "irs", "minimality", "total-
 @click.option("--bootstraps", type=int, default=200, help="Resamples of the images for the intervals.")
 @click.option("--metrics", default="quick",
               help="Metrics to add: quick, fast (seconds), all (minutes), none, or names such as mig,dci.")  # fmt: skip
-@click.option("--family", help="The code base of the checkpoint, in place of recognition by content.",
-              show_default="recognised")  # fmt: skip
-@click.option("--activation", help="relu, leaky_relu, tanh, elu or swish, where the weights leave it open.",
-              show_default="by the self-test")  # fmt: skip
-@click.option("--head", help="How mean and variance lie in the last layer: halves or interleaved.",
-              show_default="as the code base does it")  # fmt: skip
-@click.option("--stage", type=int, help="The last group at work in an encoder of several groups, from 0.",
-              show_default="from the weights")  # fmt: skip
-@click.option("--pixel-scaling", help="MEAN,STD if the model was trained on (x - MEAN) / STD.",
-              show_default="as the file or code base says")  # fmt: skip
+@reading_options
 @click.option("--encoder", help="package.module:function of yours: images [N, C, H, W] in [0, 1] -> mean, logvar.",
               show_default="none")  # fmt: skip
 @click.option("--codes", multiple=True, type=click.Path(path_type=Path), show_default="none",
@@ -65,7 +52,7 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     """
     from ifp.analysis.style import figure_width
 
-    formats = _formats(options["formats"])
+    formats = given_formats(options["formats"])
     figure_width(options["width"])
     _check_sources(paths, options)
     for name, least in (("images", FEWEST_IMAGES), ("permutations", 20), ("bootstraps", 20)):
@@ -89,7 +76,7 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
         seed=options["seed"],
         permutations=options["permutations"],
         bootstraps=options["bootstraps"],
-        reading=_reading_options(options),
+        reading=given_reading(options),
         device=check_device(options["device"]),
         metrics=_metrics(options["metrics"]),
     )
@@ -109,23 +96,6 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
         )
 
 
-def _formats(text: str) -> list[str]:
-    from ifp.analysis.plot_style import FORMATS
-    from ifp.errors import unknown_name
-
-    wanted = [name.strip() for name in text.split(",") if name.strip()]
-    if wanted == ["none"]:
-        return []
-    for name in wanted:
-        if name == "none":
-            raise IfpError(f"--format none stands alone, got {text!r}; leave the others or none out.")
-        if name not in FORMATS:
-            raise unknown_name("figure format", name, [*FORMATS, "none"])
-    if not wanted:
-        raise IfpError(f"--format must name pdf, png, both or none, got {text!r}.")
-    return wanted
-
-
 def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
     """Exactly one kind of source, and a data set where images are needed."""
     given = [name for name, there in (("PATH", paths), ("--encoder", options["encoder"]), ("--codes", options["codes"]))
@@ -138,28 +108,6 @@ def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
     if options["dataset"] is not None and options["codes"]:
         raise IfpError("--codes brings its own factors; leave --dataset out.")
-
-
-def _reading_options(options: dict[str, Any]) -> Any:
-    from ifp.checkpoints.chain import ACTIVATIONS
-    from ifp.checkpoints.source import ReadingOptions
-    from ifp.checkpoints.vae import HEADS
-    from ifp.errors import unknown_name
-
-    mean = std = None
-    if (text := options["pixel_scaling"]) is not None:
-        try:
-            mean, std = (float(part) for part in text.split(","))
-        except ValueError as error:
-            raise bad_value("pixel-scaling", text, "MEAN,STD, two numbers") from error
-        if not (math.isfinite(mean) and 0 < std < math.inf):
-            raise bad_value("pixel-scaling", text, "MEAN,STD, both finite and STD positive")
-    for name, allowed in (("activation", ACTIVATIONS), ("head", HEADS)):
-        if options[name] is not None and options[name] not in allowed:
-            raise unknown_name(name, options[name], allowed)
-    if options["stage"] is not None and options["stage"] < 0:
-        raise bad_value("stage", options["stage"], "a whole number of at least 0")
-    return ReadingOptions(options["family"], options["activation"], options["head"], options["stage"], mean, std)
 
 
 def _metrics(text: str) -> tuple[str, ...]:
@@ -182,8 +130,4 @@ def _metrics(text: str) -> tuple[str, ...]:
 def _name(paths: tuple[Path, ...], options: dict[str, Any]) -> str:
     if options["encoder"]:
         return str(options["encoder"]).replace(":", "-")
-    sources = paths or options["codes"]
-    names = [path.resolve().stem if path.is_file() else path.resolve().name for path in sources]
-    if len(sources) == 1 and names[0] in ("model", "last", "checkpt-0000"):  # names that say nothing
-        return sources[0].resolve().parent.name
-    return "-and-".join(names[:2]) if len(names) < 3 else f"{names[0]}-and-{len(names) - 1}-more"
+    return name_of_sources(paths or options["codes"])

@@ -1,0 +1,101 @@
+"""Options that commands share which read models: the data, how a file is read, and the figures' format."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ifp.errors import IfpError, bad_value, unknown_name
+
+if TYPE_CHECKING:
+    from ifp.checkpoints.source import ReadingOptions
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_DATA = (
+    click.option("--dataset", help="The data it was trained on: a name from `ifp data list`, or npz:PATH.",
+                 show_default="none: needed, but for --codes"),
+    click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.",
+                 show_default="cache"),
+    click.option("--background", type=click.Path(path_type=Path), help="The picture behind sprites-scream.",
+                 show_default="built-in"),
+)  # fmt: skip
+_READING = (
+    click.option("--family", help="The code base of the checkpoint, in place of recognition by content.",
+                 show_default="recognised"),
+    click.option("--activation", help="relu, leaky_relu, tanh, elu or swish, where the weights leave it open.",
+                 show_default="by the self-test"),
+    click.option("--head", help="How mean and variance lie in the last layer: halves or interleaved.",
+                 show_default="as the code base does it"),
+    click.option("--stage", type=int, help="The last group at work in an encoder of several groups, from 0.",
+                 show_default="from the weights"),
+    click.option("--pixel-scaling", help="MEAN,STD if the model was trained on (x - MEAN) / STD.",
+                 show_default="as the file or code base says"),
+)  # fmt: skip
+
+
+def data_options(command: Command) -> Command:
+    """--dataset, --data-dir, --background."""
+    return _with(command, _DATA)
+
+
+def reading_options(command: Command) -> Command:
+    """--family, --activation, --head, --stage, --pixel-scaling."""
+    return _with(command, _READING)
+
+
+def _with(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def given_reading(options: dict[str, Any]) -> ReadingOptions:
+    """What `reading_options` were given, checked; IfpError for what cannot be."""
+    from ifp.checkpoints.chain import ACTIVATIONS
+    from ifp.checkpoints.source import ReadingOptions
+    from ifp.checkpoints.vae import HEADS
+
+    mean = std = None
+    if (text := options["pixel_scaling"]) is not None:
+        try:
+            mean, std = (float(part) for part in text.split(","))
+        except ValueError as error:
+            raise bad_value("pixel-scaling", text, "MEAN,STD, two numbers") from error
+        if not (math.isfinite(mean) and 0 < std < math.inf):
+            raise bad_value("pixel-scaling", text, "MEAN,STD, both finite and STD positive")
+    for name, allowed in (("activation", ACTIVATIONS), ("head", HEADS)):
+        if options[name] is not None and options[name] not in allowed:
+            raise unknown_name(name, options[name], allowed)
+    if options["stage"] is not None and options["stage"] < 0:
+        raise bad_value("stage", options["stage"], "a whole number of at least 0")
+    return ReadingOptions(options["family"], options["activation"], options["head"], options["stage"], mean, std)
+
+
+def given_formats(text: str) -> list[str]:
+    """The figures' formats out of --format, [] for none; IfpError for others."""
+    from ifp.analysis.plot_style import FORMATS
+
+    wanted = [name.strip() for name in text.split(",") if name.strip()]
+    if wanted == ["none"]:
+        return []
+    for name in wanted:
+        if name == "none":
+            raise IfpError(f"--format none stands alone, got {text!r}; leave the others or none out.")
+        if name not in FORMATS:
+            raise unknown_name("figure format", name, [*FORMATS, "none"])
+    if not wanted:
+        raise IfpError(f"--format must name pdf, png, both or none, got {text!r}.")
+    return wanted
+
+
+def name_of_sources(paths: tuple[Path, ...]) -> str:
+    """A short name of what was named, for a folder of results."""
+    names = [path.resolve().stem if path.is_file() else path.resolve().name for path in paths]
+    if len(paths) == 1 and names[0] in ("model", "last", "checkpt-0000"):  # names that say nothing
+        return paths[0].resolve().parent.name
+    return "-and-".join(names[:2]) if len(names) < 3 else f"{names[0]}-and-{len(names) - 1}-more"
