@@ -1,0 +1,97 @@
+"""Estimates that know their standard error: what a Monte Carlo run says of one latent space, and of two.
+
+Information is in bits; NMI and shares are ratios without a unit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from ifp.errors import IfpError, bad_value
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A number without a unit, and its standard error."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Information in bits, and its standard error."""
+
+    bits: float
+    error_bits: float
+
+    def share(self, images: int) -> Ratio:
+        """Of the entropy log2(images) of which image it is: I(X; U) / H(X).
+
+        >>> Estimate(3.0, 0.1).share(64)
+        Ratio(value=0.5, error=0.016666666666666666)
+        """
+        if images < 2:
+            raise bad_value("images", images, "at least 2, since a single image has no entropy")
+        entropy_bits = math.log2(images)
+        return Ratio(self.bits / entropy_bits, self.error_bits / entropy_bits)
+
+
+@dataclass(frozen=True)
+class SpaceComparison:
+    """Two latent spaces U and V of the same images X, all from the same draws.
+
+    Attributes
+    ----------
+    first, second : I(X; U) and I(X; V).
+    first_two_looks, second_two_looks : I(X; U, U') and I(X; V, V'), of two independent draws through one space.
+    joint : I(X; U, V).
+    nmi : normalised mutual information; NaN where a space shares no more with itself than its standard error.
+    vi : variation of information.
+    """
+
+    first: Estimate
+    second: Estimate
+    first_two_looks: Estimate
+    second_two_looks: Estimate
+    joint: Estimate
+    nmi: Ratio
+    vi: Estimate
+
+
+AnyEstimate = TypeVar("AnyEstimate", Estimate, Ratio)
+
+
+def combine(estimates: Sequence[AnyEstimate], *, independent: bool = True) -> AnyEstimate:
+    """The mean of estimates weighted by their inverse variances, with its standard error.
+
+    The error is that of the Monte Carlo alone: how far the models behind the estimates differ is not in it. Estimates
+    with error 0 are exact, and only they count where there are any.
+
+    Parameters
+    ----------
+    independent : whether each comes from draws of its own. Where they share draws (the pairs of one `compare_all`),
+        False gives the error that they have at most, however correlated: the weighted mean of theirs.
+
+    Raises
+    ------
+    IfpError : no estimates, or one that is not finite.
+
+    >>> combine([Ratio(0.8, 0.1), Ratio(0.5, 0.2)])
+    Ratio(value=0.74, error=0.08944271909999159)
+    """
+    if not estimates:
+        raise IfpError("There are no estimates to combine.")
+    values, errors = np.array([astuple(estimate) for estimate in estimates], dtype=float).T
+    if not (np.isfinite(values).all() and np.isfinite(errors).all()):
+        raise IfpError("Only finite estimates can be combined; leave out those of spaces without information.")
+    exact = errors == 0
+    weights = exact.astype(float) if exact.any() else (errors.min() / errors) ** 2
+    weights /= weights.sum()
+    error = np.sqrt(((weights * errors) ** 2).sum()) if independent else weights @ errors
+    return type(estimates[0])(float(weights @ values), float(error))
