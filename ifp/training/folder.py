@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ifp.errors import IfpError
 from ifp.run_folder import BETA_CONVENTION, write_json
 from ifp.training.config import TrainConfig
 from ifp.training.records import Record, TrainRecords
+from ifp.training.stages import empty_stages
 from ifp.training.state import MemberState, damaged, read_content, write_whole
 from ifp.versions import versions
 
@@ -36,7 +38,7 @@ class TrainFolder:
     ----------
     path : made by `open` if missing.
     objective_options : all hyper-parameters of the objective, defaults included.
-    groups : of latents, for the checkpoints.
+    groups : of latents, for the checkpoints. idle_latents : those of groups that no stage trains; recorded.
     device, threads : recorded, not used; threads are those of a kernel, which round alike only if they are as many.
 
     Attributes
@@ -56,6 +58,7 @@ class TrainFolder:
         *,
         objective_options: dict[str, Any],
         groups: int = 1,
+        idle_latents: Sequence[int] = (),
         device: str = "cpu",
         threads: int = 1,
     ) -> None:
@@ -85,6 +88,8 @@ class TrainFolder:
             "status": RUNNING,
             "seeds": {str(seed): {"status": RUNNING, "step": 0} for seed in range(config.seeds)},
         }
+        if groups > 1:
+            self._about |= {"idle_latents": list(idle_latents), "empty_stages": {}}
         if path.exists() and not path.is_dir():
             raise IfpError(f"{path} is a file; --out must name a folder.")
         if path.is_dir() and any(path.iterdir()):
@@ -146,6 +151,10 @@ class TrainFolder:
         """The last recorded step of a network."""
         records = self.records.of_seed.get(seed)
         return records[-1].step if records else 0
+
+    def empty_stages(self, seed: int) -> list[int]:
+        """The stages of a network that ended with their own group of latents empty; see `ifp.training.stages`."""
+        return empty_stages(self.records.of_seed.get(seed, ()), self.groups, self.config.steps)
 
     def state(self, seed: int) -> MemberState | None:
         """Where a network was put away, None where it has not been recorded yet."""
@@ -230,6 +239,9 @@ class TrainFolder:
         self._write_about()
 
     def _write_about(self) -> None:
+        if self.groups > 1:
+            found = {str(seed): self.empty_stages(seed) for seed in range(self.config.seeds)}
+            self._about["empty_stages"] = {seed: stages for seed, stages in found.items() if stages}
         write_json(self.path / "run.json", self._about)
 
     def _unwritable(self, error: OSError | RuntimeError) -> IfpError:

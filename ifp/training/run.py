@@ -23,6 +23,7 @@ from ifp.training.evaluation import Evaluation, Nmi, make_evaluation
 from ifp.training.folder import DIVERGED, RUNNING, TrainFolder
 from ifp.training.images import Progress, TrainingImages
 from ifp.training.setup import Setup, load_training_images
+from ifp.training.stages import empty_warning, idle_warning
 from ifp.training.state import MemberState
 from ifp.training.trainer import BLOCK, Trainer, can_batch, fresh_member
 from ifp.workers import run_jobs
@@ -79,6 +80,8 @@ def train(
         say(_going_on(folder, seeds))
     outcome = Outcome()
     if seeds:
+        if setup.idle_latents:
+            say(idle_warning(setup.idle_latents, config.latents))
         images = load_training_images(setup, progress)
         say(images.describe())
         evaluation = make_evaluation(setup.dataset, config, images, progress)
@@ -192,7 +195,8 @@ class _Run:
         config = self.setup.config
         every = config.checkpoint_every
         checkpoint = trainer.step == config.steps or bool(every and trainer.step % every == 0)
-        left = []
+        left: list[int] = []
+        emptied: dict[int, list[int]] = {}
         for row, (seed, record) in enumerate(
             zip(trainer.seeds, self.evaluation.records(trainer, self.nmi), strict=True)
         ):
@@ -206,8 +210,14 @@ class _Run:
                 )
                 self.total -= config.steps - trainer.step
             else:
+                before = self.folder.empty_stages(seed)
                 self.folder.keep(seed, state, record, checkpoint=checkpoint)
                 left.append(seed)
+                for stage in self.folder.empty_stages(seed):
+                    if stage not in before:
+                        emptied.setdefault(stage, []).append(seed)
+        for stage, seeds in emptied.items():
+            self.say(empty_warning(stage, seeds, self.folder.records.of_seed[seeds[0]], self.folder.groups))
         return left
 
 

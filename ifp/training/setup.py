@@ -19,6 +19,7 @@ from ifp.runs import check_device
 from ifp.training.config import TrainConfig
 from ifp.training.folder import TrainFolder
 from ifp.training.images import Progress, TrainingImages, load_images
+from ifp.training.stages import idle_latents
 from ifp.training.trainer import make_network
 
 
@@ -45,6 +46,11 @@ class Setup:
         """Threads of one kernel, on which the rounding of convolutions depends."""
         return self.threads if self.device.type == "cpu" and not self.network.twin_alone else 1
 
+    @property
+    def idle_latents(self) -> list[int]:
+        """Latents that give the prior to the end, because the stages are fewer than the groups."""
+        return idle_latents(self.objective, self.config.latents, self.config.steps)
+
     def folder(self, path: Path) -> TrainFolder:
         """The run's folder; see `TrainFolder`."""
         return TrainFolder(
@@ -53,6 +59,7 @@ class Setup:
             self.dataset,
             objective_options=describe_options(self.objective),
             groups=self.objective.groups(self.config.latents),
+            idle_latents=self.idle_latents,
             device=str(self.device),
             threads=self.kernel_threads,
         )
