@@ -1,0 +1,253 @@
+"""Hotspots: information that the channels of many models of an ensemble hold, found again and again.
+
+Murphy, Dillavou and Bassett (TMLR 2025), arXiv:2405.21042, section on OPTICS: channels are clustered by variation of
+information or by -ln NMI. Information is in bits, NMI has no unit.
+
+Shapes: C channels of a Similarity, L of them no factors, F factors, H channels of one hotspot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.channels.clusters import Profile, mean_over_pairs, profile_of
+from ifp.channels.nouns import Similarity
+from ifp.errors import IfpError, bad_value, unknown_name
+
+DISTANCES = ("vi", "nmi")
+"""Variation of information, bits; or -ln NMI."""
+
+LEAST_MEMBERS = 5
+"""Fewer models tell recurrence from chance no more."""
+
+SHARE = 0.4
+"""Of the models: a hotspot is seen in at least so many by default, as in the paper (20 of 50)."""
+
+FACTOR_NMI = 0.2
+"""Below it a hotspot carries no factor's name."""
+
+SMALLEST_NMI = 1e-4
+"""-ln NMI is cut off there, as in the paper."""
+
+
+class Spread(NamedTuple):
+    """Over the models that have a hotspot: the mean, the smallest and the largest."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Hotspot:
+    """One recurring fragment of information.
+
+    Attributes
+    ----------
+    number : from 1, along the ordering. name : the same as a small Roman numeral.
+    channels : places in the Similarity, in the order of OPTICS. span : first and after-last place in that order.
+    runs : the members that have it, ascending.
+    information_bits, upper_bits : lower and upper bound of I(X; U); of a member with several channels in it their mean.
+    factor : with the highest mean NMI, "" where that is below `FACTOR_NMI` or there are no factors.
+    factor_nmi : that mean NMI over the hotspot's channels; NaN without factors.
+    nmi_with_factors_F : the same with every factor, in the order of `Hotspots.factors`.
+    representative : place in the Similarity of the medoid, the channel nearest to all others.
+    tightness : mean NMI over all pairs of its channels.
+    """
+
+    number: int
+    name: str
+    channels: tuple[int, ...]
+    span: tuple[int, int]
+    runs: tuple[int, ...]
+    information_bits: Spread
+    upper_bits: Spread
+    factor: str
+    factor_nmi: float
+    nmi_with_factors_F: np.ndarray
+    representative: int
+    tightness: float
+
+
+@dataclass(frozen=True, eq=False)
+class Hotspots:
+    """The hotspots of an ensemble and the profile that shows them.
+
+    Attributes
+    ----------
+    latents : places [L] in `similarity` of the channels that are no factors.
+    factors : names of its factors.
+    ordering_L : order of OPTICS, places in `latents`; `latents[ordering_L]` are places in `similarity`.
+    reachability_L : in that order, the first infinite; bits for "vi", -ln NMI for "nmi".
+    labels_L : of each of `latents`, the place of its hotspot in `hotspots`; -1 for none.
+    runs : how many models there are, with and without hotspots.
+    """
+
+    similarity: Similarity
+    latents: np.ndarray
+    factors: tuple[str, ...]
+    ordering_L: np.ndarray
+    reachability_L: np.ndarray
+    labels_L: np.ndarray
+    distance: str
+    min_samples: int
+    runs: int
+    hotspots: tuple[Hotspot, ...]
+
+    def table(self) -> pd.DataFrame:
+        """One row a hotspot: what it is, who has it, how much, and its NMI with every factor."""
+        columns = ["hotspot", "runs", "of_runs", "channels", "information_bits", "information_low_bits"]
+        columns += ["information_high_bits", "upper_bits", "factor", "factor_nmi", "tightness", "representative"]
+        rows = [
+            {
+                "hotspot": h.name,
+                "runs": len(h.runs),
+                "of_runs": self.runs,
+                "channels": len(h.channels),
+                "information_bits": h.information_bits.mean,
+                "information_low_bits": h.information_bits.low,
+                "information_high_bits": h.information_bits.high,
+                "upper_bits": h.upper_bits.mean,
+                "factor": h.factor,
+                "factor_nmi": h.factor_nmi,
+                "tightness": h.tightness,
+                "representative": self.similarity.channels[h.representative].name,
+                **{f"nmi_{name}": float(nmi) for name, nmi in zip(self.factors, h.nmi_with_factors_F, strict=True)},
+            }
+            for h in self.hotspots
+        ]
+        return pd.DataFrame(rows, columns=columns + [f"nmi_{name}" for name in self.factors])
+
+
+def find_hotspots(
+    similarity: Similarity, *, distance: str = "vi", min_samples: int | None = None, runs: int | None = None
+) -> Hotspots:
+    """Cluster the channels that are no factors by the information that they hold.
+
+    Parameters
+    ----------
+    distance : "vi" (bits) or "nmi" (-ln NMI).
+    min_samples : the fewest channels of a hotspot, and the fewest models that have it; OPTICS's number of neighbours.
+        By default 0.4 of the models, at least 2.
+    runs : models of the ensemble; more than those that have a channel in `similarity` where a model has no live one.
+
+    Raises
+    ------
+    IfpError : fewer than 5 models, a distance or min_samples that cannot be, similarities that are not finite.
+
+    References
+    ----------
+    Murphy, Dillavou and Bassett, arXiv:2405.21042; Ankerst et al., OPTICS (SIGMOD 1999); `clusters` says which of the
+    nested clusters of OPTICS are hotspots.
+    """
+    if distance not in DISTANCES:
+        raise unknown_name("distance", distance, DISTANCES)
+    latents = similarity.latents()
+    member_L = members_of(similarity)
+    seen = len(np.unique(member_L))
+    runs = seen if runs is None else runs
+    if runs < seen:
+        raise bad_value("runs", runs, f"at least the {seen} models that have channels")
+    if runs < LEAST_MEMBERS:
+        raise IfpError(
+            f"Hotspots need at least {LEAST_MEMBERS} models, got {runs}: give more, or compare them without hotspots."
+        )
+    if min_samples is None:
+        min_samples = min(max(2, round(SHARE * runs)), max(2, len(latents)))
+    if not 2 <= min_samples <= len(latents):
+        raise bad_value("min_samples", min_samples, f"from 2 to the number of channels, {len(latents)}")
+    profile = cluster(similarity, distance=distance, min_samples=min_samples)
+    labels_L = np.full(len(latents), -1)
+    for number, (start, stop) in enumerate(profile.spans):
+        labels_L[profile.ordering_L[start:stop]] = number
+    return Hotspots(
+        similarity=similarity,
+        latents=latents,
+        factors=tuple(similarity.channels[i].name for i in similarity.factors()),
+        ordering_L=profile.ordering_L,
+        reachability_L=profile.reachability_L,
+        labels_L=labels_L,
+        distance=distance,
+        min_samples=min_samples,
+        runs=runs,
+        hotspots=tuple(
+            _describe(similarity, number, latents[profile.ordering_L[start:stop]], (start, stop), distance)
+            for number, (start, stop) in enumerate(profile.spans, 1)
+        ),
+    )
+
+
+def cluster(similarity: Similarity, *, distance: str, min_samples: int) -> Profile:
+    """The clusters of the channels that are no factors; places [L] among them. For any number of models."""
+    latents = similarity.latents()
+    pairs = np.ix_(latents, latents)
+    nmi_LL = np.nan_to_num(similarity.nmi_CC[pairs])
+    distance_LL = distances(similarity, distance)[pairs]
+    if not np.isfinite(distance_LL).all():
+        raise IfpError(
+            "Some similarities are not finite: drop the models whose posteriors hold NaN or infinite values."
+        )
+    member_L = members_of(similarity)
+    # a hotspot held twice by each of few models has the channels but does not recur
+    least_members = min(min_samples, len(np.unique(member_L)))
+    return profile_of(distance_LL, nmi_LL, member_L, min_samples=min_samples, least_members=least_members)
+
+
+def distances(similarity: Similarity, distance: str) -> np.ndarray:
+    """VI in bits or -ln NMI of all pairs [C, C], from 0; -ln NMI stops at -ln 1e-4."""
+    if distance == "vi":
+        return np.maximum(similarity.vi_bits_CC, 0)
+    return np.maximum(-np.log(np.maximum(np.nan_to_num(similarity.nmi_CC), SMALLEST_NMI)), 0)
+
+
+def members_of(similarity: Similarity) -> np.ndarray:
+    """The member [L] of each channel that is no factor."""
+    return np.array([similarity.channels[i].member for i in similarity.latents()], dtype=int)
+
+
+def roman(number: int) -> str:
+    """A small Roman numeral.
+
+    >>> [roman(number) for number in (1, 4, 9, 14, 40, 99)]
+    ['i', 'iv', 'ix', 'xiv', 'xl', 'xcix']
+    """
+    signs = ((100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
+    text = ""
+    for value, sign in signs:
+        text += sign * (number // value)
+        number %= value
+    return text
+
+
+def _describe(similarity: Similarity, number: int, at_H: np.ndarray, span: tuple[int, int], distance: str) -> Hotspot:
+    member_H = np.array([similarity.channels[i].member for i in at_H])
+    within = np.ix_(at_H, at_H)
+    factors = similarity.factors()
+    nmi_with_factors_F = similarity.nmi_CC[np.ix_(at_H, factors)].mean(axis=0)
+    # a factor with a single value has no entropy, so that its NMI is not known
+    known = bool(np.isfinite(nmi_with_factors_F).any())
+    best = int(np.nanargmax(nmi_with_factors_F)) if known else -1
+    factor_nmi = float(nmi_with_factors_F[best]) if known else np.nan
+    return Hotspot(
+        number=number,
+        name=roman(number),
+        channels=tuple(int(i) for i in at_H),
+        span=span,
+        runs=tuple(int(m) for m in np.unique(member_H)),
+        information_bits=_spread(similarity.information_bits_C[at_H], member_H),
+        upper_bits=_spread(similarity.upper_bits_C[at_H], member_H),
+        factor=similarity.channels[factors[best]].name if factor_nmi >= FACTOR_NMI else "",
+        factor_nmi=factor_nmi,
+        nmi_with_factors_F=nmi_with_factors_F,
+        representative=int(at_H[distances(similarity, distance)[within].sum(axis=1).argmin()]),
+        tightness=mean_over_pairs(np.nan_to_num(similarity.nmi_CC[within])),
+    )
+
+
+def _spread(bits_H: np.ndarray, member_H: np.ndarray) -> Spread:
+    of_members = [bits_H[member_H == member].mean() for member in np.unique(member_H)]
+    return Spread(float(np.mean(of_members)), float(np.min(of_members)), float(np.max(of_members)))
