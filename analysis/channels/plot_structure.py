@@ -1,0 +1,133 @@
+"""The structure figure of an ensemble: its channels in the order of their clustering, and what each hotspot is.
+
+After Murphy, Dillavou and Bassett (TMLR 2025): on top the reachability profile of OPTICS with the hotspots as grey
+spans; below it the matrix of all channels; left their NMI with each factor; right, or below on a narrow page, a
+traversal of each hotspot's representative. Ours: at the foot the freezing points of each hotspot's channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ifp.analysis.channels.hotspots import Hotspots
+from ifp.analysis.channels.plot_hotspot_freezing import plot_hotspot_freezing, told_channels
+from ifp.analysis.channels.plot_representatives import checked_traversals, draw_below, draw_beside
+from ifp.analysis.channels.plot_structure_page import MOST_ROWS, ROW_IN, Page, plan_page
+from ifp.analysis.channels.plot_structure_panels import draw_factors, draw_legend, draw_matrix, draw_profile
+from ifp.analysis.channels.structure import structure_of, structure_table
+from ifp.analysis.diffusion.plot_pages import EDGE_IN, axes_at, text_width_in, write_notes
+from ifp.analysis.diffusion.plot_series import ordinal
+from ifp.analysis.diffusion.plot_traversals import PixelFigure
+from ifp.analysis.plot_style import FORMATS, paper_style, save_figure
+from ifp.analysis.style import NEUTRAL, SMALL_PT, factor_looks, figure_width
+
+
+def plot_structure(
+    hotspots: Hotspots,
+    *,
+    traversals: Mapping[int, np.ndarray] | None = None,
+    freezing: pd.DataFrame | None = None,
+    medians: pd.DataFrame | None = None,
+    width: str | float = "icml",
+) -> Figure:
+    """Draw the figure in our style, at exactly this width; its height follows from what there is to show.
+
+    At most 24 hotspots have a traversal or a lane; the foot of the page says how many more there are, and which values
+    of a traversal are drawn where not all fit.
+
+    Parameters
+    ----------
+    traversals : by the number of a hotspot, the images [K, C, H, W] in [0, 1] that its representative draws; of any
+        of the hotspots. freezing : what `channel_freezing` returned. medians : what `hotspot_freezing` returned.
+    width : a venue or inches; see `figure_width`.
+
+    Raises
+    ------
+    IfpError : an unknown width, or traversals of another shape, of no hotspot, or not finite.
+    """
+    width_in = figure_width(width)
+    structure, known = structure_of(hotspots), [hotspot.number for hotspot in hotspots.hotspots]
+    images = checked_traversals(traversals or {}, known)
+    told = _told(hotspots, freezing)
+    notes = [
+        f"{len(of) - MOST_ROWS} more hotspots have {what}"
+        for of, what in ((images, "a traversal"), (told, "freezing points"))
+        if len(of) > MOST_ROWS
+    ]
+    images, told = (dict(list(of.items())[:MOST_ROWS]) for of in (images, told))
+    shape = next(iter(images.values())).shape if images else None
+    with paper_style():
+        page = plan_page(structure, width_in=width_in, images=shape and (shape[0], *shape[2:]), rows=len(images),
+                         lanes=len(told), notes=len(notes))  # fmt: skip
+        figure = PixelFigure(figsize=page.size_in, dpi=page.dpi)
+        figure.set_layout_engine("none")
+        FigureCanvasAgg(figure)
+        matrix = draw_matrix(figure, page, structure)
+        draw_profile(figure, page, structure)
+        draw_factors(figure, page, structure)
+        draw_legend(figure, page, structure)
+        names = dict(zip(known, page.names, strict=True))
+        if page.images:
+            drawn = [(one, names[one.number], images[one.number]) for one in hotspots.hotspots if one.number in images]
+            if page.images.beside:
+                draw_beside(matrix, page, page.images, drawn)
+            else:
+                draw_below(figure, page, page.images, drawn)
+            if page.images.every > 1:
+                notes.insert(0, f"every {ordinal(page.images.every)} value of {shape[0]}")
+        if told:
+            _draw_lanes(figure, page, hotspots, told, names, medians)
+        write_notes(figure, notes)
+    return figure
+
+
+def draw_structure(
+    hotspots: Hotspots,
+    folder: Path,
+    *,
+    traversals: Mapping[int, np.ndarray] | None = None,
+    freezing: pd.DataFrame | None = None,
+    medians: pd.DataFrame | None = None,
+    width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
+) -> list[Path]:
+    """Save `plot_structure` as `folder`/structure in each format and `structure_table` as csv; returns the paths."""
+    figure = plot_structure(hotspots, traversals=traversals, freezing=freezing, medians=medians, width=width)
+    return save_figure(figure, folder / "structure", structure_table(hotspots), formats=formats)
+
+
+def _told(hotspots: Hotspots, freezing: pd.DataFrame | None) -> dict[int, pd.DataFrame]:
+    """The freezing points of each hotspot of which there are any."""
+    if freezing is None:
+        return {}
+    told = {one.number: told_channels(freezing, one.channels) for one in hotspots.hotspots}
+    return {number: rows for number, rows in told.items() if len(rows)}
+
+
+def _draw_lanes(
+    figure: Figure,
+    page: Page,
+    hotspots: Hotspots,
+    told: Mapping[int, pd.DataFrame],
+    names: Mapping[int, str],
+    medians: pd.DataFrame | None,
+) -> None:
+    looks = factor_looks(hotspots.factors)
+    shown = [one for one in hotspots.hotspots if one.number in told]
+    rows = {} if medians is None else {int(row["hotspot"]): row for _, row in medians.iterrows()}
+    left_in = EDGE_IN + max(text_width_in(names[one.number]) for one in shown) + 0.1
+    right_in = EDGE_IN + 0.05 + text_width_in("88/88")
+    figure.text(EDGE_IN / page.width_in, 1 - (page.lanes_top_in - 0.03) / page.size_in[1], "freezing points",
+                fontsize=SMALL_PT, color=NEUTRAL)  # fmt: skip
+    ax = axes_at(figure, left_in, page.lanes_top_in, page.width_in - left_in - right_in, len(shown) * ROW_IN)
+    plot_hotspot_freezing(
+        [(names[one.number], looks.get(one.factor), told[one.number]) for one in shown],
+        [rows.get(one.number) for one in shown],
+        ax=ax,
+    )
