@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ifp.analysis.channels.freezing import channel_freezing
+from ifp.analysis.channels.freezing import channel_freezing, hotspot_freezing
+from ifp.analysis.channels.hotspots import Hotspot, Hotspots, Spread
 from ifp.analysis.freezing import FROZEN, FROZEN_AT_START, NEVER_FROZE, NEVER_MELTED
 from ifp.channels.nouns import FACTOR, Channel, KlTrace, Member, Similarity
 from ifp.codes import Codes
 from ifp.errors import IfpError
+from ifp.seeds import numpy_generator
 
 BETA_T = np.geomspace(200.0, 1.0, 401)
 """Falling; finer than 0.1 nat of KL, so that the interpolation is exact for these curves."""
@@ -35,6 +37,16 @@ def similarity(*channels: Channel) -> Similarity:
 
 def channels_of(place: int, *latents: int) -> tuple[Channel, ...]:
     return tuple(Channel(f"m{place}/{latent}", place, (latent,)) for latent in latents)
+
+
+def hotspots_of(*channels_of_each: tuple[int, ...], of: Similarity) -> Hotspots:
+    """Hotspots of which only the channels matter."""
+    none, latents = Spread(0.0, 0.0, 0.0), of.latents()
+    hotspots = tuple(
+        Hotspot(number, "i" * number, channels, (0, 1), (), none, none, "", np.nan, np.zeros(0), channels[0], 1.0)
+        for number, channels in enumerate(channels_of_each, 1)
+    )
+    return Hotspots(of, latents, (), latents, latents, latents, "vi", 2, 6, hotspots)
 
 
 def test_each_latent_freezes_where_its_kl_passes_the_threshold() -> None:
@@ -143,3 +155,79 @@ def test_bad_input_is_said_in_one_sentence() -> None:
         channel_freezing(one, [member("a", BETA_T, kl_of(BETA_T, 10))])
     with pytest.raises(IfpError, match="KL of each latent at each"):
         channel_freezing(one, [member("a", BETA_T, kl_of(BETA_T, 10)[:-1])])
+
+
+BETA_C = (60.0, 20.0, 30.0, 50.0, 40.0)
+
+
+def runs_with(*beta_c: float, copies: int = 1) -> tuple[list[Member], Similarity]:
+    """A run for each value, `copies` latents frozen at it and one that never froze."""
+    members = [member(f"m{n}", BETA_T, kl_of(BETA_T, *[c] * copies, 0.1)) for n, c in enumerate(beta_c)]
+    channels = [channel for place in range(len(members)) for channel in channels_of(place, *range(copies + 1))]
+    return members, similarity(*channels)
+
+
+def test_the_freezing_points_of_a_hotspot_are_a_distribution_over_runs() -> None:
+    members, ensemble = runs_with(*BETA_C)
+    found = hotspots_of((0, 2, 4, 6, 8), (1, 3), of=ensemble)
+    table = hotspot_freezing(found, members, generator=numpy_generator(0, "hotspots"))
+    first, second = table.iloc[0], table.iloc[1]
+    shift = np.exp(-0.2)
+    assert first[["hotspot", "channels", "runs", "frozen", "below", "above", "bound"]].tolist() == [
+        1,
+        5,
+        5,
+        5,
+        0,
+        0,
+        "",
+    ]
+    values = [first[name] for name in ("median", "least", "most", "quartile_low", "quartile_high")]
+    np.testing.assert_allclose(values, np.array([40, 20, 60, 30, 50]) * shift, rtol=1e-9)
+    assert 20 * shift <= first["low"] < first["median"] < first["high"] <= 60 * shift + 1e-9
+    assert second[["channels", "frozen", "below", "bound", "median"]].tolist() == [2, 0, 2, "<", 1.0]
+    assert second[["low", "high", "quartile_low", "least"]].isna().all()
+    again = hotspot_freezing(found, members, generator=numpy_generator(0, "hotspots"))
+    assert again.equals(table)
+
+
+def test_censored_channels_keep_their_place_in_the_order() -> None:
+    members, ensemble = runs_with(0.5, 1000.0, 30.0, 0.6, 40.0)
+    row = hotspot_freezing(hotspots_of((0, 2, 4, 6, 8), of=ensemble), members, generator=numpy_generator(0)).iloc[0]
+    assert row[["channels", "frozen", "below", "above"]].tolist() == [5, 2, 2, 1]
+    assert row["median"] == pytest.approx(30 * np.exp(-0.2))
+    assert np.isnan(row["low"])
+    assert np.isnan(row["quartile_low"])
+    assert row["quartile_high"] == pytest.approx(40 * np.exp(-0.2))
+    members, ensemble = runs_with(1000.0, 300.0, 30.0)
+    row = hotspot_freezing(hotspots_of((0, 2, 4), of=ensemble), members, generator=numpy_generator(0)).iloc[0]
+    assert (row["bound"], row["median"]) == (">", pytest.approx(200.0))
+    members, ensemble = runs_with(1000.0, 0.5)
+    row = hotspot_freezing(hotspots_of((0, 2), of=ensemble), members, generator=numpy_generator(0)).iloc[0]
+    assert row["bound"] == ""
+    assert np.isnan(row["median"])
+
+
+def test_the_bootstrap_draws_runs_and_not_channels() -> None:
+    """A run that holds the fragment three times over is one run: the interval does not narrow."""
+    intervals = []
+    for copies in (1, 3):
+        members, ensemble = runs_with(*BETA_C, copies=copies)
+        places = tuple(p for p, channel in enumerate(ensemble.channels) if channel.latents[0] < copies)
+        table = hotspot_freezing(hotspots_of(places, of=ensemble), members, generator=numpy_generator(3))
+        assert table["channels"].tolist() == [5 * copies]
+        intervals.append(table[["median", "low", "high"]].to_numpy(float))
+    np.testing.assert_allclose(intervals[0], intervals[1])
+
+
+def test_checkpoints_of_one_run_count_once_and_what_has_no_trace_is_counted() -> None:
+    kl_TD = kl_of(BETA_T, 60)
+    members = [member(f"at {beta:g}", BETA_T, kl_TD, beta=beta) for beta in (40.0, 10.0, 1.0)]
+    members += [member("other", BETA_T, kl_of(BETA_T, 30)), member("bare", None)]
+    ensemble = similarity(*(channel for place in range(5) for channel in channels_of(place, 0)))
+    table = hotspot_freezing(hotspots_of((0, 1, 2, 3, 4), (4,), of=ensemble), members, generator=numpy_generator(0))
+    assert table["channels"].tolist() == [2, 0]
+    assert table["runs"].tolist() == [2, 0]
+    assert table["without_trace"].tolist() == [1, 1]
+    assert table["median"][0] == pytest.approx(45 * np.exp(-0.2))
+    assert table.loc[1, ["median", "low", "least"]].isna().all()

@@ -1,0 +1,274 @@
+"""Fragments of information over beta: where each first appears as beta falls, and how fragments split and merge.
+
+Models trained at the same beta are a level. The hotspots of a level are its fragments; two fragments of neighbouring
+levels are linked if they hold information in common: if the mean NMI over all pairs of a channel of one and a channel
+of the other reaches a floor. NMI falls where one fragment holds the whole of the other and more, so each link also
+says which share of each one's entropy (I(U; U'), of two looks) the other holds. Information is in bits.
+
+Shapes: C channels of the ensemble, P and Q channels of two fragments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.channels.hotspots import LEAST_MEMBERS, SHARE, Hotspot, find_hotspots
+from ifp.channels.nouns import Member, Similarity
+from ifp.errors import IfpError, bad_value
+
+AT_FIRST, APPEARS, RETURNS, CONTINUES, SPLIT, MERGED = "at_first", "appears", "returns", "continues", "split", "merged"
+"""Origins: there at the highest beta already; linked to nothing at any higher beta; linked past the next higher level
+alone, whose models have no such hotspot; from one fragment; from one that has other children too; from several."""
+
+AT_LAST, VANISHES, SPLITS, MERGES = "at_last", "vanishes", "splits", "merges"
+"""Fates, beside `CONTINUES`: at the lowest beta; linked to nothing below; in several; in one that has others too."""
+
+FRAGMENT_COLUMNS = (
+    "fragment", "beta", "name", "runs", "of_runs", "channels", "information_bits", "information_low_bits",
+    "information_high_bits", "factor", "factor_nmi", "tightness", "representative", "origin", "bracket_low",
+    "bracket_high", "runs_above", "fate", "parents", "children",
+)  # fmt: skip
+LINK_COLUMNS = (
+    "higher", "lower", "beta_higher", "beta_lower", "nmi", "share_of_higher", "share_of_lower", "levels_between",
+)  # fmt: skip
+LINK_NMI = 0.25
+"""NMI of two fragments of which one holds the other whole is the root of the ratio of their entropies, here 1/16."""
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The models trained at one beta: places in the list of members, and the fewest of them that make a fragment."""
+
+    beta: float
+    members: tuple[int, ...]
+    min_samples: int
+
+
+@dataclass(frozen=True, eq=False)
+class FragmentMap:
+    """The fragments of all levels and the links between them.
+
+    Attributes
+    ----------
+    levels : beta falling.
+    hotspots : one a fragment, in the order of `fragments`; `channels` and `representative` are places in the whole
+        Similarity, `span` and `name` are those of its own level.
+    fragments : one row a fragment with `FRAGMENT_COLUMNS`, numbered from 1, beta falling. The event that `origin` names
+        lies between `bracket_low` and `bracket_high` (NaN: unknown, or nothing happened). `runs_above` models of the
+        next higher level have a channel that would be linked, be it that they are too few for a fragment there.
+        `parents` and `children` are numbers of fragments.
+    links : one row a link with `LINK_COLUMNS`: `higher` and `lower` are numbers of fragments, at the higher and lower
+        beta; `share_of_higher` of the higher one's entropy is held by the lower, and the other way round.
+    link : the floor of NMI of a link.
+    """
+
+    levels: tuple[Level, ...]
+    hotspots: tuple[Hotspot, ...]
+    fragments: pd.DataFrame
+    links: pd.DataFrame
+    link: float
+
+
+def fragment_map(
+    similarity: Similarity,
+    members: Sequence[Member],
+    *,
+    min_samples: int | None = None,
+    link: float = LINK_NMI,
+    distance: str = "vi",
+) -> FragmentMap:
+    """Find the hotspots of the models at each beta, and link those of neighbouring betas.
+
+    A fragment without a link to the next higher level is compared with those above it, so that one that was too rare
+    there, or missed, is not taken for new.
+
+    Parameters
+    ----------
+    similarity : of all channels of all members, and of the factors, if any.
+    members : each with its beta; betas that agree in 6 digits are one level.
+    min_samples : the fewest models of a level that make a fragment; 0.4 of them, at least 2, by default.
+    link : the floor of mean NMI of a link, above 0 and at most 1.
+    distance : see `find_hotspots`.
+
+    Raises
+    ------
+    IfpError : a member without beta, fewer than 2 levels, fewer than 5 models at a beta, or a link that cannot be.
+    """
+    if not 0 < link <= 1:
+        raise bad_value("link", link, "above 0 and at most 1")
+    levels = _levels(members, min_samples)
+    hotspots, level_of = [], []
+    for number, level in enumerate(levels):
+        found = _fragments_of(similarity, level, distance)
+        hotspots += found
+        level_of += [number] * len(found)
+    links = _links(similarity, hotspots, level_of, levels, link)
+    fragments = _table(similarity, hotspots, level_of, levels, links, link)
+    return FragmentMap(levels, tuple(hotspots), fragments, links, link)
+
+
+def _levels(members: Sequence[Member], min_samples: int | None) -> tuple[Level, ...]:
+    of_beta: dict[float, list[int]] = {}
+    for place, member in enumerate(members):
+        if member.beta is None or not 0 < member.beta < np.inf:
+            raise IfpError(
+                f"A map of fragments over beta needs the beta of each model, and that of {member.name} is "
+                f"{'not known' if member.beta is None else member.beta}; give it, or leave the model out."
+            )
+        of_beta.setdefault(float(f"{member.beta:.6g}"), []).append(place)
+    betas = sorted(of_beta, reverse=True)
+    if len(betas) < 2:
+        raise IfpError(
+            f"A map of fragments over beta needs models at 2 or more betas, got {len(betas)}; add models at another, "
+            "or find the hotspots of these alone."
+        )
+    for beta in betas:
+        if len(of_beta[beta]) < LEAST_MEMBERS:
+            raise IfpError(
+                f"There are {len(of_beta[beta])} models at beta {beta:g}, and hotspots need at least {LEAST_MEMBERS}; "
+                "add models, or leave that beta out."
+            )
+    return tuple(
+        Level(beta, tuple(at), max(2, round(SHARE * len(at))) if min_samples is None else min_samples)
+        for beta, at in ((beta, of_beta[beta]) for beta in betas)
+    )
+
+
+def _fragments_of(similarity: Similarity, level: Level, distance: str) -> list[Hotspot]:
+    """The hotspots of one level, with places in the whole similarity."""
+    at = [place for place in similarity.latents() if similarity.channels[place].member in level.members]
+    if len({similarity.channels[place].member for place in at}) < level.min_samples:
+        return []  # nearly all collapsed: too few models hold anything
+    places = np.array([*at, *similarity.factors()])
+    found = find_hotspots(
+        similarity.among(places), distance=distance, min_samples=level.min_samples, runs=len(level.members)
+    )
+    return [
+        replace(
+            hotspot,
+            channels=tuple(int(places[channel]) for channel in hotspot.channels),
+            representative=int(places[hotspot.representative]),
+        )
+        for hotspot in found.hotspots
+    ]
+
+
+def _links(
+    similarity: Similarity, hotspots: Sequence[Hotspot], level_of: Sequence[int], levels: Sequence[Level], link: float
+) -> pd.DataFrame:
+    rows: list[dict[str, object]] = []
+    for lower, hotspot in enumerate(hotspots):
+        for above in range(level_of[lower] - 1, -1, -1):
+            found = []
+            for higher in (place for place, level in enumerate(level_of) if level == above):
+                pairs = np.ix_(hotspots[higher].channels, hotspot.channels)
+                nmi = float(np.nan_to_num(similarity.nmi_CC[pairs]).mean())
+                if nmi >= link:
+                    found.append((higher, nmi, float(similarity.shared_bits_CC[pairs].mean())))
+            rows += [
+                {
+                    "higher": higher + 1,
+                    "lower": lower + 1,
+                    "beta_higher": levels[above].beta,
+                    "beta_lower": levels[level_of[lower]].beta,
+                    "nmi": nmi,
+                    "share_of_higher": shared / _entropy_bits(similarity, hotspots[higher]),
+                    "share_of_lower": shared / _entropy_bits(similarity, hotspot),
+                    "levels_between": level_of[lower] - above - 1,
+                }
+                for higher, nmi, shared in found
+            ]
+            if found:
+                break
+    return pd.DataFrame(rows, columns=list(LINK_COLUMNS))
+
+
+def _entropy_bits(similarity: Similarity, hotspot: Hotspot) -> float:
+    return float(similarity.entropy_bits_C[list(hotspot.channels)].mean())
+
+
+def _table(
+    similarity: Similarity,
+    hotspots: Sequence[Hotspot],
+    level_of: Sequence[int],
+    levels: Sequence[Level],
+    links: pd.DataFrame,
+    link: float,
+) -> pd.DataFrame:
+    parents: dict[int, list[int]] = {number: [] for number in range(1, len(hotspots) + 1)}
+    children: dict[int, list[int]] = {number: [] for number in parents}
+    for higher, lower in zip(links["higher"].tolist(), links["lower"].tolist(), strict=True):
+        parents[lower].append(higher)
+        children[higher].append(lower)
+    rows = []
+    for number, (hotspot, at) in enumerate(zip(hotspots, level_of, strict=True), 1):
+        level = levels[at]
+        parent_betas = [levels[level_of[parent - 1]].beta for parent in parents[number]]
+        origin = _origin(
+            at, parents[number], children, returns=bool(parent_betas) and parent_betas[0] != levels[at - 1].beta
+        )
+        low, high = np.nan, np.nan
+        if origin in (AT_FIRST, APPEARS, SPLIT, MERGED):
+            low = level.beta
+        if origin == APPEARS:
+            high = levels[at - 1].beta
+        elif origin in (SPLIT, MERGED):
+            high = min(parent_betas)
+        rows.append(
+            {
+                "fragment": number,
+                "beta": level.beta,
+                "name": hotspot.name,
+                "runs": len(hotspot.runs),
+                "of_runs": len(level.members),
+                "channels": len(hotspot.channels),
+                "information_bits": hotspot.information_bits.mean,
+                "information_low_bits": hotspot.information_bits.low,
+                "information_high_bits": hotspot.information_bits.high,
+                "factor": hotspot.factor,
+                "factor_nmi": hotspot.factor_nmi,
+                "tightness": hotspot.tightness,
+                "representative": similarity.channels[hotspot.representative].name,
+                "origin": origin,
+                "bracket_low": low,
+                "bracket_high": high,
+                "runs_above": _runs_holding(similarity, hotspot, levels[at - 1], link) if at else np.nan,
+                "fate": _fate(at == len(levels) - 1, children[number], parents),
+                "parents": " ".join(map(str, parents[number])),
+                "children": " ".join(map(str, children[number])),
+            }
+        )
+    return pd.DataFrame(rows, columns=list(FRAGMENT_COLUMNS))
+
+
+def _origin(at: int, parents: Sequence[int], children: dict[int, list[int]], *, returns: bool) -> str:
+    if at == 0:
+        return AT_FIRST
+    if not parents:
+        return APPEARS
+    if len(parents) > 1:
+        return MERGED
+    if len(children[parents[0]]) > 1:
+        return SPLIT
+    return RETURNS if returns else CONTINUES
+
+
+def _fate(last: bool, children: Sequence[int], parents: dict[int, list[int]]) -> str:
+    if last:
+        return AT_LAST
+    if not children:
+        return VANISHES
+    if len(children) > 1:
+        return SPLITS
+    return MERGES if len(parents[children[0]]) > 1 else CONTINUES
+
+
+def _runs_holding(similarity: Similarity, hotspot: Hotspot, level: Level, link: float) -> int:
+    """Models of `level` with a channel whose mean NMI with the fragment's channels reaches `link`."""
+    at = [place for place in similarity.latents() if similarity.channels[place].member in level.members]
+    nmi_P = np.nan_to_num(similarity.nmi_CC[np.ix_(at, hotspot.channels)]).mean(axis=1)
+    return len({similarity.channels[place].member for place, nmi in zip(at, nmi_P, strict=True) if nmi >= link})
