@@ -6,13 +6,12 @@ such files finds its way in; hyper_parameters["format"] tells ours.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from ifp.errors import IfpError
 from ifp.networks import Parameters
+from ifp.whole_files import reason_of, write_whole
 
 FORMAT = "ifp-vae"
 VERSION = 1
@@ -38,8 +37,37 @@ def save_vae(
         them divided into groups of latents (`ifp.group_networks`, `ifp.shared_trunk`).
     about : more plain values to keep (data set, seed, objective). A divided network needs its `stage`, a whole number:
         when it is read, the groups after that one give the prior.
+
+    Raises
+    ------
+    IfpError : the file cannot be written, as on a full disk; what was at `path` is still there.
     """
-    content = {
+    content = vae_content(
+        parameters, image_shape=image_shape, latents=latents, likelihood=likelihood, beta=beta, step=step, sigma=sigma,
+        **about,
+    )  # fmt: skip
+    try:
+        write_whole(path, content)
+    except (OSError, RuntimeError) as error:
+        raise IfpError(
+            f"The checkpoint {path} cannot be written ({reason_of(error)}); make room, or name a file in a folder that "
+            "exists and can be written to."
+        ) from error
+
+
+def vae_content(
+    parameters: Parameters,
+    *,
+    image_shape: tuple[int, int, int],
+    latents: int,
+    likelihood: str,
+    beta: float,
+    step: int,
+    sigma: float = 1.0,
+    **about: Any,
+) -> dict[str, Any]:
+    """What `save_vae` writes, on the CPU."""
+    return {
         "state_dict": {name: tensor.detach().cpu().contiguous().clone() for name, tensor in parameters.items()},
         "hyper_parameters": {
             **about,
@@ -53,6 +81,3 @@ def save_vae(
         },
         "global_step": step,
     }
-    partial = path.with_name(path.name + ".partial")
-    torch.save(content, partial)
-    os.replace(partial, path)

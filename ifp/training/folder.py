@@ -17,15 +17,16 @@ from typing import Any
 import torch
 
 import ifp
-from ifp.checkpoints.native import FORMAT, save_vae
+from ifp.checkpoints.native import FORMAT, vae_content
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.run_folder import BETA_CONVENTION, write_json
 from ifp.training.config import TrainConfig
 from ifp.training.records import Record, TrainRecords
 from ifp.training.stages import empty_stages
-from ifp.training.state import MemberState, damaged, read_content, write_whole
+from ifp.training.state import MemberState, damaged, read_content
 from ifp.versions import versions
+from ifp.whole_files import reason_of, write_whole
 
 RUN_FORMAT = "ifp-train"
 RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
@@ -199,20 +200,18 @@ class TrainFolder:
                     "step": state.step,
                 }
                 self._write_about()
-            except (OSError, RuntimeError) as error:  # torch.save makes a RuntimeError of a full disk
+            except (OSError, RuntimeError) as error:
                 raise self._unwritable(error) from error
 
     def _save_checkpoint(self, seed: int, state: MemberState, record: Record) -> None:
         path, config = self._checkpoint_path(seed, state.step), self.config
         about = {"stage": record.stage, "groups": self.groups, "objective": self._about["objective"], "seed": seed}
-        try:
-            save_vae(
-                path, state.parameters,
-                image_shape=self.image_shape, latents=config.latents, likelihood=config.likelihood, sigma=config.sigma,
-                beta=record.beta, step=state.step, **_plain({**about, "config": config.to_json()}),
-            )  # fmt: skip
-        finally:
-            path.with_name(path.name + ".partial").unlink(missing_ok=True)
+        content = vae_content(
+            state.parameters,
+            image_shape=self.image_shape, latents=config.latents, likelihood=config.likelihood, sigma=config.sigma,
+            beta=record.beta, step=state.step, **_plain({**about, "config": config.to_json()}),
+        )  # fmt: skip
+        write_whole(path, content)
 
     def _checkpoint_path(self, seed: int, step: int) -> Path:
         return self._seed_folder(seed) / f"step-{step:06d}.pt"
@@ -245,10 +244,9 @@ class TrainFolder:
         write_json(self.path / "run.json", self._about)
 
     def _unwritable(self, error: OSError | RuntimeError) -> IfpError:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "the disk may be full"
         return IfpError(
-            f"The run cannot be saved in {self.path} ({reason}); make room, and the same command goes on from the "
-            "last record."
+            f"The run cannot be saved in {self.path} ({reason_of(error)}); make room, and the same command goes on from "
+            "the last record."
         )
 
 

@@ -27,7 +27,8 @@ from ifp.training.folder import TrainFolder
 from ifp.training.images import Progress
 from ifp.training.records import Record
 from ifp.training.setup import Setup
-from ifp.training.state import MemberState, replace_file
+from ifp.training.state import MemberState
+from ifp.whole_files import replace_file
 
 IMAGES = 4096
 """Images of the sample, drawn from the whole data set; all of them where it has fewer."""

@@ -6,8 +6,6 @@ number and the block's first step.
 
 from __future__ import annotations
 
-import io
-import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,28 +63,8 @@ class MemberState:
         )  # fmt: skip
 
 
-def write_whole(path: Path, content: dict[str, Any]) -> None:
-    """Write tensors and plain values to `path`, whole or not at all; OSError where they cannot be written."""
-    held = io.BytesIO()
-    torch.save(content, held)  # in memory first: on a full disk torch.save does not say what is wrong
-    replace_file(path, held.getvalue())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Put `data` in the place of `path`, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def read_content(path: Path) -> dict[str, Any]:
-    """What `write_whole` wrote; raises IfpError where the file is damaged."""
+    """What `ifp.whole_files.write_whole` wrote; raises IfpError where the file is damaged."""
     try:
         stored = torch.load(path, weights_only=True, map_location="cpu")
         if not isinstance(stored, dict):

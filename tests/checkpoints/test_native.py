@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from ifp.checkpoints.native import save_vae
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.checkpoints.vae import Vae
 from ifp.conv import ConvNetwork
+from ifp.errors import IfpError
 from ifp.networks import MlpNetwork, PixelStatistics
 
 
@@ -55,6 +58,56 @@ def test_a_saved_member_is_read_back(kind: str, tmp_path: Path) -> None:
     assert vae.unused == ()
     assert vae.beta == pytest.approx(3.0 * 2 * 0.5**2)  # on the squared error
     assert not list(tmp_path.glob("*.partial"))
+
+
+def save(path: Path, value: float = 0.0) -> None:
+    save_vae(
+        path, {"w": torch.full((9,), value)}, image_shape=(1, 3, 3), latents=1, likelihood="bernoulli", beta=1, step=0
+    )
+
+
+NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+ZIP_WRITER = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 128 vs 22")
+
+
+@pytest.mark.parametrize(
+    ("failing", "error", "reason"),
+    [
+        ("torch.save", NO_SPACE, "No space left on device"),
+        ("torch.save", ZIP_WRITER, "the disk may be full"),
+        ("os.fsync", NO_SPACE, "No space left on device"),  # after the bytes were handed over
+        ("os.replace", PermissionError(errno.EACCES, os.strerror(errno.EACCES)), "Permission denied"),
+    ],
+)
+def test_a_full_disk_is_one_sentence_and_leaves_the_file_before(
+    failing: str, error: Exception, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise error
+
+    path = tmp_path / "vae.pt"
+    save(path, 1.0)
+    before = path.read_bytes()
+    monkeypatch.setattr(failing, fail)
+    with pytest.raises(IfpError, match=rf"vae\.pt cannot be written \({reason}\)"):
+        save(path, 2.0)
+    monkeypatch.undo()
+    assert [p.name for p in tmp_path.iterdir()] == ["vae.pt"]
+    assert path.read_bytes() == before
+    save(path, 2.0)
+    assert torch.load(path, weights_only=True)["state_dict"]["w"].tolist() == [2.0] * 9
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("missing/vae.pt", "No such file"), ("file/vae.pt", "Not a directory"), ("folder", "Is a directory")],
+)
+def test_an_unwritable_path_is_one_sentence(name: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IfpError, match=rf"cannot be written \({reason}.*\); make room"):
+        save(tmp_path / name)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
 
 
 def test_a_last_sigmoid_is_taken_off_without_changing_the_model() -> None:

@@ -28,8 +28,9 @@ from ifp.training.presets import preset_train_config
 from ifp.training.records import Record
 from ifp.training.run import Outcome, borders, train
 from ifp.training.setup import Setup, set_up
-from ifp.training.state import MemberState, read_content, write_whole
+from ifp.training.state import MemberState, read_content
 from ifp.training.trainer import Trainer, fresh_member, generator
+from ifp.whole_files import write_whole
 
 
 class Interrupted(Exception):
