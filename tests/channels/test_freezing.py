@@ -192,7 +192,7 @@ def test_the_freezing_points_of_a_hotspot_are_a_distribution_over_runs() -> None
 
 
 def test_censored_channels_keep_their_place_in_the_order() -> None:
-    members, ensemble = runs_with(0.5, 1000.0, 30.0, 0.6, 40.0)
+    members, ensemble = runs_with(1.05, 1000.0, 30.0, 1.1, 40.0)
     row = hotspot_freezing(hotspots_of((0, 2, 4, 6, 8), of=ensemble), members, generator=numpy_generator(0)).iloc[0]
     assert row[["channels", "frozen", "below", "above"]].tolist() == [5, 2, 2, 1]
     assert row["median"] == pytest.approx(30 * np.exp(-0.2))
