@@ -245,8 +245,8 @@ class TrainFolder:
 
     def _unwritable(self, error: OSError | RuntimeError) -> IfpError:
         return IfpError(
-            f"The run cannot be saved in {self.path} ({reason_of(error)}); make room, and the same command goes on from "
-            "the last record."
+            f"The run cannot be saved in {self.path} ({reason_of(error)}); make room, and the same command goes on "
+            "from the last record."
         )
 
 
