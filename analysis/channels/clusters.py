@@ -100,7 +100,7 @@ def _labelled(labels_L: np.ndarray) -> list[Span]:
 
 
 def _settle(nmi_LL: np.ndarray, seed: Span, taken: list[Span]) -> Span | None:
-    """`seed` with its ends where channels cease to share its information, off the spans that are taken; None without a pair."""
+    """`seed` with its ends where channels cease to share its information, off those taken; None without a pair."""
     free_L = np.ones(len(nmi_LL), dtype=bool)
     for span in taken:
         free_L[slice(*span)] = False
