@@ -1,0 +1,128 @@
+"""`ifp channels`: which pieces of information an ensemble of models finds again and again, and when they freeze."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
+from ifp.cli.stages import StageProgress
+from ifp.errors import IfpError, bad_value, unknown_name
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
+@data_options
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The folder for results.", show_default="runs/channels-NAME"
+)
+@click.option("--points", type=int, default=1000, help="Images whose posteriors are compared; they cap information at "
+              "log2 of their number.")  # fmt: skip
+@click.option(
+    "--by", default="latent", help="What a channel is: latent, group or space (a model's whole latent space)."
+)
+@click.option("--group-size", type=int, help="Latents of a group, with --by group.", show_default="none")
+@click.option("--distance", default="vi", help="What channels are clustered by: vi (variation of information) or nmi.")
+@click.option("--min-samples", type=int, help="Channels and models that a hotspot needs.",
+              show_default="0.4 of the models at one beta")  # fmt: skip
+@click.option("--no-hotspots", is_flag=True, help="Similarities alone, of any number of models.")
+@click.option(
+    "--along-training", is_flag=True, help="Every checkpoint of a series is a model, at the beta of its step."
+)
+@click.option("--beta", "betas", type=float, multiple=True, show_default="as the files say",
+              help="Beta of a PATH; repeat, one for each.")  # fmt: skip
+@click.option("--threshold", type=float, default=0.1, help="KL of a channel that counts as frozen, nats.")
+@click.option(
+    "--monte-carlo", is_flag=True, help="Information, NMI and VI of whole latent spaces, all pairs of models."
+)
+@click.option("--seed", type=int, default=0, help="The seed of images, draws and resamples.")
+@reading_options
+@click.option("--encoder", "encoders", multiple=True, show_default="none",
+              help="package.module:function of yours: images [N, C, H, W] in [0, 1] -> mean, logvar.")  # fmt: skip
+@click.option("--codes", multiple=True, type=click.Path(path_type=Path), show_default="none",
+              help="An .npz file with mean, logvar and factors, in place of PATH; repeat for several.")  # fmt: skip
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
+@click.option("--format", "formats", default="pdf,png", help="Of the figures: pdf, png, both comma-separated, or none.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+def channels(paths: tuple[Path, ...], **options: Any) -> None:
+    """Say which pieces of information the latents of many models hold again and again, and at which beta they freeze.
+
+    PATH is a checkpoint of any of the field's code bases, a folder with a series of them (the last counts), or the
+    folder of an `ifp train` or `ifp anneal --whole` run, of which every seed is a model. Latents are compared by the
+    information they hold about the images, whatever their axes. Nothing in a checkpoint is executed.
+
+    \b
+    ifp channels runs/beta-30 runs/beta-4 --dataset sprites
+    ifp channels runs/cooled --dataset sprites --along-training
+    ifp channels a.pt b.pt --dataset dsprites --by space --no-hotspots
+    """
+    from ifp.analysis.channels.hotspots import DISTANCES
+    from ifp.analysis.style import figure_width
+
+    formats = given_formats(options["formats"])
+    figure_width(options["width"])
+    _check_sources(paths, options)
+    if options["distance"] not in DISTANCES:
+        raise unknown_name("distance", options["distance"], DISTANCES)
+    if (options["by"] == "group") != (options["group_size"] is not None):
+        raise IfpError(f"--group-size goes with --by group and only with it, got --by {options['by']}.")
+    if options["min_samples"] is not None and options["min_samples"] < 2:
+        raise bad_value("min-samples", options["min_samples"], "a whole number of at least 2")
+    if not 0 < options["threshold"] < float("inf"):
+        raise bad_value("threshold", options["threshold"], "a positive number")
+
+    # torch is loaded only now, when the settings are known to be good
+    from ifp.channels.build import WAYS
+    from ifp.cli.channels_report import report
+    from ifp.cli.channels_work import Settings, analyse, collect
+    from ifp.runs import check_device
+
+    if options["by"] not in WAYS:
+        raise unknown_name("kind of channel", options["by"], WAYS)
+    settings = Settings(
+        paths=paths,
+        reading=given_reading(options),
+        device=check_device(options["device"]),
+        **{
+            name: options[name]
+            for name in (
+                "codes", "encoders", "dataset", "data_dir", "background", "points", "by", "group_size", "distance",
+                "min_samples", "no_hotspots", "along_training", "betas", "threshold", "monte_carlo", "seed",
+            )
+        },
+    )  # fmt: skip
+    out = options["out"] or Path("runs") / f"channels-{_name(paths, options)}"
+    with StageProgress(quiet=options["quiet"]) as stages:
+        found = analyse(collect(settings, stages), settings, stages)
+        report(
+            found,
+            settings,
+            out,
+            stages,
+            width=options["width"],
+            formats=formats,
+            as_json=options["as_json"],
+        )
+
+
+def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
+    """Models or codes, and a data set where images are needed."""
+    if not (paths or options["encoders"] or options["codes"]):
+        raise IfpError("No model is named; give the PATHs of runs or checkpoints, --encoder or --codes.")
+    if options["codes"] and (paths or options["encoders"]):
+        raise IfpError("--codes are of images of their own and exclude PATH and --encoder; give one kind.")
+    if options["codes"] and options["dataset"] is not None:
+        raise IfpError("--codes brings its own factors; leave --dataset out.")
+    if options["codes"] and options["along_training"]:
+        raise IfpError("--along-training is about the checkpoints of runs; leave it out with --codes.")
+    if options["dataset"] is None and not options["codes"]:
+        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+
+
+def _name(paths: tuple[Path, ...], options: dict[str, Any]) -> str:
+    sources = paths or options["codes"]
+    return name_of_sources(sources) if sources else str(options["encoders"][0]).replace(":", "-")

@@ -1,0 +1,173 @@
+"""What `ifp channels` writes and says: tables, files and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.channels.results import Results, channel_table, plain, write_results
+from ifp.channels.monte_carlo import DRAWS
+from ifp.checkpoints.posteriors import Sample
+from ifp.cli.channels_tables import print_results
+from ifp.cli.channels_work import Found, Settings
+from ifp.cli.stages import StageProgress
+from ifp.run_folder import BETA_CONVENTION
+from ifp.versions import versions
+
+
+def report(
+    found: Found,
+    settings: Settings,
+    out: Path,
+    stages: StageProgress,
+    *,
+    width: str,
+    formats: Sequence[str],
+    as_json: bool,
+) -> None:
+    """Write results and figures into `out`, and print them."""
+    results = make_results(found, settings)
+    paths = write_results(results, out)
+    if formats and results.hotspots is not None:
+        from ifp.analysis.channels.plot_channels import draw_channels
+
+        stages.update("figures", 0, 1)
+        paths += draw_channels(out, width=width, formats=formats)
+    stages.close()
+    for note in (*found.ensemble.notes, *found.notes):
+        stages.say(note)
+    if as_json:
+        click.echo(json.dumps(plain({"folder": out, **results.content()}), indent=2))
+        return
+    print_results(results)
+    click.echo(f"Results and figures in {out} ({len(paths)} files).")
+
+
+def make_results(found: Found, settings: Settings) -> Results:
+    """What is written."""
+    members, similarity = found.ensemble.members, found.comparison.similarity
+    tables = {
+        "models": _models(found),
+        "channels": channel_table(
+            similarity,
+            [member.name for member in members],
+            betas=[member.beta for member in members],
+            dropped=found.comparison.dropped,
+            dropped_bits=found.comparison.dropped_bits,
+            hotspots=found.hotspots,
+            freezing=found.channel_points,
+        ),
+        "freezing": found.channel_points,
+    }
+    if found.hotspots is not None and found.stability_H2 is not None:
+        mean_H, low_H = found.stability_H2.T
+        tables["hotspots"] = found.hotspots.table().assign(stability=mean_H, stability_low=low_H)
+    if found.hotspot_points is not None:
+        tables["hotspot_freezing"] = found.hotspot_points
+    if found.map is not None:
+        tables |= {"fragments": found.map.fragments, "links": found.map.links}
+    if found.spaces is not None:
+        tables["spaces"] = _spaces(found)
+    return Results(similarity, found.hotspots, tables, found.traversals or {}, _about(found, settings))
+
+
+def _models(found: Found) -> pd.DataFrame:
+    """One row a model: where it came from, and how much its channels hold."""
+    similarity = found.comparison.similarity
+    of_C = np.array([channel.member for channel in similarity.channels])
+    rows: list[dict[str, Any]] = []
+    for at, (member, origin) in enumerate(zip(found.ensemble.members, found.ensemble.origins, strict=True)):
+        row: dict[str, Any] = {
+            "model": member.name,
+            "level": member.level,
+            "beta": np.nan if member.beta is None else member.beta,
+            "step": pd.NA if origin.step is None else origin.step,
+            "latents": member.codes.num_latents,
+            "live_channels": int((of_C == at).sum()),
+            "most_bits": similarity.information_bits_C[of_C == at].max(initial=0.0),
+            "kl_nats": member.codes.kl_nats_D().sum(),
+            "trace": member.trace is not None,
+            "family": origin.family,
+            "likelihood": origin.likelihood,
+            "file": "" if origin.file is None else str(origin.file.path),
+        }
+        if found.spaces is not None:
+            estimate = found.spaces.information[at]
+            row |= {"information_bits": estimate.bits, "information_error_bits": estimate.error_bits}
+        rows.append(row)
+    return pd.DataFrame(rows).astype({"step": "Int64"})
+
+
+def _spaces(found: Found) -> pd.DataFrame:
+    """One row a pair of models: NMI and VI of their whole latent spaces, Monte Carlo with standard errors."""
+    assert found.spaces is not None
+    members = found.ensemble.members
+    rows = []
+    for first in range(len(members)):
+        for second in range(first + 1, len(members)):
+            pair = found.spaces.pair(first, second)
+            rows.append(
+                {
+                    "first": members[first].name,
+                    "second": members[second].name,
+                    "nmi": pair.nmi.value,
+                    "nmi_error": pair.nmi.error,
+                    "vi_bits": pair.vi.bits,
+                    "vi_error_bits": pair.vi.error_bits,
+                    "joint_bits": pair.joint.bits,
+                    "joint_error_bits": pair.joint.error_bits,
+                }
+            )
+    columns = ["first", "second", "nmi", "nmi_error", "vi_bits", "vi_error_bits", "joint_bits", "joint_error_bits"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _about(found: Found, settings: Settings) -> dict[str, Any]:
+    """What the numbers rest on."""
+    comparison = found.comparison
+    return {
+        "dataset": _about_data(found.ensemble.sample, settings),
+        "settings": {
+            "points": settings.points,
+            "by": settings.by,
+            "group_size": settings.group_size,
+            "distance": settings.distance,
+            "min_samples": settings.min_samples,
+            "along_training": settings.along_training,
+            "betas": list(settings.betas),
+            "threshold_nats": settings.threshold,
+            "seed": settings.seed,
+            "reading": dataclasses.asdict(settings.reading),
+            "monte_carlo_draws": DRAWS if found.spaces is not None else None,
+        },
+        "dropped": [
+            {"name": channel.name, "information_bits": float(bits)}
+            for channel, bits in zip(comparison.dropped, comparison.dropped_bits, strict=True)
+        ],
+        "map_levels": None
+        if found.map is None
+        else [{"beta": level.beta, "models": len(level.members), "min_samples": level.min_samples}
+              for level in found.map.levels],
+        "notes": [*found.ensemble.notes, *found.notes],
+        "convention": BETA_CONVENTION,
+        "versions": versions(),
+    }  # fmt: skip
+
+
+def _about_data(sample: Sample | None, settings: Settings) -> dict[str, Any]:
+    if sample is None:
+        return {"name": "codes given as arrays", "files": [str(path) for path in settings.codes]}
+    dataset = sample.dataset
+    return {
+        "name": dataset.name,
+        "checksum": dataset.checksum(),
+        "image_shape": list(dataset.image_shape),
+        "factor_names": list(dataset.space.names) if dataset.labelled else [],
+    }

@@ -1,0 +1,200 @@
+"""`ifp channels` on screen: the models, the hotspots, the map over beta, and what the numbers rest on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ifp.analysis.channels.results import Results
+from ifp.channels.estimates import Estimate, Ratio, combine
+
+LOG_WIDTH = 150
+"""Columns where stdout is no terminal."""
+NEAR_CAP_BITS = 1.0
+"""A channel whose information is that near log2 N may hold more than N points can show."""
+MOST_ROWS = 40
+
+
+def print_results(results: Results) -> None:
+    """Everything on stdout."""
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = LOG_WIDTH
+    console.print(_models(results))
+    if results.hotspots is not None:
+        _print_hotspots(console, results)
+    elif len(results.similarity.factors()):
+        console.print(_factors(results))
+    fragments = results.table("fragments")
+    if fragments is not None:
+        console.print(_fragments(fragments))
+    if results.table("spaces") is not None:
+        _print_spaces(console, results)
+    for line in _resting_on(results):
+        console.print(line, soft_wrap=True)
+
+
+def _table(title: str, headings: tuple[str, ...], left: tuple[str, ...], caption: str = "") -> Table:
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in left else "right")
+    return table
+
+
+def _models(results: Results) -> Table:
+    """The models of one run and beta together."""
+    models = results.tables["models"]
+    table = _table(
+        f"{len(models)} models, {len(results.similarity.latents())} live channels",
+        ("models", "beta", "number", "live channels each", "largest, bits", "KL nats", "with a trace of beta"),
+        ("models",),
+    )
+    keys = models.assign(level=models["level"].where(models["level"] != "", models["model"]))
+    groups = list(keys.groupby(["level", "beta"], sort=False, dropna=False))
+    for (level, beta), rows in groups[:MOST_ROWS]:
+        table.add_row(
+            str(level), _number(beta), str(len(rows)), f"{rows['live_channels'].mean():.1f}",
+            f"{rows['most_bits'].max():.2f}", f"{rows['kl_nats'].mean():.2f}", str(int(rows["trace"].sum())),
+        )  # fmt: skip
+    if len(groups) > MOST_ROWS:
+        table.caption = f"and {len(groups) - MOST_ROWS} more in models.csv"
+    return table
+
+
+def _print_hotspots(console: Console, results: Results) -> None:
+    found, rows = results.hotspots, results.table("hotspots")
+    assert found is not None
+    assert rows is not None
+    what = f"by {'VI' if found.distance == 'vi' else 'NMI'}, at least {found.min_samples} models"
+    if rows.empty:
+        console.print(f"No hotspots ({what}): nothing is found again and again; try a smaller --min-samples.")
+        return
+    points = results.table("hotspot_freezing")
+    frozen = {} if points is None else {row["hotspot"]: row for _, row in points.iterrows() if row["channels"]}
+    table = _table(
+        f"Hotspots, information that recurs ({what})",
+        ("", "models", "channels", "I(X;U) bits", "over models", "factor", "NMI", "tightness", "stability",
+         *(("IFP (beta)", "95 %", "frozen") if frozen else ())),
+        ("", "factor"),
+        "bits: lower and upper bound; tightness: mean NMI over pairs of channels; stability: mean and 10 % quantile of "
+        "resampled models, near 1 is stable",
+    )  # fmt: skip
+    for (_, row), hotspot in zip(rows.iterrows(), found.hotspots, strict=True):
+        cells = [
+            str(row["hotspot"]), f"{row['runs']} of {row['of_runs']}", str(row["channels"]),
+            f"{row['information_bits']:.2f} to {row['upper_bits']:.2f}",
+            f"{row['information_low_bits']:.2f} to {row['information_high_bits']:.2f}",
+            str(row["factor"]) or "-", _number(row["factor_nmi"]), f"{row['tightness']:.2f}",
+            f"{row['stability']:.2f} ({row['stability_low']:.2f})",
+        ]  # fmt: skip
+        if frozen:
+            cells += _freezing(frozen.get(hotspot.number))
+        table.add_row(*cells)
+    console.print(table)
+
+
+def _freezing(row: Any) -> list[str]:
+    """Median, its interval, and how many of the channels with a trace froze in it."""
+    if row is None:
+        return ["-", "", ""]
+    low, high = (_number(row[end]) if np.isfinite(row[end]) else "..." for end in ("low", "high"))
+    interval = "" if low == high == "..." else f"{low} to {high}"
+    return [f"{row['bound']}{_number(row['median'])}", interval, f"{row['frozen']} of {row['channels']}"]
+
+
+def _factors(results: Results) -> Table:
+    """Of each factor the best channel of each model."""
+    similarity = results.similarity
+    table = _table("Factors: NMI of each model's best channel", ("factor", "bits", "mean", "range"), ("factor",))
+    latents = similarity.latents()
+    member_L = np.array([similarity.channels[at].member for at in latents])
+    for factor in similarity.factors():
+        nmi_L = similarity.nmi_CC[latents, factor]
+        best = [nmi_L[member_L == member].max() for member in np.unique(member_L)]
+        table.add_row(
+            similarity.channels[factor].name, f"{similarity.information_bits_C[factor]:.2f}", f"{np.mean(best):.2f}",
+            f"{np.min(best):.2f} to {np.max(best):.2f}",
+        )  # fmt: skip
+    return table
+
+
+def _fragments(fragments: pd.DataFrame) -> Table:
+    """The map over beta, a row a fragment."""
+    table = _table(
+        "Fragments over beta (hotspots of the models at each beta)",
+        ("fragment", "beta", "models", "bits", "factor", "NMI", "origin", "between betas", "of", "fate", "into"),
+        ("factor", "origin", "of", "fate", "into"),
+    )
+    for _, row in fragments.head(MOST_ROWS).iterrows():
+        ends = [_number(row[end]) for end in ("bracket_low", "bracket_high")]
+        table.add_row(
+            str(row["fragment"]), _number(row["beta"]), f"{row['runs']} of {row['of_runs']}",
+            f"{row['information_bits']:.2f}", str(row["factor"]) or "-", _number(row["factor_nmi"]),
+            str(row["origin"]).replace("_", " "), "" if "-" in ends else " to ".join(ends), str(row["parents"]),
+            str(row["fate"]).replace("_", " "), str(row["children"]),
+        )  # fmt: skip
+    if len(fragments) > MOST_ROWS:
+        table.caption = f"and {len(fragments) - MOST_ROWS} more in fragments.csv"
+    return table
+
+
+def _print_spaces(console: Console, results: Results) -> None:
+    """Whole latent spaces: means over the models of a group, and over pairs within and between groups."""
+    models, spaces = results.tables["models"], results.tables["spaces"]
+    betas = models["beta"].map(lambda beta: "" if np.isnan(beta) else f"beta {beta:.6g}")
+    group_of = dict(zip(models["model"], models["level"] + betas.where(models["level"] == "", ""), strict=True))
+    cap_bits = results.similarity.cap_bits
+    table = _table(
+        "Whole latent spaces (Monte Carlo)", ("models", "", "number", "I(X;U) bits", "of H(X)", "NMI", "VI bits"),
+        ("models", ""),
+        f"mean +- standard error of the draws, over these {results.similarity.points} images as the whole data, "
+        f"H(X) = {cap_bits:.2f} bits",
+    )  # fmt: skip
+    for group in dict.fromkeys(group_of.values()):
+        inside = models[models["model"].map(group_of) == group]
+        own = combine(
+            [Estimate(row["information_bits"], row["information_error_bits"]) for _, row in inside.iterrows()],
+            independent=False,
+        )
+        share = own.share(results.similarity.points)
+        table.add_row(group or "all", "", str(len(inside)), _pm(own.bits, own.error_bits),
+                      f"{share.value:.3f}", "", "")  # fmt: skip
+    firsts, seconds = spaces["first"].map(group_of), spaces["second"].map(group_of)
+    for (first, second), rows in spaces.groupby([firsts, seconds], sort=False):
+        known = rows[np.isfinite(rows["nmi"])]
+        nmi = [Ratio(row["nmi"], row["nmi_error"]) for _, row in known.iterrows()]
+        vi = combine([Estimate(row["vi_bits"], row["vi_error_bits"]) for _, row in rows.iterrows()], independent=False)
+        shared = combine(nmi, independent=False) if nmi else Ratio(np.nan, np.nan)
+        table.add_row(first or "all", "among them" if first == second else f"with {second or 'all'}",
+                      f"{len(rows)} pairs", "", "", _pm(shared.value, shared.error),
+                      _pm(vi.bits, vi.error_bits))  # fmt: skip
+    console.print(table)
+
+
+def _resting_on(results: Results) -> list[str]:
+    """The cap, and the channels that hold nothing."""
+    similarity, dropped = results.similarity, results.about.get("dropped", [])
+    lines = [
+        f"{similarity.points} points: information up to log2 N = {similarity.cap_bits:.2f} bits can be told; the lower "
+        "bound is by Bhattacharyya coefficients, the upper by KL"
+    ]
+    at = similarity.latents()
+    near = int((similarity.information_bits_C[at] > similarity.cap_bits - NEAR_CAP_BITS).sum())
+    if near:
+        lines.append(f"{near} channels are within {NEAR_CAP_BITS:g} bit of that and may hold more; raise --points")
+    if dropped:
+        lines.append(f"{len(dropped)} channels hold nothing and were left out (channels.csv lists them as dead)")
+    return lines
+
+
+def _number(value: float) -> str:
+    return "-" if not np.isfinite(value) else f"{value:.3g}"
+
+
+def _pm(value: float, error: float) -> str:
+    return "-" if not np.isfinite(value) else f"{value:.3f} +- {error:.1g}"

@@ -1,0 +1,223 @@
+"""From what the user named to what an ensemble's channels hold: read, compare, cluster, follow over beta."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.channels.fragments import FragmentMap, fragment_map
+from ifp.analysis.channels.freezing import channel_freezing, hotspot_freezing
+from ifp.analysis.channels.hotspots import LEAST_MEMBERS, SHARE, Hotspots, find_hotspots
+from ifp.analysis.channels.stability import stability
+from ifp.channels.build import Comparison, compare_members
+from ifp.channels.collect import Ensemble, collect_members, members_of_codes
+from ifp.channels.monte_carlo import SpaceComparisons, compare_all
+from ifp.channels.nouns import Member, Similarity
+from ifp.channels.places import list_places
+from ifp.checkpoints.records import latent_traversals
+from ifp.checkpoints.source import ReadingOptions
+from ifp.cli.stages import StageProgress
+from ifp.datasets.catalog import load_dataset
+from ifp.errors import IfpError
+from ifp.seeds import numpy_generator
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for, checked."""
+
+    paths: tuple[Path, ...]
+    codes: tuple[Path, ...]
+    encoders: tuple[str, ...]
+    dataset: str | None
+    data_dir: Path | None
+    background: Path | None
+    points: int
+    by: str
+    group_size: int | None
+    distance: str
+    min_samples: int | None
+    no_hotspots: bool
+    along_training: bool
+    betas: tuple[float, ...]
+    threshold: float
+    monte_carlo: bool
+    seed: int
+    reading: ReadingOptions
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """An ensemble with what was found in it.
+
+    Attributes
+    ----------
+    hotspots, stability_H2, hotspot_points : None where no hotspots were looked for; stability has mean and low end.
+    channel_points : freezing points, a row a channel with a trace. map : None with models at fewer than two betas.
+    spaces : Monte Carlo, None where it was not asked for. traversals : by the number of a hotspot, [K, C, H, W].
+    notes : sentences for the user.
+    """
+
+    ensemble: Ensemble
+    comparison: Comparison
+    channel_points: pd.DataFrame
+    hotspots: Hotspots | None = None
+    stability_H2: np.ndarray | None = None
+    hotspot_points: pd.DataFrame | None = None
+    map: FragmentMap | None = None
+    spaces: SpaceComparisons | None = None
+    traversals: dict[int, np.ndarray] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def collect(settings: Settings, stages: StageProgress) -> Ensemble:
+    """Read all models on the same points; too few for hotspots are told before any is read."""
+    if settings.codes:
+        _check_enough(len(settings.codes), settings)
+        return members_of_codes(settings.codes, points=settings.points, seed=settings.seed, betas=settings.betas)
+    assert settings.dataset is not None
+    places, _ = list_places(settings.paths)
+    files = sum(len(place.files) if settings.along_training else 1 for place in places)
+    _check_enough(files + len(settings.encoders), settings)
+    dataset = load_dataset(settings.dataset, data_dir=settings.data_dir, background=settings.background)
+    ensemble = collect_members(
+        settings.paths,
+        dataset,
+        points=settings.points,
+        seed=settings.seed,
+        device=settings.device,
+        options=settings.reading,
+        along=settings.along_training,
+        betas=settings.betas,
+        encoders=settings.encoders,
+        progress=stages.update,
+    )
+    _check_enough(len(ensemble.members), settings)
+    return ensemble
+
+
+def analyse(ensemble: Ensemble, settings: Settings, stages: StageProgress) -> Found:
+    """Compare the channels of all members; find hotspots, their freezing points, and the map over beta."""
+    members = ensemble.members
+    comparison = compare_members(
+        members,
+        by=settings.by,
+        group_size=settings.group_size,
+        device=settings.device,
+        progress=stages.update,
+    )
+    similarity = comparison.similarity
+    found = Found(ensemble, comparison, channel_freezing(similarity, members, settings.threshold))
+    if not settings.no_hotspots:
+        found = _with_hotspots(found, settings, stages)
+    if settings.monte_carlo:
+        found = replace(found, spaces=_spaces(members, settings, stages))
+    stages.close()
+    return found
+
+
+def _check_enough(models: int, settings: Settings) -> None:
+    if not settings.no_hotspots and models < LEAST_MEMBERS:
+        raise IfpError(
+            f"Hotspots need at least {LEAST_MEMBERS} models, got {models}: give more, or compare these alone with "
+            "--no-hotspots."
+        )
+
+
+def _with_hotspots(found: Found, settings: Settings, stages: StageProgress) -> Found:
+    members, similarity = found.ensemble.members, found.comparison.similarity
+    stages.update("hotspots", 0, 3)
+    wanted = settings.min_samples if settings.min_samples is not None else _min_samples(members, similarity)
+    hotspots = find_hotspots(similarity, distance=settings.distance, min_samples=wanted, runs=len(members))
+    stages.update("hotspots", 1, 3)
+    steady_H2 = stability(hotspots, generator=numpy_generator(settings.seed, "channels", "stability"))
+    stages.update("hotspots", 2, 3)
+    points = hotspot_freezing(
+        hotspots,
+        members,
+        threshold_nats=settings.threshold,
+        generator=numpy_generator(settings.seed, "channels", "bootstrap"),
+    )
+    drawn, notes = _map(members, similarity, settings)
+    stages.update("hotspots", 3, 3)
+    return replace(
+        found,
+        hotspots=hotspots,
+        stability_H2=steady_H2,
+        hotspot_points=points,
+        map=drawn,
+        traversals=_traversals(found.ensemble, hotspots, stages),
+        notes=notes,
+    )
+
+
+def _min_samples(members: Sequence[Member], similarity: Similarity) -> int:
+    """0.4 of the models of the largest level: a fragment that exists at one beta of several must not be missed."""
+    sizes = Counter(_level(member) for member in members if member.beta is not None)
+    largest = max(sizes.values(), default=0)
+    models = largest if largest >= LEAST_MEMBERS else len(members)
+    return max(2, min(round(SHARE * models), len(similarity.latents())))
+
+
+def _level(member: Member) -> str:
+    """Betas that agree in 6 digits are one level, as in `fragment_map`."""
+    return f"{member.beta:.6g}"
+
+
+def _map(
+    members: Sequence[Member], similarity: Similarity, settings: Settings
+) -> tuple[FragmentMap | None, tuple[str, ...]]:
+    """The map of the members at betas with enough of them, None for fewer than two such betas; and what is left out."""
+    sizes = Counter(_level(member) for member in members if member.beta is not None)
+    kept = [at for at, m in enumerate(members) if m.beta is not None and sizes[_level(m)] >= LEAST_MEMBERS]
+    if sum(size >= LEAST_MEMBERS for size in sizes.values()) < 2:
+        return None, ()
+    notes = ()
+    if len(kept) < len(members):
+        notes = (
+            f"{len(members) - len(kept)} models are not on the map of fragments over beta: their beta is not known, or "
+            f"has fewer than {LEAST_MEMBERS} models.",
+        )
+    place_of = {member: place for place, member in enumerate(kept)}
+    at = [i for i, channel in enumerate(similarity.channels) if channel.is_factor or channel.member in place_of]
+    part = similarity.among(at)
+    channels = tuple(c if c.is_factor else replace(c, member=place_of[c.member]) for c in part.channels)
+    drawn = fragment_map(
+        replace(part, channels=channels),
+        [members[place] for place in kept],
+        min_samples=settings.min_samples,
+        distance=settings.distance,
+    )
+    return drawn, notes
+
+
+def _spaces(members: Sequence[Member], settings: Settings, stages: StageProgress) -> SpaceComparisons:
+    return compare_all(
+        [member.codes for member in members],
+        generator=numpy_generator(settings.seed, "channels", "monte carlo"),
+        device=settings.device,
+        progress=lambda done, total: stages.update("Monte Carlo (draws)", done, total),
+    )
+
+
+def _traversals(ensemble: Ensemble, hotspots: Hotspots, stages: StageProgress) -> dict[int, np.ndarray]:
+    """What the representative of each hotspot draws as its latent moves; of several latents the one of most KL."""
+    drawn: dict[int, np.ndarray] = {}
+    for at, hotspot in enumerate(hotspots.hotspots):
+        stages.update("traversals", at, len(hotspots.hotspots))
+        channel = hotspots.similarity.channels[hotspot.representative]
+        model = ensemble.model(channel.member)
+        if model is None or model.decoder is None:
+            continue
+        codes = ensemble.members[channel.member].codes
+        latent = max(channel.latents, key=codes.kl_nats_D().__getitem__)
+        images_DKCHW, _ = latent_traversals(model, codes.mean_ND[0], ensemble.device)
+        drawn[hotspot.number] = images_DKCHW[latent].astype(np.float32)
+        stages.update("traversals", at + 1, len(hotspots.hotspots))
+    return drawn
