@@ -36,10 +36,10 @@ def report(
     results = make_results(found, settings)
     paths = write_results(results, out)
     if formats and results.hotspots is not None:
-        from ifp.analysis.channels.plot_channels import draw_channels
+        from ifp.analysis.channels.plot_results import draw_results
 
         stages.update("figures", 0, 1)
-        paths += draw_channels(out, width=width, formats=formats)
+        paths += draw_results(out, width=width, formats=formats)
     stages.close()
     for note in (*found.ensemble.notes, *found.notes):
         stages.say(note)
@@ -71,11 +71,9 @@ def make_results(found: Found, settings: Settings) -> Results:
         tables["hotspots"] = found.hotspots.table().assign(stability=mean_H, stability_low=low_H)
     if found.hotspot_points is not None:
         tables["hotspot_freezing"] = found.hotspot_points
-    if found.map is not None:
-        tables |= {"fragments": found.map.fragments, "links": found.map.links}
     if found.spaces is not None:
         tables["spaces"] = _spaces(found)
-    return Results(similarity, found.hotspots, tables, found.traversals or {}, _about(found, settings))
+    return Results(similarity, found.hotspots, tables, found.map, found.traversals or {}, _about(found, settings))
 
 
 def _models(found: Found) -> pd.DataFrame:
@@ -151,14 +149,10 @@ def _about(found: Found, settings: Settings) -> dict[str, Any]:
             {"name": channel.name, "information_bits": float(bits)}
             for channel, bits in zip(comparison.dropped, comparison.dropped_bits, strict=True)
         ],
-        "map_levels": None
-        if found.map is None
-        else [{"beta": level.beta, "models": len(level.members), "min_samples": level.min_samples}
-              for level in found.map.levels],
         "notes": [*found.ensemble.notes, *found.notes],
         "convention": BETA_CONVENTION,
         "versions": versions(),
-    }  # fmt: skip
+    }
 
 
 def _about_data(sample: Sample | None, settings: Settings) -> dict[str, Any]:

@@ -69,9 +69,8 @@ def _models(results: Results) -> Table:
 def _print_hotspots(console: Console, results: Results) -> None:
     found, rows = results.hotspots, results.table("hotspots")
     assert found is not None
-    assert rows is not None
     what = f"by {'VI' if found.distance == 'vi' else 'NMI'}, at least {found.min_samples} models"
-    if rows.empty:
+    if rows is None:
         console.print(f"No hotspots ({what}): nothing is found again and again; try a smaller --min-samples.")
         return
     points = results.table("hotspot_freezing")

@@ -194,7 +194,17 @@ def _map(
         min_samples=settings.min_samples,
         distance=settings.distance,
     )
-    return drawn, notes
+    levels = tuple(replace(level, members=tuple(kept[m] for m in level.members)) for level in drawn.levels)
+    hotspots = tuple(
+        replace(
+            one,
+            channels=tuple(at[i] for i in one.channels),
+            runs=tuple(kept[m] for m in one.runs),
+            representative=at[one.representative],
+        )
+        for one in drawn.hotspots
+    )
+    return replace(drawn, levels=levels, hotspots=hotspots), notes
 
 
 def _spaces(members: Sequence[Member], settings: Settings, stages: StageProgress) -> SpaceComparisons:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ifp.analysis.channels.fragments import FRAGMENT_COLUMNS, LINK_COLUMNS, FragmentMap, Level
 from ifp.analysis.channels.hotspots import Hotspot, Hotspots, Spread
 from ifp.analysis.tables import json_rows, whole_file, write_csv
 from ifp.channels.nouns import Channel, Similarity
@@ -27,8 +28,8 @@ from ifp.errors import IfpError, unknown_name
 
 FILE_NAME, FORMAT = "channels.json", "ifp channels 1"
 TABLES = ("models", "channels", "hotspots", "freezing", "hotspot_freezing", "fragments", "links", "spaces")
-"""Each a csv where it has rows. freezing: of each channel with a trace; fragments, links: the map over beta; spaces:
-Monte Carlo, of each pair of models."""
+"""Each a csv where it has rows. freezing: of each channel with a trace; fragments, links: those of the map over beta;
+spaces: Monte Carlo, of each pair of models."""
 _ARRAYS = ("information_bits", "upper_bits", "two_looks_bits", "joint_bits")
 _CLUSTERING = ("latents", "ordering", "reachability", "labels")
 
@@ -40,8 +41,8 @@ class Results:
     Attributes
     ----------
     similarity : of the live channels, then the factors.
-    hotspots : None where none were looked for.
-    tables : by name, of `TABLES`; those that were not made are missing.
+    hotspots, map : None where none were looked for; their places are those of `similarity` and of the models.
+    tables : by name, of `TABLES` without the map's; those that were not made are missing.
     traversals : by the number of a hotspot what its representative draws, [K, C, H, W] in [0, 1].
     about : what the numbers rest on, only what JSON can hold.
     """
@@ -49,18 +50,20 @@ class Results:
     similarity: Similarity
     hotspots: Hotspots | None
     tables: Mapping[str, pd.DataFrame]
+    map: FragmentMap | None = None
     traversals: Mapping[int, np.ndarray] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def table(self, name: str) -> pd.DataFrame | None:
-        """One of `TABLES`, None where it was not made."""
+        """One of `TABLES`, None where it was not made or has no rows."""
         if name not in TABLES:
             raise unknown_name("table", name, TABLES)
-        return self.tables.get(name)
+        table = getattr(self.map, name, None) if name in ("fragments", "links") else self.tables.get(name)
+        return None if table is None or table.empty else table
 
     def content(self) -> dict[str, Any]:
         """What channels.json holds: numbers that are not finite as None."""
-        found = self.hotspots
+        found, tables = self.hotspots, {name: self.table(name) for name in TABLES}
         return {
             "format": FORMAT,
             "about": dict(self.about),
@@ -69,8 +72,9 @@ class Results:
             "clustering": None
             if found is None
             else {"distance": found.distance, "min_samples": found.min_samples, "runs": found.runs},
-            "hotspots": None if found is None else [plain(dataclasses.asdict(one)) for one in found.hotspots],
-            "tables": {name: json_rows(table) for name, table in self.tables.items()},
+            "hotspots": None if found is None else [dataclasses.asdict(one) for one in found.hotspots],
+            "map": None if self.map is None else _map_content(self.map),
+            "tables": {name: json_rows(table) for name, table in tables.items() if table is not None},
         }
 
 
@@ -134,7 +138,7 @@ def write_results(results: Results, folder: Path) -> list[Path]:
     written = []
     for name in TABLES:
         table, path = results.table(name), folder / f"{name}.csv"
-        if table is None or table.empty:
+        if table is None:
             path.unlink(missing_ok=True)
         else:
             write_csv(table, path)
@@ -170,11 +174,14 @@ def load_results(folder: Path) -> Results:
         arrays = read_arrays(folder / "similarity.npz", ("names", "members", "held", *_ARRAYS, *_CLUSTERING))
         similarity = _read_similarity(arrays, int(content["points"]))
         hotspots = None if content["clustering"] is None else _read_hotspots(content, arrays, similarity)
-        tables = {name: _frame(rows) for name, rows in content["tables"].items()}
+        rows = content["tables"]
+        tables = {name: _frame(rows[name]) for name in TABLES if name in rows and name not in ("fragments", "links")}
+        drawn_map = None if content["map"] is None else _read_map(content["map"], rows)
         numbers = [] if hotspots is None else [one.number for one in hotspots.hotspots]
         drawn = folder / "traversals.npz"
         stored = read_arrays(drawn, map(str, numbers)) if drawn.is_file() else {}
-        return Results(similarity, hotspots, tables, {int(n): v for n, v in stored.items()}, content["about"])
+        traversals = {int(number): images for number, images in stored.items()}
+        return Results(similarity, hotspots, tables, drawn_map, traversals, content["about"])
     except (OSError, KeyError, TypeError, AttributeError, IndexError, RecursionError, json.JSONDecodeError) as error:
         raise IfpError(f"{folder} cannot be read ({error!r}); run the same `ifp channels` command again.") from error
 
@@ -251,9 +258,29 @@ def _read_hotspot(stored: Mapping[str, Any]) -> Hotspot:
     return Hotspot(**values)
 
 
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def _map_content(found: FragmentMap) -> dict[str, Any]:
+    return {
+        "levels": [dataclasses.asdict(level) for level in found.levels],
+        "hotspots": [dataclasses.asdict(one) for one in found.hotspots],
+        "factors": found.factors,
+        "link": found.link,
+    }
+
+
+def _read_map(stored: Mapping[str, Any], rows: Mapping[str, Any]) -> FragmentMap:
+    return FragmentMap(
+        levels=tuple(Level(**{**level, "members": tuple(level["members"])}) for level in stored["levels"]),
+        hotspots=tuple(_read_hotspot(one) for one in stored["hotspots"]),
+        factors=tuple(stored["factors"]),
+        fragments=_frame(rows.get("fragments", []), FRAGMENT_COLUMNS),
+        links=_frame(rows.get("links", []), LINK_COLUMNS),
+        link=stored["link"],
+    )
+
+
+def _frame(rows: list[dict[str, Any]], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """The rows as a table; a column of which nothing is known holds NaN."""
-    table = pd.DataFrame(rows)
-    for column in table.columns[table.isna().all()]:
+    table = pd.DataFrame(rows, columns=None if columns is None else list(columns))
+    for column in table.columns[table.isna().all()] if len(table) else ():
         table[column] = np.nan
     return table
