@@ -5,37 +5,37 @@
 (Murphy, Dillavou and Bassett, arXiv:2405.21042). Two looks, and two spaces, are independent given x, so that their
 ratios multiply. Each ratio is the exponential of a difference of log densities: in many dimensions the densities
 underflow where the ratios do not, and a ratio cannot grow out of reach, since its mean over draws is at most 1.
-The same draws serve all quantities, whose errors are therefore known together.
+The same draws serve all quantities, so that their errors are known together.
 
 Shapes: N images, E spaces, D dimensions of one space, K of all, S draws, B draws of a block, M images of a chunk,
-P pairs of spaces, Q the five quantities of a pair: I(U), I(V), two looks of each, joint.
+P pairs of spaces, Q the five quantities of a pair as in `ifp.channels.comparisons`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ifp.channels.estimates import Estimate, Ratio, SpaceComparison
+from ifp.channels.comparisons import SpaceComparison, SpaceComparisons
+from ifp.channels.estimates import Estimate
 from ifp.errors import IfpError, bad_value
 
 DRAWS = 20_000
-CHUNK_IMAGES = 4096
-BLOCK_ENTRIES = 2**21
-"""Ratios of a block, of all spaces: 16 MB, which the cores' caches nearly hold; a GPU takes GPU_ENTRIES."""
+CHUNK_IMAGES = 1024
+BLOCK_ENTRIES = 2**18
+"""Ratios of a block, of all spaces: 2 MB, which a core's cache holds; a GPU takes GPU_ENTRIES."""
 GPU_ENTRIES = 2**26
+LEAST_ROWS = 64
+"""Draws of a block, at least: fewer would spend the time on calls."""
 WIDEST = 600.0
 """|logvar| beyond this is cut to it: the exponentials of what lies beyond overflow float64."""
-DEAD_BITS = 1e-6
-"""A space that shares less with itself has no NMI."""
-NARROWEST = 1e-6
-"""Posteriors narrower than this share of their mean's distance from the centre are widened to it: rounding would
-blur them otherwise."""
+NARROWEST = 1e-5
+"""Posteriors narrower than this share of their mean's distance from the median are widened to it: squares of means over
+variances are known to 1e-16 of themselves, and so the ratios to 1e-5."""
 
 
 class Posteriors(Protocol):
@@ -46,32 +46,6 @@ class Posteriors(Protocol):
 
     @property
     def logvar_ND(self) -> np.ndarray: ...
-
-
-@dataclass(frozen=True, eq=False)
-class SpaceComparisons:
-    """All pairs of E spaces from the same draws.
-
-    Attributes
-    ----------
-    information, two_looks : I(X; U) and I(X; U, U') of each space.
-    mean_PQ, covariance_PQQ : the five quantities of each pair and the covariance of these means, bits and bits^2.
-    """
-
-    information: tuple[Estimate, ...]
-    two_looks: tuple[Estimate, ...]
-    mean_PQ: np.ndarray
-    covariance_PQQ: np.ndarray
-
-    def pair(self, first: int, second: int) -> SpaceComparison:
-        """Spaces `first` and `second`, from 0; a space with itself is two looks through it."""
-        count = len(self.information)
-        if not (0 <= first < count and 0 <= second < count and first != second):
-            raise IfpError(f"A pair is two different spaces of 0 ... {count - 1}, got {first} and {second}.")
-        low, high = sorted((first, second))
-        row = low * count - low * (low + 1) // 2 + high - low - 1
-        order = [0, 1, 2, 3, 4] if first < second else [1, 0, 3, 2, 4]
-        return _comparison(self.mean_PQ[row, order], self.covariance_PQQ[row][np.ix_(order, order)])
 
 
 def space_information(
@@ -120,16 +94,16 @@ def compare_all(
     samples: int = DRAWS,
     generator: np.random.Generator,
     device: torch.device | str = "cpu",
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[str, int, int], None] = lambda text, done, total: None,
 ) -> SpaceComparisons:
     """All pairs of spaces of the same images, each as `compare_spaces` has it, from the same draws for all.
 
     The pairs' joint terms are matrix products over the spaces' ratios, so that the cost is that of E spaces and not of
-    E^2. Pairs share draws: see `ifp.channels.estimates.combine`.
+    E^2; memory is that of 4 D + 2 numbers an image and space. Pairs share draws: see `ifp.channels.estimates.combine`.
 
     Parameters
     ----------
-    progress : is told the draws done and to do.
+    progress : called with (what, draws done, draws).
 
     Raises
     ------
@@ -153,7 +127,7 @@ def compare_all(
         mean_PQ += shift_PQ * (block / (done + block))
         alone.append((single_BE, twin_BE))
         done += block
-        progress(done, samples)
+        progress("comparing spaces", done, samples)
     single_SE, twin_SE = (np.concatenate(parts) for parts in zip(*alone, strict=True))
     return SpaceComparisons(
         tuple(_estimate(values_S) for values_S in single_SE.T),
@@ -175,7 +149,7 @@ class _Space:
             raise IfpError("The posteriors hold NaN or infinite values, so that they hold no information to measure.")
         # float64: differences of squares, and the product of two ratios, need its digits and its range
         mean = torch.from_numpy(np.asarray(mean_ND, dtype=np.float64) - np.median(mean_ND, axis=0)).to(device)
-        logvar = torch.from_numpy(np.asarray(logvar_ND, dtype=np.float64)).to(device)
+        logvar = torch.from_numpy(np.array(logvar_ND, dtype=np.float64)).to(device)
         logvar = torch.maximum(logvar, 2 * (mean.abs() * NARROWEST).log()).clamp_(-WIDEST, WIDEST)
         precision = (-logvar).exp()
         self.mean_ND, self.logvar_ND = mean, logvar
@@ -199,7 +173,9 @@ class _Draws:
     def __init__(self, spaces: list[_Space], samples: int, generator: np.random.Generator) -> None:
         if samples < 2:
             raise bad_value("samples", samples, "at least 2", "the error needs more than one")
-        if len({space.images for space in spaces}) != 1:
+        if not spaces:
+            raise IfpError("There are no spaces to compare.")
+        if len({space.images for space in spaces}) > 1:
             raise IfpError("Spaces can be compared only on the same images; give each space the posteriors of all.")
         self._spaces, self._generator = spaces, generator
         self._images = spaces[0].images
@@ -213,12 +189,12 @@ class _Draws:
         spaces, device = self._spaces, self._spaces[0].mean_ND.device
         chunk = min(CHUNK_IMAGES, self._images)
         entries = BLOCK_ENTRIES if device.type == "cpu" else GPU_ENTRIES
-        block = max(entries // (2 * chunk * len(spaces)), 1)
+        block = max(entries // (2 * chunk * len(spaces)), LEAST_ROWS)
         sizes = [space.dimensions for space in spaces]
         for start in range(0, len(self._index_S), block):
             index_B = torch.from_numpy(self._index_S[start : start + block]).to(device)
             noise_BLK = torch.from_numpy(self._generator.standard_normal((len(index_B), 2, sum(sizes)))).to(device)
-            noise = noise_BLK.split(sizes, dim=2)
+            noise = noise_BLK.split_with_sizes(sizes, dim=2)
             drawn = [[s.draw(index_B, n[:, i]) for s, n in zip(spaces, noise, strict=True)] for i in range(2)]
             rows = len(index_B)
             single_LEB, twin_EB, joint_LBEE = (
@@ -246,25 +222,3 @@ class _Draws:
 def _estimate(values_S: np.ndarray) -> Estimate:
     """The mean over draws and its standard error."""
     return Estimate(float(values_S.mean()), float(values_S.std(ddof=1) / np.sqrt(len(values_S))))
-
-
-def _comparison(mean_Q: np.ndarray, covariance_QQ: np.ndarray) -> SpaceComparison:
-    """NMI and VI of the five quantities, and their errors to first order."""
-    first, second, first_two, second_two, joint = mean_Q.tolist()
-
-    def error(slope_Q: Sequence[float]) -> float:
-        variance = float(np.array(slope_Q) @ covariance_QQ @ np.array(slope_Q))
-        return float(np.sqrt(max(variance, 0.0)))
-
-    entropies = 2 * first - first_two, 2 * second - second_two
-    noise = error([2, 0, -1, 0, 0]), error([0, 2, 0, -1, 0])
-    nmi = Ratio(np.nan, np.nan)
-    if all(entropy > max(least, DEAD_BITS) for entropy, least in zip(entropies, noise, strict=True)):
-        scale = 1 / np.sqrt(entropies[0] * entropies[1])
-        value = (first + second - joint) * scale
-        per_bit = [value / (2 * entropy) for entropy in entropies]
-        slopes = [scale - 2 * per_bit[0], scale - 2 * per_bit[1], *per_bit, -scale]
-        nmi = Ratio(float(value), error(slopes))
-    alone = [Estimate(mean_Q[q].item(), float(np.sqrt(covariance_QQ[q, q]))) for q in range(5)]
-    vi = Estimate(2 * joint - first_two - second_two, error([0, 0, -1, -1, 2]))
-    return SpaceComparison(*alone, nmi=nmi, vi=vi)
