@@ -20,8 +20,8 @@ install: $(STAMP) ## make .venv with the pinned versions and the project in it
 demo: $(STAMP) ## the annealing test on sprites, a few minutes: table and figures in runs/demo
 	$(BIN)/ifp anneal --dataset sprites --preset quick --out runs/demo
 
-test: $(STAMP) ## the whole test suite, no network
-	$(BIN)/python -m pytest
+test: $(STAMP) ## the whole test suite in two processes, no network
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 coverage: $(STAMP) ## the test suite with line coverage of the three packages
 	$(BIN)/python -m pytest --cov=ifp --cov=ifp.analysis --cov=ifp.cli --cov-report=term-missing:skip-covered

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 # Before NumPy, torch and matplotlib are first imported (by the tests): they read these once.
 os.environ["MPLBACKEND"] = "Agg"
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# One thread beside other test processes, and threads that wait do not spin: they would take the core from what they
+# wait for, and on a busy machine the suite takes many times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures"
 LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost", "", None)
