@@ -6,8 +6,6 @@ The device, the number of threads and the batching strategy are not in it: they 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +13,7 @@ from ifp.datasets.base import NUISANCE_MODES
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.likelihood import check_likelihood
 from ifp.schedule import get_law
+from ifp.stored_config import Kind, check_stored, is_number, settings_digest
 
 ARCHITECTURES = ("mlp", "conv", "linear")
 RUN_METHODS = ("closed-form", "exact", "train", "both")
@@ -115,41 +114,20 @@ class AnnealConfig:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> AnnealConfig:
         """The config written by `to_json`; raises IfpError naming a key that this version does not know."""
-        known = [field.name for field in dataclasses.fields(cls)]
-        for key in stored:
-            if key not in known:
-                raise unknown_name("setting", key, known)
-        if "dataset" not in stored:
-            raise IfpError('The settings name no dataset; add "dataset".')
-        for name, value in stored.items():
-            _check_type(name, value)
+        check_stored(cls, stored, _SPECIAL)
         return cls(**{**stored, "factors": tuple(stored.get("factors", ()))})
 
     def digest(self) -> str:
         """Equal for equal settings; decides whether a folder holds this run."""
-        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:16]
+        return settings_digest(self.to_json())
 
 
-_WHOLE = ("contexts", "seeds", "seed", "latents", "hidden", "steps", "hold_steps", "batch", "records")
-_NUMBERS = ("sigma", "threshold_nats", "learning_rate", "stop_recon_nats")
-
-
-def _check_type(name: str, value: Any) -> None:
-    """Raise IfpError unless a stored setting has the type that its field needs."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if name in _WHOLE:
-        fits, allowed = number and isinstance(value, int), "a whole number"
-    elif name in _NUMBERS:
-        fits, allowed = number, "a number"
-    elif name in ("beta_max", "beta_min"):
-        fits, allowed = number or value is None, "a number, or null for auto"
-    elif name == "factors":
-        fits = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
-        allowed = "a list of names"
-    else:
-        fits, allowed = isinstance(value, str), "a text"
-    if not fits:
-        raise bad_value(name, value, allowed)
+_AUTO: Kind = (lambda value: value is None or is_number(value), "a number, or null for auto")
+_NAMES: Kind = (
+    lambda value: isinstance(value, list | tuple) and all(isinstance(name, str) for name in value),
+    "a list of names",
+)
+_SPECIAL = {"factors": _NAMES, "beta_max": _AUTO, "beta_min": _AUTO}
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ifp.errors import IfpError, unknown_name
+from ifp.objectives.deft_pressures import published_options
 from ifp.objectives.registry import get_objective
 
 Options = Mapping[str, Any]
@@ -71,13 +72,7 @@ _DEFT_BASELINES = _study(
         "beta-tc": {"beta": 6.0},
         "annealed": {"c_max": 25.0, "threshold_steps": 30_000, "gamma": 100.0},
         "cascade": {"beta_min": 1.0, "beta_max": 10.0, "stage_steps": 6000},
-        "deft": {
-            "betas": (70.0, 30.0, 12.0, 1.0),
-            "gamma": 0.1,
-            "mode": "scale",
-            "group_size": 2,
-            "stage_steps": 15_000,
-        },
+        "deft": {**published_options("dsprites"), "gamma": 0.1, "mode": "scale"},
     },
 )
 

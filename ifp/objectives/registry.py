@@ -15,6 +15,7 @@ from ifp.objectives.controlled import ControlVae, DynamicVae
 from ifp.objectives.deft import Deft
 from ifp.objectives.dip import DipVae1, DipVae2
 from ifp.objectives.factor import FactorVae
+from ifp.stored_config import KINDS
 
 OBJECTIVES: dict[str, type[Objective]] = {
     objective.name: objective
@@ -22,13 +23,6 @@ OBJECTIVES: dict[str, type[Objective]] = {
         BetaVae, AnnealedVae, CascadeVae, BetaTcVae, FactorVae, DipVae1, DipVae2, ControlVae, DynamicVae, Deft,
     )
 }  # fmt: skip
-
-_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "float": ((int, float), "a number"),
-    "int": (int, "a whole number"),
-    "bool": (bool, "true or false"),
-    "str": (str, "a text"),
-}
 
 
 def get_objective(name: str) -> type[Objective]:
@@ -69,8 +63,8 @@ def describe_options(objective: Objective) -> dict[str, Any]:
 def _check_type(name: str, value: Any, annotation: str) -> None:
     """Raise IfpError unless the value suits the annotation; compound types are left to the objective itself."""
     kind, _, optional = annotation.partition(" | ")
-    if (value is None and optional == "None") or kind not in _KINDS:
+    if (value is None and optional == "None") or kind not in KINDS:
         return
-    types, allowed = _KINDS[kind]
-    if not isinstance(value, types) or (isinstance(value, bool) and kind != "bool"):
+    fits, allowed = KINDS[kind]
+    if not fits(value):
         raise bad_value(name, value, allowed)

@@ -7,14 +7,13 @@ the objective is told (its hyper-parameters) lies in `options`, by the names of 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.likelihood import check_likelihood
+from ifp.stored_config import Kind, check_stored, is_number, settings_digest
 
 ARCHITECTURES = ("mlp", "conv")
 PRECISIONS = ("float32", "bfloat16")
@@ -101,54 +100,27 @@ class TrainConfig:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> TrainConfig:
         """The config written by `to_json`; raises IfpError naming a key that this version does not know."""
-        known = [f.name for f in dataclasses.fields(cls)]
-        for key in stored:
-            if key not in known:
-                raise unknown_name("setting", key, known)
-        if "dataset" not in stored:
-            raise IfpError('The settings name no dataset; add "dataset".')
-        for name, value in stored.items():
-            _check_type(name, value)
+        check_stored(cls, stored, _SPECIAL)
         pairs = tuple((a, b, float(sigma)) for a, b, sigma in stored.get("correlate", ()))
         return cls(**{**stored, "correlate": pairs, "options": dict(stored.get("options", {}))})
 
     def digest(self) -> str:
         """Equal for equal settings; decides whether a folder holds this run."""
-        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:16]
-
-
-_WHOLE = (
-    "images", "latents", "hidden", "seeds", "seed", "steps", "batch", "records", "checkpoint_every",
-)  # fmt: skip
-_NUMBERS = ("sigma", "learning_rate")
-_SWITCHES = ("inverse", "evaluate_correlated")
-
-
-def _check_type(name: str, value: Any) -> None:
-    """Raise IfpError unless a stored setting has the type that its field needs."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if name in _WHOLE:
-        fits, allowed = number and isinstance(value, int), "a whole number"
-    elif name in _NUMBERS:
-        fits, allowed = number, "a number"
-    elif name in _SWITCHES:
-        fits, allowed = isinstance(value, bool), "true or false"
-    elif name == "options":
-        fits = isinstance(value, dict) and all(isinstance(key, str) for key in value)
-        allowed = "a table of the objective's options by name"
-    elif name == "correlate":
-        fits, allowed = (
-            isinstance(value, list | tuple) and all(map(_is_pair, value)),
-            "a list of [factor, factor, sigma]",
-        )
-    else:
-        fits, allowed = isinstance(value, str), "a text"
-    if not fits:
-        raise bad_value(name, value, allowed)
+        return settings_digest(self.to_json())
 
 
 def _is_pair(value: Any) -> bool:
     if not (isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(v, str) for v in value[:2])):
         return False
-    sigma = value[2]
-    return sigma == "inf" or (isinstance(sigma, int | float) and not isinstance(sigma, bool))
+    return value[2] == "inf" or is_number(value[2])
+
+
+_OPTIONS: Kind = (
+    lambda value: isinstance(value, dict) and all(isinstance(key, str) for key in value),
+    "a table of the objective's options by name",
+)
+_PAIRS: Kind = (
+    lambda value: isinstance(value, list | tuple) and all(map(_is_pair, value)),
+    "a list of [factor, factor, sigma]",
+)
+_SPECIAL = {"options": _OPTIONS, "correlate": _PAIRS}
