@@ -17,6 +17,7 @@ COMMANDS = {
     "plot": ("ifp.cli.plot:plot", "Draw the figures of a run or a diagnosis for a paper."),
     "train": ("ifp.cli.train:train", "Train VAEs on a whole data set, DEFT or a baseline."),
     "diagnose": ("ifp.cli.diagnose:diagnose", "Say what each latent of a checkpoint holds, and what has diffused."),
+    "channels": ("ifp.cli.channels:channels", "Find the information that many models hold again and again."),
     "shift": ("ifp.cli.shift:shift", "Say how far a mitigation moves freezing points."),
     "beta": ("ifp.cli.beta:beta", "Convert another project's beta into our units, or back."),
     "data": ("ifp.cli.data:data", "List, describe, get, check and export data sets."),

@@ -30,7 +30,7 @@ KEPT_OUT = {  # folder -> packages that none of its files may import
     "cli": {"torch", "matplotlib", "seaborn"},
 }
 COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
-    "anneal", "plot", "train", "diagnose", "shift", "beta", "beta convert",
+    "anneal", "plot", "train", "diagnose", "channels", "shift", "beta", "beta convert",
     "data", "data list", "data describe", "data get", "data check", "data export",
 }  # fmt: skip
 SOURCES = [path for folder in PACKAGE_OF for path in sorted((ROOT / folder).rglob("*.py"))]
