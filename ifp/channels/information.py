@@ -3,10 +3,10 @@
     I(X; U) >= -mean_i log2 mean_j BC_ij          two looks through the same channel: BC_ij^2
     I(X; U) <= -mean_i log2 mean_j exp(-KL_ij)
 
-j = i is counted, so that no estimate passes log2 N (Kolchinsky and Tracey, Entropy 19, 2017, equations of the pairwise
-bounds; Murphy et al., arXiv:2405.21042). Both are exact between hard clusters and for labels.
+j = i is counted, so that no estimate passes log2 N (Kolchinsky and Tracey, Entropy 19, 2017, the pairwise bounds;
+Murphy et al., arXiv:2405.21042). Both are exact between hard clusters and for labels.
 
-Shapes: C channels, N points, B points of a block.
+Shapes: C channels, N points, B points of a block, X whatever a point is averaged for.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from ifp.channels.fingerprints import Fingerprints, row_blocks
-
-BLOCK_BYTES = 64_000_000
-"""Of one [B, C, N] array; a few of them live at a time."""
+from ifp.channels.blocks import sum_over_points
+from ifp.channels.fingerprints import Fingerprints
 
 
 def information_bits(fingerprints: Fingerprints, *, looks: int = 1) -> np.ndarray:
@@ -30,16 +27,19 @@ def information_bits(fingerprints: Fingerprints, *, looks: int = 1) -> np.ndarra
 
 def upper_bits(fingerprints: Fingerprints) -> np.ndarray:
     """Upper bound of I(X; U), bits, [C]; of labels both bounds are their entropy."""
-    return _bound_bits(fingerprints, lambda start, stop: fingerprints.divergences(start, stop).neg_().exp_())
+    return _bound_bits(fingerprints, fingerprints.kl_coefficients)
 
 
-def bits(mean_BX: Tensor) -> Tensor:
-    """Sum over the block's points of -log2, in float64, [X]."""
-    return -mean_BX.log2().sum(0, dtype=torch.float64)
+def summed_bits(mean_BX: Tensor) -> Tensor:
+    """-log2 summed over the block's points, [X], in float64 for the sums over blocks."""
+    return mean_BX.log2().sum(0).neg_().double()
 
 
 def _bound_bits(fingerprints: Fingerprints, block_BCN: Callable[[int, int], Tensor]) -> np.ndarray:
-    rows = max(1, BLOCK_BYTES // (8 * fingerprints.channels * fingerprints.points))
-    blocks = row_blocks(fingerprints.points, rows)
-    total_C = torch.stack([bits(block_BCN(start, stop).mean(-1)) for start, stop in blocks]).sum(0)
-    return (total_C / fingerprints.points).cpu().numpy()
+    (total_C,) = sum_over_points(
+        fingerprints,
+        lambda start, stop: (summed_bits(block_BCN(start, stop).mean(-1)),),
+        row_bytes=fingerprints.row_bytes,
+    )
+    bits_C: np.ndarray = (total_C / fingerprints.points).cpu().numpy()
+    return bits_C

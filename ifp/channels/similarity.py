@@ -6,38 +6,39 @@ With A_i the [C, N] coefficients of point i with all points, A_i A_i^T / N holds
 
 whose diagonal is that of two looks (Murphy et al., arXiv:2405.21042). NMI and VI follow from it (`Similarity`).
 
-Shapes: C channels, N points, B points of a block.
+Shapes: C channels, N points, B points of a block, T channels of a tile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
+import numpy as np
+from torch import Tensor
 
-from ifp.channels.fingerprints import Fingerprints, row_blocks
-from ifp.channels.information import bits
+from ifp.channels.blocks import MEMORY_BYTES, sum_over_points
+from ifp.channels.fingerprints import Fingerprints
+from ifp.channels.information import summed_bits
 from ifp.channels.nouns import Channel, Similarity
 from ifp.errors import IfpError
 
-
-def _silent(text: str, done: int, total: int) -> None:
-    """Progress that nobody sees."""
+TILE = 96
+"""Channels in a strip of the symmetric product: only what lies right of the diagonal is computed."""
 
 
 def measure_similarity(
     fingerprints: Fingerprints,
     channels: Sequence[Channel],
     *,
-    memory_bytes: int = 1_000_000_000,
-    progress: Callable[[str, int, int], None] = _silent,
+    memory_bytes: int = MEMORY_BYTES,
+    progress: Callable[[str, int, int], None] = lambda text, done, total: None,
 ) -> Similarity:
     """Information in bits of each channel and of each pair.
 
     Parameters
     ----------
     channels : what the fingerprints are of, in their order.
-    memory_bytes : beside the results, for blocks of points; one point at a time where that is too little.
+    memory_bytes : for blocks of points, beside some [C, C] of the results; one point a block where it is too little.
     progress : called with (what, points done, N).
 
     Raises
@@ -47,20 +48,28 @@ def measure_similarity(
     if len(channels) != fingerprints.channels:
         raise IfpError(f"{fingerprints.channels} fingerprints cannot be of {len(channels)} channels; give one each.")
     points, count = fingerprints.points, fingerprints.channels
-    rows = max(1, min(memory_bytes, 100_000_000) // (8 * count * (5 * points + count)))
-    single_C = upper_C = joint_CC = torch.zeros(())
-    for start, stop in row_blocks(points, rows):
-        block_BCN = fingerprints.coefficients(start, stop)
-        single_C = single_C + bits(block_BCN.mean(-1)).cpu()
-        joint_CC = joint_CC + bits((block_BCN @ block_BCN.mT).div_(points)).cpu()
-        upper_C = upper_C + bits(fingerprints.divergences(start, stop).neg_().exp_().mean(-1)).cpu()
-        progress("comparing channels", stop, points)
-    joint_CC = (joint_CC + joint_CC.T) / (2 * points)
-    return Similarity(
-        tuple(channels),
-        (single_C / points).numpy(),
-        (upper_C / points).numpy(),
-        joint_CC.diagonal().numpy().copy(),
-        joint_CC.numpy(),
-        points,
+
+    firsts = range(0, count, TILE)
+
+    def block(start: int, stop: int) -> tuple[Tensor, ...]:
+        upper_C = summed_bits(fingerprints.kl_coefficients(start, stop).mean(-1))
+        one_BCN = fingerprints.coefficients(start, stop)
+        strips = ((one_BCN[:, first : first + TILE] @ one_BCN[:, first:].mT).div_(points) for first in firsts)
+        return summed_bits(one_BCN.mean(-1)), upper_C, *map(summed_bits, strips)
+
+    information_C, upper_C, *strips_TC = (
+        (total / points).cpu().numpy()
+        for total in sum_over_points(
+            fingerprints,
+            block,
+            row_bytes=fingerprints.row_bytes + 8 * TILE * count,
+            memory_bytes=memory_bytes,
+            progress=lambda done, total: progress("comparing channels", done, total),
+        )
     )
+    joint_CC = np.empty((count, count))
+    for first, strip_TC in zip(firsts, strips_TC, strict=True):
+        joint_CC[first : first + TILE, first:] = strip_TC
+    below = np.tril_indices(count, -1)
+    joint_CC[below] = joint_CC.T[below]
+    return Similarity(tuple(channels), information_C, upper_C, joint_CC.diagonal().copy(), joint_CC, points)
