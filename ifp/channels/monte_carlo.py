@@ -94,7 +94,7 @@ def compare_all(
     samples: int = DRAWS,
     generator: np.random.Generator,
     device: torch.device | str = "cpu",
-    progress: Callable[[str, int, int], None] = lambda text, done, total: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> SpaceComparisons:
     """All pairs of spaces of the same images, each as `compare_spaces` has it, from the same draws for all.
 
@@ -103,7 +103,7 @@ def compare_all(
 
     Parameters
     ----------
-    progress : called with (what, draws done, draws).
+    progress : called with (draws done, draws).
 
     Raises
     ------
@@ -127,7 +127,7 @@ def compare_all(
         mean_PQ += shift_PQ * (block / (done + block))
         alone.append((single_BE, twin_BE))
         done += block
-        progress("comparing spaces", done, samples)
+        progress(done, samples)
     single_SE, twin_SE = (np.concatenate(parts) for parts in zip(*alone, strict=True))
     return SpaceComparisons(
         tuple(_estimate(values_S) for values_S in single_SE.T),
