@@ -38,8 +38,8 @@ def plot_structure(
 ) -> Figure:
     """Draw the figure in our style, at exactly this width; its height follows from what there is to show.
 
-    At most 24 hotspots have a traversal or a lane; the foot of the page says how many more there are, and which values
-    of a traversal are drawn where not all fit.
+    At most 16 hotspots, those of the most models, have a traversal and a lane; the foot of the page says how many more
+    there are, and which values of a traversal are drawn where not all fit.
 
     Parameters
     ----------
@@ -52,15 +52,12 @@ def plot_structure(
     IfpError : an unknown width, or traversals of another shape, of no hotspot, or not finite.
     """
     width_in = figure_width(width)
-    structure, known = structure_of(hotspots), [hotspot.number for hotspot in hotspots.hotspots]
-    images = checked_traversals(traversals or {}, known)
-    told = _told(hotspots, freezing)
-    notes = [
-        f"{len(of) - MOST_ROWS} more hotspots have {what}"
-        for of, what in ((images, "a traversal"), (told, "freezing points"))
-        if len(of) > MOST_ROWS
-    ]
-    images, told = (dict(list(of.items())[:MOST_ROWS]) for of in (images, told))
+    structure, chosen = structure_of(hotspots), _chosen(hotspots)
+    images = checked_traversals(traversals or {}, [one.number for one in hotspots.hotspots])
+    images = {number: of_it for number, of_it in images.items() if number in chosen}
+    told = _told(hotspots, freezing, chosen)
+    left_out = len(hotspots.hotspots) - len(chosen)
+    notes = [f"{left_out} more hotspots are shown by their names alone"] * bool(left_out)
     shape = next(iter(images.values())).shape if images else None
     with paper_style():
         page = plan_page(structure, width_in=width_in, images=shape and (shape[0], *shape[2:]), rows=len(images),
@@ -72,7 +69,7 @@ def plot_structure(
         draw_profile(figure, page, structure)
         draw_factors(figure, page, structure)
         draw_legend(figure, page, structure)
-        names = dict(zip(known, page.names, strict=True))
+        names = dict(zip((one.number for one in hotspots.hotspots), page.names, strict=True))
         if page.images:
             drawn = [(one, names[one.number], images[one.number]) for one in hotspots.hotspots if one.number in images]
             if page.images.beside:
@@ -102,11 +99,17 @@ def draw_structure(
     return save_figure(figure, folder / "structure", structure_table(hotspots), formats=formats)
 
 
-def _told(hotspots: Hotspots, freezing: pd.DataFrame | None) -> dict[int, pd.DataFrame]:
-    """The freezing points of each hotspot of which there are any."""
-    if freezing is None:
+def _chosen(hotspots: Hotspots) -> set[int]:
+    """The numbers of the MOST_ROWS hotspots that the most models have."""
+    ordered = sorted(hotspots.hotspots, key=lambda one: (-len(one.runs), one.number))
+    return {one.number for one in ordered[:MOST_ROWS]}
+
+
+def _told(hotspots: Hotspots, freezing: pd.DataFrame | None, chosen: set[int]) -> dict[int, pd.DataFrame]:
+    """The freezing points of each chosen hotspot of which there are any."""
+    if freezing is None or freezing.empty:
         return {}
-    told = {one.number: told_channels(freezing, one.channels) for one in hotspots.hotspots}
+    told = {one.number: told_channels(freezing, one.channels) for one in hotspots.hotspots if one.number in chosen}
     return {number: rows for number, rows in told.items() if len(rows)}
 
 
@@ -122,7 +125,7 @@ def _draw_lanes(
     shown = [one for one in hotspots.hotspots if one.number in told]
     rows = {} if medians is None else {int(row["hotspot"]): row for _, row in medians.iterrows()}
     left_in = EDGE_IN + max(text_width_in(names[one.number]) for one in shown) + 0.1
-    right_in = EDGE_IN + 0.05 + text_width_in("88/88")
+    right_in = EDGE_IN + 0.05 + max(map(text_width_in, ("frozen", "88/88")))
     figure.text(EDGE_IN / page.width_in, 1 - (page.lanes_top_in - 0.03) / page.size_in[1], "freezing points",
                 fontsize=SMALL_PT, color=NEUTRAL)  # fmt: skip
     ax = axes_at(figure, left_in, page.lanes_top_in, page.width_in - left_in - right_in, len(shown) * ROW_IN)

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from ifp.analysis.channels.structure import Structure, middle
 from ifp.analysis.diffusion.plot_pages import EDGE_IN, LINE_IN, plain, shortened, text_width_in
 
-PROFILE_IN, ROW_IN, AXIS_IN = 0.55, 0.17, 0.36
-"""Heights: of the reachability profile, of a lane of freezing points, of an axis with its label."""
-MOST_ROWS = 24
+PROFILE_IN, ROW_IN = 0.55, 0.17
+"""Heights: of the reachability profile, of a lane of freezing points."""
+MOST_ROWS = 16
 """Hotspots with a traversal or a lane in one figure; the page says how many more there are."""
-LEAST_IMAGE_IN, MOST_IMAGE_IN = 0.17, 0.36
+LEAST_IMAGE_IN, _GOOD_IMAGE_IN, MOST_IMAGE_IN = 0.17, 0.22, 0.36
 _LEAST_MATRIX_IN, _MOST_MATRIX_IN = 2.2, 3.2
 _LEAST_DPI, _HAIR = 300, 1e-6
+_FOOT_IN, _AXIS_IN = 0.3, 0.36
 GAP_IN, CONNECTOR_IN = 0.1, 0.16
 _PROFILE_AXIS_IN, _FACTORS_IN, _KEY_IN, _NAME_IN = 0.44, (0.5, 1.1), 0.24, 0.8
 
@@ -91,7 +92,7 @@ class Page:
     @property
     def legend_top_in(self) -> float:
         """Below the axes of matrix and factors."""
-        return self.matrix_top_in + self.matrix_in + AXIS_IN
+        return self.matrix_top_in + self.matrix_in + _FOOT_IN
 
     @property
     def images_top_in(self) -> float:
@@ -115,7 +116,7 @@ class Page:
     @property
     def size_in(self) -> tuple[float, float]:
         """Width and height of the page, whole numbers of pixels."""
-        lanes = self.lanes * ROW_IN + AXIS_IN if self.lanes else 0.0
+        lanes = self.lanes * ROW_IN + _AXIS_IN if self.lanes else 0.0
         height_in = self.lanes_top_in + lanes + self.notes * LINE_IN + EDGE_IN
         # the hair keeps their number from being rounded down
         return self.width_in, (math.ceil(height_in * self.dpi) + _HAIR) / self.dpi
@@ -135,13 +136,16 @@ def plan_page(
     factors_in = min(max(low, 0.14 * width_in), high) if structure.hotspots.factors else 0.0
     left_in = EDGE_IN + max(factors_in + 0.05, _PROFILE_AXIS_IN)
     names = tuple(
-        plain(shortened(f"{one.name} {one.factor}".rstrip(), _NAME_IN)) for one in structure.hotspots.hotspots
+        plain(shortened(f"{one.name} {one.factor}".rstrip(), min(_NAME_IN, 0.3 * width_in)))
+        for one in structure.hotspots.hotspots
     )
     names_in = max(map(text_width_in, names), default=0.0) + 0.05
     free_in = width_in - left_in - 2 * EDGE_IN
     found = None
     if images and rows:
         matrix_in = min(max(_LEAST_MATRIX_IN, 0.48 * width_in), _MOST_MATRIX_IN)
+        all_in = names_in + 1.05 * images[0] * _GOOD_IMAGE_IN * max(1.0, images[2] / images[1])
+        matrix_in = max(_LEAST_MATRIX_IN, min(matrix_in, free_in - CONNECTOR_IN - all_in))
         room_in = free_in - matrix_in - CONNECTOR_IN
         found = _image_rows(images, width_in, names_in, room_in, matrix_in / rows - 0.03, beside=True, columns=1)
         if found is None:
@@ -183,9 +187,8 @@ def _image_rows(
     pixels = kept * width + (kept - 1) * gap
     image_in = min((room_in - names_in) * width / pixels, most_height_in * width / height, MOST_IMAGE_IN * broad)
     times = math.ceil(_LEAST_DPI * image_in / width)
-    return ImageRows(
-        beside, columns, first, every, kept, times, gap, times * width / image_in, (height, width), names_in
-    )
+    dpi = (math.ceil(width_in * times * width / image_in) + _HAIR) / width_in  # a whole number of pixels
+    return ImageRows(beside, columns, first, every, kept, times, gap, dpi, (height, width), names_in)
 
 
 def _levels(centres_in: Sequence[float], widths_in: Sequence[float]) -> tuple[int, ...]:

@@ -51,14 +51,14 @@ def draw_profile(figure: Figure, page: Page, structure: Structure) -> Axes:
 
 
 def _name_spans(ax: Axes, page: Page, structure: Structure) -> None:
-    """The hotspots' names above their spans; a line leads down from one that stands higher."""
+    """The hotspots' names above their spans; a line leads down from one that stands higher, behind those it meets."""
     for hotspot, level in zip(structure.hotspots.hotspots, page.levels, strict=True):
+        at, up_in = middle(hotspot), 0.025 + level * LINE_IN
         if level:
-            lead = beside(ax, 0, 0.02, x="data")
-            ax.plot([middle(hotspot)] * 2, [1, 1 + (level * LINE_IN - 0.01) / PROFILE_IN], color=NEUTRAL, linewidth=0.4,
-                    transform=lead, clip_on=False)  # fmt: skip
-        ax.text(middle(hotspot), 1, hotspot.name, transform=beside(ax, 0, 0.025 + level * LINE_IN, x="data"),
-                fontsize=SMALL_PT, ha="center", va="bottom")  # fmt: skip
+            ax.plot([at, at], [1, 1 + (up_in - 0.03) / PROFILE_IN], color=NEUTRAL, linewidth=0.4, clip_on=False,
+                    zorder=1, transform=beside(ax, 0, 0.02, x="data"))  # fmt: skip
+        ax.text(at, 1, hotspot.name, transform=beside(ax, 0, up_in, x="data"), fontsize=SMALL_PT, ha="center",
+                va="bottom", zorder=3, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.2})  # fmt: skip
 
 
 def draw_matrix(figure: Figure, page: Page, structure: Structure) -> Axes:
@@ -86,10 +86,12 @@ def _color_bar(figure: Figure, page: Page, structure: Structure) -> None:
     bar.spines[:].set_linewidth(0.4)
     bar.text(1, 0.5, structure.closeness_name, transform=beside(bar, 0.06), fontsize=SMALL_PT, va="center_baseline")
     counted = f"{len(structure)} channels of {structure.hotspots.runs} models"
-    room_in = page.matrix_in - bar_in - 0.15 - text_width_in(structure.closeness_name)
-    text = counted if text_width_in(counted) <= room_in else f"{len(structure)} channels"
-    bar.text(0, 0.5, text, transform=beside(bar, page.matrix_in - 0.03), fontsize=SMALL_PT, color=NEUTRAL, ha="right",
-             va="center_baseline")  # fmt: skip
+    room_in = page.matrix_in - bar_in - 0.17 - text_width_in(structure.closeness_name)
+    for text in (counted, counted.split(" of ")[0]):
+        if text_width_in(text) <= room_in:
+            bar.text(0, 0.5, text, transform=beside(bar, page.matrix_in - 0.03), fontsize=SMALL_PT, color=NEUTRAL,
+                     ha="right", va="center_baseline")  # fmt: skip
+            break
 
 
 def draw_factors(figure: Figure, page: Page, structure: Structure) -> Axes | None:
