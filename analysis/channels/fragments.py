@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.channels.hotspots import LEAST_MEMBERS, SHARE, Hotspot, find_hotspots
+from ifp.analysis.channels.hotspots import FACTOR_NMI, LEAST_MEMBERS, SHARE, Hotspot, find_hotspots
 from ifp.channels.nouns import Member, Similarity
 from ifp.errors import IfpError, bad_value
 
@@ -29,12 +29,13 @@ AT_LAST, VANISHES, SPLITS, MERGES = "at_last", "vanishes", "splits", "merges"
 
 FRAGMENT_COLUMNS = (
     "fragment", "beta", "name", "runs", "of_runs", "channels", "information_bits", "information_low_bits",
-    "information_high_bits", "factor", "factor_nmi", "tightness", "representative", "origin", "bracket_low",
+    "information_high_bits", "factor", "factor_nmi", "factors", "tightness", "representative", "origin", "bracket_low",
     "bracket_high", "runs_above", "fate", "parents", "children",
 )  # fmt: skip
 LINK_COLUMNS = (
     "higher", "lower", "beta_higher", "beta_lower", "nmi", "share_of_higher", "share_of_lower", "levels_between",
 )  # fmt: skip
+SEPARATOR = " + "
 LINK_NMI = 0.25
 """NMI of two fragments of which one holds the other whole is the root of the ratio of their entropies, here 1/16."""
 
@@ -60,16 +61,17 @@ class FragmentMap:
     fragments : one row a fragment with `FRAGMENT_COLUMNS`, numbered from 1, beta falling. The event that `origin` names
         lies between `bracket_low` and `bracket_high` (NaN: unknown, or nothing happened). `runs_above` models of the
         next higher level have a channel that would be linked, be it that they are too few for a fragment there.
-        `parents` and `children` are numbers of fragments.
+        `factors` are all with a mean NMI that earns a name. `parents` and `children` are numbers of fragments.
     links : one row a link with `LINK_COLUMNS`: `higher` and `lower` are numbers of fragments, at the higher and lower
         beta; `share_of_higher` of the higher one's entropy is held by the lower, and the other way round.
-    link : the floor of NMI of a link.
+    factors : names of the data's factors. link : the floor of NMI of a link.
     """
 
     levels: tuple[Level, ...]
     hotspots: tuple[Hotspot, ...]
     fragments: pd.DataFrame
     links: pd.DataFrame
+    factors: tuple[str, ...]
     link: float
 
 
@@ -107,8 +109,9 @@ def fragment_map(
         hotspots += found
         level_of += [number] * len(found)
     links = _links(similarity, hotspots, level_of, levels, link)
-    fragments = _table(similarity, hotspots, level_of, levels, links, link)
-    return FragmentMap(levels, tuple(hotspots), fragments, links, link)
+    factors = tuple(similarity.channels[place].name for place in similarity.factors())
+    fragments = _table(similarity, hotspots, level_of, levels, links, link, factors)
+    return FragmentMap(levels, tuple(hotspots), fragments, links, factors, link)
 
 
 def _levels(members: Sequence[Member], min_samples: int | None) -> tuple[Level, ...]:
@@ -198,6 +201,7 @@ def _table(
     levels: Sequence[Level],
     links: pd.DataFrame,
     link: float,
+    factors: Sequence[str],
 ) -> pd.DataFrame:
     parents: dict[int, list[int]] = {number: [] for number in range(1, len(hotspots) + 1)}
     children: dict[int, list[int]] = {number: [] for number in parents}
@@ -231,6 +235,7 @@ def _table(
                 "information_high_bits": hotspot.information_bits.high,
                 "factor": hotspot.factor,
                 "factor_nmi": hotspot.factor_nmi,
+                "factors": _factors_of(hotspot, factors),
                 "tightness": hotspot.tightness,
                 "representative": similarity.channels[hotspot.representative].name,
                 "origin": origin,
@@ -243,6 +248,12 @@ def _table(
             }
         )
     return pd.DataFrame(rows, columns=list(FRAGMENT_COLUMNS))
+
+
+def _factors_of(hotspot: Hotspot, factors: Sequence[str]) -> str:
+    """The factors that share information with it, most first."""
+    nmi_F = np.nan_to_num(hotspot.nmi_with_factors_F)
+    return SEPARATOR.join(factors[at] for at in np.argsort(-nmi_F, kind="stable") if nmi_F[at] >= FACTOR_NMI)
 
 
 def _origin(at: int, parents: Sequence[int], children: dict[int, list[int]], *, returns: bool) -> str:

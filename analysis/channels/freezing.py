@@ -217,10 +217,9 @@ def _distribution(
         median, bound = (median, bound) if np.isfinite(median) else (np.nan, "")  # as many above as below
     frozen_M = value_M[np.isfinite(value_M)]
     # order statistics, rounded outward: what is censored cannot be interpolated
-    low, high = (
-        (np.quantile(value_M, at, method=method) if len(value_M) else np.nan)
-        for at, method in ((0.25, "lower"), (0.75, "higher"))
-    )
+    low, high = np.nan, np.nan
+    if len(value_M):
+        low, high = np.quantile(value_M, 0.25, method="lower"), np.quantile(value_M, 0.75, method="higher")
     ends = (interval.low, interval.high, low, high)
     names = ("low", "high", "quartile_low", "quartile_high")
     return {
