@@ -35,7 +35,7 @@ def report(
     """Write results and figures into `out`, and print them."""
     results = make_results(found, settings)
     paths = write_results(results, out)
-    if formats and results.hotspots is not None:
+    if formats:
         from ifp.analysis.channels.plot_results import draw_results
 
         stages.update("figures", 0, 1)

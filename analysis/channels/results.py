@@ -279,8 +279,12 @@ def _read_map(stored: Mapping[str, Any], rows: Mapping[str, Any]) -> FragmentMap
 
 
 def _frame(rows: list[dict[str, Any]], columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """The rows as a table; a column of which nothing is known holds NaN."""
+    """The rows as a table; a column of which nothing is known holds NaN, whole numbers stay whole beside gaps."""
     table = pd.DataFrame(rows, columns=None if columns is None else list(columns))
-    for column in table.columns[table.isna().all()] if len(table) else ():
-        table[column] = np.nan
+    for column in table.columns if rows else ():
+        known = [row[column] for row in rows if row[column] is not None]
+        if not known:
+            table[column] = np.nan
+        elif len(known) < len(rows) and all(type(value) is int for value in known):
+            table[column] = pd.array([row[column] for row in rows], dtype="Int64")
     return table
