@@ -46,16 +46,14 @@ class Profile:
     spans: tuple[Span, ...]
 
 
-def profile_of(
-    distance_LL: np.ndarray, nmi_LL: np.ndarray, member_L: np.ndarray, *, min_samples: int, least_members: int
-) -> Profile:
+def profile_of(distance_LL: np.ndarray, nmi_LL: np.ndarray, member_L: np.ndarray, *, min_samples: int) -> Profile:
     """Order channels by OPTICS and find clusters.
 
     Parameters
     ----------
     distance_LL : symmetric, from 0. nmi_LL : of the same pairs. member_L : the model of each channel.
-    min_samples : 2 and more and at most L, OPTICS's number of neighbours and the fewest channels of a cluster.
-    least_members : the fewest models that a cluster comes from.
+    min_samples : 2 and more and at most L, OPTICS's number of neighbours and the fewest models that a cluster comes
+        from: a fragment held twice by each of few models has the channels but does not recur.
 
     References
     ----------
@@ -76,9 +74,7 @@ def profile_of(
     found = [
         span
         for span in _join(nmi_LL, sorted(spans))
-        if span[1] - span[0] >= min_samples
-        and len(np.unique(member_L[slice(*span)])) >= least_members
-        and _inside(nmi_LL, span) >= LEAST_NMI
+        if len(np.unique(member_L[slice(*span)])) >= min_samples and _inside(nmi_LL, span) >= LEAST_NMI
     ]
     return Profile(ordering_L, reachability_L[ordering_L], tuple(found))
 

@@ -131,13 +131,13 @@ def find_hotspots(
     Parameters
     ----------
     distance : "vi" (bits) or "nmi" (-ln NMI).
-    min_samples : the fewest channels of a hotspot, and the fewest models that have it; OPTICS's number of neighbours.
-        By default 0.4 of the models, at least 2.
+    min_samples : the fewest models that have a hotspot, and OPTICS's number of neighbours; by default 0.4 of the
+        models, at least 2.
     runs : models of the ensemble; more than those that have a channel in `similarity` where a model has no live one.
 
     Raises
     ------
-    IfpError : fewer than 5 models, a distance or min_samples that cannot be, similarities that are not finite.
+    IfpError : fewer than 5 models, runs, a distance or min_samples that cannot be, similarities that are not finite.
 
     References
     ----------
@@ -157,9 +157,9 @@ def find_hotspots(
             f"Hotspots need at least {LEAST_MEMBERS} models, got {runs}: give more, or compare them without hotspots."
         )
     if min_samples is None:
-        min_samples = min(max(2, round(SHARE * runs)), max(2, len(latents)))
-    if not 2 <= min_samples <= len(latents):
-        raise bad_value("min_samples", min_samples, f"from 2 to the number of channels, {len(latents)}")
+        min_samples = max(2, round(SHARE * runs))
+    if not 2 <= min_samples <= runs:
+        raise bad_value("min_samples", min_samples, f"from 2 to the number of models, {runs}")
     profile = cluster(similarity, distance=distance, min_samples=min_samples)
     labels_L = np.full(len(latents), -1)
     for number, (start, stop) in enumerate(profile.spans):
@@ -182,26 +182,31 @@ def find_hotspots(
 
 
 def cluster(similarity: Similarity, *, distance: str, min_samples: int) -> Profile:
-    """The clusters of the channels that are no factors; places [L] among them. For any number of models."""
+    """The clusters of the channels that are no factors, and their places [L] among these; for any number of models."""
     latents = similarity.latents()
+    if not (np.isfinite(similarity.joint_bits_CC).all() and np.isfinite(similarity.information_bits_C).all()):
+        raise IfpError("Some similarities are not finite: drop the models whose posteriors hold NaN or infinity.")
+    if len(latents) < min_samples:
+        return Profile(np.arange(len(latents)), np.full(len(latents), np.inf), ())
     pairs = np.ix_(latents, latents)
-    nmi_LL = np.nan_to_num(similarity.nmi_CC[pairs])
-    distance_LL = distances(similarity, distance)[pairs]
-    if not np.isfinite(distance_LL).all():
-        raise IfpError(
-            "Some similarities are not finite: drop the models whose posteriors hold NaN or infinite values."
-        )
-    member_L = members_of(similarity)
-    # a hotspot held twice by each of few models has the channels but does not recur
-    least_members = min(min_samples, len(np.unique(member_L)))
-    return profile_of(distance_LL, nmi_LL, member_L, min_samples=min_samples, least_members=least_members)
+    return profile_of(
+        distances(similarity, distance)[pairs],
+        known_nmi(similarity)[pairs],
+        members_of(similarity),
+        min_samples=min_samples,
+    )
 
 
 def distances(similarity: Similarity, distance: str) -> np.ndarray:
     """VI in bits or -ln NMI of all pairs [C, C], from 0; -ln NMI stops at -ln 1e-4."""
     if distance == "vi":
         return np.maximum(similarity.vi_bits_CC, 0)
-    return np.maximum(-np.log(np.maximum(np.nan_to_num(similarity.nmi_CC), SMALLEST_NMI)), 0)
+    return np.maximum(-np.log(np.maximum(known_nmi(similarity), SMALLEST_NMI)), 0)
+
+
+def known_nmi(similarity: Similarity) -> np.ndarray:
+    """NMI of all pairs [C, C], 0 with a channel that has no entropy."""
+    return np.where(np.isfinite(similarity.nmi_CC), similarity.nmi_CC, 0.0)
 
 
 def members_of(similarity: Similarity) -> np.ndarray:
@@ -244,7 +249,7 @@ def _describe(similarity: Similarity, number: int, at_H: np.ndarray, span: tuple
         factor_nmi=factor_nmi,
         nmi_with_factors_F=nmi_with_factors_F,
         representative=int(at_H[distances(similarity, distance)[within].sum(axis=1).argmin()]),
-        tightness=mean_over_pairs(np.nan_to_num(similarity.nmi_CC[within])),
+        tightness=mean_over_pairs(known_nmi(similarity)[within]),
     )
 
 

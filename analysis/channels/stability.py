@@ -53,7 +53,7 @@ def stability(
     found_BH = np.full((resamples, len(hotspots.hotspots)), np.nan)
     for found_H in found_BH:
         kept = latents[np.isin(member_L, generator.choice(members, size=drawn, replace=False))]
-        profile = cluster(similarity.among(kept), distance=hotspots.distance, min_samples=min(min_samples, len(kept)))
+        profile = cluster(similarity.among(kept), distance=hotspots.distance, min_samples=min_samples)
         clusters = [set(kept[profile.ordering_L[slice(*span)]].tolist()) for span in profile.spans]
         here = set(kept.tolist())
         for number, hotspot in enumerate(hotspots.hotspots):
