@@ -64,7 +64,14 @@ def _reduced(images_KCHW: np.ndarray) -> np.ndarray:
     return np.asarray(blocks.mean(axis=(3, 5)))
 
 
-def draw_beside(matrix: Axes, page: Page, rows: ImageRows, drawn: Sequence[tuple[Hotspot, str, np.ndarray]]) -> None:
+def draw_beside(
+    figure: Figure,
+    page: Page,
+    rows: ImageRows,
+    drawn: Sequence[tuple[Hotspot, str, np.ndarray]],
+    *,
+    matrix: Axes,
+) -> None:
     """A row of images right of the matrix for each hotspot, as near to its height as the others allow.
 
     `drawn` : hotspots in the order of their places, each with its name and its images.
@@ -79,7 +86,7 @@ def draw_beside(matrix: Axes, page: Page, rows: ImageRows, drawn: Sequence[tuple
         matrix.plot(ends, [1 - want / page.matrix_in, 1 - centre / page.matrix_in], color=NEUTRAL, linewidth=0.5,
                     transform=matrix.transAxes, clip_on=False)  # fmt: skip
         left_in = page.left_in + page.matrix_in + CONNECTOR_IN
-        _draw_row(matrix.figure, rows, images_KCHW, name, left_in, page.matrix_top_in + centre)
+        _draw_row(figure, rows, images_KCHW, name, left_in, page.matrix_top_in + centre)
 
 
 def draw_below(figure: Figure, page: Page, rows: ImageRows, drawn: Sequence[tuple[Hotspot, str, np.ndarray]]) -> None:

@@ -70,10 +70,10 @@ def plot_structure(
         draw_factors(figure, page, structure)
         draw_legend(figure, page, structure)
         names = dict(zip((one.number for one in hotspots.hotspots), page.names, strict=True))
-        if page.images:
+        if page.images and shape:
             drawn = [(one, names[one.number], images[one.number]) for one in hotspots.hotspots if one.number in images]
             if page.images.beside:
-                draw_beside(matrix, page, page.images, drawn)
+                draw_beside(figure, page, page.images, drawn, matrix=matrix)
             else:
                 draw_below(figure, page, page.images, drawn)
             if page.images.every > 1:

@@ -6,6 +6,7 @@ Shapes: P channels in the order of their clustering.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ COLORS = "magma_r"
 _LEAST_PIXELS = 1200
 _MOST_STYLED = 60
 """With more channels the steps of a line are shorter than its dashes."""
-_SPAN = {"facecolor": "#DADADA", "edgecolor": "white", "linewidth": 0.8}
+_SPAN: dict[str, Any] = {"facecolor": "#DADADA", "edgecolor": "white", "linewidth": 0.8}
 
 
 def draw_profile(figure: Figure, page: Page, structure: Structure) -> Axes:
