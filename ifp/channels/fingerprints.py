@@ -58,7 +58,8 @@ class Fingerprints(Protocol):
 def gaussian_exponents(mean_BK: Tensor, logvar_BK: Tensor, mean_KN: Tensor, logvar_KN: Tensor) -> Tensor:
     """-ln BC of each dimension, [B, K, N], between Gaussians N(mean, exp(logvar)); 0 between equal ones, exactly.
 
-    With gradients; `GaussianFingerprints` has the same from numbers that it prepares once, several times as fast.
+    Of posteriors that change from call to call; `GaussianFingerprints` prepares its own once, and is several times as
+    fast.
     """
     variance_BKN = logvar_BK.exp()[:, :, None] + logvar_KN.exp()
     # posteriors so narrow that the variance underflows are points, and a point is at no distance from itself
@@ -154,7 +155,8 @@ def _in_own_units(mean_KN: np.ndarray, logvar_KN: np.ndarray) -> tuple[np.ndarra
         at_least_K1 = 2 * (np.log(largest_K1) - LARGEST_LOG_MEAN)
     typical_K1 = np.maximum(logvar_KN.mean(axis=1, keepdims=True), at_least_K1)
     logvar_KN = np.clip(logvar_KN - typical_K1, -LARGEST_LOGVAR, LARGEST_LOGVAR)
-    return mean_KN * np.exp(-typical_K1 / 2), logvar_KN
+    # dimensions whose means are all alike may be as narrow as they like: their 0 stays 0
+    return mean_KN * np.exp(np.minimum(-typical_K1 / 2, 700)), logvar_KN
 
 
 class LabelFingerprints:
