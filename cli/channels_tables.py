@@ -56,9 +56,9 @@ def _models(results: Results) -> Table:
     )
     keys = models.assign(level=models["level"].where(models["level"] != "", models["model"]))
     groups = list(keys.groupby(["level", "beta"], sort=False, dropna=False))
-    for (level, beta), rows in groups[:MOST_ROWS]:
+    for (level, _), rows in groups[:MOST_ROWS]:
         table.add_row(
-            str(level), _number(beta), str(len(rows)), f"{rows['live_channels'].mean():.1f}",
+            str(level), _number(rows["beta"].iloc[0]), str(len(rows)), f"{rows['live_channels'].mean():.1f}",
             f"{rows['most_bits'].max():.2f}", f"{rows['kl_nats'].mean():.2f}", str(int(rows["trace"].sum())),
         )  # fmt: skip
     if len(groups) > MOST_ROWS:
@@ -169,7 +169,7 @@ def _print_spaces(console: Console, results: Results) -> None:
         nmi = [Ratio(row["nmi"], row["nmi_error"]) for _, row in known.iterrows()]
         vi = combine([Estimate(row["vi_bits"], row["vi_error_bits"]) for _, row in rows.iterrows()], independent=False)
         shared = combine(nmi, independent=False) if nmi else Ratio(np.nan, np.nan)
-        table.add_row(first or "all", "among them" if first == second else f"with {second or 'all'}",
+        table.add_row(str(first or "all"), "among them" if first == second else f"with {second or 'all'}",
                       f"{len(rows)} pairs", "", "", _pm(shared.value, shared.error),
                       _pm(vi.bits, vi.error_bits))  # fmt: skip
     console.print(table)

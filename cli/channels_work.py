@@ -16,7 +16,8 @@ from ifp.analysis.channels.hotspots import LEAST_MEMBERS, SHARE, Hotspots, find_
 from ifp.analysis.channels.stability import stability
 from ifp.channels.build import Comparison, compare_members
 from ifp.channels.collect import Ensemble, collect_members, members_of_codes
-from ifp.channels.monte_carlo import SpaceComparisons, compare_all
+from ifp.channels.comparisons import SpaceComparisons
+from ifp.channels.monte_carlo import compare_all
 from ifp.channels.nouns import Member, Similarity
 from ifp.channels.places import list_places
 from ifp.checkpoints.records import latent_traversals
@@ -178,7 +179,7 @@ def _map(
     kept = [at for at, m in enumerate(members) if m.beta is not None and sizes[_level(m)] >= LEAST_MEMBERS]
     if sum(size >= LEAST_MEMBERS for size in sizes.values()) < 2:
         return None, ()
-    notes = ()
+    notes: tuple[str, ...] = ()
     if len(kept) < len(members):
         notes = (
             f"{len(members) - len(kept)} models are not on the map of fragments over beta: their beta is not known, or "

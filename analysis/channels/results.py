@@ -233,17 +233,16 @@ def _read_similarity(arrays: Mapping[str, np.ndarray], points: int) -> Similarit
         Channel(str(name), int(member), tuple(int(latent) for latent in str(held).split("+") if latent))
         for name, member, held in zip(arrays["names"], arrays["members"], arrays["held"], strict=True)
     )
-    return Similarity(channels, *(arrays[name] for name in _ARRAYS), points)
+    single_C, upper_C, two_looks_C, joint_CC = (arrays[name] for name in _ARRAYS)
+    return Similarity(channels, single_C, upper_C, two_looks_C, joint_CC, points)
 
 
 def _read_hotspots(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray], similarity: Similarity) -> Hotspots:
+    latents, ordering_L, reachability_L, labels_L = (arrays[name] for name in _CLUSTERING)
+    factors = tuple(similarity.channels[at].name for at in similarity.factors())
+    hotspots = tuple(_read_hotspot(stored) for stored in content["hotspots"])
     return Hotspots(
-        similarity,
-        arrays["latents"],
-        tuple(similarity.channels[at].name for at in similarity.factors()),
-        *(arrays[name] for name in _CLUSTERING[1:]),
-        **content["clustering"],
-        hotspots=tuple(_read_hotspot(stored) for stored in content["hotspots"]),
+        similarity, latents, factors, ordering_L, reachability_L, labels_L, hotspots=hotspots, **content["clustering"]
     )
 
 

@@ -34,8 +34,8 @@ class History:
 
     def beta_at(self, step: int | None) -> float | None:
         """Beta of the record at `step`, None without such a record or where the objective has no beta."""
-        at = np.flatnonzero(self.step_T == step) if step is not None else []
-        return float(self.beta_T[at[-1]]) if len(at) and np.isfinite(self.beta_T[at[-1]]) else None
+        beta_T = self.beta_T[self.step_T == (-1 if step is None else step)]
+        return float(beta_T[-1]) if np.isfinite(beta_T[-1:]).any() else None
 
     def trace(self) -> KlTrace | None:
         """The KL against beta, if beta moved and turned at most once: a controller's wandering beta tells nothing."""
