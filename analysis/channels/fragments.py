@@ -24,13 +24,13 @@ AT_FIRST, APPEARS, RETURNS, CONTINUES, SPLIT, MERGED = "at_first", "appears", "r
 """Origins: there at the highest beta already; linked to nothing at any higher beta; linked past the next higher level
 alone, whose models have no such hotspot; from one fragment; from one that has other children too; from several."""
 
-AT_LAST, VANISHES, SPLITS, MERGES = "at_last", "vanishes", "splits", "merges"
+AT_LAST, ENDS, SPLITS, MERGES = "at_last", "ends", "splits", "merges"
 """Fates, beside `CONTINUES`: at the lowest beta; linked to nothing below; in several; in one that has others too."""
 
 FRAGMENT_COLUMNS = (
     "fragment", "beta", "name", "runs", "of_runs", "channels", "information_bits", "information_low_bits",
     "information_high_bits", "factor", "factor_nmi", "factors", "tightness", "representative", "origin", "bracket_low",
-    "bracket_high", "runs_above", "fate", "parents", "children",
+    "bracket_high", "runs_above", "fate", "runs_below", "parents", "children",
 )  # fmt: skip
 LINK_COLUMNS = (
     "higher", "lower", "beta_higher", "beta_lower", "nmi", "share_of_higher", "share_of_lower", "levels_between",
@@ -60,7 +60,8 @@ class FragmentMap:
         Similarity, `span` and `name` are those of its own level.
     fragments : one row a fragment with `FRAGMENT_COLUMNS`, numbered from 1, beta falling. The event that `origin` names
         lies between `bracket_low` and `bracket_high` (NaN: unknown, or nothing happened). `runs_above` models of the
-        next higher level have a channel that would be linked, be it that they are too few for a fragment there.
+        next higher level, `runs_below` of the next lower, have a channel that would be linked: what has no fragment
+        there may be held by too few models, or by each in a mixture of its own.
         `factors` are all with a mean NMI that earns a name. `parents` and `children` are numbers of fragments.
     links : one row a link with `LINK_COLUMNS`: `higher` and `lower` are numbers of fragments, at the higher and lower
         beta; `share_of_higher` of the higher one's entropy is held by the lower, and the other way round.
@@ -210,7 +211,7 @@ def _table(
         children[higher].append(lower)
     rows = []
     for number, (hotspot, at) in enumerate(zip(hotspots, level_of, strict=True), 1):
-        level = levels[at]
+        level, last = levels[at], at == len(levels) - 1
         parent_betas = [levels[level_of[parent - 1]].beta for parent in parents[number]]
         origin = _origin(
             at, parents[number], children, returns=bool(parent_betas) and parent_betas[0] != levels[at - 1].beta
@@ -242,7 +243,8 @@ def _table(
                 "bracket_low": low,
                 "bracket_high": high,
                 "runs_above": _runs_holding(similarity, hotspot, levels[at - 1], link) if at else np.nan,
-                "fate": _fate(at == len(levels) - 1, children[number], parents),
+                "fate": _fate(last, children[number], parents),
+                "runs_below": np.nan if last else _runs_holding(similarity, hotspot, levels[at + 1], link),
                 "parents": " ".join(map(str, parents[number])),
                 "children": " ".join(map(str, children[number])),
             }
@@ -272,7 +274,7 @@ def _fate(last: bool, children: Sequence[int], parents: dict[int, list[int]]) ->
     if last:
         return AT_LAST
     if not children:
-        return VANISHES
+        return ENDS
     if len(children) > 1:
         return SPLITS
     return MERGES if len(parents[children[0]]) > 1 else CONTINUES

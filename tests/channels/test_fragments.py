@@ -127,7 +127,9 @@ def test_what_a_level_lacks_for_once_is_not_new_below_it() -> None:
     assert np.isnan(of_a["bracket_low"])
     assert rows_at(found, 10).loc["b", "origin"] == "continues"
     assert rows_at(found, 20).loc["b", "origin"] == "appears"
-    assert rows_at(found, 50)["fate"].to_dict() == {"a": "continues", "c": "vanishes"}
+    assert rows_at(found, 50)["fate"].to_dict() == {"a": "continues", "c": "ends"}
+    assert rows_at(found, 50)["runs_below"].to_dict() == {"a": 1, "c": 0}
+    assert rows_at(found, 10)["runs_below"].isna().all()
     assert rows_at(found, 50)["bracket_low"].tolist() == [50, 50]  # there at the highest beta: higher than that
     assert rows_at(found, 50)["bracket_high"].isna().all()
     assert sorted(found.links["levels_between"]) == [0, 1]
