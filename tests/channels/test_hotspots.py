@@ -197,6 +197,16 @@ def test_information_representative_and_tightness_are_those_of_the_channels() ->
     assert np.isnan(hotspot.factor_nmi)
 
 
+@pytest.mark.parametrize(("across", "hotspots"), [(0.7, 1), (0.6, 2)])
+def test_neighbours_are_one_where_they_share_as_the_looser_does(across: float, hotspots: int) -> None:
+    nmi_CC = np.full((8, 8), across)
+    nmi_CC[:4, :4], nmi_CC[4:, 4:] = 0.98, 0.8
+    np.fill_diagonal(nmi_CC, 1)
+    found = find_hotspots(by_hand([2] * 8, nmi_CC), distance="nmi")
+    assert len(found.hotspots) == hotspots
+    assert (found.labels_L >= 0).all()
+
+
 def test_a_member_with_two_channels_counts_once() -> None:
     similarity = by_hand([1, 3, 2.5, 2.5, 2.5, 2.5], 0.1 * np.eye(6) + 0.9)
     channels = (Channel("twice", 1, (1,)), *similarity.channels[1:])
