@@ -17,7 +17,7 @@ LOG_WIDTH = 150
 """Columns where stdout is no terminal."""
 NEAR_CAP_BITS = 1.0
 """A channel whose information is that near log2 N may hold more than N points can show."""
-MOST_ROWS = 40
+MOST_ROWS, MOST_COLUMNS = 40, 10
 
 
 def print_results(results: Results) -> None:
@@ -28,8 +28,11 @@ def print_results(results: Results) -> None:
     console.print(_models(results))
     if results.hotspots is not None:
         _print_hotspots(console, results)
-    elif len(results.similarity.factors()):
-        console.print(_factors(results))
+    else:
+        if 1 < len(results.similarity.latents()) <= MOST_COLUMNS:
+            console.print(_pairs(results))
+        if len(results.similarity.factors()):
+            console.print(_factors(results))
     fragments = results.table("fragments")
     if fragments is not None:
         console.print(_fragments(fragments))
@@ -104,6 +107,21 @@ def _freezing(row: Any) -> list[str]:
     low, high = (_number(row[end]) if np.isfinite(row[end]) else "..." for end in ("low", "high"))
     interval = "" if low == high == "..." else f"{low} to {high}"
     return [f"{row['bound']}{_number(row['median'])}", interval, f"{row['frozen']} of {row['channels']}"]
+
+
+def _pairs(results: Results) -> Table:
+    """All pairs of few channels."""
+    similarity = results.similarity.among(results.similarity.latents())
+    numbers = [str(number) for number in range(1, len(similarity) + 1)]
+    title = "Pairs of channels: NMI above the diagonal, VI in bits below"
+    table = _table(title, ("", "channel", "I(X;U) bits", *numbers), ("", "channel"))
+    for row, channel in enumerate(similarity.channels):
+        bits = (similarity.information_bits_C[row], similarity.upper_bits_C[row])
+        below = [f"{vi_bits:.2f}" for vi_bits in similarity.vi_bits_CC[row, :row]]
+        above = [f"{nmi:.2f}" for nmi in similarity.nmi_CC[row, row + 1 :]]
+        pairs = [*below, "", *above]
+        table.add_row(numbers[row], channel.name, f"{bits[0]:.2f} to {bits[1]:.2f}", *pairs)
+    return table
 
 
 def _factors(results: Results) -> Table:

@@ -133,6 +133,11 @@ def _check_enough(models: int, settings: Settings) -> None:
 
 def _with_hotspots(found: Found, settings: Settings, stages: StageProgress) -> Found:
     members, similarity = found.ensemble.members, found.comparison.similarity
+    if len(similarity.latents()) < 2:
+        raise IfpError(
+            "One channel of all models holds information, so that nothing can recur; give models that have learned "
+            "more, or add --no-hotspots."
+        )
     stages.update("hotspots", 0, 3)
     wanted = settings.min_samples if settings.min_samples is not None else _min_samples(members, similarity)
     hotspots = find_hotspots(similarity, distance=settings.distance, min_samples=wanted, runs=len(members))

@@ -221,19 +221,23 @@ def _rows(codes: Codes, rows: np.ndarray) -> Codes:
 def _with_betas(
     found: list[tuple[Member, Origin]], betas: Sequence[float]
 ) -> tuple[list[tuple[Member, Origin]], list[str]]:
-    """The members with the betas that the user gave, and a sentence for each file that says another."""
-    if not betas:
-        return found, []
-    out, said = [], []
+    """The members with the betas that the user gave, and a sentence for each argument whose files say another."""
+    out, said = [], dict[int, str]()
     for member, origin in found:
-        if origin.argument >= len(betas):  # a function of the user's own
+        if origin.argument >= len(betas):  # none were given, or a function of the user's own
             out.append((member, origin))
             continue
         given = float(betas[origin.argument])
         if member.beta is not None and not np.isclose(member.beta, given, rtol=1e-6):
-            said.append(f"{member.name}: beta {given:g} as given, in place of {member.beta:g}, which its files say.")
+            if member.trace is not None:
+                raise IfpError(
+                    f"{member.name} is of a training whose beta moved, and its records say {member.beta:g}, not "
+                    f"{given:g}; leave --beta out."
+                )
+            text = f"{member.name}: beta {given:g} as given, in place of {member.beta:g}, which its files say."
+            said.setdefault(origin.argument, text)
         out.append((replace(member, beta=given), origin))
-    return out, said
+    return out, list(said.values())
 
 
 def _units(found: Sequence[tuple[Member, Origin]]) -> list[str]:

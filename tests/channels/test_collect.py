@@ -107,6 +107,12 @@ def test_single_checkpoints_have_the_beta_of_the_file_or_the_one_given(tmp_path:
     ]
 
 
+def test_a_recorded_beta_that_moved_is_not_replaced(run: Path, data: FactorDataset) -> None:
+    with pytest.raises(IfpError, match="cooled/seed-0 step 100 is of a training whose beta moved"):
+        collected([run], data, along=True, betas=[1.0])
+    assert {member.beta for member in collected([run], data, betas=[1.0]).members} == {1.0}
+
+
 def test_equal_names_get_numbers(tmp_path: Path, data: FactorDataset) -> None:
     for name in ("x", "y"):
         write_models(tmp_path / name / "deep", 1)

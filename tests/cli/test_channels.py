@@ -197,7 +197,9 @@ def test_betas_that_were_given_make_the_map(grid: str, tmp_path: Path) -> None:
     betas = [arg for beta in [2] * 5 + [8] * 6 for arg in ("--beta", beta)]
     content = done(*low, *high, "--dataset", grid, "--points", 200, *betas, out=tmp_path / "out")
     assert [(level["beta"], len(level["members"])) for level in content["map"]["levels"]] == [(8.0, 6), (2.0, 5)]
-    assert content["about"]["notes"][0].endswith("beta 2 as given, in place of 0.002, which its files say.")
+    notes = content["about"]["notes"]
+    assert len(notes) == 11
+    assert notes[0].endswith("beta 2 as given, in place of 0.002, which its files say.")
 
 
 def test_whole_spaces_by_monte_carlo(grid: str, models: list[Path], tmp_path: Path) -> None:
@@ -222,13 +224,17 @@ def test_whole_spaces_by_monte_carlo(grid: str, models: list[Path], tmp_path: Pa
 
 def test_groups_of_latents_are_channels(grid: str, tmp_path: Path) -> None:
     paths = [exact.write_components(tmp_path / f"{name}.pt") for name in "ab"]
-    content = done(*paths, "--dataset", grid, "--by", "group", "--group-size", 2, "--no-hotspots", out=tmp_path / "out")
-    rows = table(tmp_path / "out", "channels")
+    out = tmp_path / "out"
+    args = ["--dataset", grid, "--by", "group", "--group-size", 2, "--no-hotspots", "--out", out]
+    result = channels(*paths, *args)
+    assert result.exit_code == 0, (result.output, result.exception)
+    rows = table(out, "channels")
     assert rows[rows["kind"] == "latents"]["latents"].tolist() == ["0+1", "2+3"] * 2
+    assert "Pairs of channels: NMI above the diagonal" in result.stdout
     lower_F, _, _ = latent_bits()
     bits = rows["information_bits"].iloc[:2].to_numpy()
     np.testing.assert_allclose(bits, [lower_F[:2].sum(), lower_F[2]], atol=5e-4)  # additive on a product
-    assert content["clustering"] is None
+    assert load_results(out).hotspots is None
 
 
 def test_without_labels(models: list[Path], tmp_path: Path) -> None:
@@ -414,6 +420,7 @@ MISTAKES = [
     (["{models}", "--dataset", "{grid}", "--head", "thirds"], "Unknown head 'thirds'"),
     (["{models}", "--dataset", "npz:{tmp}/wider.npz"], "takes images of shape (1, 3, 6)"),
     (["{models}", "{tmp}/diverged.pt", "--dataset", "{grid}"], "diverged.pt: The posteriors hold NaN or infinite"),
+    ([f"{{tmp}}/poor-{at}.pt" for at in range(1, 6)] + ["--dataset", "{grid}"], "One channel of all models holds"),
     (["{tmp}/dead.pt", "--dataset", "{grid}", "--no-hotspots"], "No channel holds more than 0.01 bits"),
 ]
 
@@ -429,6 +436,8 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stored["state_dict"]["encoder.1.weight"].fill_(float("nan"))
     torch.save(stored, folder / "diverged.pt")
     exact.write_components(folder / "dead.pt", sigma2=1.0)
+    for name in "12345":  # one of them holds the first factor, and nothing holds more
+        exact.write_components(folder / f"poor-{name}.pt", sigma2=0.1 if name == "1" else 1.0)
     return folder
 
 
