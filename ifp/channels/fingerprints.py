@@ -77,7 +77,7 @@ class GaussianFingerprints:
     Parameters
     ----------
     mean_CN, logvar_CN : one [N, d] pair a channel, with any d of 1 and more; logvar is the log of the variance.
-    dtype : float32 knows NMI to about 1e-5.
+    dtype : float32 knows information to 1e-6 bits, and NMI to 1e-5 where both channels hold more than 0.01 bits.
 
     Raises
     ------
