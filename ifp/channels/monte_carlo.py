@@ -8,7 +8,7 @@ underflow where the ratios do not, and a ratio cannot grow out of reach, since i
 The same draws serve all quantities, so that their errors are known together.
 
 Shapes: N images, E spaces, D dimensions of one space, K of all, S draws, B draws of a block, M images of a chunk,
-P pairs of spaces, Q the five quantities of a pair as in `ifp.channels.comparisons`.
+A alone (one look, two), P pairs of spaces, Q the five quantities of a pair as in `ifp.channels.comparisons`.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ def compare_all(
     draws = _Draws([_Space(s.mean_ND, s.logvar_ND, device) for s in spaces], samples, generator)
     upper = np.triu_indices(len(spaces), 1)
     mean_PQ, product_PQQ = np.zeros((len(upper[0]), 5)), np.zeros((len(upper[0]), 5, 5))
-    alone, done = [], 0
+    # written into place: small arrays kept from each block would lie in the gaps of the large ones, and memory would grow
+    alone_ASE = np.empty((2, samples, len(spaces)))
+    done = 0
     for single_BE, twin_BE, joint_BEE in draws.bits():
         values_BPQ = np.stack(
             [a[:, i] for a in (single_BE, twin_BE) for i in upper] + [joint_BEE[:, upper[0], upper[1]]], axis=-1
@@ -125,13 +127,12 @@ def compare_all(
         product_PQQ += np.einsum("bpq,bpr->pqr", from_mean_BPQ, from_mean_BPQ)
         product_PQQ += shift_PQ[:, :, None] * shift_PQ[:, None] * (done * block / (done + block))
         mean_PQ += shift_PQ * (block / (done + block))
-        alone.append((single_BE, twin_BE))
+        alone_ASE[:, done : done + block] = single_BE, twin_BE
         done += block
         progress(done, samples)
-    single_SE, twin_SE = (np.concatenate(parts) for parts in zip(*alone, strict=True))
     return SpaceComparisons(
-        tuple(_estimate(values_S) for values_S in single_SE.T),
-        tuple(_estimate(values_S) for values_S in twin_SE.T),
+        tuple(_estimate(values_S) for values_S in alone_ASE[0].T),
+        tuple(_estimate(values_S) for values_S in alone_ASE[1].T),
         mean_PQ,
         product_PQQ / (samples * (samples - 1)),
     )
@@ -191,6 +192,7 @@ class _Draws:
         entries = BLOCK_ENTRIES if device.type == "cpu" else GPU_ENTRIES
         block = max(entries // (2 * chunk * len(spaces)), LEAST_ROWS)
         sizes = [space.dimensions for space in spaces]
+        buffer_LEBM = torch.empty(2, len(spaces), block, chunk, dtype=torch.float64, device=device)
         for start in range(0, len(self._index_S), block):
             index_B = torch.from_numpy(self._index_S[start : start + block]).to(device)
             noise_BLK = torch.from_numpy(self._generator.standard_normal((len(index_B), 2, sum(sizes)))).to(device)
@@ -203,7 +205,7 @@ class _Draws:
             )
             for begin in range(0, self._images, chunk):
                 stop = min(begin + chunk, self._images)
-                ratios_LEBM = torch.empty(2, len(spaces), rows, stop - begin, dtype=torch.float64, device=device)
+                ratios_LEBM = buffer_LEBM[:, :, :rows, : stop - begin]
                 for ratios_EBM, look in zip(ratios_LEBM, drawn, strict=True):
                     for ratios_BM, space, features_BK in zip(ratios_EBM, spaces, look, strict=True):
                         torch.mm(features_BK, space.weights_KN[:, begin:stop], out=ratios_BM)
