@@ -112,7 +112,7 @@ def compare_all(
     draws = _Draws([_Space(s.mean_ND, s.logvar_ND, device) for s in spaces], samples, generator)
     upper = np.triu_indices(len(spaces), 1)
     mean_PQ, product_PQQ = np.zeros((len(upper[0]), 5)), np.zeros((len(upper[0]), 5, 5))
-    # written into place: small arrays kept from each block would lie in the gaps of the large ones, and memory would grow
+    # written into place: small arrays kept from each block would lie in the gaps of the large ones, so memory grew
     alone_ASE = np.empty((2, samples, len(spaces)))
     done = 0
     for single_BE, twin_BE, joint_BEE in draws.bits():
