@@ -203,7 +203,9 @@ def _resting_on(results: Results) -> list[str]:
     at = similarity.latents()
     near = int((similarity.information_bits_C[at] > similarity.cap_bits - NEAR_CAP_BITS).sum())
     if near:
-        lines.append(f"{near} channels are within {NEAR_CAP_BITS:g} bit of that and may hold more; raise --points")
+        lines.append(
+            f"{near} of {len(at)} channels come within {NEAR_CAP_BITS:g} bit of that and may hold more; raise --points"
+        )
     if dropped:
         lines.append(f"{len(dropped)} channels hold nothing and were left out (channels.csv lists them as dead)")
     return lines

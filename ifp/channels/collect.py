@@ -6,19 +6,18 @@ Shapes: N points, D latents.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ifp.channels.nouns import Member
-from ifp.channels.places import Place, list_places
+from ifp.channels.places import list_places
+from ifp.channels.reading import Origin, first_rows, naming, read_place, rows_of
 from ifp.checkpoints.custom import encode_by_function, read_codes
-from ifp.checkpoints.load import load_candidates
-from ifp.checkpoints.locate import CheckpointFile, Located
 from ifp.checkpoints.posteriors import Progress, Sample, draw_sample
-from ifp.checkpoints.records import Record, Run, check_same_latents, read_model, read_run
+from ifp.checkpoints.records import Run, check_same_latents, read_model
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
@@ -29,27 +28,6 @@ from ifp.seeds import numpy_generator
 FEWEST_POINTS = 16
 SELF_TEST_IMAGES = 1000
 """So many images at least decide how a file is to be read, however few points are compared."""
-
-
-@dataclass(frozen=True, eq=False)
-class Origin:
-    """Where a member came from.
-
-    Attributes
-    ----------
-    file : its checkpoint, None for codes and functions.
-    step : of training; None where nothing says.
-    argument : which of the named paths, functions or files of codes it belongs to, from 0.
-    family, likelihood : "" where there is no checkpoint.
-    warning : what the self-test said against how the file was read, "" for nothing.
-    """
-
-    file: CheckpointFile | None
-    step: int | None = None
-    argument: int = 0
-    family: str = ""
-    likelihood: str = ""
-    warning: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,11 +94,11 @@ def collect_members(
     total = len(places) + len(encoders)
     for at, place in enumerate(places):
         progress("models", at, total)
-        found += _read_place(place, sample, points, options, device, seed, along, progress if total == 1 else _silent)
+        found += read_place(place, sample, points, options, device, seed, along)
     for at, encoder in enumerate(encoders):
         progress("models", len(places) + at, total)
-        record = encode_by_function(encoder, sample, device, _silent)
-        found.append((Member(encoder, _first(record.codes, points)), Origin(None, argument=len(paths) + at)))
+        record = encode_by_function(encoder, sample, device, lambda text, done, of: None)
+        found.append((Member(encoder, first_rows(record.codes, points)), Origin(None, argument=len(paths) + at)))
     progress("models", total, total)
     found, said = _with_betas(found, betas)
     members, origins = zip(*found, strict=True)
@@ -143,7 +121,7 @@ def members_of_codes(
         try:
             records.append(read_codes(path))
         except IfpError as error:
-            raise _naming(str(path), error) from error
+            raise naming(str(path), error) from error
     first = records[0].codes
     for path, record in zip(files, records, strict=True):
         codes = record.codes
@@ -160,62 +138,12 @@ def members_of_codes(
     # the rows may lie in the order of the factors, where the first of them are no fair sample
     rows = numpy_generator(seed, "channels", "points").permutation(len(first))[:points]
     found = [
-        (Member(path.stem, _rows(record.codes, rows)), Origin(None, record.step, at))
+        (Member(path.stem, rows_of(record.codes, rows)), Origin(None, record.step, at))
         for at, (path, record) in enumerate(zip(files, records, strict=True))
     ]
     found, _ = _with_betas(found, betas)
     members, origins = zip(*found, strict=True)
     return Ensemble(_named_apart(members), origins)
-
-
-def _read_place(
-    place: Place,
-    sample: Sample,
-    points: int,
-    options: ReadingOptions,
-    device: str,
-    seed: int,
-    along: bool,
-    progress: Progress,
-) -> Iterator[tuple[Member, Origin]]:
-    files = place.files if along else place.files[-1:]
-    try:
-        run = read_run(Located(place.name, files), sample, options, device, seed=seed, progress=progress)
-    except IfpError as error:
-        raise _naming(place.name, error) from error
-    assert run.last.choice is not None
-    vae, warning = run.last.choice.vae, run.last.choice.warning
-    file_of = {file.label: file for file in files}
-    for record in run.records:
-        file, is_last = file_of[record.label], record is run.last
-        if place.history is not None:
-            beta = place.history.beta_at(record.step)
-        else:
-            beta = vae.beta if is_last else load_candidates(file, options).vaes[0].beta
-        yield (
-            Member(
-                _name(place, record) if len(run.records) > 1 else place.name,
-                _first(record.codes, points),
-                place.level,
-                beta,
-                place.history.trace() if place.history is not None else None,
-            ),
-            Origin(file, record.step, place.argument, vae.family, vae.likelihood, warning if is_last else ""),
-        )
-
-
-def _name(place: Place, record: Record) -> str:
-    return f"{place.name} {record.label}" if record.step is None else f"{place.name} step {record.step}"
-
-
-def _first(codes: Codes, points: int) -> Codes:
-    return _rows(codes, np.arange(min(points, len(codes))))
-
-
-def _rows(codes: Codes, rows: np.ndarray) -> Codes:
-    return replace(
-        codes, mean_ND=codes.mean_ND[rows], logvar_ND=codes.logvar_ND[rows], factors_NF=codes.factors_NF[rows]
-    )
 
 
 def _with_betas(
@@ -275,12 +203,3 @@ def _check_betas(betas: Sequence[float], count: int, what: str) -> None:
 
 def _described(codes: Codes) -> str:
     return f"{len(codes)} images with the factors {', '.join(codes.factor_names) or 'none'}"
-
-
-def _naming(name: str, error: IfpError) -> IfpError:
-    """The error with the model's name, which of many it is."""
-    return error if name in str(error) else IfpError(f"{name}: {error}")
-
-
-def _silent(text: str, done: int, total: int) -> None:
-    """Progress that nobody sees."""

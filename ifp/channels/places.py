@@ -96,8 +96,10 @@ def _single(argument: int, path: Path) -> Place:
     seed = folder.name.removeprefix("seed-")
     run = _about(folder.parent, RUN_FORMAT) if _about(folder, FORMAT) is not None and seed.isdecimal() else None
     history = _history(folder.parent, int(seed)) if run is not None else None
-    level = folder.parent.name if history is not None else ""
-    return Place(located.name, argument, located.files, level, history)
+    if history is None:
+        return Place(located.name, argument, located.files)
+    level = folder.parent.name
+    return Place(f"{level}/{located.name}", argument, located.files, level, history)
 
 
 def _members(argument: int, path: Path, seeds: Sequence[int]) -> Iterator[Place]:

@@ -89,7 +89,8 @@ def test_along_training_every_checkpoint_is_a_member_at_the_beta_of_its_step(run
 
 def test_a_seeds_folder_and_a_checkpoint_know_the_run_that_they_are_of(run: Path, data: FactorDataset) -> None:
     folder, file = collected([run / "seed-1", run / "seed-2" / "step-000100.pt"], data).members
-    assert (folder.level, folder.beta, file.level, file.beta) == ("cooled", 1.0, "cooled", 10.0)
+    assert (folder.name, folder.level, folder.beta) == ("cooled/seed-1", "cooled", 1.0)
+    assert (file.name, file.level, file.beta) == ("cooled/seed-2/step-000100.pt", "cooled", 10.0)
     assert folder.trace is not None
     np.testing.assert_array_equal(folder.trace.kl_nats_TD, KL_NATS_STD[1])
 
@@ -224,7 +225,7 @@ def test_mistakes_are_one_sentence(run: Path, data: FactorDataset, tmp_path: Pat
     torch.save(stored, diverged)
     with pytest.raises(IfpError, match=r"diverged\.pt: The posteriors hold NaN or infinite"):
         collected([model, diverged], data)
-    with pytest.raises(IfpError, match=r"step-000150\.pt is named twice, as cooled/seed-1 and seed-1"):
+    with pytest.raises(IfpError, match=r"step-000150\.pt is named twice, as cooled/seed-1 and cooled/seed-1"):
         collected([run, run / "seed-1"], data)
     with pytest.raises(IfpError, match="once for each PATH, got 1 for 2"):
         collected([model, diverged], data, betas=[1.0])
