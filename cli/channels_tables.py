@@ -84,7 +84,7 @@ def _print_hotspots(console: Console, results: Results) -> None:
          *(("IFP (beta)", "95 %", "frozen") if frozen else ())),
         ("", "factor"),
         "bits: lower and upper bound; tightness: mean NMI over pairs of channels; stability: mean and 10 % quantile of "
-        "resampled models, near 1 is stable",
+        "resampled models, above 0.75 is stable, below 0.5 it dissolves",
     )  # fmt: skip
     for (_, row), hotspot in zip(rows.iterrows(), found.hotspots, strict=True):
         cells = [
