@@ -204,7 +204,8 @@ def _resting_on(results: Results) -> list[str]:
     near = int((similarity.information_bits_C[at] > similarity.cap_bits - NEAR_CAP_BITS).sum())
     if near:
         lines.append(
-            f"{near} of {len(at)} channels come within {NEAR_CAP_BITS:g} bit of that and may hold more; raise --points"
+            f"{near} of {len(at)} channels come within {NEAR_CAP_BITS:g} bit of that and may hold more than so few "
+            "points can show (--points)"
         )
     if dropped:
         lines.append(f"{len(dropped)} channels hold nothing and were left out (channels.csv lists them as dead)")
