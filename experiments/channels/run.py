@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: the small product
 
 import click
 
+from ifp.analysis.channels.hotspots import DISTANCES
 from ifp.cli.channels import channels
 from ifp.cli.train import train
 from ifp.run_folder import write_json
@@ -35,7 +36,6 @@ SHARED = (
     "--batch", "64", "--learning-rate", "1e-3", "--threads", "1", "--objective", "beta",
 )  # fmt: skip
 FALLING = ("--option", "law=geometric", "--option", "beta_start=80", "--option", "beta_end=4")
-KEPT = ("*.csv", "*.json", "*.npz", "*.png")
 
 
 def main() -> None:
@@ -56,11 +56,14 @@ def main() -> None:
     minutes["train falling beta"] = timed(train, (*shared, *options, "--out", str(given.work / "falling")))
 
     fixed = [str(given.work / f"beta-{beta}") for beta in BETAS]
-    for name, paths in (("three-betas", fixed), ("falling", [str(given.work / "falling")])):
-        folder = given.work / f"channels-{name}"
-        arguments = (*paths, "--dataset", "sprites", "--out", str(folder))
-        minutes[f"channels {name}"] = timed(channels, arguments)
-        keep(folder, given.out / name)
+    falling = [str(given.work / "falling")]
+    for ensemble, paths in (("three-betas", fixed), ("falling", falling)):
+        for distance in DISTANCES:
+            name = f"{ensemble}-{distance}"
+            folder = given.work / f"channels-{name}"
+            arguments = (*paths, "--dataset", "sprites", "--distance", distance, "--out", str(folder))
+            minutes[f"channels {name}"] = timed(channels, arguments)
+            keep(folder, given.out / name)
     write_machine(given.out, minutes)
 
 
@@ -72,11 +75,10 @@ def timed(command: click.Command, arguments: Sequence[str]) -> float:
 
 
 def keep(folder: Path, out: Path) -> None:
-    """Copy what `ifp channels` wrote, but for what can be drawn or made anew."""
+    """Copy the tables and the figures; the matrices are large and can be made anew."""
     out.mkdir(parents=True, exist_ok=True)
-    for pattern in KEPT:
-        for path in folder.glob(pattern):
-            shutil.copy(path, out)
+    for path in (*folder.glob("*.csv"), *folder.glob("figures/*.png")):
+        shutil.copy(path, out)
 
 
 def write_machine(out: Path, minutes: dict[str, float]) -> None:
