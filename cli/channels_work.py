@@ -151,6 +151,11 @@ def _with_hotspots(found: Found, settings: Settings, stages: StageProgress) -> F
         generator=numpy_generator(settings.seed, "channels", "bootstrap"),
     )
     drawn, notes = _map(members, similarity, settings)
+    if settings.along_training:
+        notes += (
+            "Checkpoints of one training are not independent models: the hotspots' counts and stability are of "
+            "checkpoints; the map counts each training once at a beta.",
+        )
     stages.update("hotspots", 3, 3)
     return replace(
         found,

@@ -187,6 +187,7 @@ def test_a_map_over_beta_shows_what_appears(mapped: tuple[Path, str]) -> None:
     for hotspot in results.map.hotspots:  # places of the whole ensemble, not of the level
         held = [results.similarity.channels[at].member for at in (*hotspot.channels, hotspot.representative)]
         assert set(held) == set(hotspot.runs)
+    assert results.about["notes"][0].startswith("Checkpoints of one training are not independent models")
     # a fragment that all models of one beta have is none of too few
     assert results.hotspots is not None
     assert (results.hotspots.min_samples, results.hotspots.runs) == (2, 10)
