@@ -35,7 +35,7 @@ SHARED = (
     "--dataset", "sprites", "--architecture", "mlp", "--hidden", "128", "--latents", "10", "--images", "20000",
     "--batch", "64", "--learning-rate", "1e-3", "--threads", "1", "--objective", "beta",
 )  # fmt: skip
-FALLING = ("--option", "law=geometric", "--option", "beta_start=80", "--option", "beta_end=4")
+FALLING = ("--option", "law=geometric", "--option", "beta_start=200", "--option", "beta_end=4", "--records", "40")
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
         options = ("--option", f"beta={beta}", "--steps", str(given.steps), "--records", "4")
         minutes[f"train beta {beta}"] = timed(train, (*shared, *options, "--out", str(given.work / f"beta-{beta}")))
     steps = given.steps * 5 // 4
-    options = (*FALLING, "--steps", str(steps), "--records", "25", "--checkpoint-every", str(steps // 10))
+    options = (*FALLING, "--steps", str(steps), "--checkpoint-every", str(steps // 10))
     minutes["train falling beta"] = timed(train, (*shared, *options, "--out", str(given.work / "falling")))
 
     fixed = [str(given.work / f"beta-{beta}") for beta in BETAS]
