@@ -182,7 +182,9 @@ def load_results(folder: Path) -> Results:
         stored = read_arrays(drawn, map(str, numbers)) if drawn.is_file() else {}
         traversals = {int(number): images for number, images in stored.items()}
         return Results(similarity, hotspots, tables, drawn_map, traversals, content["about"])
-    except (OSError, KeyError, TypeError, AttributeError, IndexError, RecursionError, json.JSONDecodeError) as error:
+    except IfpError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise IfpError(f"{folder} cannot be read ({error!r}); run the same `ifp channels` command again.") from error
 
 

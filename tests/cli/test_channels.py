@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from ifp.analysis.channels.results import load_results, write_results
 from ifp.cli import main
+from ifp.errors import IfpError
 
 from ..channels.ensembles import latent_bits, turned, write_models, write_run
 from ..checkpoints import exact_vaes as exact
@@ -143,6 +144,27 @@ def test_results_are_read_back_as_they_were(mapped: tuple[Path, str], tmp_path: 
     pd.testing.assert_frame_equal(results.hotspots.table(), hotspots, check_dtype=False)
     with np.load(out / "similarity.npz") as held:
         np.testing.assert_array_equal(results.similarity.nmi_CC, held["nmi"])
+
+
+def test_a_damaged_folder_is_one_sentence(mapped: tuple[Path, str], tmp_path: Path) -> None:
+    whole = (mapped[0] / "channels.json").read_text()
+    arrays = (mapped[0] / "similarity.npz").read_bytes()
+    content = json.loads(whole)
+    damaged = {
+        "cut": (whole[:2000], arrays, "cannot be read"),
+        "other": ('{"format": "ifp diagnosis 1"}', arrays, "is not a comparison of this version"),
+        "poor": (json.dumps({k: v for k, v in content.items() if k != "tables"}), arrays, "cannot be read"),
+        "strange": (json.dumps(content | {"hotspots": [{"number": 1}]}), arrays, "cannot be read"),
+        "arrays": (whole, arrays[: len(arrays) // 2], "not an .npz file or is damaged"),
+    }
+    for name, (text, bits, sentence) in damaged.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "channels.json").write_text(text)
+        (tmp_path / name / "similarity.npz").write_bytes(bits)
+        with pytest.raises(IfpError, match=sentence):
+            load_results(tmp_path / name)
+    with pytest.raises(IfpError, match="give the --out folder of an `ifp channels` run"):
+        load_results(tmp_path)
 
 
 def test_hotspots_know_when_they_froze(cooled: Path, grid: str, tmp_path: Path) -> None:
