@@ -108,7 +108,7 @@ def draw_factors(figure: Figure, page: Page, structure: Structure) -> Axes | Non
         nmi_P = structure.factor_nmi_PF[:, number]
         ax.plot(nmi_P.repeat(2), (np.arange(count + 1) - 0.5).repeat(2)[1:-1], color=look.color,
                 linestyle=_line(look, count), linewidth=1.0 if count <= _MOST_STYLED else 0.8, zorder=2.5,
-                label=plain(name))  # fmt: skip
+                label=plain(name), clip_on=False)  # fmt: skip
     ax.set_xlim(1.0, 0.0)
     ax.set_ylim(count - 0.5, -0.5)
     ax.set_yticks([])
