@@ -1,4 +1,4 @@
-"""`ifp plot`: the figures of a run or a diagnosis at a paper's width, from its folder alone."""
+"""`ifp plot`: the figures of a run, a diagnosis or an ensemble at a paper's width, from its folder alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALL = "all"
 def plot(
     run: Path, kinds: tuple[str, ...], width: str, method: str | None, scale: str, out: Path | None, formats: str
 ) -> None:
-    """Draw the figures of RUN, the folder of an `ifp anneal` or `ifp diagnose`, and print their paths.
+    """Draw the figures of RUN, the folder of an `ifp anneal`, `ifp diagnose` or `ifp channels`; print their paths.
 
     kde is the distribution of freezing points (ifp_distribution), trace the KL against beta (kl_trace); a csv of what
     it shows lies beside each figure. Needs neither the data set nor a GPU.
@@ -42,6 +42,16 @@ def plot(
             raise IfpError(f"--method chooses curves of an `ifp anneal` run, and {run} is a diagnosis; leave it out.")
         figures = None if not kinds or ALL in kinds else kinds
         for path in draw_diagnosis(run, width=width, formats=wanted, out=out, figures=figures):
+            click.echo(path)
+        return
+    if (run / "channels.json").is_file():
+        from ifp.analysis.channels.plot_results import draw_results
+
+        if method is not None or kinds:
+            raise IfpError(
+                f"{run} is of `ifp channels`, whose figures are always the same; leave --kind and --method out."
+            )
+        for path in draw_results(run, width=width, formats=wanted, out=out):
             click.echo(path)
         return
     if (run / "whole.json").is_file():

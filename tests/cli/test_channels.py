@@ -363,6 +363,16 @@ def test_what_is_written_and_printed(mapped: tuple[Path, str]) -> None:
             assert (moved > 0.02).tolist() == [True, False, False]
 
 
+def test_figures_are_drawn_again_from_the_folder(mapped: tuple[Path, str], tmp_path: Path) -> None:
+    arguments = ["plot", str(mapped[0]), "--width", "neurips", "--format", "png", "--out", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    drawn = [Path(line) for line in result.stdout.splitlines()]
+    assert {path.name for path in drawn if path.suffix == ".png"} == {"structure.png", "fragments.png"}
+    assert all(path.is_file() for path in drawn)
+    assert CliRunner().invoke(main, [*arguments, "--kind", "kde"]).exit_code == 2
+
+
 def test_what_another_command_does_not_find_again_does_not_stay(
     mapped: tuple[Path, str], models: list[Path], grid: str, tmp_path: Path
 ) -> None:
