@@ -37,11 +37,12 @@ types: $(STAMP) ## mypy --strict on an installed copy
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target "$$target" .; \
 	cd "$$target"; $(BIN)/mypy -p ifp --config-file $(CURDIR)/setup.cfg --cache-dir $(CURDIR)/.mypy_cache
 
-bench: $(STAMP) ## engine against a plain loop, theory against training, data, mutual information
+bench: $(STAMP) ## engine against a plain loop, theory against training, data, mutual information, channels
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/information.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/channels.py
 
 clean: ## remove the environment, caches and build outputs; runs/ stays
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
