@@ -102,6 +102,9 @@ def collect_members(
     progress("models", total, total)
     found, said = _with_betas(found, betas)
     members, origins = zip(*found, strict=True)
+    strangers = [place for place in places if place.checksum not in ("", dataset.checksum())]
+    if strangers:
+        notes.append(f"The models were trained on {strangers[0].data} and are compared on images of {dataset.name}.")
     notes += [*said, *(f"{m.name}: {origin.warning}" for m, origin in found if origin.warning), *_units(found)]
     return Ensemble(_named_apart(members), origins, sample, tuple(notes), device, options)
 

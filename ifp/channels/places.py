@@ -16,7 +16,7 @@ from ifp.channels.nouns import KlTrace
 from ifp.checkpoints.beside import read_json
 from ifp.checkpoints.locate import CheckpointFile, locate
 from ifp.checkpoints.native import FORMAT
-from ifp.checkpoints.shown import listed
+from ifp.checkpoints.shown import listed, printable
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
 from ifp.training.folder import FINISHED, RUN_FORMAT
@@ -56,6 +56,7 @@ class Place:
     files : its checkpoints in order, the last of which is the model.
     level : the run whose seed it is, "" for a model of its own.
     history : of its training, where `ifp train` recorded it.
+    data, checksum : the data it was trained on, "" where nothing says.
     """
 
     name: str
@@ -63,6 +64,8 @@ class Place:
     files: tuple[CheckpointFile, ...]
     level: str = ""
     history: History | None = None
+    data: str = ""
+    checksum: str = ""
 
 
 def list_places(paths: Sequence[Path]) -> tuple[list[Place], list[str]]:
@@ -71,7 +74,7 @@ def list_places(paths: Sequence[Path]) -> tuple[list[Place], list[str]]:
     Raises
     ------
     IfpError : see `ifp.checkpoints.locate.locate`; a run without a finished seed; a checkpoint that is named twice,
-        which would pass for two models that agree.
+        which would pass for two models that agree; trainings on different data.
     """
     places: list[Place] = []
     notes: list[str] = []
@@ -85,8 +88,9 @@ def list_places(paths: Sequence[Path]) -> tuple[list[Place], list[str]]:
             raise IfpError(f"{path} holds no network that is trained to its end; finish it, or name another run.")
         if others:
             notes.append(f"{path}: {listed(others, _SHOWN_SEEDS)} left out, not trained to the end.")
-        places += _members(argument, path, finished)
+        places += _members(argument, path, finished, _data(about))
     _check_different(places)
+    _check_same_data(places)
     return places, notes
 
 
@@ -96,17 +100,27 @@ def _single(argument: int, path: Path) -> Place:
     seed = folder.name.removeprefix("seed-")
     run = _about(folder.parent, RUN_FORMAT) if _about(folder, FORMAT) is not None and seed.isdecimal() else None
     history = _history(folder.parent, int(seed)) if run is not None else None
-    if history is None:
+    if run is None or history is None:
         return Place(located.name, argument, located.files)
     level = folder.parent.name
-    return Place(f"{level}/{located.name}", argument, located.files, level, history)
+    return Place(f"{level}/{located.name}", argument, located.files, level, history, *_data(run))
 
 
-def _members(argument: int, path: Path, seeds: Sequence[int]) -> Iterator[Place]:
+def _members(argument: int, path: Path, seeds: Sequence[int], data: tuple[str, str]) -> Iterator[Place]:
     run = path.resolve().name
     for seed in seeds:
         files = locate(path / f"seed-{seed}").files
-        yield Place(f"{run}/seed-{seed}", argument, files, run, _history(path, seed))
+        yield Place(f"{run}/seed-{seed}", argument, files, run, _history(path, seed), *data)
+
+
+def _data(about: dict[str, Any]) -> tuple[str, str]:
+    """Name and checksum of the data that a run was trained on."""
+    stored = about.get("dataset")
+    found = stored if isinstance(stored, dict) else {}
+    name, checksum = (
+        printable(value) if isinstance(value := found.get(key), str) else "" for key in ("name", "checksum")
+    )
+    return name, checksum
 
 
 def _about(folder: Path, wanted: str) -> dict[str, Any] | None:
@@ -150,3 +164,13 @@ def _check_different(places: Sequence[Place]) -> None:
         if (real := file.resolve()) in seen:
             raise IfpError(f"{file} is named twice, as {seen[real]} and {place.name}; name each model once.")
         seen[real] = place.name
+
+
+def _check_same_data(places: Sequence[Place]) -> None:
+    known = [place for place in places if place.checksum]
+    for place in known[1:]:
+        if place.checksum != known[0].checksum:
+            raise IfpError(
+                f"{known[0].name} was trained on {known[0].data} and {place.name} on {place.data}: models of different "
+                "data cannot be compared; name those of one data set."
+            )

@@ -35,6 +35,7 @@ def write_run(
     beta_T: Sequence[float],
     kl_nats_STD: np.ndarray,
     unfinished: Sequence[tuple[int, str]] = (),
+    data: tuple[str, str] | None = None,
 ) -> Path:
     """The folder of an `ifp train` run, with these records [seeds, T, D] and a checkpoint at each step given."""
     folder.mkdir(parents=True)
@@ -53,7 +54,8 @@ def write_run(
     np.savez(folder / "records.npz", **records)
     standing = {str(seed): {"status": "finished", "step": step_T[-1]} for seed in range(seeds)}
     standing |= {str(seed): {"status": status, "step": 0} for seed, status in unfinished}
-    (folder / "run.json").write_text(json.dumps({"format": "ifp-train", "seeds": standing}))
+    about = {"dataset": dict(zip(("name", "checksum"), data, strict=True))} if data else {}
+    (folder / "run.json").write_text(json.dumps({"format": "ifp-train", "seeds": standing, **about}))
     return folder
 
 

@@ -217,6 +217,23 @@ def test_codes_of_different_data(tmp_path: Path) -> None:
         members_of_codes([tmp_path / "whole.npz"], points=1001)
 
 
+def test_models_of_different_data_are_refused_and_other_images_are_said(data: FactorDataset, tmp_path: Path) -> None:
+    def trained_on(name: str, checksum: str) -> Path:
+        return write_run(
+            tmp_path / name, 1, sigma2_of_step={150: exact.SIGMA2}, step_T=STEP_T, beta_T=BETA_T,
+            kl_nats_STD=KL_NATS_STD, data=(name, checksum),
+        )  # fmt: skip
+
+    grid, other = trained_on("grid", data.checksum()), trained_on("other", "of another file")
+    assert collected([grid], data).notes == ()
+    (note,) = collected([other], data).notes
+    assert note == f"The models were trained on other and are compared on images of {data.name}."
+    with pytest.raises(
+        IfpError, match=r"grid/seed-0 was trained on grid and other/seed-0 on other: models of different"
+    ):
+        collected([grid, other], data)
+
+
 def test_mistakes_are_one_sentence(run: Path, data: FactorDataset, tmp_path: Path) -> None:
     (model,) = write_models(tmp_path / "one", 1)
     diverged = exact.write_components(tmp_path / "diverged.pt")
