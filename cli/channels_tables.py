@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ifp.analysis.channels.results import Results
-from ifp.channels.estimates import Estimate, Ratio, combine
+from ifp.channels.estimates import Estimate, Ratio, average
 
 LOG_WIDTH = 150
 """Columns where stdout is no terminal."""
@@ -164,7 +164,10 @@ def _print_spaces(console: Console, results: Results) -> None:
     """Whole latent spaces: means over the models of a group, and over pairs within and between groups."""
     models, spaces = results.tables["models"], results.tables["spaces"]
     betas = models["beta"].map(lambda beta: "" if np.isnan(beta) else f"beta {beta:.6g}")
-    group_of = dict(zip(models["model"], models["level"] + betas.where(models["level"] == "", ""), strict=True))
+    # a run at one beta needs its name alone, one on the way of a falling beta both
+    several = models.groupby("level")["beta"].transform("nunique") > 1
+    named = models["level"].where(~several, models["level"] + " ").where(models["level"] != "", "")
+    group_of = dict(zip(models["model"], named + betas.where(several | (models["level"] == ""), ""), strict=True))
     cap_bits = results.similarity.cap_bits
     table = _table(
         "Whole latent spaces (Monte Carlo)", ("models", "", "number", "I(X;U) bits", "of H(X)", "NMI", "VI bits"),
@@ -174,9 +177,8 @@ def _print_spaces(console: Console, results: Results) -> None:
     )  # fmt: skip
     for group in dict.fromkeys(group_of.values()):
         inside = models[models["model"].map(group_of) == group]
-        own = combine(
-            [Estimate(row["information_bits"], row["information_error_bits"]) for _, row in inside.iterrows()],
-            independent=False,
+        own = average(
+            [Estimate(row["information_bits"], row["information_error_bits"]) for _, row in inside.iterrows()]
         )
         share = own.share(results.similarity.points)
         table.add_row(group or "all", "", str(len(inside)), _pm(own.bits, own.error_bits),
@@ -185,8 +187,8 @@ def _print_spaces(console: Console, results: Results) -> None:
     for (first, second), rows in spaces.groupby([firsts, seconds], sort=False):
         known = rows[np.isfinite(rows["nmi"])]
         nmi = [Ratio(row["nmi"], row["nmi_error"]) for _, row in known.iterrows()]
-        vi = combine([Estimate(row["vi_bits"], row["vi_error_bits"]) for _, row in rows.iterrows()], independent=False)
-        shared = combine(nmi, independent=False) if nmi else Ratio(np.nan, np.nan)
+        vi = average([Estimate(row["vi_bits"], row["vi_error_bits"]) for _, row in rows.iterrows()])
+        shared = average(nmi) if nmi else Ratio(np.nan, np.nan)
         table.add_row(str(first or "all"), "among them" if first == second else f"with {second or 'all'}",
                       f"{len(rows)} pairs", "", "", _pm(shared.value, shared.error),
                       _pm(vi.bits, vi.error_bits))  # fmt: skip

@@ -144,7 +144,8 @@ def test_every_import_is_declared_and_every_requirement_imported() -> None:
     extra = requirements(" ".join(config()["options.extras_require"].values()))
     assert third_party(SOURCES) == needed
     beside = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
-    assert third_party(beside) <= needed | extra
+    # a peer that benchmarks/training.py measures beside us only where somebody has installed it
+    assert third_party(beside) <= needed | extra | {"disent", "lightning"}
 
 
 def test_every_requirement_is_pinned() -> None:

@@ -42,6 +42,23 @@ class Estimate:
 AnyEstimate = TypeVar("AnyEstimate", Estimate, Ratio)
 
 
+def average(estimates: Sequence[AnyEstimate]) -> AnyEstimate:
+    """The plain mean of estimates of different things (models, pairs) from the same draws.
+
+    Its error is the mean of theirs: what it is at most, however correlated. Inverse variances would let a collapsed
+    model, whose error is nothing, speak for all.
+
+    Raises
+    ------
+    IfpError : no estimates, or one that is not finite.
+
+    >>> average([Ratio(0.8, 0.1), Ratio(0.5, 0.2)])
+    Ratio(value=0.65, error=0.15000000000000002)
+    """
+    values, errors = _finite(estimates)
+    return type(estimates[0])(float(values.mean()), float(errors.mean()))
+
+
 def combine(estimates: Sequence[AnyEstimate], *, independent: bool = True) -> AnyEstimate:
     """The mean of estimates weighted by their inverse variances, with its standard error.
 
@@ -60,13 +77,19 @@ def combine(estimates: Sequence[AnyEstimate], *, independent: bool = True) -> An
     >>> round(combine([Ratio(0.8, 0.1), Ratio(0.5, 0.2)]).value, 6)
     0.74
     """
-    if not estimates:
-        raise IfpError("There are no estimates to combine.")
-    values, errors = np.array([astuple(estimate) for estimate in estimates], dtype=float).T
-    if not (np.isfinite(values).all() and np.isfinite(errors).all()):
-        raise IfpError("Only finite estimates can be combined; leave out those of spaces without information.")
+    values, errors = _finite(estimates)
     exact = errors == 0
     weights = exact.astype(float) if exact.any() else (errors.min() / errors) ** 2
     weights /= weights.sum()
     error = np.sqrt(((weights * errors) ** 2).sum()) if independent else weights @ errors
     return type(estimates[0])(float(weights @ values), float(error))
+
+
+def _finite(estimates: Sequence[AnyEstimate]) -> tuple[np.ndarray, np.ndarray]:
+    """Values and errors of estimates that can be combined."""
+    if not estimates:
+        raise IfpError("There are no estimates to combine.")
+    values, errors = np.array([astuple(estimate) for estimate in estimates], dtype=float).T
+    if not (np.isfinite(values).all() and np.isfinite(errors).all()):
+        raise IfpError("Only finite estimates can be combined; leave out those of spaces without information.")
+    return values, errors
