@@ -98,8 +98,8 @@ def draw_continuity(scores: pd.DataFrame, ax: Axes) -> None:
 def draw_space(mean_N2: np.ndarray, ax: Axes) -> None:
     """The means in the plane, coloured by angle, joined in its order and closed."""
     closed = np.vstack([mean_N2, mean_N2[:1]])
-    ax.plot(*closed.T, color=PALE, linewidth=0.5)
-    ax.scatter(*mean_N2.T, c=np.arange(len(mean_N2)), cmap="twilight", s=3, linewidths=0, zorder=2)
+    ax.plot(closed[:, 0], closed[:, 1], color=PALE, linewidth=0.5)
+    ax.scatter(mean_N2[:, 0], mean_N2[:, 1], c=np.arange(len(mean_N2)), cmap="twilight", s=3, linewidths=0, zorder=2)
     ax.set_aspect("equal", adjustable="datalim")
     ax.set_xticks([])
     ax.set_yticks([])
