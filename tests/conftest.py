@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 os.environ["MPLBACKEND"] = "Agg"
 # One thread beside other test processes, and threads that wait do not spin: they would take the core from what they
 # wait for, and on a busy machine the suite takes many times as long.
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+if "PYTEST_XDIST_WORKER" in os.environ:  # set by the process that started this one
+    os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures"

@@ -57,13 +57,17 @@ def main() -> None:
 
     fixed = [str(given.work / f"beta-{beta}") for beta in BETAS]
     falling = [str(given.work / "falling")]
-    for ensemble, paths in (("three-betas", fixed), ("falling", falling)):
-        for distance in DISTANCES:
-            name = f"{ensemble}-{distance}"
-            folder = given.work / f"channels-{name}"
-            arguments = (*paths, "--dataset", "sprites", "--distance", distance, "--out", str(folder))
-            minutes[f"channels {name}"] = timed(channels, arguments)
-            keep(folder, given.out / name)
+    comparisons = {
+        f"{ensemble}-{distance}": (*paths, "--distance", distance)
+        for ensemble, paths in (("three-betas", fixed), ("falling", falling))
+        for distance in DISTANCES
+    }
+    comparisons["falling-along-nmi"] = (*falling, "--distance", "nmi", "--along-training")
+    comparisons["spaces"] = (*fixed, *falling, "--by", "space", "--no-hotspots", "--monte-carlo")
+    for name, arguments in comparisons.items():
+        folder = given.work / f"channels-{name}"
+        minutes[name] = timed(channels, (*arguments, "--dataset", "sprites", "--out", str(folder)))
+        keep(folder, given.out / name)
     write_machine(given.out, minutes)
 
 
