@@ -167,7 +167,11 @@ def _print_spaces(console: Console, results: Results) -> None:
     # a run at one beta needs its name alone, one on the way of a falling beta both
     several = models.groupby("level")["beta"].transform("nunique") > 1
     named = models["level"].where(~several, models["level"] + " ").where(models["level"] != "", "")
-    group_of = dict(zip(models["model"], named + betas.where(several | (models["level"] == ""), ""), strict=True))
+    groups = named + betas.where(several | (models["level"] == ""), "")
+    # a model that stands alone in its group is called by its own name
+    alone = groups.groupby(groups).transform("size") == 1
+    others = "all" if (groups == "").all() else "beta unknown"
+    group_of = dict(zip(models["model"], groups.where(groups != "", others).mask(alone, models["model"]), strict=True))
     cap_bits = results.similarity.cap_bits
     table = _table(
         "Whole latent spaces (Monte Carlo)", ("models", "", "number", "I(X;U) bits", "of H(X)", "NMI", "VI bits"),
@@ -181,7 +185,7 @@ def _print_spaces(console: Console, results: Results) -> None:
             [Estimate(row["information_bits"], row["information_error_bits"]) for _, row in inside.iterrows()]
         )
         share = own.share(results.similarity.points)
-        table.add_row(group or "all", "", str(len(inside)), _pm(own.bits, own.error_bits),
+        table.add_row(group, "", str(len(inside)), _pm(own.bits, own.error_bits),
                       f"{share.value:.3f}", "", "")  # fmt: skip
     firsts, seconds = spaces["first"].map(group_of), spaces["second"].map(group_of)
     for (first, second), rows in spaces.groupby([firsts, seconds], sort=False):
@@ -189,8 +193,8 @@ def _print_spaces(console: Console, results: Results) -> None:
         nmi = [Ratio(row["nmi"], row["nmi_error"]) for _, row in known.iterrows()]
         vi = average([Estimate(row["vi_bits"], row["vi_error_bits"]) for _, row in rows.iterrows()])
         shared = average(nmi) if nmi else Ratio(np.nan, np.nan)
-        table.add_row(str(first or "all"), "among them" if first == second else f"with {second or 'all'}",
-                      f"{len(rows)} pairs", "", "", _pm(shared.value, shared.error),
+        table.add_row(str(first), "among them" if first == second else f"with {second}",
+                      f"{len(rows)} pair" + "s" * (len(rows) > 1), "", "", _pm(shared.value, shared.error),
                       _pm(vi.bits, vi.error_bits))  # fmt: skip
     console.print(table)
 
@@ -219,4 +223,5 @@ def _number(value: float) -> str:
 
 
 def _pm(value: float, error: float) -> str:
-    return "-" if not np.isfinite(value) else f"{value:.3f} +- {error:.1g}"
+    # rounded first and 0 added: what rounds to zero has no sign
+    return "-" if not np.isfinite(value) else f"{round(value, 3) + 0:.3f} +- {error:.1g}"
