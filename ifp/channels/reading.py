@@ -92,7 +92,7 @@ def _read_files(
     """The records of these checkpoints, the last with its model."""
     if len(files) > 1:
         return read_run(Located(name, tuple(files)), sample, options, device, seed=seed, progress=_silent).records
-    # a file of its own is read and tested once; `read_run` does it for the series before and after
+    # the points of a file of its own, without the reconstruction that `read_run` measures too
     (file,) = files
     candidates = load_candidates(file, options)
     for vae in candidates.vaes:

@@ -134,14 +134,16 @@ def read_run(
     """
     found: list[tuple[CheckpointFile, Record]] = []
     series = len(located.files) > 1
-    target = torch.device(device)
-    like = _choose(located.files[-1], sample, options, target)[1].reading.name
+    target, last = torch.device(device), located.files[-1]
+    deciding = _choose(last, sample, options, target)
+    like = deciding[1].reading.name
     for at, file in enumerate(located.files):
         if series:
             progress("checkpoints", at, len(located.files))
         record = kept.find(file) if kept is not None else None
         if record is None:
-            record = _encode(file, sample, options, target, seed, _silent if series else progress, like)
+            chosen = deciding if file is last else _choose(file, sample, options, target, like)
+            record = _encode(file, *chosen, sample, target, seed, _silent if series else progress)
             if kept is not None:
                 kept.keep(file, record)
         # models may be large, and all but one of them are not needed again
@@ -158,7 +160,8 @@ def read_run(
             f"The checkpoints of {located.name} have different numbers of latents ({sorted(latents)}), so they are not "
             "one series; name them apart."
         )
-    model = _choose(found[-1][0], sample, options, target, like if len(records) > 1 else "")[1]
+    final = found[-1][0]
+    model = deciding[1] if final is last else _choose(final, sample, options, target, like)[1]
     return Run(located.name, (*records[:-1], dataclasses.replace(records[-1], choice=model)))
 
 
@@ -184,14 +187,13 @@ def _choose(
 
 def _encode(
     file: CheckpointFile,
+    candidates: Candidates,
+    choice: Choice,
     sample: Sample,
-    options: ReadingOptions,
     device: torch.device,
     seed: int,
     progress: Progress,
-    like: str,
 ) -> Record:
-    candidates, choice = _choose(file, sample, options, device, like)
     vae = choice.vae.to(device)
     codes = sample.codes(*encode_images(vae.encode, sample.images_NCHW, device, progress))
     cost = None
