@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.trace import AnnealTrace, Key
 from ifp.versions import versions
+from ifp.whole_files import replace_file
 
 BETA_CONVENTION = (
     "loss = reconstruction summed over pixels and channels + beta * KL summed over latents, averaged over images, nats"
@@ -28,9 +28,7 @@ BETA_CONVENTION = (
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write `path` whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(partial, path)
+    replace_file(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def read_run_json(folder: Path) -> dict[str, Any]:

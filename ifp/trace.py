@@ -5,7 +5,6 @@ Shapes: M members (one curve each: a factor, context, seed, method and direction
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ifp.errors import IfpError
+from ifp.whole_files import replacing
 
 METHODS = ("closed-form", "exact", "train")
 DIRECTIONS = ("cool", "heat", "equilibrium", "")
@@ -97,12 +97,8 @@ class AnnealTrace:
 
     def save(self, path: Path) -> None:
         """Write `path` (npz, no pickles) whole or not at all; equal traces give equal bytes."""
-        partial = path.with_name(path.name + ".partial")
-        with open(partial, "wb") as file:
+        with replacing(path) as file:
             np.savez(file, **{f.name: getattr(self, f.name) for f in fields(self)})
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
 
     @classmethod
     def load(cls, path: Path) -> AnnealTrace:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from ifp.checkpoints.records import Record
 from ifp.checkpoints.source import ReadingOptions
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
+from ifp.whole_files import replacing
 
 _ARRAYS = ("mean", "logvar", "step", "reconstruction", "key", "read_as")
 _HASH_BLOCK = 1 << 24
@@ -71,7 +71,6 @@ class CodesCache:
         """Write the codes of `file`, whole or not at all."""
         codes, path = record.codes, self._path(file)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
         arrays: dict[str, Any] = {
             "mean": codes.mean_ND,
             "logvar": codes.logvar_ND,
@@ -84,12 +83,8 @@ class CodesCache:
             arrays["factors"] = codes.factors_NF
             arrays["factor_names"] = np.array(codes.factor_names)
             arrays["factor_sizes"] = np.array(codes.factor_sizes)
-        try:
-            with open(partial, "wb") as stream:
-                np.savez(stream, **arrays)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(path) as stream:
+            np.savez(stream, **arrays)
 
     def _path(self, file: CheckpointFile) -> Path:
         place = hashlib.sha256(str(file.path.resolve()).encode()).hexdigest()[:8]
