@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,12 +18,16 @@ def memory_below() -> Bounded:
 
     @contextmanager
     def bounded(limit: int) -> Iterator[None]:
+        # what earlier tests left alive would put off the collections that end cycles made in the block
+        gc.collect()
+        gc.freeze()
         tracemalloc.start()
         try:
             yield
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
+            gc.unfreeze()
         assert peak < limit
 
     return bounded
