@@ -67,7 +67,7 @@ def main() -> None:
     for name, arguments in comparisons.items():
         folder = given.work / f"channels-{name}"
         minutes[name] = timed(channels, (*arguments, "--dataset", "sprites", "--out", str(folder)))
-        keep(folder, given.out / name)
+        keep(folder, given.out / name, given.work)
     write_machine(given.out, minutes)
 
 
@@ -78,10 +78,12 @@ def timed(command: click.Command, arguments: Sequence[str]) -> float:
     return (time.perf_counter() - started) / 60
 
 
-def keep(folder: Path, out: Path) -> None:
-    """Copy the tables and the figures; the matrices are large and can be made anew."""
+def keep(folder: Path, out: Path, work: Path) -> None:
+    """Copy tables and figures, checkpoints named from `work` on; the matrices are large and can be made anew."""
     out.mkdir(parents=True, exist_ok=True)
-    for path in (*folder.glob("*.csv"), *folder.glob("figures/*.png")):
+    for path in folder.glob("*.csv"):
+        (out / path.name).write_text(path.read_text().replace(f"{work}{os.sep}", ""))
+    for path in folder.glob("figures/*.png"):
         shutil.copy(path, out)
 
 
