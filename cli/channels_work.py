@@ -139,7 +139,7 @@ def _with_hotspots(found: Found, settings: Settings, stages: StageProgress) -> F
             "more, or add --no-hotspots."
         )
     stages.update("hotspots", 0, 3)
-    wanted = settings.min_samples if settings.min_samples is not None else _min_samples(members, similarity)
+    wanted = settings.min_samples if settings.min_samples is not None else _min_samples(members)
     hotspots = find_hotspots(similarity, distance=settings.distance, min_samples=wanted, runs=len(members))
     stages.update("hotspots", 1, 3)
     steady_H2 = stability(hotspots, generator=numpy_generator(settings.seed, "channels", "stability"))
@@ -168,12 +168,12 @@ def _with_hotspots(found: Found, settings: Settings, stages: StageProgress) -> F
     )
 
 
-def _min_samples(members: Sequence[Member], similarity: Similarity) -> int:
+def _min_samples(members: Sequence[Member]) -> int:
     """0.4 of the models of the largest level: a fragment that exists at one beta of several must not be missed."""
     sizes = Counter(_level(member) for member in members if member.beta is not None)
     largest = max(sizes.values(), default=0)
     models = largest if largest >= LEAST_MEMBERS else len(members)
-    return max(2, min(round(SHARE * models), len(similarity.latents())))
+    return max(2, round(SHARE * models))
 
 
 def _level(member: Member) -> str:
