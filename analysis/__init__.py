@@ -16,6 +16,7 @@ _HOME = {
     "hysteresis": "ifp.analysis.freezing",
     "json_rows": "ifp.analysis.tables",
     "measured_values": "ifp.analysis.measures",
+    "median_interval": "ifp.analysis.median_interval",
     "pressure_stages": "ifp.analysis.pressures",
     "read_run": "ifp.analysis.run_folder",
     "suggest_pressures": "ifp.analysis.pressures",
