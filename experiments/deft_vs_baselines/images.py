@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ifp.datasets.sprites import SIDE, SPACE, sprite_masks
+from ifp.datasets.polygons import SIDE
+from ifp.datasets.sprites import SPACE, sprite_masks
 
 VALUES = {"shape": 1, "scale": 1, "orientation": 4, "posX": 2, "posY": 2}
 """Of each factor, every how many values are kept."""

@@ -91,7 +91,7 @@ def build_grid(
     identity: str,
     image_shape: tuple[int, int, int],
     num_blocks: int,
-    block_images: Callable[[int], np.ndarray],
+    packed_block: Callable[[int], np.ndarray],
     images_per_block: int,
     progress: Progress | None = None,
 ) -> PackedGrid:
@@ -100,7 +100,7 @@ def build_grid(
     Parameters
     ----------
     identity : what the images are; a grid of another identity is not opened.
-    num_blocks, block_images, images_per_block : `block_images(b)` gives images b * images_per_block and on, as bool.
+    num_blocks, packed_block, images_per_block : `packed_block(b)` gives images b * images_per_block and on, packed.
     progress : called with the images done and the images in all.
 
     Raises
@@ -112,7 +112,7 @@ def build_grid(
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(partial, identity, row_bytes, num_blocks, block_images, images_per_block, progress)
+        _write(partial, identity, row_bytes, num_blocks, packed_block, images_per_block, progress)
         os.replace(partial, path)
     except OSError as error:
         raise IfpError(
@@ -130,7 +130,7 @@ def _write(
     identity: str,
     row_bytes: int,
     num_blocks: int,
-    block_images: Callable[[int], np.ndarray],
+    packed_block: Callable[[int], np.ndarray],
     images_per_block: int,
     progress: Progress | None,
 ) -> None:
@@ -145,8 +145,7 @@ def _write(
 
     def fill(block: int) -> None:
         start = block * images_per_block
-        images = block_images(block).reshape(images_per_block, -1)
-        packed_NP[start : start + images_per_block] = np.packbits(images, axis=1)
+        packed_NP[start : start + images_per_block] = packed_block(block)
 
     pool = ThreadPoolExecutor(os.cpu_count())
     try:

@@ -10,7 +10,7 @@ from ifp.errors import IfpError, unknown_name
 NPZ_PREFIX = "npz:"
 
 DATASETS: dict[str, str] = {
-    "sprites": "dSprites re-rendered from its factor design: 737,280 binary 64 x 64 images; no download",
+    "sprites": "dSprites re-rendered to the pixel: 737,280 binary 64 x 64 images; no download",
     "sprites-noshape": "sprites with the shape drawn at random (a nuisance, not a factor)",
     "sprites-color": "sprites in random colours, RGB",
     "sprites-noisy": "sprites on uniform noise, RGB",

@@ -160,7 +160,7 @@ def _cached_grid(path: Path, space: FactorSpace, progress: Progress | None) -> P
 
 
 class _BlockAt:
-    """Block by number from a stream, for threads that ask almost in order; what was read early waits for its asker."""
+    """Packed block by number from a stream, for threads that ask almost in order; what is early waits for its asker."""
 
     def __init__(self, blocks: Iterator[np.ndarray]) -> None:
         self.blocks, self.lock = blocks, threading.Lock()
@@ -172,4 +172,5 @@ class _BlockAt:
             while number not in self.waiting:
                 self.waiting[self.next] = next(self.blocks)
                 self.next += 1
-            return self.waiting.pop(number)
+            block = self.waiting.pop(number)
+        return np.packbits(block.reshape(len(block), -1), axis=1)

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from ifp.datasets.base import FactorDataset
-from ifp.datasets.sprites import SHAPES, SIDE, SPACE, sprite_masks
+from ifp.datasets.polygons import SIDE
+from ifp.datasets.sprites import SHAPES, SPACE, sprite_masks
 from ifp.errors import IfpError, unknown_name
 from ifp.factors import FactorSpace
 

@@ -48,7 +48,8 @@ def test_reconstruction_is_that_of_the_log(read: tuple[str, Record, dict[str, fl
     _, record, log = read
     assert record.reconstruction_nats is not None
     value, error = record.reconstruction_nats
-    assert value == pytest.approx(log["recon_loss"], rel=0.25)
+    # measured: 17.4, 35.8, 79.9, 41.9 against 18.0, 35.6, 81.1, 42.2; the log is a running mean over the last epoch
+    assert value == pytest.approx(log["recon_loss"], rel=0.05)
     assert error < 0.02 * value
 
 

@@ -16,11 +16,16 @@ BLOCKS, PER_BLOCK = 5, 3
 
 
 def block(number: int) -> np.ndarray:
+    """Images as bool [PER_BLOCK, 4, 8]."""
     return np.random.default_rng(number).random((PER_BLOCK, 4, 8)) < 0.5
 
 
+def packed_block(number: int) -> np.ndarray:
+    return np.packbits(block(number).reshape(PER_BLOCK, -1), axis=1)
+
+
 def build(path: Path) -> PackedGrid:
-    return build_grid(path, "some images", SHAPE, BLOCKS, block, PER_BLOCK)
+    return build_grid(path, "some images", SHAPE, BLOCKS, packed_block, PER_BLOCK)
 
 
 def reopen(path: Path, identity: str = "some images") -> PackedGrid | None:
@@ -76,7 +81,7 @@ def test_a_stopped_build_leaves_nothing(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_grid(tmp_path / "a.grid", "some images", SHAPE, BLOCKS, block, PER_BLOCK, stop)
+        build_grid(tmp_path / "a.grid", "some images", SHAPE, BLOCKS, packed_block, PER_BLOCK, stop)
     assert os.listdir(tmp_path) == []
 
 

@@ -13,13 +13,13 @@ from ifp.datasets.sprites import SPACE, sprite_masks
 from ifp.datasets.variants import ScreamSprites, make_variant, uniform
 from ifp.errors import IfpError
 
-# `checksum()` of each variant, first computed by this implementation on 2026-11-22 (NumPy on x86-64); each covers
+# `checksum()` of each variant, first computed with the geometry of 2026-11-28 (NumPy on x86-64); each covers
 # 64 images, whose properties the other tests of this file check
 PINNED = {
-    "sprites-noshape": "9f11989de47e74bbea5bd83a9f633554193ff1239a19f04d0df246c397d05dcf",
-    "sprites-color": "4bb8da86d8400460ebec23d57e1e472d7150dfe76378830f39a21f7415209aa8",
-    "sprites-noisy": "c52923cae92a0a282c74410877e23b1742237b349304c17ec51e3daaaf8a8d12",
-    "sprites-scream": "d11b3478b47f086fb096f33a318706feb33a1e20d9395c0f53516ec4a2830e0a",
+    "sprites-noshape": "2fe874920489410b092a8fbaa639035bcf6d78df0cf85c7d2d17f5785eea460d",
+    "sprites-color": "dd058a6fec7d3665f9959e4f40b07aad7ec3204b556964b67dc9a2efe6d4fd31",
+    "sprites-noisy": "3ab6143fa8dc1f01b6899499d5cae5bdb3b74231100390cb214bd66ff7e998a5",
+    "sprites-scream": "f075869c85ca549d3dde65f6a0f8972addb069e099234701e7f96a690511a28d",
 }
 
 

@@ -20,7 +20,7 @@ from ifp.factors import MOVING, FactorTraversal
 from ifp.likelihood import binary_entropy_nats
 from ifp.trace import AnnealTrace
 
-ORACLE = Path(__file__).parents[2] / "../shared/fixtures/sprites-exact-oracle.json"
+ORACLE = Path(__file__).parents[2] / "../shared/fixtures/sprites-oracle-true-geometry.json"
 QUANTILES = ndtri((np.arange(200) + 0.5) / 200)[:, None] * np.array([[3.0, 4.0]])
 
 
@@ -155,6 +155,7 @@ def test_crossings_are_bracketed_within_the_tolerance(drawn: AnnealTrace) -> Non
 
 
 def test_shape_freezes_at_first_order(drawn: AnnealTrace) -> None:
+    """In these three contexts, as in most, not all: the oracle holds a continuous one."""
     found = crossings(drawn.select(drawn.factor_M == "shape"))
     assert (found["cool"] < 0.99 * found["equilibrium"]).all()
     assert (found["equilibrium"] < found["heat"]).all()
@@ -162,17 +163,16 @@ def test_shape_freezes_at_first_order(drawn: AnnealTrace) -> None:
 
 def test_sprites_agree_with_the_oracle() -> None:
     if not ORACLE.exists():
-        pytest.skip("needs ../shared/fixtures/sprites-exact-oracle.json")
+        pytest.skip("needs ../shared/fixtures/sprites-oracle-true-geometry.json")
     rows: list[dict[str, Any]] = json.loads(ORACLE.read_text())
     trace = exact_annealing([sprites_traversal(row["factor"], row["context"]) for row in rows])
     found = crossings(trace)
-    np.testing.assert_allclose(trace.beta_closed_form_M[::3], [row["beta_closed_form"] for row in rows], rtol=0.01)
     for at, row in enumerate(rows):
         assert found["cool"][at] == pytest.approx(row["exact_cool"], rel=0.02)
         if row["exact_heat"] is not None:
             assert found["heat"][at] == pytest.approx(row["exact_heat"], rel=0.02)
         else:
-            assert found["heat"][at] > 1.02 * found["cool"][at]
+            assert found["heat"][at] > 1.15 * row["beta_closed_form"]
 
 
 def test_alone_or_among_others_the_same() -> None:
