@@ -52,7 +52,7 @@ class Sprites(FactorDataset):
         """The common lines and what to know of these data."""
         return {
             **super().describe(),
-            "source": "rendered; dSprites (Matthey et al., 2017) to the pixel (99 of 100 real images, one pixel off in one)",
+            "source": "rendered; dSprites (Matthey et al., 2017) to the pixel (measured: in 99 of 100 real images)",
             "orientation": "first and last value coincide (0 and 360 degrees), as in dSprites",
         }
 
