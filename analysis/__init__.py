@@ -10,8 +10,8 @@ from typing import Any
 
 _HOME = {
     "RunFolder": "ifp.analysis.run_folder",
-    "cluster_bootstrap_median": "ifp.analysis.bootstrap",
     "draw_run": "ifp.analysis.plot_run",
+    "first_order": "ifp.analysis.first_order",
     "freezing_points": "ifp.analysis.freezing",
     "hysteresis": "ifp.analysis.freezing",
     "json_rows": "ifp.analysis.tables",

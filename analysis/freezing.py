@@ -12,7 +12,7 @@ import pandas as pd
 
 from ifp.errors import IfpError, bad_value
 from ifp.factors import MOVING
-from ifp.trace import DIVERGED, AnnealTrace
+from ifp.trace import DIVERGED, NO_NUISANCE, AnnealTrace
 
 FROZEN = "frozen"
 NEVER_FROZE, FROZEN_AT_START, NEVER_MELTED = "never_froze", "frozen_at_start", "never_melted"
@@ -23,6 +23,7 @@ BELOW, ABOVE = (NEVER_FROZE,), (FROZEN_AT_START, NEVER_MELTED)
 COLUMNS = (
     "dataset", "factor", "context", "seed", "method", "direction", "beta_ifp", "status", "beta_closed_form",
     "beta_upper", "threshold_nats", "n_images", "likelihood", "beta_bracket_low", "beta_bracket_high",
+    "nuisance",
 )  # fmt: skip
 SMOOTHING_RECORDS = 5
 KL_FLOOR_NATS = 1e-6
@@ -55,7 +56,8 @@ def freezing_points(
     DataFrame with `COLUMNS`. `beta_ifp` is NaN unless `status` is "frozen". `beta_bracket_low` and `_high` are the
     records either side of the crossing; of a censored member the one bound that is known (never_froze: high is the
     lowest beta tried; frozen_at_start and never_melted: low is the highest). Closed-form rows have no curve: status
-    "", their onset is `beta_closed_form`. Status is also "" where a member has no record yet.
+    "", their onset is `beta_closed_form`. Status is also "" where a member has no record yet. `nuisance` is the number
+    of the nuisance (instance) that the traversal shares with those of other contexts, "" for none.
 
     Raises
     ------
@@ -91,6 +93,7 @@ def freezing_points(
             "likelihood": likelihood,
             "beta_bracket_low": low_M,
             "beta_bracket_high": high_M,
+            "nuisance": ["" if number == NO_NUISANCE else str(number) for number in trace.nuisance_M.tolist()],
         },
         columns=list(COLUMNS),
     )

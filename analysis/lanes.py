@@ -17,7 +17,6 @@ from ifp.analysis.measures import COOL, EXACT, HEAT, LOWER_EDGE, MEASURES, UPPER
 from ifp.analysis.style import FactorLook, factor_looks
 from ifp.analysis.summary import summarize
 from ifp.errors import IfpError, unknown_name
-from ifp.seeds import numpy_generator
 
 SHOWN = {"exact": (EXACT,), "train": (COOL, HEAT), "closed-form": (LOWER_EDGE,)}
 """The measures whose members are drawn, by the method one asks for."""
@@ -88,7 +87,7 @@ def prepare_lanes(
     if not shown:
         raise IfpError(f"The run holds no {method!r} freezing points; draw one of the methods it was made with.")
     if summary is None:
-        summary = summarize(points, generator=numpy_generator(0, "bootstrap"))
+        summary = summarize(points)
     factors = list(points["factor"].unique())
     looks = looks or factor_looks(factors)
     lanes = [

@@ -65,7 +65,7 @@ def draw_run(
     points = run.points()
     if kinds is None:
         kinds = DEFAULT_KINDS if run.has_curves and method != "closed-form" else DEFAULT_KINDS[:1]
-    summary = summarize(points, generator=run.bootstrap_generator())
+    summary = summarize(points)
     with paper_style():
         # all are drawn before the first is saved: a mistake leaves no half of the set
         drawn = {

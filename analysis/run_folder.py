@@ -12,7 +12,6 @@ import pandas as pd
 
 from ifp.analysis.freezing import freezing_points
 from ifp.errors import IfpError
-from ifp.seeds import numpy_generator
 from ifp.trace import AnnealTrace
 
 
@@ -73,10 +72,6 @@ class RunFolder:
             likelihood=self.likelihood,
             factor_names=self.factor_names,
         )
-
-    def bootstrap_generator(self) -> np.random.Generator:
-        """The generator of this run's intervals: table and figures show the same ones."""
-        return numpy_generator(int(self.config.get("seed", 0)), "bootstrap")
 
 
 def read_run(folder: Path) -> RunFolder:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.freezing import FROZEN, freezing_points, hysteresis
+from ifp.analysis.median_interval import FEWEST_CLUSTERS
 from ifp.analysis.plot_run import draw_run
 from ifp.analysis.pressures import pressure_stages
 from ifp.analysis.summary import summarize, summary_texts
@@ -22,9 +23,9 @@ from ifp.plan import Cell
 from ifp.run_cost import RunCost, run_cost
 from ifp.run_folder import RunWriter
 from ifp.runs import Resources
-from ifp.seeds import numpy_generator
 from ifp.trace import AnnealTrace
 
+NO_INTERVAL = f"; no interval with fewer than {FEWEST_CLUSTERS} contexts, or clusters of them"
 LONG_RUN_TRAVERSALS = 64
 """From here on the exact curves are timed on one traversal a factor before the run starts."""
 
@@ -76,7 +77,7 @@ def report(
         factor_names=factor_names,
     )
     write_csv(points, folder / "freezing_points.csv")
-    table = summarize(points, generator=numpy_generator(config.seed, "bootstrap"))
+    table = summarize(points)
     write_csv(table, folder / "summary.csv")
     pressures = pressure_stages(points)
     write_csv(pressures, folder / "pressures.csv")
@@ -125,10 +126,11 @@ def _print(
     }
     shown = [c for c in texts.columns if c in ("factor", "contexts") or (texts[c] != "-").any()]
     shown = [c for c in shown if c != "censored" or (texts[c] != "").any()]
+    few = table["n_clusters"].min() < FEWEST_CLUSTERS
     printed = Table(
         title=f"Freezing points of {config.dataset}: beta, median over contexts (95 % interval)",
         caption=f"{config.likelihood} likelihood; lower and upper edge: onset; the rest: KL = "
-        f"{config.threshold_nats:g} nat",
+        f"{config.threshold_nats:g} nat{NO_INTERVAL if few else ''}",
         box=box.SIMPLE_HEAD,
     )
     for column in shown:

@@ -144,12 +144,7 @@ def _with_hotspots(found: Found, settings: Settings, stages: StageProgress) -> F
     stages.update("hotspots", 1, 3)
     steady_H2 = stability(hotspots, generator=numpy_generator(settings.seed, "channels", "stability"))
     stages.update("hotspots", 2, 3)
-    points = hotspot_freezing(
-        hotspots,
-        members,
-        threshold_nats=settings.threshold,
-        generator=numpy_generator(settings.seed, "channels", "bootstrap"),
-    )
+    points = hotspot_freezing(hotspots, members, threshold_nats=settings.threshold)
     drawn, notes = _map(members, similarity, settings)
     if settings.along_training:
         notes += (

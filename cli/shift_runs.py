@@ -27,7 +27,6 @@ from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
 from ifp.probe import ProbeConfig, ProbeTrace, probe
 from ifp.run_folder import BETA_CONVENTION, write_json
-from ifp.seeds import numpy_generator
 from ifp.versions import versions
 
 PERMUTATIONS, BOOTSTRAPS = 20, 50
@@ -80,8 +79,7 @@ def run_shift(baseline: Path, mitigated: Path, out: Path, stages: StageProgress,
         ],
         ignore_index=True,
     )
-    generator = numpy_generator(options["seed"], "shift")
-    moved = shifts(tables["baseline"], tables["mitigated"], generator=generator)
+    moved = shifts(tables["baseline"], tables["mitigated"])
     write_csv(melting, out / "melting.csv")
     write_csv(moved, out / "shifts.csv")
     about = {

@@ -16,11 +16,16 @@ class Curves:
     Parameters
     ----------
     keys : the labels of every curve of the finished run, in order.
+
+    Attributes
+    ----------
+    nuisances : of a factor and context, given to the curves that are added from then on and to those there already.
     """
 
     def __init__(self, keys: Sequence[Key]) -> None:
         self._rank = {key: rank for rank, key in enumerate(keys)}
         self._trace: AnnealTrace | None = None
+        self.nuisances: dict[tuple[str, tuple[int, ...]], int] = {}
 
     @property
     def trace(self) -> AnnealTrace:
@@ -38,4 +43,4 @@ class Curves:
         ranks = [self._rank.get(key, -1) for key in both.labels()]
         if -1 in ranks:
             raise IfpError("The stored trace holds curves of another run; choose a new folder with --out.")
-        self._trace = both.select(np.argsort(ranks, kind="stable"))
+        self._trace = both.select(np.argsort(ranks, kind="stable")).with_nuisances(self.nuisances)

@@ -24,11 +24,12 @@ MOST_EXACT_LATENTS = 2
 
 @dataclass(frozen=True)
 class Cell:
-    """One traversal of a run: a factor in a context, with its images [N, C, H, W]."""
+    """One traversal of a run: a factor in a context, with its images [N, C, H, W] and the nuisance they share or -1."""
 
     factor: str
     context: tuple[int, ...]
     images: np.ndarray
+    nuisance: int = -1
 
 
 def run_factors(dataset: FactorDataset, config: AnnealConfig) -> tuple[str, ...]:
@@ -54,7 +55,8 @@ def plan_cells(
     drawn = [t for f in factors for t in dataset.sample_traversals(f, config.contexts, config.seed, config.nuisance)]
     cells = []
     for number, traversal in enumerate(drawn):
-        cells.append(Cell(traversal.factor, traversal.context, dataset.traversal_images(traversal)))
+        images = dataset.traversal_images(traversal)
+        cells.append(Cell(traversal.factor, traversal.context, images, dataset.shared_nuisance(traversal)))
         progress("Images", number + 1, len(drawn))
     return cells
 

@@ -105,6 +105,7 @@ def run(
     done = curves.finished()
     if done:
         say(f"{len(done)} curves are already there.")
+    curves.nuisances = {(c.factor, c.context): c.nuisance for c in cells}
     _add_edges(cells, config, curves, progress)
     edges = _edges_of(cells, curves.trace)
     if is_exact(config):

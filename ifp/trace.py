@@ -6,9 +6,10 @@ Shapes: M members (one curve each: a factor, context, seed, method and direction
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from ifp.whole_files import replacing
 METHODS = ("closed-form", "exact", "train")
 DIRECTIONS = ("cool", "heat", "equilibrium", "")
 OK, DIVERGED = "ok", "diverged"
+NO_NUISANCE = -1
 
 Key = tuple[str, tuple[int, ...], int, str, str]
 """A curve's labels, unique in a run: factor, context, seed, method, direction."""
@@ -34,6 +36,8 @@ class AnnealTrace:
         form); status is "ok" or "diverged".
     context_MF : int, the value index of every factor, -1 for the moving one.
     seed_M, n_images_M : int.
+    nuisance_M : int, the nuisance that all images of the traversal share with those of other contexts, -1 for none; -1
+        for all if None, as in files of before.
     beta_closed_form_M, beta_upper_M : the two edges, NaN where not computed.
     beta_MT, recon_nats_MT, kl_nats_MTD : float64, in the order recorded (beta falls when cooling, rises when
         heating), NaN after a member's last record. Nats an image; recon summed over all pixels of the original
@@ -52,8 +56,11 @@ class AnnealTrace:
     beta_MT: np.ndarray
     recon_nats_MT: np.ndarray
     kl_nats_MTD: np.ndarray
+    nuisance_M: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        if self.nuisance_M is None:
+            object.__setattr__(self, "nuisance_M", np.full(len(self.factor_M), NO_NUISANCE))
         for field in fields(self):
             value = getattr(self, field.name)
             assert len(value) == len(self.factor_M), field.name
@@ -72,6 +79,11 @@ class AnnealTrace:
         contexts = [tuple(int(v) for v in row) for row in self.context_MF]
         rows = zip(self.factor_M, contexts, self.seed_M, self.method_M, self.direction_M, strict=True)
         return [(str(f), c, int(s), str(m), str(d)) for f, c, s, m, d in rows]
+
+    def with_nuisances(self, nuisances: Mapping[tuple[str, tuple[int, ...]], int]) -> AnnealTrace:
+        """The same curves with the nuisance of each factor and context that is named."""
+        known = [nuisances.get(key[:2], old) for key, old in zip(self.labels(), self.nuisance_M.tolist(), strict=True)]
+        return replace(self, nuisance_M=np.array(known, dtype=int))
 
     def select(self, rows_M: np.ndarray) -> AnnealTrace:
         """The members at these rows (a boolean mask or indices)."""
@@ -108,11 +120,16 @@ class AnnealTrace:
         try:
             # opened here, because np.load leaves a damaged file open
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                return cls(**{f.name: stored[f.name] for f in fields(cls)})
+                return cls(**{f.name: stored[f.name] for f in fields(cls) if f.name in stored or not _optional(f)})
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, AssertionError) as error:
             raise IfpError(
                 f"{path} cannot be read as a trace ({error}); delete it and run the same command again."
             ) from error
+
+
+def _optional(field: Field[Any]) -> bool:
+    """Whether files of before may lack it."""
+    return field.default is not MISSING
 
 
 def closed_form_trace(

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.bootstrap import cluster_bootstrap_median
 from ifp.analysis.diffusion.melting import last_crossing
 from ifp.analysis.freezing import ABOVE, BELOW, FROZEN, FROZEN_AT_START, NEVER_FROZE, NEVER_MELTED
+from ifp.analysis.median_interval import median_interval
 from ifp.channels.nouns import KlTrace, Member, Similarity
 from ifp.errors import IfpError, bad_value
 
@@ -103,10 +103,7 @@ def hotspot_freezing(
     hotspots: Hotspots,
     members: Sequence[Member],
     *,
-    generator: np.random.Generator,
     threshold_nats: float = 0.1,
-    resamples: int = 2000,
-    level: float = 0.95,
 ) -> pd.DataFrame:
     """How the freezing points of each hotspot's channels are distributed, one row a hotspot.
 
@@ -115,16 +112,16 @@ def hotspot_freezing(
     Parameters
     ----------
     hotspots : see `ifp.analysis.channels.hotspots`. members : of the ensemble they were found in.
-    generator, resamples, level : of the bootstrap, which draws whole runs.
+    threshold_nats : see `channel_freezing`.
 
     Returns
     -------
     DataFrame with `HOTSPOT_COLUMNS`, of runs that have the hotspot: `channels` with a freezing point or a bound of it
     from `runs`, and `without_trace` those that no trace tells of; how many are `frozen`, and `below` or `above` the
     betas that were tried. Those keep their place in the order: where the median falls among them `bound` is "<" or ">"
-    and `median` is the median of their bounds. `low` to `high` is its interval (percentile bootstrap over runs),
-    `quartile_low` to `quartile_high` the middle half of the channels, each NaN where it is open on that side; `least`
-    and `most` are of the frozen ones.
+    and `median` is the median of their bounds. `low` to `high` is its 95 % interval over runs (`median_interval`; a
+    run counts by the median of its channels), none with fewer than 6 runs; `quartile_low` to `quartile_high` the middle
+    half of the channels. Each is NaN where it is open on that side; `least` and `most` are of the frozen ones.
     """
     points = channel_freezing(hotspots.similarity, members, threshold_nats)
     rows = []
@@ -138,7 +135,7 @@ def hotspot_freezing(
                 "channels": len(told),
                 "runs": told["run"].nunique(),
                 "without_trace": len(hotspot.channels) - len(of_it),
-                **_distribution(told, generator, resamples, level),
+                **_distribution(told),
                 "threshold_nats": float(threshold_nats),
             }
         )
@@ -201,19 +198,16 @@ def _crossing(beta_T: np.ndarray, kl_nats_T: np.ndarray, threshold_nats: float) 
     return {"beta_ifp": point, "status": status, "bracket_low": float(low), "bracket_high": float(high)}
 
 
-def _distribution(
-    points: pd.DataFrame, generator: np.random.Generator, resamples: int, level: float
-) -> dict[str, object]:
+def _distribution(points: pd.DataFrame) -> dict[str, object]:
     below, above = (points["status"].isin(side).to_numpy() for side in (BELOW, ABOVE))
     value_M = np.where(below, -np.inf, np.where(above, np.inf, points["beta_ifp"].to_numpy(float)))
-    interval = cluster_bootstrap_median(
-        value_M, points["run"].to_numpy(), generator=generator, resamples=resamples, level=level
-    )
+    run_M = points["run"].to_numpy()
+    interval = median_interval(value_M, run_M)
     median, bound = interval.median, ""
     if np.isinf(median):
         # each channel's point is at most (least) its own bound, so their median is at most (least) that of the bounds
         bound, side, censored = ("<", "bracket_high", below) if median < 0 else (">", "bracket_low", above)
-        median = float(np.median(np.where(censored, points[side].to_numpy(float), value_M)))
+        median = median_interval(np.where(censored, points[side].to_numpy(float), value_M), run_M).median
         median, bound = (median, bound) if np.isfinite(median) else (np.nan, "")  # as many above as below
     frozen_M = value_M[np.isfinite(value_M)]
     # order statistics, rounded outward: what is censored cannot be interpolated

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student_t
 
 from ifp.analysis.diffusion.information import Information
 from ifp.analysis.diffusion.intervals import LEVEL
@@ -26,9 +27,9 @@ from ifp.errors import IfpError
 MELTED, NOT_HELD, NEVER_MELTED = "melted", "not_held", "never_melted"
 """Statuses; `beta_ifp` is empty but for the first. never_melted: still held at the last record (censored)."""
 MELTING_COLUMNS = ("kind", "name", "beta_ifp", "low", "high", "status", "held_at_start", "beta_start", "beta_end")
-FEWEST_PAIRS = 5
-"""With fewer pairs nothing is claimed: all of n differences have one sign by chance with probability 2^(1 - n), and the
-resampled intervals of so few are then clear of 0."""
+FEWEST_PAIRS = 6
+"""With fewer pairs there is no interval and nothing is claimed, as with the medians over contexts: the t-distribution
+leans on differences that are normal, and so few cannot show that they are not."""
 SHIFT_COLUMNS = (
     "kind", "name", "pairs", "baseline", "mitigated", "shift", "shift_low", "shift_high", "ratio", "ratio_low",
     "ratio_high", "within_noise", "censored",
@@ -67,7 +68,8 @@ def melting_points(
     Returns
     -------
     `low` and `high` are the 95 % interval over resamples of the images (factors only): of this one model, not of its
-    method. Censored or absent where the status says so.
+    method. Percentiles serve here, because the images are hundreds or thousands. Censored or absent where the status
+    says so.
 
     Raises
     ------
@@ -106,16 +108,13 @@ def melting_points(
 def shifts(
     baseline_S: Sequence[pd.DataFrame],
     mitigated_S: Sequence[pd.DataFrame],
-    *,
-    generator: np.random.Generator,
-    resamples: int = 2000,
 ) -> pd.DataFrame:
     """How far the factors' melting points lie apart, mitigated less baseline, paired by seed; with `SHIFT_COLUMNS`.
 
     `baseline` and `mitigated` are means over the pairs in which both melted; `ratio` is the geometric mean of their
-    quotients; the intervals are percentiles over resampled pairs, empty with fewer than 2; `within_noise` is None with
-    fewer than FEWEST_PAIRS; `censored` counts the pairs that were left out because a factor was not held or never
-    melted in one of the two.
+    quotients; the intervals are Student's, over the pairs' differences and log quotients, because percentiles of so few
+    resampled pairs do not cover. They are empty and `within_noise` is None with fewer than FEWEST_PAIRS. `censored`
+    counts the pairs that were left out because a factor was not held or never melted in one of the two.
 
     Raises
     ------
@@ -137,7 +136,7 @@ def shifts(
     for name in factors:
         pairs = np.array([[_beta_of(a, name), _beta_of(b, name)] for a, b in zip(baseline_S, mitigated_S, strict=True)])
         known = pairs[np.isfinite(pairs).all(axis=1)]
-        rows.append(_shift_row(name, known, len(pairs) - len(known), generator, resamples))
+        rows.append(_shift_row(name, known, len(pairs) - len(known)))
     return pd.DataFrame(rows, columns=list(SHIFT_COLUMNS))
 
 
@@ -157,9 +156,7 @@ def _beta_of(table: pd.DataFrame, factor: str) -> float:
     return float(rows["beta_ifp"].iloc[0]) if len(rows) else float("nan")
 
 
-def _shift_row(
-    name: str, known_S2: np.ndarray, censored: int, generator: np.random.Generator, resamples: int
-) -> dict[str, object]:
+def _shift_row(name: str, known_S2: np.ndarray, censored: int) -> dict[str, object]:
     empty = float("nan")
     row: dict[str, object] = {"kind": "factor", "name": name, "pairs": len(known_S2), "censored": censored}
     if not len(known_S2):
@@ -172,11 +169,14 @@ def _shift_row(
         "ratio": np.exp(ratio_S.mean()),
     }
     bounds = dict.fromkeys(("shift_low", "shift_high", "ratio_low", "ratio_high"), empty)
-    if len(known_S2) > 1:
-        drawn_BS = generator.integers(len(known_S2), size=(resamples, len(known_S2)))
-        quantiles = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-        bounds["shift_low"], bounds["shift_high"] = np.quantile(shift_S[drawn_BS].mean(axis=1), quantiles)
-        bounds["ratio_low"], bounds["ratio_high"] = np.exp(np.quantile(ratio_S[drawn_BS].mean(axis=1), quantiles))
-    few = len(known_S2) < FEWEST_PAIRS
-    noise = None if few else bool(bounds["shift_low"] <= 0 <= bounds["shift_high"])
-    return row | bounds | {"within_noise": noise}
+    if len(known_S2) < FEWEST_PAIRS:
+        return row | bounds | {"within_noise": None}
+    bounds["shift_low"], bounds["shift_high"] = _mean_interval(shift_S)
+    bounds["ratio_low"], bounds["ratio_high"] = np.exp(_mean_interval(ratio_S)).tolist()
+    return row | bounds | {"within_noise": bool(bounds["shift_low"] <= 0 <= bounds["shift_high"])}
+
+
+def _mean_interval(value_S: np.ndarray) -> tuple[float, float]:
+    """Student's interval of the mean."""
+    reach = student_t.ppf((1 + LEVEL) / 2, len(value_S) - 1) * value_S.std(ddof=1) / np.sqrt(len(value_S))
+    return float(value_S.mean() - reach), float(value_S.mean() + reach)

@@ -139,6 +139,14 @@ class FactorDataset(ABC):
         nuisance_N = index_N % each if self.nuisance_values else rng.integers(2**31, size=len(index_N))
         return self.space.unravel(index_N // each), nuisance_N
 
+    def shared_nuisance(self, traversal: FactorTraversal) -> int:
+        """The nuisance that all images of a traversal have, of those that can be counted (an instance), else -1.
+
+        Traversals that share it are no independent evidence on the factor.
+        """
+        numbers = set(traversal.nuisance)
+        return numbers.pop() % self.nuisance_values if self.nuisance_values and len(numbers) == 1 else -1
+
     def traversal_images(self, traversal: FactorTraversal) -> np.ndarray:
         """The images uint8 [N, C, H, W] of one traversal; raises IfpError if nothing changes in them."""
         images = self.render(traversal.positions_NF(), np.array(traversal.nuisance, dtype=np.int64))

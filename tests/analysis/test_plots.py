@@ -35,7 +35,7 @@ def run_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def summary_of(run: RunFolder) -> pd.DataFrame:
-    return summarize(run.points(), generator=run.bootstrap_generator())
+    return summarize(run.points())
 
 
 def page_width_in(pdf: Path) -> float:

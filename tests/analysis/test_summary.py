@@ -31,13 +31,14 @@ def points_of(factor: str, method: str, direction: str, betas: list[object], edg
                 "likelihood": "bernoulli",
                 "beta_bracket_low": 1000.0 if status in ("never_melted", "frozen_at_start") else np.nan,
                 "beta_bracket_high": 1.0 if status == "never_froze" else np.nan,
+                "nuisance": "",
             }
         )  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def table_of(*parts: pd.DataFrame) -> pd.DataFrame:
-    return summarize(pd.concat(parts, ignore_index=True), generator=np.random.default_rng(0))
+    return summarize(pd.concat(parts, ignore_index=True))
 
 
 def row_of(table: pd.DataFrame, factor: str, measure: str) -> pd.Series:
@@ -46,7 +47,7 @@ def row_of(table: pd.DataFrame, factor: str, measure: str) -> pd.Series:
 
 def test_a_whole_run(synthetic: ModuleType, rng: np.random.Generator) -> None:
     points = freezing_points(synthetic.sprites_like_trace(rng, contexts=9), dataset="sprites")
-    table = summarize(points, generator=rng)
+    table = summarize(points)
     assert tuple(table.columns) == SUMMARY_COLUMNS
     assert len(table) == 25
     for factor in synthetic.FACTORS:
@@ -99,11 +100,43 @@ def test_only_diverged_members_give_a_blank() -> None:
 
 
 def test_an_open_interval_says_so() -> None:
-    table = table_of(points_of("a", "train", "cool", ["never_froze", "never_froze", 10.0, 20.0, 30.0]))
+    table = table_of(points_of("a", "train", "cool", ["never_froze", "never_froze", 10.0, 20.0, 30.0, 40.0]))
     row = row_of(table, "a", "cool")
-    assert row["median"] == 10.0
+    assert row["median"] == 15.0
     assert np.isnan(row["low"])
-    assert summary_texts(table)["cool"].tolist() == ["10 (open, 30)"]
+    assert summary_texts(table)["cool"].tolist() == ["15 (open, 40)"]
+
+
+@pytest.mark.parametrize(("contexts", "text"), [(5, "30"), (6, "35 (10, 60)"), (9, "50 (20, 80)")])
+def test_fewer_than_six_contexts_have_no_interval(contexts: int, text: str) -> None:
+    table = table_of(points_of("a", "train", "cool", [10.0 * (n + 1) for n in range(contexts)]))
+    assert summary_texts(table)["cool"].tolist() == [text]
+
+
+def test_contexts_that_share_a_nuisance_are_one_cluster() -> None:
+    """Twelve contexts of six instances: the median and its interval are those of the six medians."""
+    points = points_of(
+        "a", "exact", "equilibrium", [10.0, 12.0, 20.0, 22.0, 30.0, 32.0, 40.0, 42.0, 50.0, 52.0, 60.0, 62.0]
+    )
+    points["nuisance"] = [str(n // 2) for n in range(12)]
+    row = row_of(table_of(points), "a", "exact")
+    assert (row["n_contexts"], row["n_clusters"], row["n"]) == (12, 6, 12)
+    assert (row["median"], row["low"], row["high"]) == (36.0, 11.0, 61.0)
+    assert summary_texts(table_of(points))["contexts"].tolist() == ["12 in 6 clusters"]
+    points["nuisance"] = [str(n // 3) for n in range(12)]  # four instances: no interval
+    assert np.isnan(row_of(table_of(points), "a", "exact")["low"])
+
+
+def test_points_of_before_have_no_nuisance() -> None:
+    points = points_of("a", "exact", "equilibrium", [10.0, 12.0, 20.0, 22.0, 30.0, 32.0]).drop(columns="nuisance")
+    assert row_of(table_of(points), "a", "exact")["n_clusters"] == 6
+
+
+def test_an_edge_of_zero_takes_part_in_the_median() -> None:
+    """Traversals of equal images never freeze, at any beta above 0."""
+    parts = [points_of("a", "closed-form", "", [""], edge=edge).assign(context=f"*-{edge}") for edge in (0.0, 5.0, 6.0)]
+    row = row_of(table_of(*parts), "a", "closed-form")
+    assert (row["median"], row["n"], row["n_censored"], row["never_froze"]) == (5.0, 3, 1, 1)
 
 
 def test_csv_and_json(tmp_path: Path, synthetic: ModuleType, rng: np.random.Generator) -> None:

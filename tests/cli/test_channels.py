@@ -178,8 +178,7 @@ def test_hotspots_know_when_they_froze(cooled: Path, grid: str, tmp_path: Path) 
     second = np.exp(np.log(10) - np.log(10) * 0.1 / (0.4 * scale))
     assert points.loc["first", "median"] == pytest.approx(np.median(first))
     assert points.loc["second", "median"] == pytest.approx(np.median(second))
-    assert points.loc["first", "low"] >= first.min() - 1e-9
-    assert points.loc["first", "high"] <= first.max() + 1e-9
+    assert points.loc["first", ["low", "high"]].isna().all()  # of five runs
     assert points["frozen"].to_dict() == {"first": 5, "second": 5, "third": 0}
     rows = table(tmp_path, "channels").set_index(["hotspot", "model"])
     name = table(tmp_path, "hotspots").set_index("factor").loc["first", "hotspot"]

@@ -87,30 +87,45 @@ def table_of(one: float, two: float):  # type: ignore[no-untyped-def]
     return pd.DataFrame(rows, columns=["kind", "name", "beta_ifp"]).assign(beta_start=2.0)
 
 
+def test_the_interval_of_a_shift_covers(rng: np.random.Generator) -> None:
+    """500 methods of 6 pairs that shift by 5 on average: the standard error of .95 is .01."""
+    hits = 0
+    for _ in range(500):
+        seeds, moved = rng.normal(100, 20, size=6), rng.normal(5, 3, size=6)
+        baseline = [table_of(seed, seed) for seed in seeds]
+        table = shifts(baseline, [table_of(seed + by, seed) for seed, by in zip(seeds, moved, strict=True)])
+        hits += table["shift_low"][0] <= 5 <= table["shift_high"][0]
+    assert 0.92 <= hits / 500 <= 0.98
+
+
 def test_shifts_are_paired_by_seed(rng: np.random.Generator) -> None:
     seeds = rng.normal(100, 20, size=8)
     baseline = [table_of(seed, seed) for seed in seeds]
     mitigated = [table_of(seed + 10 + (-1) ** number, seed + (-1) ** number) for number, seed in enumerate(seeds)]
-    table = shifts(baseline, mitigated, generator=rng).set_index("name")
+    table = shifts(baseline, mitigated).set_index("name")
     assert table.loc["one", "shift"] == pytest.approx(10)
-    assert table.loc["one", "shift_low"] < 10 < table.loc["one", "shift_high"] < 12  # far narrower than the seeds' 20
+    # far narrower than the seeds' 20: differences of +-1, so a deviation of sqrt(8 / 7), and t(7) = 2.3646
+    reach = 2.3646 * np.sqrt(8 / 7) / np.sqrt(8)
+    assert table.loc["one", ["shift_low", "shift_high"]].to_numpy(float) == pytest.approx(
+        [10 - reach, 10 + reach], rel=1e-4
+    )
     assert not table.loc["one", "within_noise"]
     assert table.loc["two", "within_noise"]
     assert table.loc["one", "ratio"] > 1
 
 
-def test_pairs_with_a_censored_side_are_counted_and_one_pair_has_no_interval(rng: np.random.Generator) -> None:
-    table = shifts([table_of(10, np.nan)], [table_of(12, 3)], generator=rng).set_index("name")
+def test_pairs_with_a_censored_side_are_counted_and_one_pair_has_no_interval() -> None:
+    table = shifts([table_of(10, np.nan)], [table_of(12, 3)]).set_index("name")
     assert (table.loc["one", "shift"], table.loc["one", "pairs"]) == (2, 1)
     assert np.isnan(table.loc["one", "shift_low"])
     assert table.loc["one", "within_noise"] is None
     assert (table.loc["two", "pairs"], table.loc["two", "censored"]) == (0, 1)
 
 
-def test_probes_that_do_not_compare_are_refused(rng: np.random.Generator) -> None:
+def test_probes_that_do_not_compare_are_refused() -> None:
     with pytest.raises(IfpError, match="do not pair"):
-        shifts([table_of(1, 1)], [], generator=rng)
+        shifts([table_of(1, 1)], [])
     with pytest.raises(IfpError, match="began at different betas"):
-        shifts([table_of(1, 1)], [table_of(1, 1).assign(beta_start=3.0)], generator=rng)
+        shifts([table_of(1, 1)], [table_of(1, 1).assign(beta_start=3.0)])
     with pytest.raises(IfpError, match="at least 2 records"):
         melting_points(np.array([1.0]), np.zeros((1, 2)))

@@ -12,6 +12,7 @@ import pytest
 from ifp.annealing import Stopped
 from ifp.config import AnnealConfig, preset_config
 from ifp.datasets.npz import NpzDataset
+from ifp.datasets.toys import Toys
 from ifp.errors import IfpError
 from ifp.plan import Cell, plan_cells, plan_keys
 from ifp.run_folder import RunWriter
@@ -53,6 +54,17 @@ def test_run_holds_every_curve_in_order_and_describes_itself(dataset: NpzDataset
     assert about["dataset"]["image_shape"] == [1, 8, 12]
     assert "KL summed over latents" in about["beta_convention"]
     assert AnnealConfig.from_json(about["config"]) == settings
+
+
+def test_contexts_know_which_nuisance_they_share() -> None:
+    """`toys` has ten instances: of twelve contexts some share one."""
+    dataset = Toys()
+    settings = preset_config("quick", dataset="toys", method="closed-form", factors=["lighting"], contexts=12)
+    trace = anneal(dataset, settings)
+    drawn = dataset.sample_traversals("lighting", 12, settings.seed)
+    assert trace.nuisance_M.tolist() == [traversal.nuisance[0] % 10 for traversal in drawn]
+    assert 1 < len(set(trace.nuisance_M.tolist())) < 12
+    assert set(anneal(dataset, replace(settings, nuisance="random")).nuisance_M.tolist()) == {-1}
 
 
 def test_seeds_and_contexts_differ_and_the_same_seed_is_the_same_run(dataset: NpzDataset, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ifp.errors import IfpError
-from ifp.trace import AnnealTrace
+from ifp.trace import AnnealTrace, closed_form_trace
 
 
 def trace(
@@ -70,3 +70,16 @@ def test_damaged_file_is_one_sentence(tmp_path: Path, share: float) -> None:
 def test_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(IfpError, match="There is no"):
         AnnealTrace.load(tmp_path / "a.npz")
+
+
+def test_a_trace_of_before_nuisances_is_read(tmp_path: Path) -> None:
+    trace = closed_form_trace(["a", "b"], [(-1, 0), (0, -1)], [3, 3], np.ones(2), np.ones(2))
+    trace.save(tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files if name != "nuisance_M"}
+    np.savez(tmp_path / "old.npz", **arrays)
+    assert AnnealTrace.load(tmp_path / "old.npz").nuisance_M.tolist() == [-1, -1]
+    known = trace.with_nuisances({("b", (0, -1)): 7})
+    known.save(tmp_path / "known.npz")
+    assert AnnealTrace.load(tmp_path / "known.npz").nuisance_M.tolist() == [-1, 7]
+    assert AnnealTrace.concatenate([trace, known]).select(np.array([3, 0])).nuisance_M.tolist() == [7, -1]
