@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from ifp.cli.anneal_options import config_options, given_settings
 from ifp.cli.stages import StageProgress
 from ifp.cli.stored import stored_settings
 from ifp.config import AnnealConfig, preset_config
+from ifp.cpus import granted_cpus
 from ifp.errors import IfpError, bad_value
 
 
@@ -27,7 +27,7 @@ from ifp.errors import IfpError, bad_value
 )
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
-@click.option("--threads", type=int, help="Chunks at work at once on a CPU.", show_default="one a core")
+@click.option("--threads", type=int, help="Chunks at work at once on a CPU.", show_default="the CPUs granted")
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
@@ -71,7 +71,7 @@ def anneal(
         )  # fmt: skip
         return
     config = _config(config_file, options)
-    threads = threads if threads is not None else os.cpu_count() or 1
+    threads = threads if threads is not None else granted_cpus()
     _check_width(width)
 
     # torch is loaded only now, when the settings are known to be good

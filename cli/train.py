@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
-@click.option("--threads", type=int, help="Threads at work on a CPU.", show_default="one a core")
+@click.option("--threads", type=int, help="Threads at work on a CPU.", show_default="the CPUs granted")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ifp.channels.fingerprints import Fingerprints
+from ifp.cpus import granted_cpus
 from ifp.workers import run_jobs
 
 MEMORY_BYTES = 1_000_000_000
@@ -39,7 +40,7 @@ def sum_over_points(
     progress : called with (points done, N).
     """
     points, on_cpu = fingerprints.points, fingerprints.device.type == "cpu"
-    threads = torch.get_num_threads() if on_cpu else 1
+    threads = min(torch.get_num_threads(), granted_cpus()) if on_cpu else 1
     rows = max(1, min(memory_bytes // threads, CACHED_BYTES if on_cpu else memory_bytes) // row_bytes)
     edges = [points * shard // SHARDS for shard in range(SHARDS + 1)]
     waiting: dict[int, Sums] = {}

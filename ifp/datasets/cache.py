@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ifp.cpus import granted_cpus
 from ifp.errors import IfpError
 
 Progress = Callable[[int, int], None]
@@ -147,7 +148,7 @@ def _write(
         start = block * images_per_block
         packed_NP[start : start + images_per_block] = packed_block(block)
 
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(granted_cpus())
     try:
         for done, _ in enumerate(pool.map(fill, range(num_blocks)), 1):
             if progress is not None:

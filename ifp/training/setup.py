@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ifp.cpus import granted_cpus
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.correlated import CorrelatedSampler
 from ifp.errors import IfpError
@@ -71,7 +72,7 @@ def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto",
     Parameters
     ----------
     dataset : its name need not be that of the config.
-    threads : on a CPU; None for PyTorch's own number.
+    threads : on a CPU; None for PyTorch's own number, at most the CPUs granted.
 
     Raises
     ------
@@ -84,7 +85,13 @@ def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto",
     objective.check(config.latents, config.steps)
     network = make_network(config, objective, dataset.image_shape)
     return Setup(
-        dataset, config, objective, network, where, threads or torch.get_num_threads(), _probability(dataset, config)
+        dataset,
+        config,
+        objective,
+        network,
+        where,
+        threads or min(torch.get_num_threads(), granted_cpus()),
+        _probability(dataset, config),
     )
 
 
