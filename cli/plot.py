@@ -54,6 +54,12 @@ def plot(
         for path in draw_results(run, width=width, formats=wanted, out=out):
             click.echo(path)
         return
+    if (run / "joint_edges.csv").is_file() and not (run / "whole.json").is_file():
+        from ifp.analysis.plot_joint_edges import draw_edges
+
+        for path in draw_edges(run, width=width, formats=wanted, out=out):
+            click.echo(path)
+        return
     if (run / "whole.json").is_file():
         from ifp.analysis.plot_joint import draw_joint
 

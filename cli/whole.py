@@ -16,11 +16,13 @@ from ifp.analysis.diffusion.mutual_information import histogram_nmi
 from ifp.analysis.joint import LEAST_RECORDS
 from ifp.checkpoints.posteriors import draw_sample
 from ifp.cli.stages import StageProgress
+from ifp.cli.whole_edges import run_edges
 from ifp.cli.whole_report import measure_seconds, report_whole
 from ifp.closed_form import freezing_bounds
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import load_dataset
 from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.runs import check_device
 from ifp.seeds import derive_seed
 from ifp.training.config import TrainConfig
 from ifp.training.cost import train_cost
@@ -31,12 +33,13 @@ from ifp.training.setup import set_up
 
 DEFAULTS = {"records": 100, "seeds": 3}
 THRESHOLD_NATS = 0.1
+METHODS = ("train", "closed-form")
 LAWS = ("geometric", "linear", "author")
 EDGE_IMAGES = 300
 """From so many images the range of beta is found; the whole data set's Gram matrix would not fit."""
 ABOVE_EDGE, LOWEST_BETA, LEAST_RANGE = 1.2, 1.0, 100.0
 _TRAVERSAL_ONLY = {
-    "method": "--method", "direction": "--direction", "factors": "--factor", "contexts": "--contexts",
+    "direction": "--direction", "factors": "--factor", "contexts": "--contexts",
     "hold_steps": "--hold-steps", "nuisance": "--nuisance", "stop_recon_nats": "--stop-recon",
 }  # fmt: skip
 _SAME = (
@@ -78,6 +81,14 @@ def run_whole(
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
     background = settings.get("background", stored.get("background"))
     dataset = load_dataset(name, data_dir=data_dir, background=Path(background) if background else None)
+    if _method(settings) == "closed-form":
+        images = OWN.get(settings.get("preset", "standard"), {}).get("images", 0)
+        with StageProgress(quiet=quiet) as stages:
+            run_edges(
+                dataset, settings, images=images, out=out, device=check_device(device), width=width, stages=stages,
+                as_json=as_json,
+            )  # fmt: skip
+        return
     config = whole_config(settings, stored, dataset)
     setup = set_up(dataset, config, device=device, threads=threads)
     with StageProgress(quiet=quiet) as stages:
@@ -108,6 +119,13 @@ def run_whole(
         report_whole(folder, outcome, threshold, stages, width=width, as_json=as_json)
     if outcome.diverged:
         click.get_current_context().exit(1)
+
+
+def _method(settings: dict[str, Any]) -> str:
+    method = str(settings.pop("method", "train"))
+    if method not in METHODS:
+        raise unknown_name("method of --whole", method, METHODS)
+    return method
 
 
 def whole_config(settings: dict[str, Any], stored: dict[str, Any], dataset: FactorDataset) -> TrainConfig:

@@ -125,7 +125,7 @@ def load_images(
     IfpError : not enough free memory.
     """
     everything = len(dataset.space) * max(1, dataset.nuisance_values)
-    grid = _grid_of(dataset, progress) if count == 0 or count >= everything else None
+    grid = grid_of(dataset, progress) if count == 0 or count >= everything else None
     if grid is not None:
         positions_NF = dataset.space.unravel(np.arange(len(grid)))
         unpack = len(grid) * dataset.num_pixels <= UNPACKED_SHARE * free_bytes(device)
@@ -153,7 +153,7 @@ def free_bytes(device: str | torch.device) -> int:
     return int(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
-def _grid_of(dataset: FactorDataset, progress: Progress) -> PackedGrid | None:
+def grid_of(dataset: FactorDataset, progress: Progress) -> PackedGrid | None:
     """The data set's packed images, where it has such."""
     found = getattr(dataset, "packed", None)
     if found is None and hasattr(dataset, "grid"):

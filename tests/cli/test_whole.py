@@ -208,6 +208,30 @@ def test_beta_comes_from_the_edge_of_the_whole_data_set(squares: str) -> None:
     assert (given.seeds, given.records, given.objective) == (3, 100, "beta")
 
 
+def test_the_closed_form_needs_no_training(squares: str, tmp_path: Path) -> None:
+    out = tmp_path / "edges"
+    result = whole("--dataset", squares, "--method", "closed-form", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    assert "below it the collapsed state is unstable (108 images" in result.stdout
+    assert "Edges of the factors" in result.stdout
+    images = np.load(squares.removeprefix("npz:"))["images"]
+    spectrum = pd.read_csv(out / "spectrum.csv")["beta_edge"]
+    assert_allclose(spectrum[0], freezing_bounds(images).beta_closed_form_M[0], rtol=1e-5)
+    assert (np.diff(spectrum) < 0).all()
+    assert set(pd.read_csv(out / "figures" / "joint_edges.csv")["shows"]) == {"spectrum", "factor"}
+    # the same again takes its place, anything else is left alone
+    again = whole("--dataset", squares, "--method", "closed-form", "--out", str(out), "--json")
+    found = json.loads(again.stdout)
+    assert found["joint_edge"] == spectrum[0]
+    assert [row["factor"] for row in found["joint_edges"]] == ["size", "x", "y"]
+    refused = whole("--dataset", squares, "--method", "closed-form", "--out", str(tmp_path))
+    assert refused.exit_code == 2
+    assert "holds something else than a closed form" in refused.stderr
+    drawn = CliRunner().invoke(main, ["plot", str(out), "--out", str(tmp_path / "drawn"), "--format", "png"])
+    assert drawn.exit_code == 0, drawn.output
+    assert (tmp_path / "drawn" / "joint_edges.png").is_file()
+
+
 def test_what_never_freezes_is_said(squares: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
     short = ["--steps", "48", "--records", "12", "--seeds", "1", "--learning-rate", "1e-4", "--out", str(out)]
@@ -224,6 +248,7 @@ def test_what_never_freezes_is_said(squares: str, tmp_path: Path) -> None:
         (["--contexts", "3"], "--contexts is about the traversals of single factors and does not go with --whole"),
         (["--direction", "both"], "--direction is about the traversals"),
         (["--factor", "size"], "--factor is about the traversals"),
+        (["--method", "both"], "Unknown method of --whole 'both': allowed are train, closed-form"),
         (["--preset", "author"], "Unknown preset of --whole 'author': allowed are quick, standard"),
         (["--law", "logistic"], "Unknown law 'logistic'"),
         (["--law", "author", "--beta-max", "9"], "--law author has a range of its own"),

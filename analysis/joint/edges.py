@@ -1,0 +1,119 @@
+"""The closed form of a whole data set as tables: the linear theory's spectrum, and two edges of each factor.
+
+Shapes: K eigenvalues, F factors, C contexts.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import ifp
+from ifp.analysis.tables import write_csv
+from ifp.datasets.base import FactorDataset
+from ifp.errors import IfpError
+from ifp.joint_edges import JointEdges
+from ifp.run_folder import BETA_CONVENTION, write_json
+from ifp.versions import versions
+
+FORMAT = "ifp-joint-edges"
+SPECTRUM_COLUMNS = ("number", "beta_edge")
+EDGE_COLUMNS = ("factor", "beta_alone", "beta_given_rest", "given_rest_low", "given_rest_high", "contexts")
+SMALLEST = 1e-6
+"""Eigenvalues below this share of the largest are rounding, and left out of the table."""
+BUDGET_FLOPS = 2e13
+"""What the covariance of the pixels may cost, some minutes of one core; beyond it a sample of the images is read."""
+LEAST_IMAGES = 20_000
+"""Of such a sample, at least."""
+
+
+def affordable_images(dataset: FactorDataset) -> int:
+    """How many images the closed form reads where nobody says: 0 for all, else a sample of what a core does in minutes.
+
+    dSprites and SmallNORB are read whole (737,280 and 48,600 images of 4,096 pixels), colour images of 12,288 pixels
+    are not.
+    """
+    there = len(dataset.space) * max(1, dataset.nuisance_values)
+    fits = max(LEAST_IMAGES, int(BUDGET_FLOPS / dataset.num_pixels**2))
+    return fits if fits < there else 0
+
+
+def edge_tables(edges: JointEdges) -> dict[str, pd.DataFrame]:
+    """`spectrum` with SPECTRUM_COLUMNS, largest eigenvalue first, and `joint_edges` with EDGE_COLUMNS, by factor.
+
+    `given_rest_low` and `_high` are the lowest and highest edge of the `contexts` traversals, `beta_given_rest` their
+    median. Data without factors have an empty second table.
+    """
+    kept_K = edges.spectrum_K[edges.spectrum_K > SMALLEST * edges.spectrum_K[0]]
+    spectrum = pd.DataFrame({"number": np.arange(1, len(kept_K) + 1), "beta_edge": kept_K})
+    rows = []
+    for at, name in enumerate(edges.factor_names):
+        known_C = edges.given_rest_FC[at] if edges.given_rest_FC.size else np.empty(0)
+        known_C = known_C[np.isfinite(known_C)]
+        spread = (np.median(known_C), known_C.min(), known_C.max()) if len(known_C) else (np.nan,) * 3
+        rows.append((name, edges.alone_F[at], *spread, len(known_C)))
+    return {"spectrum": spectrum, "joint_edges": pd.DataFrame(rows, columns=list(EDGE_COLUMNS))}
+
+
+def write_edges(
+    edges: JointEdges, folder: Path, dataset: FactorDataset, likelihood: str, sigma: float, seed: int
+) -> dict[str, pd.DataFrame]:
+    """Write spectrum.csv, joint_edges.csv and run.json into `folder`, a closed form's own; returns the tables."""
+    tables = edge_tables(edges)
+    for name, table in tables.items():
+        write_csv(table, folder / f"{name}.csv")
+    about: dict[str, Any] = {
+        "format": FORMAT,
+        "ifp_version": ifp.__version__,
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "dataset": {
+            "name": dataset.name,
+            "checksum": dataset.checksum(),
+            "image_shape": list(dataset.image_shape),
+            "factor_names": list(edges.factor_names),
+        },
+        "likelihood": likelihood,
+        "sigma": sigma if likelihood == "gaussian" else None,
+        "seed": seed,
+        "images": edges.images,
+        "everything": edges.everything,
+        "varying_pixels": edges.pixels,
+        "joint_edge": edges.joint_edge,
+        "beta_convention": BETA_CONVENTION,
+        "versions": versions(),
+    }
+    write_json(folder / "run.json", about)
+    return tables
+
+
+def check_folder(folder: Path) -> None:
+    """Raise IfpError unless `folder` is absent, empty, or a closed form's, which is then replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise IfpError(f"{folder} is a file; --out must name a folder.")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    try:
+        stored = json.loads((folder / "run.json").read_text())
+    except (OSError, ValueError):
+        stored = None
+    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
+        raise IfpError(f"{folder} holds something else than a closed form; choose a new folder with --out.")
+
+
+def edges_text(edges: JointEdges) -> str:
+    """What was read, in a line.
+
+    >>> edges = JointEdges(np.array([4.0]), np.array([]), np.empty((0, 0)), (), 500, 2000, 64)
+    >>> print(edges_text(edges))
+    Joint edge 4: below it the collapsed state is unstable (500 of 2,000 images, drawn by chance, 64 pixels that vary)
+    """
+    of = f"{edges.images:,} images" if edges.images >= edges.everything else (
+        f"{edges.images:,} of {edges.everything:,} images, drawn by chance"
+    )  # fmt: skip
+    pixels = f"{edges.pixels:,} pixels that vary"
+    return f"Joint edge {edges.joint_edge:.4g}: below it the collapsed state is unstable ({of}, {pixels})"
