@@ -56,8 +56,9 @@ def freezing_points(
     DataFrame with `COLUMNS`. `beta_ifp` is NaN unless `status` is "frozen". `beta_bracket_low` and `_high` are the
     records either side of the crossing; of a censored member the one bound that is known (never_froze: high is the
     lowest beta tried; frozen_at_start and never_melted: low is the highest). Closed-form rows have no curve: status
-    "", their onset is `beta_closed_form`. Status is also "" where a member has no record yet. `nuisance` is the number
-    of the nuisance (instance) that the traversal shares with those of other contexts, "" for none.
+    "", their onset is `beta_closed_form`; where that is 0, all images being equal, never_froze. Status is also "" where
+    a member has no record yet. `nuisance` is the number of the nuisance (instance) that the traversal shares with those
+    of other contexts, "" for none.
 
     Raises
     ------
@@ -149,6 +150,7 @@ def _crossings(trace: AnnealTrace, threshold_nats: float) -> tuple[np.ndarray, n
     if trace.beta_MT.shape[1] == 0:
         blank = np.full(members, np.nan)
         status_M[trace.status_M == DIVERGED] = DIVERGED
+        status_M[_flat_edges(trace)] = NEVER_FROZE
         return status_M, blank, blank.copy(), blank.copy()
 
     ln_beta_MT, kl_MT, count_M = _in_order(trace)
@@ -166,6 +168,7 @@ def _crossings(trace: AnnealTrace, threshold_nats: float) -> tuple[np.ndarray, n
     status_M[heat_M & (last_M == -1)] = NEVER_FROZE
     status_M[heat_M & (last_M == end_M)] = NEVER_MELTED
     status_M[count_M == 0] = ""
+    status_M[_flat_edges(trace)] = NEVER_FROZE
     status_M[trace.status_M == DIVERGED] = DIVERGED
 
     rows = np.arange(members)
@@ -183,9 +186,14 @@ def _crossings(trace: AnnealTrace, threshold_nats: float) -> tuple[np.ndarray, n
     known_MT = np.isfinite(ln_beta_MT)
     lowest_M = np.exp(np.where(known_MT, ln_beta_MT, np.inf).min(axis=1))
     highest_M = np.exp(np.where(known_MT, ln_beta_MT, -np.inf).max(axis=1))
-    high_M = np.where(np.isin(status_M, BELOW), lowest_M, high_M)
+    high_M = np.where(np.isin(status_M, BELOW) & (count_M > 0), lowest_M, high_M)
     low_M = np.where(np.isin(status_M, ABOVE), highest_M, low_M)
     return status_M, beta_M, low_M, high_M
+
+
+def _flat_edges(trace: AnnealTrace) -> np.ndarray:
+    """Which members [M] are the closed form of a traversal of equal images: its edge is 0."""
+    return (trace.method_M == "closed-form") & (trace.beta_closed_form_M == 0)
 
 
 def hysteresis(points: pd.DataFrame, *, tolerance: float = 0.02) -> pd.DataFrame:

@@ -78,8 +78,16 @@ def plot_trace(
     beta = curves["beta"].to_numpy(dtype=float)
     beta_axis(ax, *((beta.min(), beta.max()) if len(beta) and beta.min() < beta.max() else (1.0, 100.0)))
     ax.text(0.97, 0.96, factor, transform=ax.transAxes, ha="right", va="top", color=INK, weight="bold")
-    if curves.empty:
-        ax.text(0.5, 0.5, "no curve", transform=ax.transAxes, ha="center", color=PALE, fontsize=SMALL_PT)
+    if curves.empty or curves["kl_nats"].max() <= 0:
+        ax.text(
+            0.5,
+            0.5,
+            "no curve" if curves.empty else "KL 0",
+            transform=ax.transAxes,
+            ha="center",
+            color=PALE,
+            fontsize=SMALL_PT,
+        )
     ax.set_xlabel(r"$\beta$ (nats per nat)")
     ax.set_ylabel("KL (nats)")
     return ax
@@ -94,8 +102,9 @@ def _draw_typical_points(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, l
     same = ["factor", "context", "seed"]
     rows = points[(points[same] == first[same]).all(axis=1)]
     edges = rows[["beta_closed_form", "beta_upper"]].iloc[0].to_numpy(dtype=float)
-    if np.isfinite(edges).any():
-        ax.axvspan(np.nanmin(edges), np.nanmax(edges), color=BAND, alpha=0.6, linewidth=0.4, zorder=0,
+    edges = edges[edges > 0]  # not NaN, and not the 0 of equal images
+    if len(edges):
+        ax.axvspan(edges.min(), edges.max(), color=BAND, alpha=0.6, linewidth=0.4, zorder=0,
                    label=r"edges $\beta_c$ to $\beta_u$")  # fmt: skip
     shown = set(zip(typical["method"], typical["direction"], strict=True))
     for _, row in rows[rows["status"] == FROZEN].iterrows():

@@ -129,4 +129,6 @@ def _values(points: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         # (-inf + inf) / 2: a member censored on both sides tells nothing
         means = ln_beta.groupby([trained["factor"], trained["context"], trained["seed"]], sort=False).mean()
         return np.exp(means).where(means > -np.inf, -np.inf).rename("order_beta").reset_index(), "trained bracket"
-    return values[values["measure"] == LOWER_EDGE], LOWER_EDGE
+    edges = values[values["measure"] == LOWER_EDGE]
+    # an edge of 0 is that of equal images, which freeze at no beta
+    return edges.assign(order_beta=edges["order_beta"].replace(0.0, -np.inf)), LOWER_EDGE

@@ -139,9 +139,14 @@ def _print(
     for _, row in texts.iterrows():
         printed.add_row(*[str(row[column]) for column in shown])
     console.print(printed)
+    flat = points[points["beta_closed_form"] == 0].groupby("factor", sort=False)["context"].nunique()
+    if len(flat):
+        named = ", ".join(f"{count} of {factor}" for factor, count in flat.items())
+        console.print(f"Never froze, all images being equal: {named}.", soft_wrap=True)
     betas = ", ".join(f"{beta:g}" for beta in pressures["beta"])
     freezing = "; ".join(f"{row['beta']:g}: {row['factors'].replace(',', ', ')}" for _, row in pressures.iterrows())
-    console.print(f"Suggested DEFT pressures [{betas}]  ({freezing})", soft_wrap=True)
+    suggested = f"Suggested DEFT pressures [{betas}]  ({freezing})"
+    console.print(suggested, soft_wrap=True)
     if len(first_order):
         exact = points[(points["method"] == "exact") & (points["direction"] == "equilibrium")]
         by_factor = first_order.groupby("factor", sort=False).size()
@@ -154,10 +159,17 @@ def _print(
 
 
 def _fail_if_nothing_froze(points: pd.DataFrame, trace: AnnealTrace, config: AnnealConfig) -> None:
-    curves = points[points["method"] != "closed-form"]
+    flat = points["beta_closed_form"] == 0
+    if flat.all():
+        raise NothingFroze(
+            f"Nothing can freeze: in each of the {points.groupby(['factor', 'context']).ngroups} traversals all images "
+            "are equal; choose other factors, or a --seed that draws other contexts."
+        )
+    curves = points[(points["method"] != "closed-form") & ~flat]
     if curves.empty or (curves["status"] == FROZEN).any():
         return
     counts = ", ".join(f"{n} {status}" for status, n in curves["status"].value_counts().items())
+    trace = trace.select(~flat.to_numpy())
     kl = trace.total_kl_nats_MT
     raise NothingFroze(f"Nothing froze: of {len(curves)} curves {counts}. {_seen(kl, trace.beta_MT, curves, config)}")
 

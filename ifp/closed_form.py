@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 
+from ifp.flat import flat_recon_nats, is_flat
 from ifp.likelihood import check_likelihood
 from ifp.reduction import ReducedTraversal, reduce_traversal
 from ifp.upper_edge import upper_edge
@@ -62,7 +63,11 @@ def freezing_bounds(
 
     Raises
     ------
-    IfpError : a traversal in which nothing changes, or images that do not suit the likelihood.
+    IfpError : images that do not suit the likelihood.
+
+    Notes
+    -----
+    Where all images of a traversal are equal nothing can freeze at any beta: both edges are 0.
 
     References
     ----------
@@ -81,14 +86,21 @@ def freezing_bounds(
     lower = np.full(len(traversals), np.nan)
     above = np.full(len(traversals), np.nan)
     for index in range(len(traversals)):
-        reduced = reduce_traversal(traversals[index], likelihood)
-        eigenvalues_K, modes_NK = leading_modes(reduced, likelihood, sigma)
-        lower[index] = eigenvalues_K[0]
-        if upper:
-            above[index] = upper_edge(reduced, likelihood, sigma, lower[index], modes_NK)
+        lower[index], above[index] = _edges(traversals[index], likelihood, sigma, upper)
         if progress is not None:
             progress(index + 1, len(traversals))
     return FreezingBounds(lower, above)
+
+
+def _edges(images: np.ndarray, likelihood: str, sigma: float, upper: bool) -> tuple[float, float]:
+    """Lower and upper edge of one traversal, the upper one NaN where it is not asked for."""
+    if is_flat(images):
+        flat_recon_nats(images[0], likelihood)  # refuses what suits no likelihood
+        return 0.0, 0.0 if upper else np.nan
+    reduced = reduce_traversal(images, likelihood)
+    eigenvalues_K, modes_NK = leading_modes(reduced, likelihood, sigma)
+    lower = float(eigenvalues_K[0])
+    return lower, upper_edge(reduced, likelihood, sigma, lower, modes_NK) if upper else np.nan
 
 
 def leading_modes(

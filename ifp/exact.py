@@ -21,6 +21,7 @@ from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.exact_records import Job, Records, at_beta, landings, read_off
 from ifp.exact_search import search_curves
 from ifp.factors import MOVING
+from ifp.flat import edges_of_the_others, flat_exact_trace, flat_recon_nats, is_flat
 from ifp.likelihood import check_likelihood
 from ifp.reduction import reduce_traversal, rotate_gaussian
 from ifp.trace import OK, AnnealTrace
@@ -95,7 +96,8 @@ def exact_annealing(
     AnnealTrace, one member per traversal and direction, traversal by traversal. Cooling: collapsed (KL 0) down to the
     lower edge, then the branch that it falls onto. Heating: the deepest branch until it loses its stability, at most
     to twice the upper edge. Equilibrium: at each beta the state of least recon + beta KL that is known; where it
-    jumps there are two records at the beta where the objectives meet.
+    jumps there are two records at the beta where the objectives meet. A traversal of equal images never freezes: KL 0
+    from the lowest to the highest beta of the others.
 
     Raises
     ------
@@ -110,7 +112,8 @@ def exact_annealing(
     traversals = [images] if isinstance(images, np.ndarray) else list(images)
     if bounds is None:
         bounds = freezing_bounds(traversals, likelihood, sigma=sigma)
-    jobs = _jobs(traversals, likelihood, sigma, bounds)
+    flat = [number for number, x in enumerate(traversals) if is_flat(x)]
+    jobs = _jobs(traversals, likelihood, sigma, bounds, skip=flat)
     targets = kl_targets(threshold_nats, tolerance, max(DEEPEST_KL_NATS, 4 * threshold_nats))
     names = list(directions)
     if set(BRANCHES) <= set(names) and "equilibrium" not in names:
@@ -139,7 +142,23 @@ def exact_annealing(
         for job, records in zip(group, read_off(batch, searched, fallen, group, names), strict=True):
             curves[job.number] = records
         tick()
-    return _trace(jobs, curves, names, latents, factors, contexts)
+    traces = [_trace(jobs, curves, names, latents, factors, contexts)] if jobs else []
+    if flat:
+        edges = edges_of_the_others(bounds.beta_closed_form_M, bounds.beta_upper_M)
+        traces.append(
+            flat_exact_trace(
+                [traversals[number] for number in flat],
+                likelihood=likelihood,
+                names=names,
+                low=FLOOR[latents] * edges[0],
+                high=2 * edges[1],
+                latents=latents,
+                factors=[factors[number] if factors is not None else "" for number in flat],
+                contexts=[contexts[number] if contexts is not None else (MOVING,) for number in flat],
+            )
+        )
+    order = np.argsort(np.repeat([*(job.number for job in jobs), *flat], len(names)), kind="stable")
+    return AnnealTrace.concatenate(traces).select(order)
 
 
 def exact_minimum(
@@ -156,6 +175,8 @@ def exact_minimum(
     for beta in betas:
         if not (np.isfinite(beta) and beta > 0):
             raise bad_value("beta", beta, "a positive number")
+    if is_flat(images):
+        return np.full(len(betas), flat_recon_nats(images[0], likelihood))
     (job,) = _jobs([images], likelihood, sigma, freezing_bounds(images, likelihood, sigma=sigma, upper=False))
     batch = make_batch([job.reduced], likelihood, sigma, "cpu")
     floor = 0.9 * min(min(betas), job.beta_closed_form)
@@ -204,9 +225,13 @@ def _check(latents: int, threshold_nats: float, tolerance: float, directions: Se
             raise unknown_name("direction", direction, BRANCHES)
 
 
-def _jobs(traversals: Sequence[np.ndarray], likelihood: str, sigma: float, bounds: FreezingBounds) -> list[Job]:
+def _jobs(
+    traversals: Sequence[np.ndarray], likelihood: str, sigma: float, bounds: FreezingBounds, skip: Sequence[int] = ()
+) -> list[Job]:
     jobs = []
     for number, images in enumerate(traversals):
+        if number in skip:
+            continue
         reduced = reduce_traversal(images, likelihood)
         _, modes_NK = leading_modes(reduced, likelihood, sigma)
         if likelihood == "gaussian" and len(reduced.weight_P) >= len(reduced.values_NP):

@@ -46,8 +46,7 @@ def plan_cells(
 
     Raises
     ------
-    IfpError : unknown factor, more contexts than exist, a traversal in which nothing changes, or images that the
-        architecture cannot take.
+    IfpError : unknown factor, more contexts than exist, or images that the architecture cannot take.
     """
     if trains(config):
         make_network(config, dataset.image_shape)

@@ -11,6 +11,7 @@ from typing import Any
 from ifp.config import AnnealConfig
 from ifp.cost import TrainingCost, training_cost
 from ifp.exact import exact_annealing
+from ifp.flat import is_flat
 from ifp.members import Member, data_of
 from ifp.plan import EXACT_CHUNK, Cell, Progress, directions, exact_directions, exact_latents, is_exact, trains
 from ifp.trace import Key
@@ -70,11 +71,12 @@ def run_cost(
     """Measure what the curves that are not yet `finished` will take."""
     done = set(finished)
     branch = exact_directions(config)[0]
-    exact = [c for c in cells if is_exact(config) and (c.factor, c.context, 0, "exact", branch) not in done]
+    cells_left = [c for c in cells if not is_flat(c.images)]
+    exact = [c for c in cells_left if is_exact(config) and (c.factor, c.context, 0, "exact", branch) not in done]
     members = [
         # the edges do not matter for the time a step takes
         Member(c.factor, c.context, seed, direction, c.images, 1.0, 1.0)
-        for c in cells
+        for c in cells_left
         for seed in range(config.seeds)
         for direction in directions(config)
         if trains(config) and (c.factor, c.context, seed, "train", direction) not in done

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import torch
 
-from ifp.annealing import Stopped, anneal_chunk
+from ifp.annealing import Stopped, anneal_chunk, beta_range
 from ifp.closed_form import FreezingBounds, freezing_bounds
 from ifp.config import AnnealConfig
 from ifp.cost import training_cost
 from ifp.curves import Curves
 from ifp.datasets.base import FactorDataset
 from ifp.errors import bad_value
-from ifp.exact import exact_annealing
+from ifp.exact import FLOOR, exact_annealing
+from ifp.flat import FLAT_RECORDS, edges_of_the_others, flat_exact_trace, flat_trace, is_flat
 from ifp.members import Member, MemberData, chunk_members, data_of
 from ifp.plan import (
     EXACT_CHUNK,
@@ -31,6 +32,7 @@ from ifp.plan import (
     plan_members,
     trains,
 )
+from ifp.schedule import get_law
 from ifp.trace import AnnealTrace, closed_form_trace
 from ifp.workers import run_jobs
 
@@ -112,12 +114,20 @@ def run(
         missing = [
             i for i, c in enumerate(cells) if (c.factor, c.context, 0, "exact", exact_directions(config)[0]) not in done
         ]
+        flat = [i for i in missing if is_flat(cells[i].images)]
+        if flat:
+            curves.add(_flat_exact([cells[i] for i in flat], edges, config))
+        missing = [i for i in missing if i not in set(flat)]
         _add_exact([cells[i] for i in missing], edges[missing], config, curves, resources, progress)
     if trains(config):
         wanted = [
             m for m in plan_members(cells, edges, config)
             if (m.factor, m.context, m.seed, "train", m.direction) not in done
         ]  # fmt: skip
+        flat_members = [m for m in wanted if is_flat(m.images)]
+        if flat_members:
+            curves.add(_flat_trained(flat_members, edges, config))
+        wanted = [m for m in wanted if not is_flat(m.images)]
         if wanted:
             _add_trained(wanted, config, curves, resources, progress, say)
     return curves.trace
@@ -186,6 +196,40 @@ def _add_exact(
     progress("Exact curves", 0, len(cells))
     jobs = [partial(job, slice(s, s + EXACT_CHUNK)) for s in starts]
     run_jobs(jobs, resources.threads if resources.device == "cpu" else 1, save)
+
+
+def _flat_exact(cells: Sequence[Cell], edges: np.ndarray, config: AnnealConfig) -> AnnealTrace:
+    """The exact curves of traversals of equal images; `edges` [cells of the run, 2] sets their range of beta."""
+    lower, upper = edges_of_the_others(*edges.T)
+    latents = exact_latents(config)
+    return flat_exact_trace(
+        [c.images for c in cells],
+        likelihood=config.likelihood,
+        names=exact_directions(config),
+        low=FLOOR[latents] * lower,
+        high=2 * upper,
+        latents=latents,
+        factors=[c.factor for c in cells],
+        contexts=[c.context for c in cells],
+    )
+
+
+def _flat_trained(members: Sequence[Member], edges: np.ndarray, config: AnnealConfig) -> AnnealTrace:
+    """The curves of members of equal images, which need no training: along the law of beta, as if of the others."""
+    lower, upper = edges_of_the_others(*edges.T)
+    law, progress_T = get_law(config.law), np.linspace(0, 1, min(config.records, FLAT_RECORDS))
+    ends = [beta_range(replace(m, beta_closed_form=lower, beta_upper=upper), config) for m in members]
+    return flat_trace(
+        [m.images for m in members],
+        np.stack([np.array(law(progress_T, first, last), dtype=float) for first, last in ends]),
+        likelihood=config.likelihood,
+        method="train",
+        directions=[m.direction for m in members],
+        factors=[m.factor for m in members],
+        contexts=[m.context for m in members],
+        seeds=[m.seed for m in members],
+        latents=config.latents,
+    )
 
 
 def _add_trained(

@@ -148,14 +148,8 @@ class FactorDataset(ABC):
         return numbers.pop() % self.nuisance_values if self.nuisance_values and len(numbers) == 1 else -1
 
     def traversal_images(self, traversal: FactorTraversal) -> np.ndarray:
-        """The images uint8 [N, C, H, W] of one traversal; raises IfpError if nothing changes in them."""
-        images = self.render(traversal.positions_NF(), np.array(traversal.nuisance, dtype=np.int64))
-        if (images == images[:1]).all():
-            raise IfpError(
-                f"In this traversal of {traversal.factor!r} (context {traversal.context}) all {len(images)} images are "
-                f"equal, so no information can freeze; choose another factor or another --seed."
-            )
-        return images
+        """The images uint8 [N, C, H, W] of one traversal; they may all be equal, and then nothing freezes."""
+        return self.render(traversal.positions_NF(), np.array(traversal.nuisance, dtype=np.int64))
 
     def _sample_checksum(self, count: int = 64) -> str:
         """SHA-256 of `count` images spread evenly over the grid (for data that are rendered, not stored)."""
