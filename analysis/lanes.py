@@ -1,27 +1,26 @@
-"""What a distribution figure shows, as numbers: one lane per factor, prepared before anything is drawn.
-
-Shapes: G grid points of a density.
-"""
+"""What a distribution figure shows, as numbers: one lane per factor, prepared before anything is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import gaussian_kde
 
 from ifp.analysis.freezing import ABOVE, BELOW
-from ifp.analysis.measures import COOL, EXACT, HEAT, LOWER_EDGE, MEASURES, UPPER_EDGE, measured_values
-from ifp.analysis.style import FactorLook, factor_looks
+from ifp.analysis.measures import COOL, EXACT, HEAT, LOWER_EDGE, UPPER_EDGE, measured_values
+from ifp.analysis.naming import check_names, factor_order
+from ifp.analysis.style import FactorLook, factor_looks, plain
 from ifp.analysis.summary import summarize
 from ifp.errors import IfpError, unknown_name
 
 SHOWN = {"exact": (EXACT,), "train": (COOL, HEAT), "closed-form": (LOWER_EDGE,)}
 """The measures whose members are drawn, by the method one asks for."""
-FEWEST_FOR_DENSITY = 8
+FEWEST_FOR_DENSITY = 10
 """Below this a density would invent a shape: points only."""
+FEWEST_BINS, MOST_BINS = 8, 20
+"""Of a histogram: in one column of a paper 20 bars are 3 mm wide."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,13 @@ class Lane:
 
     Attributes
     ----------
-    factor, look : its name and appearance. shown : the measures whose members are the subject.
+    factor, label, look : its name, what the figure calls it, and its appearance.
+    shown : the measures whose members are the subject.
     members : the factor's rows of `measured_values`. medians : its rows of `summarize`, by measure.
     """
 
     factor: str
+    label: str
     look: FactorLook
     shown: tuple[str, ...]
     members: pd.DataFrame
@@ -42,8 +43,13 @@ class Lane:
 
     def values(self, measure: str) -> np.ndarray:
         """The betas of the frozen members, ascending."""
-        rows = self.members[self.members["measure"] == measure]
-        return np.sort(rows["beta"].dropna().to_numpy(dtype=float))
+        return self.marked_values(measure)[0]
+
+    def marked_values(self, measure: str) -> tuple[np.ndarray, np.ndarray]:
+        """The betas of the frozen members, ascending, and whether each froze in a first-order transition."""
+        rows = self.members[(self.members["measure"] == measure) & self.members["beta"].notna()]
+        rows = rows.sort_values("beta", kind="stable")
+        return rows["beta"].to_numpy(dtype=float), rows["first_order"].to_numpy(dtype=bool)
 
     def censored(self, measure: str) -> tuple[np.ndarray, np.ndarray]:
         """The bounds of members frozen below, and above, the betas that were tried."""
@@ -52,11 +58,6 @@ class Lane:
         above = rows.loc[rows["status"].isin(ABOVE), "bound_low"].dropna().to_numpy(dtype=float)
         return np.sort(below), np.sort(above)
 
-    def center(self) -> float:
-        """The median that orders the lanes; 0 where nothing is known."""
-        known = (self.medians[m]["median"] for m in (*self.shown, *MEASURES) if m in self.medians)
-        return next((float(median) for median in known if np.isfinite(median)), 0.0)
-
 
 def prepare_lanes(
     points: pd.DataFrame,
@@ -64,18 +65,21 @@ def prepare_lanes(
     method: str | None = None,
     summary: pd.DataFrame | None = None,
     looks: Mapping[str, FactorLook] | None = None,
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> list[Lane]:
-    """The lanes of a distribution figure, highest freezing point first.
+    """The lanes of a distribution figure, from the top.
 
     Parameters
     ----------
     points : what `freezing_points` returned. method : whose members to show: "exact", "train" or "closed-form";
         None for the first of these that is there. summary : what `summarize` returned; computed if None.
-    looks : appearance per factor; by order of appearance if None.
+    looks : appearance per factor; by order of appearance if None. order : see `factor_order`.
+    labels : what the figure calls a factor; its name if left out.
 
     Raises
     ------
-    IfpError : an unknown method, or one without any member in `points`.
+    IfpError : an unknown method, one without any member in `points`, or an unknown factor in `order` or `labels`.
     """
     values = measured_values(points)
     there = set(values["measure"])
@@ -88,19 +92,20 @@ def prepare_lanes(
         raise IfpError(f"The run holds no {method!r} freezing points; draw one of the methods it was made with.")
     if summary is None:
         summary = summarize(points)
-    factors = list(points["factor"].unique())
-    looks = looks or factor_looks(factors)
-    lanes = [
+    looks = looks or factor_looks(points["factor"].unique())
+    labels = labels or {}
+    check_names([*order, *labels], looks)
+    return [
         Lane(
             factor=factor,
+            label=plain(labels.get(factor, factor)),
             look=looks[factor],
             shown=shown,
             members=values[values["factor"] == factor],
             medians={row["measure"]: row for _, row in summary[summary["factor"] == factor].iterrows()},
         )
-        for factor in factors
+        for factor in factor_order(summary, order)
     ]
-    return sorted(lanes, key=lambda lane: -lane.center())
 
 
 def lanes_table(lanes: list[Lane]) -> pd.DataFrame:
@@ -118,35 +123,26 @@ def lanes_table(lanes: list[Lane]) -> pd.DataFrame:
                 "bound_high": row["high"],
                 "n": row["n"],
                 "n_censored": row["n_censored"],
+                "n_first_order": row["n_first_order"],
             },
             index=[0],
         )
         for lane in lanes
         for measure, row in lane.medians.items()
     ]
-    columns = ["role", "factor", "measure", "context", "seed", "beta", "status", "bound_low", "bound_high", "n",
-               "n_censored"]  # fmt: skip
+    columns = ["role", "factor", "measure", "context", "seed", "first_order", "beta", "status", "bound_low",
+               "bound_high", "n", "n_censored", "n_first_order"]  # fmt: skip
     return pd.concat([*members, *medians], ignore_index=True).reindex(columns=columns)
 
 
-def density(values: np.ndarray, *, scale: str = "log", bandwidths: float = 0.0) -> tuple[np.ndarray, np.ndarray] | None:
-    """A Gaussian kernel density: beta [G] and density [G], per unit of ln beta (or of beta on a linear scale).
-
-    Scott's bandwidth. Cut `bandwidths` beyond the data, 0 for the data's own range. None for fewer than 8 values, or
-    values that are all the same.
-    """
+def has_density(values: np.ndarray, *, scale: str = "log") -> bool:
+    """Whether a density of these betas says something: at least 10 of them, not all the same."""
     x = np.log(values) if scale == "log" else values
-    if len(x) < FEWEST_FOR_DENSITY or np.ptp(x) < 1e-6 * max(1.0, abs(float(x.mean()))):
-        return None
-    kernel = gaussian_kde(x)
-    reach = bandwidths * float(np.sqrt(kernel.covariance[0, 0]))
-    low = x.min() - reach if scale == "log" else max(x.min() - reach, 0.0)
-    grid = np.linspace(low, x.max() + reach, 256)
-    return (np.exp(grid) if scale == "log" else grid), kernel(grid)
+    return len(x) >= FEWEST_FOR_DENSITY and bool(np.ptp(x) >= 1e-6 * max(1.0, abs(float(x.mean()))))
 
 
 def bin_edges(lanes: list[Lane], *, scale: str = "log") -> np.ndarray:
-    """Bins common to all factors: Freedman and Diaconis' width for the typical factor, 8 to 40 of them.
+    """Bins common to all factors: Freedman and Diaconis' width for the typical factor, 8 to 20 of them.
 
     One empty bin where no member froze.
     """
@@ -160,7 +156,7 @@ def bin_edges(lanes: list[Lane], *, scale: str = "log") -> np.ndarray:
         low, high = low - 0.1 * (1 + abs(low)), high + 0.1 * (1 + abs(high))
     widths = [2 * np.subtract(*np.percentile(group, [75, 25])) / len(group) ** (1 / 3) for group in groups]
     width = float(np.median(widths)) or (high - low)
-    edges = np.linspace(low, high, int(np.clip(np.ceil((high - low) / width), 8, 40)) + 1)
+    edges = np.linspace(low, high, int(np.clip(np.ceil((high - low) / width), FEWEST_BINS, MOST_BINS)) + 1)
     return np.exp(edges) if scale == "log" else edges
 
 

@@ -10,13 +10,29 @@ from matplotlib.patches import Rectangle
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from ifp.analysis.lanes import Lane, has_upper_edge
-from ifp.analysis.measures import COOL, EXACT, HEAT, LOWER_EDGE, UPPER_EDGE
-from ifp.analysis.style import BAND, INK, NEUTRAL, PALE
+from ifp.analysis.measures import COOL, HEAT, LOWER_EDGE, UPPER_EDGE
+from ifp.analysis.median_interval import FEWEST_CLUSTERS
+from ifp.analysis.plot_legend import (
+    ABRUPT,
+    ABRUPT_NETWORK,
+    BOUND,
+    BRACKET,
+    BRACKET_END,
+    CENSORED,
+    EDGES,
+    INTERVAL,
+    MEDIAN,
+    MEDIAN_ALONE,
+    NETWORK,
+    POINT,
+    box_style,
+    mark_style,
+)  # fmt: skip
+from ifp.analysis.style import INK
 
 ARROWS = {COOL: "<", HEAT: ">"}
 KEY_PT = 13.0
 _GOLDEN = (5**0.5 - 1) / 2
-_POINT_SIZE, _ARROW_SIZE = 2.6, 3.0
 
 
 def spread(count: int, height: float) -> np.ndarray:
@@ -30,8 +46,11 @@ def crowding(count: int) -> float:
 
 
 def draw_lane(ax: Axes, lane: Lane, y: float, height: float) -> None:
-    """A factor's lane, `height` tall around `y`: members above, trained bracket below, edges behind, median across."""
-    trained = [measure for measure in (COOL, HEAT) if measure in lane.medians]
+    """A factor's lane, `height` tall around `y`: members above, trained bracket below, edges behind, median across.
+
+    Of the closed form the lane shows onsets, so there are no freezing points in it.
+    """
+    trained = [m for m in (COOL, HEAT) if m in lane.medians and lane.shown != (LOWER_EDGE,)]
     main = [measure for measure in lane.shown if measure not in trained]
     split = 0.18 * height if main and trained else 0.0
     if main:
@@ -43,93 +62,79 @@ def draw_lane(ax: Axes, lane: Lane, y: float, height: float) -> None:
         draw_bracket(ax, lane, trained, y - 1.25 * split, 0.22 * height if main else 0.5 * height, alone=not main)
 
 
-def draw_members(ax: Axes, lane: Lane, measure: str, y: float, height: float) -> None:
-    """Every member as a point: filled where it froze, an open arrow at its bound where it is censored."""
-    values = lane.values(measure)
-    marker, crowd = ARROWS.get(measure, lane.look.marker), crowding(len(values))
-    ax.plot(
-        values, y + spread(len(values), height), marker, color=lane.look.color,
-        markersize=_POINT_SIZE * max(crowd, 0.7), alpha=0.75 * max(crowd, 0.5),
-        markeredgewidth=0, zorder=3, label=_member_label(measure),
-    )  # fmt: skip
-    draw_censored(ax, lane, measure, y, height)
+def draw_members(ax: Axes, lane: Lane, measure: str, y: float, height: float, *, faint: float = 1.0) -> None:
+    """Every member: filled where it froze, hollow (an arrow: black-edged) in a first-order transition.
 
-
-def draw_censored(ax: Axes, lane: Lane, measure: str, y: float, height: float) -> None:
-    """Members known only to lie beyond what was tried, as open arrows at that bound."""
+    Censored ones are open arrows at their bound.
+    """
+    values, abrupt = lane.marked_values(measure)
+    offsets, crowd = spread(len(values), height), crowding(len(values))
+    network = measure in ARROWS
+    for chosen, mark in ((~abrupt, NETWORK if network else POINT), (abrupt, ABRUPT_NETWORK if network else ABRUPT)):
+        style = mark_style(mark, lane.look.color)
+        style["markersize"] *= max(crowd, 0.7)
+        style["alpha"] = faint * 0.75 * max(crowd, 0.5)
+        if chosen.any():
+            ax.plot(
+                values[chosen], (y + offsets)[chosen], marker=ARROWS.get(measure, lane.look.marker), zorder=3, gid=mark,
+                **style,
+            )  # fmt: skip
     for bounds, arrow in zip(lane.censored(measure), "<>", strict=True):
+        bounds = bounds[bounds > 0]
         if len(bounds):
             ax.plot(
-                bounds, y + spread(len(bounds), height), arrow, markerfacecolor="white", markersize=_ARROW_SIZE + 0.6,
-                markeredgecolor=lane.look.color, markeredgewidth=0.6, zorder=4, label="censored, at its bound",
+                bounds, y + spread(len(bounds), height), marker=arrow, zorder=4, gid=CENSORED,
+                **mark_style(CENSORED, lane.look.color),
             )  # fmt: skip
 
 
 def draw_median(ax: Axes, lane: Lane, measure: str, y: float, height: float) -> None:
-    """The median as a tick across the lane, its 95 % interval as a bar; an open arrow where it is only a bound."""
+    """The median as a tick across the lane and its interval, if it has one, as a bar; a large arrow if it is a bound.
+
+    On a side where the interval is open, the bar goes to the end of the axis.
+    """
     row = lane.medians.get(measure)
-    if row is None or not np.isfinite(row["median"]):
+    if row is None or not np.isfinite(row["median"]) or row["median"] <= 0:
         return
     if row["bound"]:
-        ax.plot(row["median"], y, row["bound"], color=INK, markerfacecolor="white", markersize=5, zorder=6)
+        ax.plot(row["median"], y, marker=row["bound"], zorder=6, gid=BOUND, **mark_style(BOUND, INK))
         return
-    low, high = (end if np.isfinite(end) else row["median"] for end in (row["low"], row["high"]))
+    left, right = ax.get_xlim()
+    ends = [row["low"] if np.isfinite(row["low"]) else left, row["high"] if np.isfinite(row["high"]) else right]
+    known = row["n_clusters"] >= FEWEST_CLUSTERS
+    if known:
+        zorder = 2.5 if row["n"] <= 40 else 3.5
+        ax.plot(ends, [y, y], zorder=zorder, gid=INTERVAL, **mark_style(INTERVAL, INK))
     ax.plot(
-        [low, high],
-        [y, y],
-        color=NEUTRAL,
-        linewidth=2.4,
-        alpha=0.55,
-        zorder=2.5 if row["n"] <= 40 else 3.5,
-        solid_capstyle="butt",
-    )
-    ax.plot(
-        [row["median"]] * 2, [y - height / 2, y + height / 2], color=INK, linewidth=1.3, zorder=6,
-        label=f"{'exact ' if measure == EXACT else ''}median, 95 %",
+        [row["median"]] * 2, [y - height / 2, y + height / 2], zorder=6, gid=MEDIAN if known else MEDIAN_ALONE,
+        **mark_style(MEDIAN, INK),
     )  # fmt: skip
 
 
 def draw_bracket(ax: Axes, lane: Lane, trained: list[str], y: float, height: float, *, alone: bool) -> None:
-    """The trained branches: each member as a small arrow, and a bar from the cooling to the heating median."""
+    """The trained branches: each network as a small arrow, and a line from the cooling to the heating median."""
     for measure in trained:
-        values = lane.values(measure)
-        ax.plot(
-            values, y + spread(len(values), height), ARROWS[measure], color=lane.look.color,
-            markersize=_ARROW_SIZE * max(crowding(len(values)), 0.75),
-            markeredgewidth=0, alpha=(0.7 if alone else 0.35) * max(crowding(len(values)), 0.4), zorder=2,
-        )  # fmt: skip
-        draw_censored(ax, lane, measure, y, height)
-    medians = {m: lane.medians[m] for m in trained if np.isfinite(lane.medians[m]["median"])}
+        draw_members(ax, lane, measure, y, height, faint=1.0 if alone else 0.5)
+    medians = {m: lane.medians[m] for m in trained if lane.medians[m]["median"] > 0}
     if len(medians) == 2:
         ends = [row["median"] for row in medians.values()]
-        ax.plot(ends, [y, y], color=INK, linewidth=0.8, zorder=4)
+        ax.plot(ends, [y, y], zorder=4, **mark_style(BRACKET, INK))
     for measure, row in medians.items():
-        name = "cooling" if measure == COOL else "heating"
+        # an end that is only a bound is open
+        face = {"markerfacecolor": "white"} if row["bound"] else {}
         ax.plot(
-            row["median"], y, ARROWS[measure], markersize=4.6, markeredgecolor=INK, markeredgewidth=0.6,
-            markerfacecolor="white" if row["bound"] else lane.look.color, zorder=5, label=f"trained {name}, median",
+            row["median"], y, marker=ARROWS[measure], zorder=5, gid=BOUND if row["bound"] else BRACKET,
+            **{**mark_style(BRACKET_END, lane.look.color), **face},
         )  # fmt: skip
 
 
 def draw_edges(ax: Axes, lane: Lane, y: float, height: float) -> None:
     """The medians of the two edges as a grey band behind the lane; one line where only the lower is known."""
-    if LOWER_EDGE not in lane.medians:
+    if LOWER_EDGE not in lane.medians or not lane.medians[LOWER_EDGE]["median"] > 0:
         return
     low = lane.medians[LOWER_EDGE]["median"]
     high = lane.medians[UPPER_EDGE]["median"] if has_upper_edge(lane) else low
-    ax.add_patch(
-        Rectangle(
-            (low, y - height / 2),
-            high - low,
-            height,
-            facecolor=BAND,
-            edgecolor=PALE,
-            linewidth=0.5,
-            alpha=0.75,
-            zorder=1,
-            label=r"edges $\beta_c$ to $\beta_u$, medians",
-        )
-    )
+    ax.add_patch(Rectangle((low, y - height / 2), high - low, height, zorder=1, gid=EDGES, **box_style(EDGES)))
 
 
 def label_lanes(ax: Axes, lanes: list[Lane], heights: Sequence[float], *, key: bool = False) -> None:
@@ -137,7 +142,7 @@ def label_lanes(ax: Axes, lanes: list[Lane], heights: Sequence[float], *, key: b
 
     With `key`, a sample of each factor's line stands beside its name.
     """
-    ax.set_yticks(heights, [_lane_label(lane) for lane in lanes], linespacing=0.95)
+    ax.set_yticks(heights, [lane_label(lane) for lane in lanes], linespacing=0.95)
     ax.tick_params(axis="y", length=0, pad=3 + (KEY_PT + 3) * key)
     ax.spines["left"].set_visible(False)
     if not key:
@@ -151,12 +156,7 @@ def label_lanes(ax: Axes, lanes: list[Lane], heights: Sequence[float], *, key: b
         )  # fmt: skip
 
 
-def _lane_label(lane: Lane) -> str:
+def lane_label(lane: Lane, between: str = "\n") -> str:
+    """What a lane is called, and of how many members it tells."""
     counts = [int(lane.medians[measure]["n"]) if measure in lane.medians else 0 for measure in lane.shown]
-    return f"{lane.factor}\n$n = {max(counts)}$"
-
-
-def _member_label(measure: str) -> str:
-    return {COOL: "trained cooling", HEAT: "trained heating", EXACT: "one context, exact"}.get(
-        measure, "one context, lower edge"
-    )
+    return f"{lane.label}{between}$n = {max(counts)}$"

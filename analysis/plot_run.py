@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from ifp.analysis.curves import curve_table
-from ifp.analysis.lanes import lanes_table, prepare_lanes
+from ifp.analysis.lanes import Lane, lanes_table, prepare_lanes
+from ifp.analysis.measures import EXACT, LOWER_EDGE
+from ifp.analysis.naming import check_names, factor_order
 from ifp.analysis.plot_distribution import plot_freezing_points
+from ifp.analysis.plot_legend import (
+    ABRUPT,
+    ABRUPT_NETWORK,
+    BOUND,
+    BRACKET,
+    CENSORED,
+    EDGES,
+    FILLED,
+    MEDIAN,
+    MEDIAN_ALONE,
+    NETWORK,
+    OUTLINE,
+    POINT,
+    add_legend,
+)  # fmt: skip
 from ifp.analysis.plot_style import FORMATS, beta_axis, new_figure, paper_style, save_figure
-from ifp.analysis.plot_trace import plot_trace
+from ifp.analysis.plot_trace import plot_trace, trace_legend
 from ifp.analysis.run_folder import RunFolder, read_run
-from ifp.analysis.style import BAND, INK, NEUTRAL, PALE, SMALL_PT, factor_looks, figure_width
+from ifp.analysis.style import SMALL_PT, factor_looks, figure_width
 from ifp.analysis.summary import summarize
 from ifp.errors import IfpError, unknown_name
 
@@ -28,7 +42,7 @@ DEFAULT_KINDS = ("kde", "trace")
 FILE_OF = {"kde": "ifp_distribution", "trace": "kl_trace", "hist": "ifp_hist", "strip": "ifp_strip",
            "ridge": "ifp_ridge"}  # fmt: skip
 # inches: of a lane (one unit of the vertical axis) by kind, of the tick labels, and of a line of text
-_LANE_IN = {"kde": 0.28, "strip": 0.33, "ridge": 0.42, "hist": 0.42}
+_LANE_IN = {"kde": 0.28, "strip": 0.33, "ridge": 0.55, "hist": 0.6}
 _TICKS_IN, _LINE_IN = 0.22, 0.14
 
 
@@ -41,6 +55,8 @@ def draw_run(
     out: Path | None = None,
     formats: Sequence[str] = FORMATS,
     scale: str = "log",
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Draw a run's figures; returns the paths written, figures and csv.
 
@@ -50,10 +66,12 @@ def draw_run(
         and, where there are curves, the "trace". width : a venue or inches; see `figure_width`.
     method : "exact", "train" or "closed-form" members only; None for all that is there.
     out : where to write; `folder/figures` if None. formats : of "pdf", "png". scale : of beta in distributions.
+    order : the factors that come first in all figures; the others follow, highest freezing point first.
+    labels : what figures call a factor, by its name.
 
     Raises
     ------
-    IfpError : not a run's folder, an unknown kind, width, method, format or scale.
+    IfpError : not a run's folder, an unknown kind, width, method, format, scale or factor.
     """
     for names, known, kind in ((kinds or (), KINDS, "kind"), (formats, FORMATS, "figure format"),
                                ([scale], ("log", "linear"), "scale")):  # fmt: skip
@@ -65,13 +83,15 @@ def draw_run(
     points = run.points()
     if kinds is None:
         kinds = DEFAULT_KINDS if run.has_curves and method != "closed-form" else DEFAULT_KINDS[:1]
-    summary = summarize(points)
+    check_names([*order, *(labels or {})], run.factor_names)
+    summary = summarize(points, order=order)
+    same: dict[str, Any] = {"width_in": inches, "method": method, "order": order, "labels": labels}
     with paper_style():
         # all are drawn before the first is saved: a mistake leaves no half of the set
         drawn = {
-            kind: trace_figure(run, points, width_in=inches, method=method)
+            kind: trace_figure(run, points, summary, **same)
             if kind == "trace"
-            else distribution_figure(run, points, summary, kind=kind, width_in=inches, method=method, scale=scale)
+            else distribution_figure(run, points, summary, kind=kind, scale=scale, **same)
             for kind in kinds
         }
     into = out or folder / "figures"
@@ -88,29 +108,35 @@ def distribution_figure(
     width_in: float,
     method: str | None = None,
     scale: str = "log",
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """A figure of the freezing points' distribution with its legend, and the table of what it shows."""
-    looks = factor_looks(run.factor_names)
-    lanes = prepare_lanes(points, method=method, summary=summary, looks=looks)
+    how: dict[str, Any] = {
+        "method": method, "summary": summary, "looks": factor_looks(run.factor_names), "order": order, "labels": labels,
+    }  # fmt: skip
+    lanes = prepare_lanes(points, **how)
     figure = new_figure(width_in, 1.0)
     ax = figure.add_subplot()
-    plot_freezing_points(
-        points, kind=kind, method=method, summary=summary, looks=looks, scale=scale, conditions=run.conditions(), ax=ax
-    )
-    handles = legend_handles([ax])
-    columns = 2 if width_in < 4.2 else 3 if width_in < 5.8 else 4
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns)
-    lines = len(ax.get_xlabel().splitlines()) + math.ceil(len(handles) / columns)
+    plot_freezing_points(points, kind=kind, scale=scale, conditions=run.conditions(), ax=ax, **how)
+    lines = len(ax.get_xlabel().splitlines()) + add_legend(figure, [ax], legend_labels(lanes, kind))
     low, high = ax.get_ylim()
     figure.set_size_inches(width_in, _LANE_IN[kind] * (high - low) + _TICKS_IN + _LINE_IN * lines)
     return figure, lanes_table(lanes)
 
 
 def trace_figure(
-    run: RunFolder, points: pd.DataFrame, *, width_in: float, method: str | None = None
+    run: RunFolder,
+    points: pd.DataFrame,
+    summary: pd.DataFrame,
+    *,
+    width_in: float,
+    method: str | None = None,
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """A panel per factor with its curves, a legend in the last cell, and the table of what is shown."""
-    factors = [name for name in run.factor_names if name in set(points["factor"])]
+    factors, labels = factor_order(summary, order), labels or {}
     curves = {name: curve_table(run.trace, points, factor=name, method=method) for name in factors}
     data = pd.concat(curves.values(), ignore_index=True)
     if data.empty:
@@ -122,7 +148,7 @@ def trace_figure(
     cells = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     panels, spare = cells[: len(factors)], cells[len(factors) :]
     for number, (ax, name) in enumerate(zip(panels, factors, strict=True)):
-        plot_trace(run.trace, points, factor=name, curves=curves[name], look=looks[name], ax=ax)
+        plot_trace(run.trace, points, factor=name, label=labels.get(name), curves=curves[name], look=looks[name], ax=ax)
         ax.tick_params(labelbottom=number + columns >= len(factors))  # where no panel is below
         if number // columns < (len(factors) - 1) // columns:
             ax.set_xlabel("")
@@ -132,32 +158,29 @@ def trace_figure(
     panels[0].set_ylim(top=2 * max(float(data["kl_nats"].max()), 2 * run.threshold_nats))
     for ax in spare:
         ax.set_axis_off()
-    handles = legend_handles(panels)
     spare[-1].legend(
-        handles.values(), handles.keys(), loc="center", title="\n".join(run.conditions().rsplit(", ", 1)),
-        title_fontsize=SMALL_PT,
+        handles=trace_legend(data, threshold_nats=run.threshold_nats), loc="center",
+        title="\n".join(run.conditions().rsplit(", ", 1)), title_fontsize=SMALL_PT,
+        handlelength=2.6,
     )  # fmt: skip
     return figure, data
 
 
-def legend_handles(axes: Sequence[Axes]) -> dict[str, Artist]:
-    """Every label of these axes once, with a handle in neutral grey, because colour stands for the factor."""
-    found: dict[str, Artist] = {}
-    for ax in axes:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, _neutral(handle))
-    return dict(sorted(found.items(), key=lambda item: item[0].startswith("censored")))
-
-
-def _neutral(handle: Artist) -> Artist:
-    if not isinstance(handle, Line2D):
-        return Patch(facecolor=BAND, edgecolor=PALE, linewidth=0.5)
-    color = INK if handle.get_color() == INK else NEUTRAL
-    is_open = handle.get_markerfacecolor() == "white"
-    arrow = handle.get_marker() in ("<", ">")
-    return Line2D(
-        [], [], color=color, linestyle=handle.get_linestyle(), linewidth=max(handle.get_linewidth(), 0.8),
-        marker=handle.get_marker() if arrow else "o" if handle.get_marker() != "None" else "None",
-        markersize=4 if arrow else 3.2, markerfacecolor="white" if is_open else color, markeredgecolor=color,
-        markeredgewidth=0.6 if is_open else 0,
-    )  # fmt: skip
+def legend_labels(lanes: Sequence[Lane], kind: str) -> dict[str, str]:
+    """What the marks of a distribution figure mean, in the order of its legend."""
+    (first, *_), both = lanes[0].shown, len(lanes[0].shown) > 1
+    one = {EXACT: "context, exact", LOWER_EDGE: "context"}.get(first, "network")
+    which = {EXACT: "exact median", LOWER_EDGE: "median"}.get(first, "median")
+    labels = {
+        POINT: f"one {one}",
+        ABRUPT: f"one {one}, first-order",
+        MEDIAN: f"{which}, 95 % interval",
+        MEDIAN_ALONE: f"{which}; too few for an interval",
+        NETWORK: "one trained network",
+        ABRUPT_NETWORK: "one network, first-order",
+        BRACKET: "cooling and heating medians",
+        CENSORED: "censored, at its bound",
+        BOUND: "median that is only a bound",
+        EDGES: r"edges $\beta_c$ to $\beta_u$, medians",
+    }
+    return labels | ({FILLED: "cooling", OUTLINE: "heating"} if both and kind != "strip" else {})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from ifp.analysis.curves import TYPICAL, curve_table
 from ifp.analysis.freezing import FROZEN
 from ifp.analysis.plot_style import axes_or_new, beta_axis
-from ifp.analysis.style import BAND, INK, PALE, SMALL_PT, FactorLook, factor_looks
+from ifp.analysis.style import BAND, INK, NEUTRAL, PALE, SMALL_PT, FactorLook, factor_looks, plain
 from ifp.trace import AnnealTrace
 
 LOWEST_SHARE = 0.1
@@ -31,6 +35,7 @@ def plot_trace(
     points: pd.DataFrame,
     *,
     factor: str,
+    label: str | None = None,
     method: str | None = None,
     curves: pd.DataFrame | None = None,
     look: FactorLook | None = None,
@@ -45,7 +50,8 @@ def plot_trace(
 
     Parameters
     ----------
-    trace, points : the curves and their `freezing_points`. factor : which one. method : "exact", "train" or both.
+    trace, points : the curves and their `freezing_points`. factor : which one. label : what the figure calls it; its
+        name if None. method : "exact", "train" or both.
     curves : the `curve_table` of this factor, where it is made already. look : the factor's appearance.
     ax : where to draw; a new figure if None.
     """
@@ -58,39 +64,72 @@ def plot_trace(
     bottom = LOWEST_SHARE * threshold
     # the faint members first, the typical one on top
     for group, curve in sorted(curves.groupby(key, sort=False), key=lambda item: item[0][0] == TYPICAL):
-        role, latent, of_method, direction, _, _ = group
-        exact, typical, total = of_method == "exact", role == TYPICAL, latent == "total"
-        branch = exact and direction in ("cool", "heat")
-        label = (_LABELS[str(of_method), str(direction)] if total else "single latents") if typical else ""
+        role, latent, of_method, direction = map(str, group[:4])
         ax.plot(
             curve["beta"], np.maximum(curve["kl_nats"], bottom / 3),
-            color=INK if exact else look.color,
-            linestyle=":" if branch or not total else (0, (3.5, 1.2)) if direction == "heat" else "-",
-            linewidth=(0.8 if branch else 1.3) if typical and total else 0.7 if typical else 0.4,
-            alpha=1.0 if typical and total else 0.8 if typical else 0.15 if exact else 0.28,
-            zorder=(4 if exact else 5) if typical else 2, label=label,
+            **_line_style(role, latent, of_method, direction, look.color),
         )  # fmt: skip
     _draw_typical_points(ax, points, curves, look)
-    ax.axhline(threshold, color=PALE, linestyle=":", linewidth=0.8, zorder=1, label=f"{threshold:g} nat")
+    ax.axhline(threshold, color=PALE, linestyle=":", linewidth=0.8, zorder=1)
     ax.set_yscale("log")
     ax.set_ylim(bottom, 2 * max(float(curves["kl_nats"].max()) if len(curves) else 0.0, 2 * threshold))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     beta = curves["beta"].to_numpy(dtype=float)
     beta_axis(ax, *((beta.min(), beta.max()) if len(beta) and beta.min() < beta.max() else (1.0, 100.0)))
-    ax.text(0.97, 0.96, factor, transform=ax.transAxes, ha="right", va="top", color=INK, weight="bold")
+    ax.text(0.97, 0.96, plain(label or factor), transform=ax.transAxes, ha="right", va="top", color=INK, weight="bold")
     if curves.empty or curves["kl_nats"].max() <= 0:
-        ax.text(
-            0.5,
-            0.5,
-            "no curve" if curves.empty else "KL 0",
-            transform=ax.transAxes,
-            ha="center",
-            color=PALE,
-            fontsize=SMALL_PT,
-        )
+        says = "no curve" if curves.empty else "KL 0"
+        ax.text(0.5, 0.5, says, transform=ax.transAxes, ha="center", color=PALE, fontsize=SMALL_PT)
     ax.set_xlabel(r"$\beta$ (nats per nat)")
     ax.set_ylabel("KL (nats)")
     return ax
+
+
+def _line_style(role: str, latent: str, method: str, direction: str, color: str) -> dict[str, Any]:
+    """How a curve is drawn, as keywords of `Axes.plot`."""
+    exact, typical, total = method == "exact", role == TYPICAL, latent == "total"
+    branch = exact and direction in ("cool", "heat")
+    return {
+        "color": INK if exact else color,
+        "linestyle": ":" if branch or not total else (0, (3.5, 1.2)) if direction == "heat" else "-",
+        "linewidth": (0.8 if branch else 1.3) if typical and total else 0.7 if typical else 0.4,
+        "alpha": 1.0 if typical and total else 0.8 if typical else 0.15 if exact else 0.28,
+        "zorder": (4 if exact else 5) if typical else 2,
+    }
+
+
+def _point_style(method: str, color: str) -> dict[str, Any]:
+    exact = method == "exact"
+    return {"markersize": 3.5 if exact else 5, "markerfacecolor": INK if exact else color, "markeredgecolor": "white",
+            "markeredgewidth": 0.5}  # fmt: skip
+
+
+def trace_legend(curves: pd.DataFrame, *, threshold_nats: float) -> list[Line2D | Patch]:
+    """The legend of these curves: each line with the mark of its freezing point, grey where the factor has its colour.
+
+    Parameters
+    ----------
+    curves : what `curve_table` returned, of one factor or of several.
+    """
+    kinds = curves[["role", "latent", "method", "direction"]].drop_duplicates()
+    typical = kinds[kinds["role"] == TYPICAL]
+    totals = set(typical.loc[typical["latent"] == "total", ["method", "direction"]].itertuples(index=False, name=None))
+    entries: dict[str, Line2D | Patch] = {}
+    for key, label in _LABELS.items():
+        if key in totals and label not in entries:
+            style = _line_style(TYPICAL, "total", *key, NEUTRAL)
+            entries[label] = Line2D([], [], marker=_ARROWS[key[1]], **style, **_point_style(key[0], NEUTRAL))
+    if (typical["latent"] != "total").any():
+        entries["single latents"] = Line2D([], [], **_line_style(TYPICAL, "0", "train", "cool", NEUTRAL))
+    if (kinds["role"] != TYPICAL).any():
+        of_train = "train" in set(kinds["method"])
+        style = _line_style("member", "total", "train" if of_train else "exact", "cool", NEUTRAL)
+        entries["the other members"] = Line2D([], [], **style | {"alpha": 0.6})
+    entries[f"{threshold_nats:g} nat"] = Line2D([], [], color=PALE, linestyle=":", linewidth=0.8)
+    entries[r"edges $\beta_c$ to $\beta_u$"] = Patch(facecolor=BAND, alpha=0.6, linewidth=0.4)
+    for label, entry in entries.items():
+        entry.set_label(label)
+    return list(entries.values())
 
 
 def _draw_typical_points(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, look: FactorLook) -> None:
@@ -104,14 +143,13 @@ def _draw_typical_points(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, l
     edges = rows[["beta_closed_form", "beta_upper"]].iloc[0].to_numpy(dtype=float)
     edges = edges[edges > 0]  # not NaN, and not the 0 of equal images
     if len(edges):
-        ax.axvspan(edges.min(), edges.max(), color=BAND, alpha=0.6, linewidth=0.4, zorder=0,
-                   label=r"edges $\beta_c$ to $\beta_u$")  # fmt: skip
+        ax.axvspan(edges.min(), edges.max(), color=BAND, alpha=0.6, linewidth=0.4, zorder=0)
     shown = set(zip(typical["method"], typical["direction"], strict=True))
     for _, row in rows[rows["status"] == FROZEN].iterrows():
         if (row["method"], row["direction"]) not in shown:
             continue
         exact = row["method"] == "exact"
         ax.plot(
-            row["beta_ifp"], row["threshold_nats"], _ARROWS[row["direction"]], color=INK if exact else look.color,
-            markersize=3.5 if exact else 5, markeredgecolor="white", markeredgewidth=0.5, zorder=8 if exact else 7,
+            row["beta_ifp"], row["threshold_nats"], marker=_ARROWS[row["direction"]], linestyle="none",
+            zorder=8 if exact else 7, **_point_style(row["method"], look.color),
         )  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.freezing import freezing_points
+from ifp.analysis.style import plain
 from ifp.errors import IfpError
 from ifp.trace import AnnealTrace
 
@@ -61,7 +62,7 @@ class RunFolder:
         likelihood = self.likelihood.capitalize()
         if self.likelihood == "gaussian":
             likelihood += f" ($\\sigma$ = {self.config.get('sigma', 1.0):g})"
-        return f"{Path(self.dataset).name}, {shape}, {likelihood} likelihood"
+        return f"{plain(Path(self.dataset).name)}, {shape}, {likelihood} likelihood"
 
     def points(self) -> pd.DataFrame:
         """The freezing points of all members."""
@@ -86,6 +87,11 @@ def read_run(folder: Path) -> RunFolder:
     if len(trace) == 0:
         raise IfpError(f"{folder / 'trace.npz'} holds no curve yet; run the same `ifp anneal` command again.")
     return RunFolder(path=folder, run=run, trace=trace)
+
+
+def factor_names_of(folder: Path) -> tuple[str, ...]:
+    """All factors of the data set of a run, in storage order; see `read_run` for errors."""
+    return tuple(read_about(folder)["dataset"]["factor_names"])
 
 
 def read_about(folder: Path) -> dict[str, Any]:

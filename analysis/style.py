@@ -95,6 +95,18 @@ _LINES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
 _HATCHES = ("", "////", "....", "\\\\\\\\", "----", "xxxx", "||||", "++++")
 
 
+def plain(text: str) -> str:
+    r"""A text from outside (a factor, a data set, a file), to be drawn letter by letter, on one line.
+
+    A $ in it starts no formula, and a leading _ does not hide it from a legend: to be used for every such text.
+
+    >>> plain("price in $"), plain("_hidden"), plain("two\nlines")
+    ('price in \\$', '$\\_$hidden', 'two lines')
+    """
+    text = " ".join(text.split()).replace("$", r"\$") or "\N{EN DASH}"
+    return rf"$\_${text[1:]}" if text.startswith("_") else text
+
+
 def factor_looks(factors: Iterable[str]) -> dict[str, FactorLook]:
     """A look for each factor by its place, so that a data set's factors look the same in all its figures.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from ifp.analysis.freezing import FROZEN, STATUSES
 from ifp.analysis.measures import LOWER_EDGE, MEASURES, measured_values
 from ifp.analysis.median_interval import FEWEST_CLUSTERS, median_interval
+from ifp.analysis.naming import factor_order
 
 SUMMARY_COLUMNS = (
     "dataset", "likelihood", "threshold_nats", "factor", "measure", "n_contexts", "n_clusters", "n",
@@ -15,16 +18,17 @@ SUMMARY_COLUMNS = (
 )  # fmt: skip
 
 
-def summarize(points: pd.DataFrame) -> pd.DataFrame:
+def summarize(points: pd.DataFrame, *, order: Sequence[str] = ()) -> pd.DataFrame:
     """One row per factor and measure: n, median beta, its 95 % interval over contexts, counts of each status.
 
     Parameters
     ----------
-    points : what `freezing_points` returned.
+    points : what `freezing_points` returned. order : the factors that come first; the others follow, highest freezing
+        point first.
 
     Returns
     -------
-    DataFrame with `SUMMARY_COLUMNS`, factors in the order of the points, measures in the order of `MEASURES`, those
+    DataFrame with `SUMMARY_COLUMNS`, factors in the order of `factor_order`, measures in the order of `MEASURES`, those
     without any member left out. `n` counts members that tell something (all but the diverged), `n_censored` those of
     them without a number, `n_first_order` those of traversals that freeze in a first-order transition, whose crossing
     is the transition itself. `n_clusters` counts independent clusters: contexts, or the nuisances that they share.
@@ -52,7 +56,9 @@ def summarize(points: pd.DataFrame) -> pd.DataFrame:
                     **{status: int((members["status"] == status).sum()) for status in STATUSES},
                 }
             )
-    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+    table = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+    rank = {name: place for place, name in enumerate(factor_order(table, order))}
+    return table.sort_values("factor", key=lambda names: names.map(rank), kind="stable", ignore_index=True)
 
 
 def _median_columns(members: pd.DataFrame) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ifp.cli.anneal_options import config_options, given_settings
+from ifp.cli.naming_options import order_and_labels
 from ifp.cli.stages import StageProgress
 from ifp.cli.stored import stored_settings
 from ifp.config import AnnealConfig, preset_config
@@ -29,6 +30,7 @@ from ifp.errors import IfpError, bad_value
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--threads", type=int, help="Chunks at work at once on a CPU.", show_default="the CPUs granted")
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
+@order_and_labels
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
@@ -40,6 +42,8 @@ def anneal(
     device: str,
     threads: int | None,
     width: str,
+    order: tuple[str, ...],
+    labels: tuple[str, ...],
     quiet: bool,
     dry_run: bool,
     as_json: bool,
@@ -63,6 +67,8 @@ def anneal(
         raise bad_value("threads", threads, "a whole number of at least 1")
     if whole:
         _check_width(width)
+        if order or labels:
+            raise IfpError("--order and --label are for traversals, and --whole draws none; leave them out.")
         from ifp.cli.whole import run_whole
 
         run_whole(
@@ -75,6 +81,7 @@ def anneal(
     _check_width(width)
 
     # torch is loaded only now, when the settings are known to be good
+    from ifp.analysis.naming import read_labels, read_order
     from ifp.cli.anneal_report import report, say_cost
     from ifp.datasets.catalog import load_dataset
     from ifp.plan import plan_cells, plan_keys
@@ -85,6 +92,7 @@ def anneal(
     dataset = load_dataset(
         config.dataset, data_dir=data_dir, background=Path(config.background) if config.background else None
     )
+    naming = (read_order(order, dataset.space.names), read_labels(labels, dataset.space.names))
     with StageProgress(quiet=quiet) as stages:
         cells = plan_cells(dataset, config, stages.update)
     folder = RunWriter(out or _default_out(config), config, dataset, plan_keys(cells, config), resources.device)
@@ -102,7 +110,7 @@ def anneal(
             stages.say(f"Stopped; what is finished is in {folder.path}, and the same command goes on from there.")
             raise
         folder.close("finished")
-        report(trace, folder.path, config, dataset.space.names, stages, width=width, as_json=as_json)
+        report(trace, folder.path, config, dataset.space.names, stages, width=width, as_json=as_json, naming=naming)
 
 
 def _config(config_file: Path | None, options: dict[str, Any]) -> AnnealConfig:

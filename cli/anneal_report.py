@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -67,8 +67,12 @@ def report(
     *,
     width: str,
     as_json: bool,
+    naming: tuple[Sequence[str], Mapping[str, str]] = ((), {}),
 ) -> None:
-    """Write the tables and figures and print them; raises NothingFroze when no curve has a freezing point."""
+    """Write the tables and figures and print them; raises NothingFroze when no curve has a freezing point.
+
+    `naming` : the order of the factors, and what figures call them; see `ifp.analysis.naming`.
+    """
     points = freezing_points(
         trace,
         threshold_nats=config.threshold_nats,
@@ -77,14 +81,15 @@ def report(
         factor_names=factor_names,
     )
     write_csv(points, folder / "freezing_points.csv")
-    table = summarize(points)
+    order, labels = naming
+    table = summarize(points, order=order)
     write_csv(table, folder / "summary.csv")
     pressures = pressure_stages(points)
     write_csv(pressures, folder / "pressures.csv")
     first_order = hysteresis(points)
     write_csv(first_order, folder / "hysteresis.csv")
     stages.update("Figures", 0, 1)
-    figures = draw_run(folder, width=width)
+    figures = draw_run(folder, width=width, order=order, labels=labels)
     stages.close()
     if as_json:
         found = {
@@ -113,7 +118,7 @@ def _print(
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)  # a factor's name is text
     if not console.is_terminal:
         console.width = 150
     texts = summary_texts(table)

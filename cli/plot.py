@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ifp.cli.naming_options import order_and_labels
 from ifp.errors import IfpError
 
 ALL = "all"
@@ -19,11 +20,20 @@ ALL = "all"
 @click.option("--width", default="icml", help="Page width: icml, neurips, jmlr, tmlr or a number of inches.")
 @click.option("--method", help="Draw these members only: exact, train or closed-form.", show_default="all there are")
 @click.option("--scale", default="log", help="Of beta in distributions: log or linear.")
+@order_and_labels
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="The folder for the figures.",
               show_default="RUN/figures")  # fmt: skip
 @click.option("--format", "formats", default="pdf,png", help="pdf, png or both, comma-separated.")
 def plot(
-    run: Path, kinds: tuple[str, ...], width: str, method: str | None, scale: str, out: Path | None, formats: str
+    run: Path,
+    kinds: tuple[str, ...],
+    width: str,
+    method: str | None,
+    scale: str,
+    order: tuple[str, ...],
+    labels: tuple[str, ...],
+    out: Path | None,
+    formats: str,
 ) -> None:
     """Draw the figures of RUN, the folder of an `ifp anneal`, `ifp diagnose` or `ifp channels`; print their paths.
 
@@ -35,6 +45,12 @@ def plot(
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     if not wanted:
         raise IfpError(f"--format must name pdf, png or both, got {formats!r}.")
+    of_traversals = not any((run / name).is_file() for name in ("diagnosis.json", "channels.json", "whole.json"))
+    if (order or labels) and not of_traversals:
+        raise IfpError(
+            f"--order and --label are for the figures of an `ifp anneal` run of traversals, which {run} is not; leave "
+            "them out."
+        )
     if (run / "diagnosis.json").is_file():
         from ifp.analysis.diffusion.plot_diagnosis import draw_diagnosis
 
@@ -66,8 +82,14 @@ def plot(
         for path in draw_joint(run, width=width, formats=wanted, out=out):
             click.echo(path)
         return
+    from ifp.analysis.naming import read_labels, read_order
     from ifp.analysis.plot_run import KINDS, draw_run
+    from ifp.analysis.run_folder import factor_names_of
 
     chosen = [name for kind in kinds for name in (KINDS if kind == ALL else (kind,))]
-    for path in draw_run(run, kinds=chosen or None, width=width, method=method, scale=scale, out=out, formats=wanted):
+    known = factor_names_of(run) if order or labels else ()
+    for path in draw_run(
+        run, kinds=chosen or None, width=width, method=method, scale=scale, out=out, formats=wanted,
+        order=read_order(order, known), labels=read_labels(labels, known),
+    ):  # fmt: skip
         click.echo(path)

@@ -8,8 +8,8 @@ from importlib import metadata
 from ifp import __version__
 
 REQUIRED = (
-    "torch", "numpy", "scipy", "scikit-learn", "threadpoolctl", "matplotlib", "pandas", "pillow", "pooch", "click",
-    "rich",
+    "torch", "numpy", "scipy", "scikit-learn", "seaborn", "threadpoolctl", "matplotlib", "pandas", "pillow", "pooch",
+    "click", "rich",
 )  # fmt: skip
 
 

@@ -57,15 +57,6 @@ def text_width_in(text: str, size_pt: float = SMALL_PT) -> float:
     return width_pt / 72
 
 
-def plain(text: str) -> str:
-    r"""A name from outside, to be drawn letter by letter: a $ in it starts no formula.
-
-    >>> plain("price in $")
-    'price in \\$'
-    """
-    return text.replace("$", r"\$")
-
-
 def shortened(text: str, width_in: float, size_pt: float = SMALL_PT) -> str:
     """`text`, or its two ends with an ellipsis between where it is wider than `width_in`; call within `paper_style`."""
     kept = text

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from ifp.analysis.diffusion.melting import MELTED
 from ifp.analysis.plot_style import FORMATS, beta_axis, new_figure, paper_style, save_figure
-from ifp.analysis.style import INK, PALE, FactorLook, factor_looks, figure_width
+from ifp.analysis.style import INK, PALE, FactorLook, factor_looks, figure_width, plain
 from ifp.errors import IfpError
 
 SIDES = ("baseline", "mitigated")
@@ -63,7 +63,7 @@ def shift_figure(melting: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.
     low, high = (known.min(), known.max()) if len(known) else (shown["beta_start"].min(), shown["beta_end"].max())
     beta_axis(ax, float(low) / 1.25, float(high) * 1.25)
     ax.set_ylim(len(factors) - 0.5, -0.5)
-    ax.set_yticks(range(len(factors)), factors)
+    ax.set_yticks(range(len(factors)), [plain(factor) for factor in factors])
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("melting point β of the trained models")
     figure.legend(handles=_key(), loc="outside upper center", ncols=3)

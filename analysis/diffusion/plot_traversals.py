@@ -24,13 +24,12 @@ from ifp.analysis.diffusion.plot_pages import (
     STATUSES,
     by_kl,
     kl_text,
-    plain,
     shortened,
     text_width_in,
     write_notes,
 )
 from ifp.analysis.diffusion.plot_series import ordinal
-from ifp.analysis.style import INK, NEUTRAL, SMALL_PT
+from ifp.analysis.style import INK, NEUTRAL, SMALL_PT, plain
 from ifp.errors import bad_value
 
 MOST_ROWS = 12

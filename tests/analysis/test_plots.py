@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -12,15 +13,22 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.offsetbox import DrawingArea
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from scipy.stats import norm
 
 from ifp.analysis import RunFolder, draw_run, freezing_points, read_run, summarize
-from ifp.analysis.lanes import density, lanes_table, prepare_lanes
+from ifp.analysis.lanes import bin_edges, has_density, lanes_table, prepare_lanes
+from ifp.analysis.plot_legend import ABRUPT, CENSORED, POINT
 from ifp.analysis.plot_run import FILE_OF, KINDS, distribution_figure, trace_figure
 from ifp.analysis.plot_style import paper_style, save_figure
 from ifp.analysis.plots import plot_freezing_points, plot_trace
-from ifp.analysis.style import WIDTHS_IN, factor_looks, figure_width
+from ifp.analysis.style import WIDTHS_IN, factor_looks, figure_width, plain
 from ifp.errors import IfpError
 
 DISTRIBUTIONS = ("kde", "strip", "ridge", "hist")
@@ -123,7 +131,7 @@ def test_every_frozen_member_is_drawn(synthetic: ModuleType, rng: np.random.Gene
 def test_censored_members_are_drawn_at_their_bounds(synthetic: ModuleType, rng: np.random.Generator) -> None:
     points = freezing_points(synthetic.sprites_like_trace(rng, contexts=8, factors=("shape",)))
     ax = plot_freezing_points(points, kind="strip", ax=Figure().add_subplot())
-    lines = [line for line in ax.get_lines() if line.get_label() == "censored, at its bound"]
+    lines = [line for line in ax.get_lines() if line.get_gid() == CENSORED]
     drawn = {line.get_marker(): list(line.get_xdata()) for line in lines}
     never_froze = points.loc[points["status"] == "never_froze", "beta_bracket_high"].tolist()
     never_melted = points.loc[points["status"] == "never_melted", "beta_bracket_low"].tolist()
@@ -134,7 +142,12 @@ def test_censored_members_are_drawn_at_their_bounds(synthetic: ModuleType, rng: 
 @pytest.mark.parametrize("scale", ["log", "linear"])
 @pytest.mark.parametrize(
     ("contexts", "methods", "factors"),
-    [(1, ("exact", "train"), ("posX",)), (3, ("train",), ("posX", "shape")), (8, ("closed-form",), ("scale",))],
+    [
+        (1, ("exact", "train"), ("posX",)),
+        (3, ("train",), ("posX", "shape")),
+        (12, ("closed-form",), ("scale",)),
+        (9, ("closed-form", "exact"), ("shape",)),
+    ],
 )
 def test_few_members_one_factor_any_method(
     synthetic: ModuleType, rng: np.random.Generator, kind: str, scale: str,
@@ -142,8 +155,10 @@ def test_few_members_one_factor_any_method(
 ) -> None:  # fmt: skip
     points = freezing_points(synthetic.sprites_like_trace(rng, contexts=contexts, methods=methods, factors=factors))
     ax = plot_freezing_points(points, kind=kind, scale=scale, ax=Figure().add_subplot())
-    assert ("points only" in ax.get_xlabel()) == (contexts < 8 and kind != "strip")
-    assert not ax.collections or contexts >= 8  # no density from a few points
+    assert ("no density of fewer than 10" in ax.get_xlabel()) == (contexts < 10 and kind in ("kde", "ridge"))
+    assert kind == "hist" or bool(densities(ax)) == (contexts >= 10 and kind in ("kde", "ridge"))
+    onsets = methods == ("closed-form",)
+    assert ax.get_xlabel().startswith(r"onset $\beta$" if onsets else r"freezing point $\beta$ at 0.1 nat")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -161,21 +176,59 @@ def test_a_factor_without_any_freezing_point_does_not_crash(
         assert len(draw_run(folder, kinds=[kind])) == 3
 
 
-def test_equal_values_have_no_density() -> None:
-    assert density(np.full(20, 7.0)) is None
-    assert density(np.arange(1.0, 8.0)) is None
+def densities(ax: Axes) -> list[np.ndarray]:
+    """Beta and density [2, points] of each curve in the axes within `ax`."""
+    return [np.array(line.get_data(), dtype=float) for panel in ax.child_axes for line in panel.get_lines()]
+
+
+def test_equal_values_and_few_have_no_density() -> None:
+    assert not has_density(np.full(20, 7.0))
+    assert not has_density(np.arange(1.0, 10.0))
+    assert has_density(np.arange(1.0, 11.0))
 
 
 @pytest.mark.parametrize("scale", ["log", "linear"])
-def test_a_density_integrates_to_one_and_a_ridge_ends_with_the_data(rng: np.random.Generator, scale: str) -> None:
-    values = np.exp(rng.normal(4, 0.3, size=60))
-    whole = density(values, scale=scale, bandwidths=5)
-    assert whole is not None
-    x = np.log(whole[0]) if scale == "log" else whole[0]
-    assert np.trapezoid(whole[1], x) == pytest.approx(1, abs=2e-3)
-    cut = density(values, scale=scale)
-    assert cut is not None
-    np.testing.assert_allclose([cut[0][0], cut[0][-1]], [values.min(), values.max()])
+def test_a_density_integrates_to_one_and_ends_near_the_data(
+    synthetic: ModuleType, rng: np.random.Generator, scale: str
+) -> None:
+    """Within one bandwidth, Scott's n^(-1/5) standard deviations; a ridge ends with the data."""
+    points = freezing_points(synthetic.sprites_like_trace(rng, contexts=60, factors=("scale",), methods=("exact",)))
+    values = np.sort(points.loc[points["direction"] == "equilibrium", "beta_ifp"])
+    x = np.log10(values) if scale == "log" else values
+    bandwidth = 60 ** (-1 / 5) * x.std(ddof=1)
+    for kind, reach in (("kde", bandwidth), ("ridge", 0.0)):
+        ax = plot_freezing_points(points, kind=kind, scale=scale, ax=Figure().add_subplot())
+        (beta, height), *more = densities(ax)
+        assert not more
+        at = np.log10(beta) if scale == "log" else beta
+        np.testing.assert_allclose([at[0], at[-1]], [x[0] - reach, x[-1] + reach], rtol=1e-6)
+        inside = float(np.mean(norm.cdf((at[-1] - x) / bandwidth) - norm.cdf((at[0] - x) / bandwidth)))
+        assert np.trapezoid(height, at) == pytest.approx(inside, abs=2e-3)
+        low, high = ax.get_xlim()
+        assert low <= beta[0]
+        assert beta[-1] <= high
+
+
+@pytest.mark.parametrize("scale", ["log", "linear"])
+@pytest.mark.parametrize("methods", [("exact",), ("train",)])
+def test_a_histogram_counts_on_its_axis(
+    synthetic: ModuleType, rng: np.random.Generator, scale: str, methods: tuple[str, ...]
+) -> None:
+    points = freezing_points(synthetic.sprites_like_trace(rng, contexts=30, methods=methods))
+    ax = plot_freezing_points(points, kind="hist", scale=scale, ax=Figure().add_subplot())
+    lanes = prepare_lanes(points)
+    edges = bin_edges(lanes, scale=scale)
+    assert 8 <= len(edges) - 1 <= 20
+    for panel, lane in zip(ax.child_axes, lanes, strict=True):
+        counts = np.histogram(lane.values(lane.shown[0]), edges)[0]
+        bars = [bar for bar in panel.patches if isinstance(bar, Rectangle)]
+        assert [bar.get_height() for bar in bars] == counts[counts > 0].tolist()
+        np.testing.assert_allclose([bar.get_x() for bar in bars], edges[:-1][counts > 0], rtol=1e-6)
+        assert panel.get_ylim()[1] > counts.max()
+        assert panel.yaxis.get_visible()
+        # bars lie above their beta on the axis of the whole figure
+        assert panel.transData.transform((edges[3], 0))[0] == pytest.approx(ax.transData.transform((edges[3], 0))[0])
+    assert ax.get_ylabel() == ("contexts in a bin" if methods == ("exact",) else "networks in a bin")
 
 
 def test_lanes_are_ordered_by_freezing_point(synthetic: ModuleType, rng: np.random.Generator) -> None:
@@ -185,6 +238,107 @@ def test_lanes_are_ordered_by_freezing_point(synthetic: ModuleType, rng: np.rand
     assert medians == sorted(medians, reverse=True)
     assert {lane.factor for lane in lanes[:2]} == {"posX", "posY"}
     assert len(lanes_table(lanes)) == 5 * (5 * 30 + 5)
+
+
+def test_one_order_in_all_figures_and_the_table(run_folder: Path, tmp_path: Path) -> None:
+    run = read_run(run_folder)
+    default = summarize(run.points())["factor"].unique().tolist()
+    assert set(default[:2]) == {"posX", "posY"}
+    draw_run(run_folder, kinds=["strip", "trace"], out=tmp_path, formats=["png"], order=["shape", "posY"])
+    chosen = ["shape", "posY", *(name for name in default if name not in ("shape", "posY"))]
+    for order, folder in ((default, run_folder / "figures"), (chosen, tmp_path)):
+        for name in ("ifp_strip", "kl_trace"):
+            assert pd.read_csv(folder / f"{name}.csv")["factor"].unique().tolist() == order
+    assert summarize(run.points(), order=["shape", "posY"])["factor"].unique().tolist() == chosen
+    with pytest.raises(IfpError, match="Unknown factor 'posx'"):
+        draw_run(run_folder, order=["posx"])
+    with pytest.raises(IfpError, match="names the factor 'posX' twice"):
+        draw_run(run_folder, order=["posX", "posX"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_are_drawn_letter_by_letter(
+    synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path, kind: str
+) -> None:
+    names = ["cost $$", r"$\alph$", "a_b^c", r"\frac", "_hidden\nline"]
+    trace = synthetic.sprites_like_trace(rng, contexts=3, methods=("exact",))
+    renamed = dict(zip(synthetic.FACTORS, names, strict=True))
+    trace = replace(trace, factor_M=np.array([renamed[name] for name in trace.factor_M]))
+    about = {"name": "$_.npz", "image_shape": [64, 64], "factor_names": names}
+    folder = synthetic.write_run(tmp_path / "run", trace, dataset=about)
+    draw_run(folder, kinds=[kind], labels={names[0]: names[1], names[2]: "_[/]"}, formats=["pdf"])
+    run = read_run(folder)
+    with paper_style():
+        figure = (
+            trace_figure(run, run.points(), summary_of(run), width_in=3.25)
+            if kind == "trace"
+            else distribution_figure(run, run.points(), summary_of(run), kind=kind, width_in=3.25)
+        )[0]
+    texts = [text.get_text() for text in visible_texts(figure)]
+    for name in names:
+        assert any(text.startswith(plain(name)) for text in texts), name
+
+
+def test_labels_of_unknown_factors_are_refused(run_folder: Path) -> None:
+    with pytest.raises(IfpError, match=r"Unknown factor 'posx'.*did you mean 'posX'"):
+        draw_run(run_folder, labels={"posx": "x"})
+
+
+@pytest.mark.parametrize("kind", DISTRIBUTIONS)
+@pytest.mark.parametrize(
+    ("methods", "contexts"), [(("closed-form",), 12), (("exact",), 2), (("train",), 12), (("exact", "train"), 12)]
+)
+def test_the_legend_names_what_is_drawn(
+    synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path, kind: str, methods: tuple[str, ...], contexts: int
+) -> None:
+    """The entries are the marks that are there, and each entry is drawn with the shapes of its mark."""
+    trace = synthetic.sprites_like_trace(
+        rng, contexts=contexts, methods=methods, factors=("posX", "shape"), censored=False
+    )
+    run = read_run(synthetic.write_run(tmp_path / "run", trace))
+    with paper_style():
+        figure, _ = distribution_figure(run, run.points(), summary_of(run), kind=kind, width_in=3.25)
+        figure.draw_without_rendering()
+    (legend,) = figure.legends
+    entries = {text.get_text(): box for text, box in zip(legend.get_texts(), legend_boxes(legend), strict=True)}
+    trained_only, rows = methods == ("train",), kind in ("hist", "ridge")
+    one = "one network" if trained_only else "one context, exact" if "exact" in methods else "one context"
+    assert f"{one}, first-order" in entries
+    if not trained_only:
+        which = "exact median" if "exact" in methods else "median"
+        assert (f"{which}, 95 % interval" in entries) == (contexts == 12)
+        assert (f"{which}; too few for an interval" in entries) == (contexts == 2)
+    if "train" in methods and (trained_only or not rows):
+        arrows = entries["cooling and heating medians"]
+        assert [artist.get_marker() for artist in arrows] == ["None", "<", ">"]
+    for text, box in entries.items():
+        if "median, 95" in text:
+            bar, tick = box
+            assert np.ptp(bar.get_xdata()) > 0
+            assert np.ptp(bar.get_ydata()) == 0
+            assert np.ptp(tick.get_xdata()) == 0
+            assert np.ptp(tick.get_ydata()) > 0
+    page = figure.bbox.padded(1)
+    frame = legend.get_window_extent()
+    assert page.contains(frame.x0, frame.y0)
+    assert page.contains(frame.x1, frame.y1)
+
+
+def legend_boxes(legend: Legend) -> list[list[Line2D]]:
+    """The artists of each entry, in order."""
+    found = legend.findobj(DrawingArea)
+    areas = [area for area in found if isinstance(area, DrawingArea) and area.get_children()]
+    return [area.get_children() for area in areas]
+
+
+def test_first_order_points_have_a_mark_of_their_own(synthetic: ModuleType, rng: np.random.Generator) -> None:
+    points = freezing_points(synthetic.sprites_like_trace(rng, contexts=9))
+    ax = plot_freezing_points(points, kind="strip", ax=Figure().add_subplot())
+    equilibrium = points[points["direction"] == "equilibrium"]
+    for gid, factors in ((POINT, ("posX", "posY", "scale", "orientation")), (ABRUPT, ("shape",))):
+        drawn = np.sort(np.concatenate([line.get_xdata() for line in ax.get_lines() if line.get_gid() == gid]))
+        expected = np.sort(equilibrium.loc[equilibrium["factor"].isin(factors), "beta_ifp"])
+        np.testing.assert_allclose(drawn, expected)
 
 
 def visible_texts(figure: Figure) -> list[Text]:
@@ -204,7 +358,7 @@ def test_texts_neither_overlap_nor_leave_the_page_of_one_column(run_folder: Path
     run = read_run(run_folder)
     with paper_style():
         figure = (
-            trace_figure(run, run.points(), width_in=3.25)
+            trace_figure(run, run.points(), summary_of(run), width_in=3.25)
             if kind == "trace"
             else distribution_figure(run, run.points(), summary_of(run), kind=kind, width_in=3.25)
         )[0]
@@ -265,7 +419,10 @@ def test_a_run_is_read_and_drawn_without_torch(run_folder: Path, tmp_path: Path)
     code = (
         "import sys, pathlib, ifp.analysis\n"
         f"ifp.analysis.draw_run(pathlib.Path({str(run_folder)!r}), out=pathlib.Path({str(tmp_path)!r}))\n"
-        "assert 'torch' not in sys.modules and 'matplotlib.pyplot' not in sys.modules\n"
+        "assert 'torch' not in sys.modules\n"
+        # seaborn imports pyplot, but no figure is among its windows
+        "import matplotlib.pyplot\n"
+        "assert matplotlib.pyplot.get_fignums() == []\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=tmp_path)
     assert (tmp_path / "ifp_distribution.pdf").exists()

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -175,3 +176,27 @@ def test_killed_run_resumes_to_the_same_bytes(bars: str, tmp_path: Path) -> None
         subprocess.run([*command, "--out", str(out)], env=environment, check=True, stdout=subprocess.DEVNULL)
     for name in ("trace.npz", "freezing_points.csv"):
         assert (cut / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["cost $$", r"$\alph$", "_a_b^c", r"\frac", "[/bold]"])
+def test_names_of_factors_are_text(tmp_path: Path, name: str) -> None:
+    factors_NF = np.stack(np.meshgrid(range(4), range(2), indexing="ij"), axis=-1).reshape(-1, 2)
+    images = np.zeros((8, 8, 8), np.uint8)
+    for number, (row, width) in enumerate(factors_NF):
+        images[number, row, : 4 + width] = 255
+    np.savez(tmp_path / "d.npz", images=images, factors=factors_NF, factor_names=np.array([name, "bar"]))
+    options = ["--dataset", f"npz:{tmp_path / 'd.npz'}", "--method", "closed-form", "--contexts", "1", "--quiet"]
+    naming = ["--order", f"bar,{name}", "--label", f"{name}={name} of it"]
+    result = anneal(*options, *naming, "--out", str(tmp_path / "run"))
+    assert result.exit_code == 0, result.output
+    assert name in result.stdout
+    with open(tmp_path / "run" / "summary.csv") as file:
+        assert list(dict.fromkeys(row["factor"] for row in csv.DictReader(file))) == ["bar", name]
+    assert anneal(*options, "--order", "foo", "--out", str(tmp_path / "other")).exit_code == 2
+    assert not (tmp_path / "other").exists()
+
+
+def test_whole_data_sets_have_no_order_of_factors(tmp_path: Path) -> None:
+    result = anneal("--whole", "--dataset", "toys", "--order", "category", "--out", str(tmp_path / "run"))
+    assert result.exit_code == 2
+    assert "--order and --label are for traversals" in result.output

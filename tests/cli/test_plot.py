@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
@@ -80,6 +81,14 @@ def test_the_run_is_drawn_without_torch(run_folder: Path, tmp_path: Path) -> Non
         (["--format", "svg"], "Unknown figure format 'svg': allowed are pdf, png"),
         (["--format", ","], "--format must name pdf, png or both"),
         (["--scale", "sqrt"], "Unknown scale 'sqrt'"),
+        (
+            ["--order", "posX,shap"],
+            "Unknown factor 'shap': allowed are shape, scale, orientation, posX, posY; did you mean",
+        ),
+        (["--order", "posX", "--order", "posX"], "The order names the factor 'posX' twice"),
+        (["--label", "posx=x"], "Unknown factor 'posx'"),
+        (["--label", "posX"], "label must be FACTOR=TEXT, got 'posX'"),
+        (["--label", "posX="], "The label of 'posX' is empty"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_nothing_is_written(
@@ -90,6 +99,13 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(
     assert message in result.output
     assert len(result.output.strip().splitlines()) == 1
     assert not (tmp_path / "new").exists()
+
+
+def test_order_and_labels_reach_the_figures(run_folder: Path, tmp_path: Path) -> None:
+    options = ["--kind", "strip", "--order", "shape,posX", "--label", "posX=x position", "--format", "pdf"]
+    result = call(run_folder, "--out", tmp_path, *options)
+    assert result.exit_code == 0
+    assert pd.read_csv(tmp_path / "ifp_strip.csv")["factor"].unique().tolist()[:2] == ["shape", "posX"]
 
 
 @pytest.mark.parametrize("damage", ["no folder", "empty", "no trace", "not json", "a list", "no likelihood", "cut"])
