@@ -11,12 +11,11 @@ from typing import Any
 _HOME = {
     "RunFolder": "ifp.analysis.run_folder",
     "draw_run": "ifp.analysis.plot_run",
-    "first_order": "ifp.analysis.first_order",
+    "first_order": "ifp.analysis.transitions",
     "freezing_points": "ifp.analysis.freezing",
     "hysteresis": "ifp.analysis.freezing",
     "json_rows": "ifp.analysis.tables",
     "measured_values": "ifp.analysis.measures",
-    "median_interval": "ifp.analysis.median_interval",
     "pressure_stages": "ifp.analysis.pressures",
     "read_run": "ifp.analysis.run_folder",
     "suggest_pressures": "ifp.analysis.pressures",

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.first_order import first_order
 from ifp.analysis.freezing import ABOVE, BELOW, FROZEN, NEVER_FROZE
+from ifp.analysis.transitions import first_order
 
 LOWER_EDGE, UPPER_EDGE, EXACT, COOL, HEAT = "closed-form", "upper-edge", "exact", "cool", "heat"
 MEASURES = (LOWER_EDGE, UPPER_EDGE, EXACT, COOL, HEAT)
@@ -25,7 +25,7 @@ def measured_values(points: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame with factor, context, seed, `cluster` (members that share it are no independent evidence: the nuisance
-    where the contexts share one, else the context), `first_order` (see `ifp.analysis.first_order`), measure, status,
+    where the contexts share one, else the context), `first_order` (see `ifp.analysis.transitions`), measure, status,
     `beta` (NaN unless frozen), `order_beta` (`beta`, but -inf for a member whose freezing point lies below the betas
     tried and +inf above; NaN for diverged ones, of which nothing is known), and the bounds `bound_low`, `bound_high`
     (the bracket's; both equal `beta` for an edge). An edge of 0, of a traversal of equal images, never froze: it takes

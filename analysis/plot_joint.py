@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from ifp.analysis.plot_style import FORMATS, beta_axis, new_figure, paper_style, save_figure
-from ifp.analysis.style import BAND, INK, NEUTRAL, PALE, factor_looks, figure_width
+from ifp.analysis.style import BAND, INK, NEUTRAL, PALE, factor_looks, figure_width, plain
 from ifp.errors import IfpError
 
 TABLES = ("mi", "derivative", "peaks", "steps")
@@ -155,7 +155,7 @@ def _draw_nmi(figure: Figure, ax: Axes, mi: pd.DataFrame, factors: Sequence[str]
     ax.set_ylabel("NMI1")
     ax.set_ylim(0, 1)
     key = [
-        Line2D([], [], color=look.color, linestyle=look.linestyle, label=name)  # type: ignore[arg-type]
+        Line2D([], [], color=look.color, linestyle=look.linestyle, label=plain(name))  # type: ignore[arg-type]
         for name, look in looks.items()
     ]
     figure.legend(handles=key, loc="outside lower center", ncols=_LEGEND_COLUMNS)

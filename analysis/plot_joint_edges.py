@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.plot_style import FORMATS, beta_axis, new_figure, paper_style, save_figure
-from ifp.analysis.style import INK, NEUTRAL, factor_looks, figure_width
+from ifp.analysis.style import INK, NEUTRAL, factor_looks, figure_width, plain
 from ifp.errors import IfpError
 
 TABLES = ("spectrum", "joint_edges")
@@ -102,5 +102,5 @@ def _draw_factors(ax: Axes, edges: pd.DataFrame, low: float) -> None:
             # beyond the axis: the number alone
             ax.annotate(f"alone {alone:.2g}", (0, at), xycoords=("axes fraction", "data"), xytext=(2, 0),
                         textcoords="offset points", ha="left", va="center", fontsize="small")  # fmt: skip
-    ax.set_yticks(range(len(edges)), [str(name).replace("$", r"\$") for name in edges["factor"]])
+    ax.set_yticks(range(len(edges)), [plain(str(name)) for name in edges["factor"]])
     ax.set_ylim(len(edges) - 0.5, -0.5)

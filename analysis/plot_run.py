@@ -170,14 +170,16 @@ def legend_labels(lanes: Sequence[Lane], kind: str) -> dict[str, str]:
     """What the marks of a distribution figure mean, in the order of its legend."""
     (first, *_), both = lanes[0].shown, len(lanes[0].shown) > 1
     one = {EXACT: "context, exact", LOWER_EDGE: "context"}.get(first, "network")
+    # edges alone make a first-order transition likely; exact curves show it
+    order = "first-order" if any(EXACT in lane.medians for lane in lanes) else "likely first-order"
     which = {EXACT: "exact median", LOWER_EDGE: "median"}.get(first, "median")
     labels = {
         POINT: f"one {one}",
-        ABRUPT: f"one {one}, first-order",
+        ABRUPT: f"one {one}, {order}",
         MEDIAN: f"{which}, 95 % interval",
         MEDIAN_ALONE: f"{which}; too few for an interval",
         NETWORK: "one trained network",
-        ABRUPT_NETWORK: "one network, first-order",
+        ABRUPT_NETWORK: f"one network, {order}",
         BRACKET: "cooling and heating medians",
         CENSORED: "censored, at its bound",
         BOUND: "median that is only a bound",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def axes_or_new(ax: Axes | None, width_in: float, height_in: float) -> Axes:
 def save_figure(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write `figure` in each format and `data`, what it shows, as csv; returns the paths, `stem` plus a suffix.
 
-    Each file is written whole or not at all. The page is as large as the figure: no cropping to the content.
+    All files are written whole or none of them is. The page is as large as the figure: no cropping to the content.
 
     Raises
     ------
@@ -59,15 +59,13 @@ def save_figure(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: Sequ
     for kind in formats:
         if kind not in FORMATS:
             raise unknown_name("figure format", kind, FORMATS)
-    paths = []
-    with paper_style():
-        for kind in dict.fromkeys(formats):
-            paths.append(stem.with_name(f"{stem.name}.{kind}"))
-            with whole_file(paths[-1]) as partial:
-                figure.savefig(partial, format=kind, metadata=_METADATA[kind])
-    paths.append(stem.with_name(f"{stem.name}.csv"))
-    write_csv(data, paths[-1], digits=6)
-    return paths
+    paths = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in formats}
+    table = stem.with_name(f"{stem.name}.csv")
+    with paper_style(), ExitStack() as files:
+        for kind, path in paths.items():
+            figure.savefig(files.enter_context(whole_file(path)), format=kind, metadata=_METADATA[kind])
+        write_csv(data, table, digits=6)
+    return [*paths.values(), table]
 
 
 def beta_axis(ax: Axes, low: float, high: float, *, scale: str = "log", most_labels: int = 6) -> None:

@@ -14,6 +14,7 @@ import click
 import pytest
 
 import ifp
+import ifp.analysis
 from ifp.cli import main
 from ifp.versions import REQUIRED
 
@@ -111,6 +112,12 @@ def test_only_the_plotting_files_of_analysis_draw() -> None:
         if {"matplotlib", "seaborn"} & {area(name) for name in imports(path.read_text(), module_name(path), False)}
     }
     assert all(name.startswith(("plot", "figure")) for name in drawing), drawing
+
+
+def test_public_names_of_the_analysis_are_not_hidden_by_modules() -> None:
+    """A module of the same name would take the place of a function as soon as it is imported."""
+    modules = {path.stem for path in (ROOT / "analysis").glob("*.py")}
+    assert not modules & set(ifp.analysis.__all__)
 
 
 def test_every_package_is_shipped() -> None:

@@ -7,9 +7,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from ifp.analysis.first_order import first_order
 from ifp.analysis.freezing import freezing_points
 from ifp.analysis.summary import summarize, summary_texts
+from ifp.analysis.transitions import first_order
 from ifp.trace import AnnealTrace
 
 FALLING = np.geomspace(200, 5, 200)[None, :]
