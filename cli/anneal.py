@@ -11,7 +11,7 @@ import click
 from ifp.cli.anneal_options import config_options, given_settings
 from ifp.cli.naming_options import order_and_labels
 from ifp.cli.stages import StageProgress
-from ifp.cli.stored import stored_settings
+from ifp.cli.stored import clipped_note, stored_settings
 from ifp.config import AnnealConfig, preset_config
 from ifp.cpus import granted_cpus
 from ifp.errors import IfpError, bad_value
@@ -77,14 +77,16 @@ def anneal(
         )  # fmt: skip
         return
     config = _config(config_file, options)
+    typed = given_settings(options)
     threads = threads if threads is not None else granted_cpus()
     _check_width(width)
 
     # torch is loaded only now, when the settings are known to be good
     from ifp.analysis.naming import read_labels, read_order
-    from ifp.cli.anneal_report import report, say_cost
+    from ifp.cli.anneal_report import DRY_RUN_TRAVERSALS, report, say_cost
     from ifp.datasets.catalog import load_dataset
-    from ifp.plan import plan_cells, plan_keys
+    from ifp.plan import fit_architecture, plan_cells, plan_keys, trains
+    from ifp.refusals import no_folder_if_refused
     from ifp.run_folder import RunWriter
     from ifp.runs import Resources, check_device, run
 
@@ -94,9 +96,15 @@ def anneal(
     )
     naming = (read_order(order, dataset.space.names), read_labels(labels, dataset.space.names))
     with StageProgress(quiet=quiet) as stages:
-        cells = plan_cells(dataset, config, stages.update)
-    folder = RunWriter(out or _default_out(config), config, dataset, plan_keys(cells, config), resources.device)
-    with StageProgress(quiet=quiet) as stages:
+        config, notes = fit_architecture(config, dataset.image_shape, typed, used=trains(config))
+        for note in (*notes, clipped_note(config, typed)):
+            if note:
+                stages.say(note)
+        most = DRY_RUN_TRAVERSALS if dry_run else None
+        cells = plan_cells(dataset, config, stages.update, typed=typed, say=stages.say, most_rendered=most)
+    out = out or _default_out(config)
+    folder = RunWriter(out, config, dataset, plan_keys(cells, config), resources.device)
+    with no_folder_if_refused(out), StageProgress(quiet=quiet) as stages:
         cost = say_cost(cells, config, folder, resources, stages, dry_run=dry_run, as_json=as_json)
         if dry_run:
             return
@@ -116,7 +124,7 @@ def anneal(
 def _config(config_file: Path | None, options: dict[str, Any]) -> AnnealConfig:
     settings = given_settings(options)
     if config_file is not None:
-        return AnnealConfig.from_json(stored_settings(config_file, settings))
+        return AnnealConfig.from_json(stored_settings(config_file, settings, AnnealConfig))
     if "dataset" not in settings:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
     return preset_config(settings.pop("preset", "standard"), **settings)

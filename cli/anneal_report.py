@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,6 +27,10 @@ from ifp.runs import Resources
 from ifp.trace import AnnealTrace
 
 NO_INTERVAL = f"; no interval with fewer than {FEWEST_CLUSTERS} contexts, or clusters of them"
+DRY_RUN_SECONDS = 6.0
+"""Of measuring exact curves, and of measuring training, for a dry run; with data read and drawn under half a minute."""
+DRY_RUN_TRAVERSALS = 4
+"""Traversals of a factor that a dry run renders."""
 LONG_RUN_TRAVERSALS = 64
 """From here on the exact curves are timed on one traversal a factor before the run starts."""
 
@@ -48,6 +53,7 @@ def say_cost(
         device=resources.device,
         threads=resources.threads,
         time_exact=dry_run or len(cells) >= LONG_RUN_TRAVERSALS,
+        most_seconds=DRY_RUN_SECONDS if dry_run else math.inf,
         progress=stages.update,
     )
     stages.close()

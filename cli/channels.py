@@ -79,6 +79,7 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
     from ifp.channels.build import WAYS
     from ifp.cli.channels_report import report
     from ifp.cli.channels_work import Settings, analyse, collect
+    from ifp.refusals import no_folder_if_refused
     from ifp.runs import check_device
 
     if options["by"] not in WAYS:
@@ -96,7 +97,7 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
         },
     )  # fmt: skip
     out = options["out"] or Path("runs") / f"channels-{_name(paths, options)}"
-    with StageProgress(quiet=options["quiet"]) as stages:
+    with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
         found = analyse(collect(settings, stages), settings, stages)
         report(
             found,

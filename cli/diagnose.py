@@ -62,6 +62,7 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     # torch is loaded only now, when the settings are known to be good
     from ifp.cli.diagnose_report import report
     from ifp.cli.diagnose_runs import RunSettings, collect_runs, diagnose_runs
+    from ifp.refusals import no_folder_if_refused
     from ifp.runs import check_device
 
     settings = RunSettings(
@@ -81,7 +82,7 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
         metrics=_metrics(options["metrics"]),
     )
     out = options["out"] or Path("runs") / f"diagnose-{_name(paths, options)}"
-    with StageProgress(quiet=options["quiet"]) as stages:
+    with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
         runs, sample = collect_runs(settings, out, stages)
         diagnosed = diagnose_runs(runs, settings, stages)
         report(

@@ -57,9 +57,10 @@ def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
         raise bad_value("threshold", options["threshold"], "a positive number")
 
     from ifp.cli.shift_runs import run_shift
+    from ifp.refusals import no_folder_if_refused
     from ifp.runs import check_device
 
     options["device"] = check_device(options["device"])
     out = options.pop("out") or Path("runs") / f"shift-{baseline.resolve().name}-{mitigated.resolve().name}"
-    with StageProgress(quiet=options["quiet"]) as stages:
+    with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
         run_shift(baseline, mitigated, out, stages, **options)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ifp.cli.stages import StageProgress
-from ifp.cli.stored import stored_settings
+from ifp.cli.stored import clipped_note, stored_settings
 from ifp.cli.train_options import given_settings, train_options
 from ifp.errors import IfpError, bad_value
 
@@ -57,15 +58,22 @@ def train(
     from ifp.analysis.diffusion.mutual_information import histogram_nmi
     from ifp.cli.train_report import report, say_cost
     from ifp.datasets.catalog import load_dataset
+    from ifp.plan import fit_architecture
+    from ifp.refusals import no_folder_if_refused
     from ifp.training.run import train as train_networks
     from ifp.training.setup import set_up
 
     dataset = load_dataset(
         config.dataset, data_dir=data_dir, background=Path(config.background) if config.background else None
     )
+    given = given_settings(options)
+    config, notes = fit_architecture(config, dataset.image_shape, given)
     setup = set_up(dataset, config, device=device, threads=threads)
     folder = setup.folder(out or _default_out(config))
-    with StageProgress(quiet=quiet) as stages:
+    with no_folder_if_refused(folder.path), StageProgress(quiet=quiet) as stages:
+        for note in (*notes, clipped_note(config, given)):
+            if note:
+                stages.say(note)
         if dry_run:
             say_cost(setup, stages, as_json=as_json)
             return
@@ -89,14 +97,30 @@ def _config(config_file: Path | None, settings: dict[str, Any]) -> TrainConfig:
     from ifp.training.config import TrainConfig
     from ifp.training.presets import preset_train_config
 
-    wanted = settings if config_file is None else stored_settings(config_file, settings)
+    wanted = settings if config_file is None else stored_settings(config_file, settings, TrainConfig)
     if "dataset" not in wanted:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
     if "pressures_from" in settings:
         wanted = {**wanted, "options": _with_pressures(settings, wanted)}
     if config_file is not None:
+        _refuse_moved_pressures(config_file, settings, wanted)
         return TrainConfig.from_json(wanted)
     return preset_train_config(wanted.pop("preset", "standard"), **wanted)
+
+
+def _refuse_moved_pressures(config_file: Path, settings: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Raise IfpError where DEFT's pressures of a stored run would serve other data or another likelihood."""
+    typed = "betas" in settings.get("options", {}) or "pressures_from" in settings
+    if typed or wanted.get("objective") != "deft":
+        return
+    stored = json.loads(config_file.read_text())
+    stored = stored.get("config", stored)
+    for name in ("dataset", "likelihood", "sigma"):
+        if name in settings and settings[name] != stored.get(name):
+            raise IfpError(
+                f"The DEFT pressures in {config_file} are those of {name} {stored.get(name)}, not {settings[name]}; "
+                "give others with --option betas=..., or with --pressures-from RUN."
+            )
 
 
 def _with_pressures(settings: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:

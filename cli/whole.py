@@ -7,6 +7,7 @@ into its settings and finds the range of beta where none is given.
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ifp.closed_form import freezing_bounds
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import load_dataset
 from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.refusals import no_folder_if_refused
 from ifp.runs import check_device
 from ifp.seeds import derive_seed
 from ifp.training.config import TrainConfig
@@ -91,8 +93,9 @@ def run_whole(
         return
     config = whole_config(settings, stored, dataset)
     setup = set_up(dataset, config, device=device, threads=threads)
-    with StageProgress(quiet=quiet) as stages:
+    with ExitStack() as guard, StageProgress(quiet=quiet) as stages:
         folder = CodesFolder(out or _default_out(config), setup, stages.update)
+        guard.enter_context(no_folder_if_refused(folder.path))
         if dry_run:
             cost = train_cost(setup, stages.update)
             measuring = measure_seconds(folder)

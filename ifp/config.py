@@ -13,7 +13,7 @@ from ifp.datasets.base import NUISANCE_MODES
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.likelihood import check_likelihood
 from ifp.schedule import get_law
-from ifp.stored_config import Kind, check_stored, is_number, settings_digest
+from ifp.stored_config import Kind, check_stored, clip_to_steps, is_number, settings_digest
 
 ARCHITECTURES = ("mlp", "conv", "linear")
 RUN_METHODS = ("closed-form", "exact", "train", "both")
@@ -29,7 +29,7 @@ class AnnealConfig:
     dataset : a built-in name or "npz:PATH".
     background : the picture behind `sprites-scream`; empty for the built-in texture.
     factors : the factors to test; empty means all.
-    contexts, seeds : contexts a factor, and trained networks a context.
+    contexts, seeds : contexts a factor (all there are where those are fewer), and trained networks a context.
     seed : the seed from which contexts, initial weights and noise are derived.
     nuisance : "fixed" or "random" within a traversal (see `FactorDataset.sample_traversals`).
     method : "closed-form" (edges only), "exact", "train", or "both" (exact and train). The edges are always computed.
@@ -145,7 +145,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def preset_config(preset: str, **changes: Any) -> AnnealConfig:
-    """The settings of `preset` with `changes` on top; raises IfpError for an unknown preset or setting."""
+    """The settings of `preset` with `changes` on top; raises IfpError for an unknown preset or setting.
+
+    Records that `changes` does not name are no more than the steps.
+    """
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
-    return AnnealConfig.from_json({**PRESETS[preset], **changes, "preset": preset})
+    settings = clip_to_steps(AnnealConfig, {**PRESETS[preset], **changes}, changes)
+    return AnnealConfig.from_json({**settings, "preset": preset})

@@ -45,9 +45,17 @@ class TrainingCost:
 
 
 def training_cost(
-    members: Sequence[Member], data: Sequence[MemberData], config: AnnealConfig, device: str, threads: int
+    members: Sequence[Member],
+    data: Sequence[MemberData],
+    config: AnnealConfig,
+    device: str,
+    threads: int,
+    most_seconds: float = math.inf,
 ) -> TrainingCost:
     """Choose the members a batch by what measures fastest, and estimate the whole.
+
+    After `most_seconds` of measuring no further size or group is begun; groups that were not measured count as the
+    largest that was.
 
     Convolutions on a CPU always run one member at a time: it measures fastest there (benchmarks/RESULTS.md), and the
     rounding of grouped convolutions would make the numbers depend on the measurement.
@@ -56,13 +64,20 @@ def training_cost(
     groups = sorted(chunk_members(data, config, len(data)), key=lambda g: data[g[0]].values_NP.size)
     sizes = _chunk_sizes(groups, data, config, device, threads)
     largest = max(groups, key=lambda g: len(g) * data[g[0]].values_NP.size)
-    seconds_by_size = {s: _seconds_per_member_step(largest[:s], members, data, config, device) for s in sizes}
+    deadline = time.perf_counter() + most_seconds
+    seconds_by_size: dict[int, float] = {}
+    for size in sizes:
+        if not seconds_by_size or time.perf_counter() < deadline - most_seconds / 2:
+            seconds_by_size[size] = _seconds_per_member_step(largest[:size], members, data, config, device)
     chunk = min(seconds_by_size, key=lambda size: seconds_by_size[size])
 
     sampled = groups[:: math.ceil(len(groups) / MEASURED_GROUPS)]
-    measured = [_seconds_per_member_step(g[:chunk], members, data, config, device) for g in sampled]
+    measured: list[float] = []
+    for group in sampled:
+        if not measured or time.perf_counter() < deadline:
+            measured.append(_seconds_per_member_step(group[:chunk], members, data, config, device))
     work = [data[g[0]].values_NP.size for g in groups]
-    seconds = np.interp(work, [data[g[0]].values_NP.size for g in sampled], measured)
+    seconds = np.interp(work, [data[g[0]].values_NP.size for g in sampled[: len(measured)]], measured)
     steps = config.steps + config.hold_steps
     total = float(sum(s * len(g) for s, g in zip(seconds, groups, strict=True))) * steps
     at_once = min(threads, math.ceil(len(members) / chunk))

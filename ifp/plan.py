@@ -3,19 +3,25 @@ anything is written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from ifp.config import AnnealConfig
 from ifp.datasets.base import FactorDataset
+from ifp.errors import IfpError
 from ifp.members import Member, make_network
 from ifp.trace import Key
+from ifp.training.config import TrainConfig
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, units done, units in all)."""
 
+
+Fitted = TypeVar("Fitted", AnnealConfig, TrainConfig)
 
 EXACT_CHUNK = 16
 """Traversals an exact job: small enough that little is lost, large enough for the batch to pay."""
@@ -40,24 +46,83 @@ def run_factors(dataset: FactorDataset, config: AnnealConfig) -> tuple[str, ...]
 
 
 def plan_cells(
-    dataset: FactorDataset, config: AnnealConfig, progress: Progress = lambda text, done, total: None
+    dataset: FactorDataset,
+    config: AnnealConfig,
+    progress: Progress = lambda text, done, total: None,
+    *,
+    typed: Collection[str] = (),
+    say: Callable[[str], None] = lambda text: None,
+    most_rendered: int | None = None,
 ) -> list[Cell]:
     """Draw and render every traversal of a run.
 
+    A factor with fewer contexts than the config has takes all that it has, and one that never changes while the others
+    are held is left out, unless the user asked for that number or that factor.
+
+    Parameters
+    ----------
+    typed : the settings that the user gave, by their names in the config: they are refused, not clipped.
+    say : is told what was clipped.
+    most_rendered : traversals of a factor that are rendered, evenly spaced; the others get the images of the one before
+        them, which serves to estimate a cost. None renders all.
+
     Raises
     ------
-    IfpError : unknown factor, more contexts than exist, or images that the architecture cannot take.
+    IfpError : unknown factor, more contexts than exist where they were asked for, no context at all, or images that the
+        architecture cannot take.
     """
     if trains(config):
         make_network(config, dataset.image_shape)
     factors = run_factors(dataset, config)
-    drawn = [t for f in factors for t in dataset.sample_traversals(f, config.contexts, config.seed, config.nuisance)]
-    cells = []
+    there = {factor: dataset.num_contexts(factor) for factor in factors}
+    if not config.factors:
+        there = _with_contexts(there, dataset.name, say)
+    wanted = dict.fromkeys(there, config.contexts)
+    if "contexts" not in typed:
+        wanted = {factor: min(config.contexts, max(count, 1)) for factor, count in there.items()}
+        fewer = [f"{factor} {count}" for factor, count in wanted.items() if count < config.contexts]
+        if fewer:
+            say(f"Contexts: all there are, {', '.join(fewer)}, not the default of {config.contexts}.")
+    drawn = [t for f, n in wanted.items() for t in dataset.sample_traversals(f, n, config.seed, config.nuisance)]
+    cells: list[Cell] = []
+    of_factor: dict[str, int] = {}
     for number, traversal in enumerate(drawn):
-        images = dataset.traversal_images(traversal)
+        at = of_factor[traversal.factor] = of_factor.get(traversal.factor, -1) + 1
+        stride = 1 if most_rendered is None else math.ceil(wanted[traversal.factor] / most_rendered)
+        images = cells[-1].images if at % stride else dataset.traversal_images(traversal)
         cells.append(Cell(traversal.factor, traversal.context, images, dataset.shared_nuisance(traversal)))
         progress("Images", number + 1, len(drawn))
     return cells
+
+
+def fit_architecture(
+    config: Fitted, image_shape: tuple[int, ...], typed: Collection[str], *, used: bool = True
+) -> tuple[Fitted, list[str]]:
+    """The config with an MLP where its conv network was not asked for and cannot take the images, and a line on it.
+
+    Parameters
+    ----------
+    config : with an `architecture`. typed : the settings that the user gave. used : whether anything is trained.
+    """
+    fits = tuple(image_shape[1:]) == (64, 64) and image_shape[0] in (1, 3)
+    if fits or not used or "architecture" in typed or config.architecture != "conv":
+        return config, []
+    shape = " x ".join(map(str, image_shape))
+    note = f"Architecture: mlp, because conv, the default here, takes images of 64 x 64, not {shape}."
+    return replace(config, architecture="mlp"), [note]
+
+
+def _with_contexts(there: dict[str, int], name: str, say: Callable[[str], None]) -> dict[str, int]:
+    """The factors that change while the others are held."""
+    fixed = [factor for factor, count in there.items() if count < 1]
+    if len(fixed) == len(there):
+        raise IfpError(
+            f"In {name} no factor changes while the others are held, so there is no traversal to anneal; give images "
+            "that differ in one factor alone."
+        )
+    if fixed:
+        say(f"Left out, because they never change while the others are held: {', '.join(fixed)}.")
+    return {factor: count for factor, count in there.items() if count}
 
 
 def trains(config: AnnealConfig) -> bool:

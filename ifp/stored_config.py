@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ifp.errors import IfpError, bad_value, unknown_name
 
 Kind = tuple[Callable[[Any], bool], str]
 """Whether a value suits a setting, and what to say is allowed."""
+
+
+_UP_TO_STEPS = ("records", "checkpoint_every")
 
 
 def is_number(value: Any) -> bool:
@@ -46,6 +49,24 @@ def check_stored(config: type, stored: Mapping[str, Any], special: Mapping[str, 
         fits, allowed = special[name] if name in special else KINDS[annotations[name]]
         if not fits(value):
             raise bad_value(name, value, allowed)
+
+
+def clip_to_steps(config: type, settings: Mapping[str, Any], typed: Collection[str]) -> dict[str, Any]:
+    """`settings` with what may not exceed the steps (records, checkpoint_every) clipped to them, unless typed.
+
+    Parameters
+    ----------
+    config : the dataclass with the defaults of what `settings` does not name.
+    typed : the names that the user gave: too large a value of theirs stays, to be refused.
+    """
+    defaults = {f.name: f.default for f in dataclasses.fields(config) if f.name in (*_UP_TO_STEPS, "steps")}
+    found = {**defaults, **settings}
+    clipped = dict(settings)
+    for name in _UP_TO_STEPS:
+        steps, value = found["steps"], found.get(name)
+        if name not in typed and is_number(steps) and is_number(value) and value > steps >= 1:
+            clipped[name] = steps
+    return clipped
 
 
 def settings_digest(stored: Mapping[str, Any]) -> str:

@@ -28,21 +28,22 @@ class Published:
 
 
 _SPRITES = Published((70, 30, 12, 1))
-_NORB = Published((30, 5, 3, 1))
 PRESSURES: dict[str, Published] = {
     "dsprites": _SPRITES,
     "sprites": _SPRITES,
     "sprites-color": Published((160, 105, 30, 1)),
     "sprites-scream": Published((100, 1), group_size=5, stage_steps=20_000),
     "sprites-noshape": Published((70, 30, 15, 1), stage_steps=None, total_steps=200_000),
-    "smallnorb": _NORB,
-    "toys": _NORB,
+    "smallnorb": Published((30, 5, 3, 1)),
 }
-"""By the name of the data set."""
+"""By the name of the data set, which says the size and the channels of its images too."""
+_REMEDY = "give your own with --option betas=..., or those of an `ifp anneal` run with --pressures-from RUN"
+LIKELIHOOD = "bernoulli"
+"""That of all published pressures; another one has other freezing points."""
 
 
-def published_options(dataset: str, total_steps: int | None = None) -> dict[str, Any]:
-    """What was published for `dataset`, as options of `ifp.objectives.deft.Deft`.
+def published_options(dataset: str, total_steps: int | None = None, *, likelihood: str = LIKELIHOOD) -> dict[str, Any]:
+    """What was published for `dataset` and `likelihood`, as options of `ifp.objectives.deft.Deft`.
 
     Parameters
     ----------
@@ -50,15 +51,19 @@ def published_options(dataset: str, total_steps: int | None = None) -> dict[str,
 
     Raises
     ------
-    IfpError : nothing was published for this data set.
+    IfpError : nothing was published for this data set, or not for this likelihood.
 
     >>> published_options("sprites", total_steps=7_000)
     {'betas': (70, 30, 12, 1), 'group_size': 2, 'stage_steps': 1500}
     """
     if dataset not in PRESSURES:
         raise IfpError(
-            f"There are no published DEFT pressures for {dataset!r}, only for {', '.join(PRESSURES)}; give your own, "
-            "or those that `ifp anneal` suggests for these data."
+            f"There are no published DEFT pressures for {dataset!r}, only for {', '.join(PRESSURES)}; {_REMEDY}."
+        )
+    if likelihood != LIKELIHOOD:
+        raise IfpError(
+            f"There are no published DEFT pressures for {dataset!r} with the {likelihood} likelihood, only with the "
+            f"{LIKELIHOOD} one; {_REMEDY}."
         )
     found = PRESSURES[dataset]
     options: dict[str, Any] = {"betas": found.betas, "group_size": found.group_size}

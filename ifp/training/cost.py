@@ -16,12 +16,16 @@ from ifp.training.run import borders, divide, kernel_threads
 from ifp.training.setup import Setup
 from ifp.training.trainer import Trainer, fresh_member
 
-MEASURED_STEPS, WARM_UP_STEPS = 20, 3
+MEASURED_STEPS, WARM_UP_STEPS = 20, 2
+MEASURED_IMAGES = 512
+"""Images to train and to record on while measuring."""
+MOST_SECONDS = 6.0
+"""Of measured steps: a dry run is to end within half a minute whatever it estimates."""
 
 
 @dataclass(frozen=True)
 class TrainCost:
-    """The cost of a whole run, from 20 steps and one record of its first lot of networks.
+    """The cost of a whole run, from at most 20 steps and a record of its first lot of networks.
 
     Attributes
     ----------
@@ -64,21 +68,25 @@ def train_cost(setup: Setup, progress: Progress = lambda text, done, total: None
     config, dataset = setup.config, setup.dataset
     everything = len(dataset.space) * max(1, dataset.nuisance_values)
     images = load_images(
-        dataset, min(config.images or IMAGES, IMAGES), config.seed, setup.device, probability=setup.probability,
-        progress=progress,
+        dataset, min(config.images or MEASURED_IMAGES, MEASURED_IMAGES), config.seed, setup.device,
+        probability=setup.probability, progress=progress,
     )  # fmt: skip
     lots = divide(range(config.seeds), lambda seed: 0, setup)
     alone = setup.kernel_threads > 1 or setup.device.type != "cpu"
     at_once = 1 if alone else min(setup.threads, len(lots))
-    evaluation = make_evaluation(dataset, config, images, progress)
+    evaluation = make_evaluation(dataset, config, images, progress, MEASURED_IMAGES)
     statistics = images.statistics(config.likelihood)
     states = [fresh_member(config, setup.objective, setup.network, statistics, seed) for seed in lots[0]]
     progress("Measuring a few steps", 0, 1)
     with kernel_threads(setup.kernel_threads):
         trainer = Trainer(config, setup.objective, setup.network, images, lots[0], states)
-        trainer.run(WARM_UP_STEPS)
-        step_seconds = _seconds(lambda: trainer.run(MEASURED_STEPS), setup.device) / MEASURED_STEPS
-        record_seconds = _seconds(lambda: evaluation.records(trainer, None), setup.device)
+        trainer.run(1)
+        warm_up = _seconds(lambda: trainer.run(WARM_UP_STEPS), setup.device) / WARM_UP_STEPS
+        steps = max(1, min(MEASURED_STEPS, int(MOST_SECONDS / max(warm_up, 1e-6))))
+        step_seconds = _seconds(lambda: trainer.run(steps), setup.device) / steps
+        # a record of a part of the images stands for that of all
+        share = min(IMAGES, everything) / min(MEASURED_IMAGES, everything)
+        record_seconds = _seconds(lambda: evaluation.records(trainer, None), setup.device) * share
     progress("Measuring a few steps", 1, 1)
     rounds = -(-len(lots) // at_once)
     return TrainCost(

@@ -83,16 +83,19 @@ class Evaluation:
 
 
 def make_evaluation(
-    dataset: FactorDataset, config: TrainConfig, images: TrainingImages, progress: Progress
+    dataset: FactorDataset, config: TrainConfig, images: TrainingImages, progress: Progress, count: int = IMAGES
 ) -> Evaluation:
-    """The run's sample: drawn from the whole data set, all images alike, or as the training images where asked for."""
+    """The run's sample: drawn from the whole data set, all images alike, or as the training images where asked for.
+
+    `count` images, or all where there are fewer.
+    """
     seed = derive_seed(config.seed, "train", "evaluation")
     if config.evaluate_correlated:
-        drawn = images.draw(torch.Generator().manual_seed(seed), 1, IMAGES)
+        drawn = images.draw(torch.Generator().manual_seed(seed), 1, count)
         pixels = images.at(drawn)[0].mul(255).round().to(torch.uint8)
         positions_NF = images.positions_NF[drawn[0].numpy()]
     else:
-        sample = draw_sample(dataset, IMAGES, seed, lambda text, done, total: progress("Images", done, total))
+        sample = draw_sample(dataset, count, seed, lambda text, done, total: progress("Images", done, total))
         pixels = torch.from_numpy(sample.images_NCHW.reshape(len(sample.images_NCHW), -1)).to(images.device)
         positions_NF = sample.positions_NF
     factors_NF = positions_NF if dataset.labelled else positions_NF[:, :0]

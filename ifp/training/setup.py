@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from ifp.datasets.correlated import CorrelatedSampler
 from ifp.errors import IfpError
 from ifp.networks import Network
 from ifp.objectives.base import Objective
+from ifp.objectives.deft_pressures import published_options
 from ifp.objectives.registry import describe_options, make_objective
 from ifp.runs import check_device
 from ifp.training.config import TrainConfig
@@ -81,6 +82,10 @@ def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto",
     where = torch.device(check_device(device))
     if config.precision != "float32" and where.type != "cuda":
         raise IfpError(f"precision {config.precision} needs a cuda device, got {where}; leave it at float32.")
+    if config.objective == "deft" and "betas" not in config.options:
+        # the objective's own pressures are those of dSprites
+        published = published_options(config.dataset, config.steps, likelihood=config.likelihood)
+        config = replace(config, options={"betas": list(published["betas"]), **config.options})
     objective = make_objective(config.objective, **config.options)
     objective.check(config.latents, config.steps)
     network = make_network(config, objective, dataset.image_shape)

@@ -25,7 +25,7 @@ from ifp.errors import IfpError
         ({"method": "guess"}, "Unknown method 'guess'"),
         ({"direction": "up"}, "Unknown direction 'up'"),
         ({"nuisance": "none"}, "Unknown nuisance mode 'none'"),
-        ({"steps": 50}, "records must be at most the number of steps, 50, got"),
+        ({"steps": 50, "records": 60}, "records must be at most the number of steps, 50, got"),
         ({"latents": 0}, "latents must be"),
         ({"epochs": 3}, "Unknown setting 'epochs'"),
         ({"steps": "many"}, "steps must be a whole number, got 'many'"),

@@ -556,35 +556,46 @@ def test_the_options_build_the_same_objective_again_through_json(name: str) -> N
     assert make_objective(name, **json.loads(json.dumps(describe_options(objective)))) == objective
 
 
-@pytest.mark.parametrize(
-    ("name", "values", "source"),
-    [
-        ("beta", {"beta": 4}, "Higgins et al. 2017, dSprites"),
-        ("annealed", {"gamma": 1000, "c_max": 25, "threshold_steps": 100_000}, "Burgess et al. 2018, dSprites"),
-        ("cascade", {"beta_min": 0.1, "beta_max": 10, "stage_steps": 20_000}, "Jeong and Song 2019, its dSprites code"),
-        ("beta-tc", {"beta": 6, "alpha": 1, "gamma": 1, "stratified": False}, "Chen et al. 2018, dSprites"),
-        (
-            "factor",
-            {"gamma": 35, "hidden": 1000, "layers": 6, "discriminator_rate": 1e-4, "discriminator_beta1": 0.5,
-             "discriminator_beta2": 0.9},
-            "Kim and Mnih 2018, 2D Shapes and appendix A",
-        ),
-        ("dip-i", {"lambda_od": 10, "lambda_d": 100}, "Kumar et al. 2018; lambda_d = 10 lambda_od as in Locatello"),
-        ("dip-ii", {"lambda_od": 10, "lambda_d": 10}, "Kumar et al. 2018; lambda_d = lambda_od as in Locatello"),
-        (
-            "control",
-            {"set_point": 18, "set_point_start": 0.5, "set_point_rise": 0.15, "set_point_every": 5000, "kp": 0.01,
-             "ki": 0.001, "beta_min": 1, "beta_max": None},
-            "Shao et al. 2020, ControlVAE-18 on dSprites",
-        ),
-        (
-            "dynamic",
-            {"set_point": 20, "set_point_start": 0.5, "set_point_rise": 0.15, "set_point_every": 6000,
-             "set_point_ramp": 1000, "kp": 0.01, "ki": 0.005, "beta_min": 0.1, "beta_start": 50, "window": 5},
-            "Shao et al., DynamicVAE, its dSprites run",
-        ),
-    ],
-)  # fmt: skip
+PAPERS: list[tuple[str, dict[str, Any], str]] = [
+    ("beta", {"beta": 4}, "Higgins et al. 2017, dSprites"),
+    ("annealed", {"gamma": 1000, "c_max": 25, "threshold_steps": 100_000}, "Burgess et al. 2018, dSprites"),
+    ("cascade", {"beta_min": 0.1, "beta_max": 10, "stage_steps": 20_000}, "Jeong and Song 2019, its dSprites code"),
+    ("beta-tc", {"beta": 6, "alpha": 1, "gamma": 1, "stratified": False}, "Chen et al. 2018, dSprites"),
+    (
+        "factor",
+        {"gamma": 35, "hidden": 1000, "layers": 6, "discriminator_rate": 1e-4, "discriminator_beta1": 0.5,
+         "discriminator_beta2": 0.9},
+        "Kim and Mnih 2018, 2D Shapes and appendix A",
+    ),
+    ("dip-i", {"lambda_od": 10, "lambda_d": 100}, "Kumar et al. 2018; lambda_d = 10 lambda_od as in Locatello"),
+    ("dip-ii", {"lambda_od": 10, "lambda_d": 10}, "Kumar et al. 2018; lambda_d = lambda_od as in Locatello"),
+    (
+        "control",
+        {"set_point": 18, "set_point_start": 0.5, "set_point_rise": 0.15, "set_point_every": 5000, "kp": 0.01,
+         "ki": 0.001, "beta_min": 1, "beta_max": None},
+        "Shao et al. 2020, ControlVAE-18 on dSprites",
+    ),
+    (
+        "dynamic",
+        {"set_point": 20, "set_point_start": 0.5, "set_point_rise": 0.15, "set_point_every": 6000,
+         "set_point_ramp": 1000, "kp": 0.01, "ki": 0.005, "beta_min": 0.1, "beta_start": 50, "window": 5},
+        "Shao et al., DynamicVAE, its dSprites run",
+    ),
+    (
+        "deft",
+        {"betas": (70, 30, 12, 1), "gamma": 0.1, "mode": "rate", "group_size": None, "stages_by": "steps",
+         "beta_max": 150, "rate": 20},
+        "Wu et al. 2022, the author's code: pressures of dSprites, FracEncoder's gamma, the law of examples/deft.py",
+    ),
+]  # fmt: skip
+
+
+def test_the_table_of_defaults_holds_all_ten_objectives() -> None:
+    assert sorted(name for name, _, _ in PAPERS) == sorted(OBJECTIVES)
+    assert len(PAPERS) == 10
+
+
+@pytest.mark.parametrize(("name", "values", "source"), PAPERS)
 def test_the_defaults_are_those_of_the_paper(name: str, values: dict[str, float], source: str) -> None:
     found = describe_options(make_objective(name))
     assert {option: found[option] for option in values} == values, source
