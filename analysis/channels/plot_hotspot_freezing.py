@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 
 from ifp.analysis.diffusion.plot_pages import beside
 from ifp.analysis.freezing import ABOVE, BELOW, FROZEN
+from ifp.analysis.median_interval import FEWEST_CLUSTERS
 from ifp.analysis.plot_lanes import crowding, spread
+from ifp.analysis.plot_legend import BOUND, INTERVAL, MEDIAN, mark_style
 from ifp.analysis.plot_style import axes_or_new, beta_axis
 from ifp.analysis.style import INK, NEUTRAL, PALE, SMALL_PT, FactorLook
 
@@ -32,7 +34,8 @@ def plot_hotspot_freezing(
 ) -> Axes:
     """Points at the betas where channels froze; open arrows at the bound of those that froze beyond the trace.
 
-    The tick is the median, the bar its interval; an open arrow in its place where the median is only a bound.
+    The tick is the median, the bar its interval (none with fewer than 6 runs); an open arrow in its place where the
+    median is only a bound.
 
     Parameters
     ----------
@@ -45,15 +48,15 @@ def plot_hotspot_freezing(
     for lane, (name, look, rows) in enumerate(lanes):
         ax.axhline(lane, color=PALE, linewidth=0.3, zorder=1)
         seen += _draw_points(ax, rows, look or _PLAIN, lane)
-        row = medians[lane] if medians is not None else None
-        if row is not None and np.isfinite(row["median"]):
-            seen += _draw_median(ax, row, lane)
         for text, x, shift_in, side in ((name, 0, -0.05, "right"), (_counted(rows), 1, 0.05, "left")):
             ax.text(x, lane, text, transform=beside(ax, shift_in, y="data"), fontsize=SMALL_PT, ha=side,
                     va="center_baseline", color=INK if side == "right" else NEUTRAL)  # fmt: skip
     low, high = min(seen, default=1.0), max(seen, default=100.0)
     room = max((high / low) ** 0.04, 1.05)
     beta_axis(ax, low / room, high * room, most_labels=5)
+    for lane, row in enumerate(medians or ()):
+        if row is not None and np.isfinite(row["median"]):
+            _draw_median(ax, row, lane)
     ax.set_ylim(len(lanes) - 0.5, -0.5)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
@@ -78,15 +81,17 @@ def _draw_points(ax: Axes, rows: pd.DataFrame, look: FactorLook, lane: float) ->
     return seen
 
 
-def _draw_median(ax: Axes, row: pd.Series, lane: float) -> list[float]:
+def _draw_median(ax: Axes, row: pd.Series, lane: float) -> None:
+    """A bar to the end of the axis where the interval is open, none where there is none."""
     median = float(row["median"])
     if row["bound"]:
-        ax.plot(median, lane, row["bound"], color=INK, markerfacecolor="white", markersize=5, zorder=6)
-        return [median]
-    low, high = (float(end) if np.isfinite(end) else median for end in (row["low"], row["high"]))
-    ax.plot([low, high], [lane, lane], color=NEUTRAL, linewidth=2.4, alpha=0.55, zorder=2.5)
-    ax.plot([median] * 2, [lane - 0.36, lane + 0.36], color=INK, linewidth=1.3, zorder=6)
-    return [low, high, median]
+        ax.plot(median, lane, marker=row["bound"], **mark_style(BOUND, INK), zorder=6)
+        return
+    if row["runs"] >= FEWEST_CLUSTERS:
+        left, right = ax.get_xlim()
+        ends = [row["low"] if np.isfinite(row["low"]) else left, row["high"] if np.isfinite(row["high"]) else right]
+        ax.plot(ends, [lane, lane], **mark_style(INTERVAL, INK), zorder=2.5)
+    ax.plot([median] * 2, [lane - 0.36, lane + 0.36], **mark_style(MEDIAN, INK), zorder=6)
 
 
 def _counted(rows: pd.DataFrame) -> str:
