@@ -1,25 +1,26 @@
-"""The figure of `ifp anneal --whole`: information on the images against beta, its two derivatives, KL and NMI below."""
+"""The figure of `ifp anneal --whole`: information on images and factors against beta, and the joint freezing points."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
+from ifp.analysis.joint.study import read_study
+from ifp.analysis.plot_joint_lanes import draw_lanes, lanes_key
 from ifp.analysis.plot_style import FORMATS, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.style import BAND, INK, NEUTRAL, PALE, factor_looks, figure_width, plain
-from ifp.errors import IfpError
 
-TABLES = ("mi", "derivative", "peaks", "steps")
-_PANEL_IN = 0.86
+_PANEL_IN, _LANE_IN = 0.86, 0.19
 _LEGEND_COLUMNS = 3
+_LINE_OF: dict[str, Any] = {"cool": "-", "heat": (0, (1, 0.8))}
 _DECADES = 4.0
 """How far below its maximum the axis of -dMI/dbeta reaches at most, on its logarithmic scale."""
 
@@ -31,60 +32,68 @@ def draw_joint(
 
     Raises
     ------
-    IfpError : no such tables, an unknown width or format.
+    IfpError : no such tables, or those of an earlier version; an unknown width or format.
     """
-    paths = {name: folder / f"{name}.csv" for name in TABLES}
-    about = folder / "run.json"
-    for path in (*paths.values(), about):
-        if not path.is_file():
-            raise IfpError(f"There is no {path}; give the --out folder of a finished `ifp anneal --whole` run.")
+    tables, about = read_study(folder)
     inches = figure_width(width)
-    tables = {name: pd.read_csv(path) for name, path in paths.items()}
-    factors = json.loads(about.read_text(encoding="utf-8"))["dataset"]["factor_names"]
     with paper_style():
-        figure, shown = joint_figure(**tables, factors=factors, width_in=inches)
+        figure, shown = joint_figure(tables, width_in=inches, threshold_nats=about["threshold_nats"])
     return save_figure(figure, (out or folder / "figures") / "joint_annealing", shown, formats=formats)
 
 
 def joint_figure(
-    mi: pd.DataFrame,
-    derivative: pd.DataFrame,
-    peaks: pd.DataFrame,
-    steps: pd.DataFrame,
-    *,
-    factors: Sequence[str],
-    width_in: float,
+    tables: Mapping[str, pd.DataFrame], *, width_in: float, threshold_nats: float = 0.1
 ) -> tuple[Figure, pd.DataFrame]:
-    """Panels over one axis of beta: MI, -dMI/dbeta, -2 dMI/dln(beta), KL of each latent, NMI of each factor.
+    """Panels over one axis of beta: MI, -dMI/dbeta, -2 dMI/dln(beta), KL of each latent, joint information, points.
 
     Grey bands are what noise alone passes anywhere with probability 5 %; points are the peaks and steps above it, with
-    the interval of their place. Each network is a line of its own below. Call within `paper_style`.
+    the interval of their place. Each network is a line of its own below: whole lines cooling, dotted ones heating. The
+    thin dashed staircase is the linear theory's number of latents at work. Call within `paper_style`.
 
     Parameters
     ----------
-    mi : a row a record and seed. derivative, peaks, steps : of `ifp.analysis.joint.MiPeaks`.
-    factors : whose NMI is drawn; without any that panel is left out.
+    tables : of `ifp.analysis.joint.study.read_study`. Without factors the last two panels are left out.
 
     Returns
     -------
     The figure, and the rows it shows.
     """
-    panels = 5 if factors else 4
-    rows_of_key = -(-len(factors) // _LEGEND_COLUMNS)
-    figure = new_figure(width_in, 0.35 + _PANEL_IN * panels + 0.13 * rows_of_key)
-    axes = list(figure.subplots(panels, 1, sharex=True))
-    low, high = float(mi["beta"].min()), float(mi["beta"].max())
+    mi, derivative, curves = tables["mi"], tables["derivative"], tables["joint_information"]
+    points, edges = tables["joint_freezing_points"], tables["joint_edges"]
+    factors = list(points.loc[points["kind"] == "factor", "name"].unique())
+    heights = [_PANEL_IN] * (5 if factors else 4) + ([_LANE_IN * len(factors) + 0.2] if factors else [])
+    rows_of_key = -(-len(factors) // _LEGEND_COLUMNS) + (2 if factors else 0)
+    figure = new_figure(width_in, 0.35 + sum(heights) + 0.13 * rows_of_key)
+    axes = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
+    low, high = float(curves["beta"].min()), float(curves["beta"].max())
+    tried = (low, high)
+    high = 1.05 * max(high, float(edges["given_rest_high"].max()) if len(edges) else high)
     _draw_mi(axes[0], mi, derivative)
-    _draw_slope(axes[1], derivative, peaks)
-    _draw_latents(axes[2], derivative, steps)
-    _draw_kl(axes[3], mi)
+    _draw_slope(axes[1], derivative, tables["peaks"])
+    _draw_latents(axes[2], derivative, tables["steps"], tables["spectrum"])
+    _draw_kl(axes[3], curves, threshold_nats)
     if factors:
-        _draw_nmi(figure, axes[4], mi, factors)
+        _draw_information(axes[4], curves, factors, threshold_nats)
+        draw_lanes(axes[5], points[points["kind"] == "factor"], edges, *tried)
+        looks = factor_looks(factors)
+        key = [
+            Line2D([], [], color=look.color, linestyle=look.linestyle, label=plain(name))  # type: ignore[arg-type]
+            for name, look in looks.items()
+        ]
+        # two legends outside would share one place
+        figure.legend(handles=[*key, *lanes_key()], loc="outside lower center", ncols=_LEGEND_COLUMNS)
     for ax in axes:
         beta_axis(ax, low, high)
     axes[-1].set_xlabel(r"$\beta$")
+    axes[2].legend(
+        handles=[Line2D([], [], color=NEUTRAL, linewidth=0.7, linestyle=(0, (3, 1.5)), label="linear theory")],
+        loc="upper left", handlelength=1.5, borderaxespad=0.1,
+    )  # fmt: skip
     figure.align_ylabels(axes)
-    parts = {"record": mi, "curve": derivative, "peak": peaks, "step": steps}
+    parts = {
+        "record": mi, "information": curves, "curve": derivative, "peak": tables["peaks"], "step": tables["steps"],
+        "point": points, "spectrum": tables["spectrum"], "edge": edges,
+    }  # fmt: skip
     # an empty table has no types of its own and would change those of the others
     shown = pd.concat([part.assign(shows=name) for name, part in parts.items() if len(part)], ignore_index=True)
     return figure, shown
@@ -116,13 +125,15 @@ def _draw_slope(ax: Axes, derivative: pd.DataFrame, peaks: pd.DataFrame) -> None
     ax.set_ylabel(r"$-$dMI/d$\beta$")
 
 
-def _draw_latents(ax: Axes, derivative: pd.DataFrame, steps: pd.DataFrame) -> None:
+def _draw_latents(ax: Axes, derivative: pd.DataFrame, steps: pd.DataFrame, spectrum: pd.DataFrame) -> None:
+    edges = spectrum["beta_edge"].to_numpy(float)
+    ax.step([1e12, *edges], range(len(edges) + 1), where="post", color=NEUTRAL, linewidth=0.7, linestyle=(0, (3, 1.5)))
     noise = derivative["latents_noise"]
     ax.fill_between(derivative["beta"], -noise, noise, color=BAND, linewidth=0)
     ax.plot(derivative["beta"], derivative["latents"], color=INK)
     heights = np.interp(np.log(steps["beta"]), np.log(derivative["beta"])[::-1], derivative["latents"][::-1])
     _mark(ax, steps.assign(value=heights))
-    ax.set_ylabel(r"$-$2 dMI/d ln $\beta$")
+    ax.set_ylabel(r"$-$2 dMI/dln$\beta$")
     ax.yaxis.set_major_locator(MaxNLocator(4))
     largest = max(float(derivative["latents"].max()), float(noise.median()))
     ax.set_ylim(min(-0.1 * largest, float(derivative["latents"].min())), 1.15 * largest)
@@ -137,25 +148,34 @@ def _mark(ax: Axes, found: pd.DataFrame) -> None:
                     fontsize="small", annotation_clip=True)  # fmt: skip
 
 
-def _draw_kl(ax: Axes, mi: pd.DataFrame) -> None:
-    latents = [name for name in mi.columns if name.startswith("kl_nats_")]
-    for _, rows in mi.groupby("seed"):
+def _draw_kl(ax: Axes, curves: pd.DataFrame, threshold_nats: float) -> None:
+    latents = [name for name in curves.columns if name.startswith("kl_nats_")]
+    for (direction, _), rows in curves.groupby(["direction", "seed"]):
         for name in latents:
-            ax.plot(rows["beta"], rows[name], color=NEUTRAL, linewidth=0.5)
+            ax.plot(rows["beta"], rows[name], color=NEUTRAL, linewidth=0.5, linestyle=_LINE_OF[str(direction)])
+    _threshold(ax, threshold_nats)
     ax.set_ylabel("KL (nats)")
     ax.set_ylim(bottom=0)
     ax.yaxis.set_major_locator(MaxNLocator(4))
 
 
-def _draw_nmi(figure: Figure, ax: Axes, mi: pd.DataFrame, factors: Sequence[str]) -> None:
-    looks = factor_looks(factors)
-    for factor, look in looks.items():
-        for _, rows in mi.groupby("seed"):
-            ax.plot(rows["beta"], rows[f"nmi1_{factor}"], color=look.color, linestyle=look.linestyle, linewidth=0.8)
-    ax.set_ylabel("NMI1")
-    ax.set_ylim(0, 1)
-    key = [
-        Line2D([], [], color=look.color, linestyle=look.linestyle, label=plain(name))  # type: ignore[arg-type]
-        for name, look in looks.items()
-    ]
-    figure.legend(handles=key, loc="outside lower center", ncols=_LEGEND_COLUMNS)
+def _draw_information(ax: Axes, curves: pd.DataFrame, factors: Sequence[str], threshold_nats: float) -> None:
+    """Joint information where it was measured, logarithmic: it is measured around the threshold."""
+    for factor, look in factor_looks(factors).items():
+        for (direction, _), rows in curves.groupby(["direction", "seed"]):
+            known = rows[rows[f"info_nats_{factor}"] > 0].sort_values("beta")
+            heated = direction == "heat"
+            ax.plot(
+                known["beta"], known[f"info_nats_{factor}"], color=look.color, linewidth=0.8 if heated else 0.6,
+                linestyle=_LINE_OF[str(direction)] if heated else look.linestyle,
+            )  # fmt: skip
+    _threshold(ax, threshold_nats)
+    ax.set_yscale("log")
+    ax.set_ylim(threshold_nats / 10, None)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_ylabel(r"$I(z;\,$factor$)$")
+
+
+def _threshold(ax: Axes, threshold_nats: float) -> None:
+    ax.axhline(threshold_nats, color=INK, linewidth=0.5, linestyle=(0, (1, 1.5)))

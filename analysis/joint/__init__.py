@@ -6,15 +6,21 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "JointStudy": "ifp.analysis.joint.study",
     "LEAST_RECORDS": "ifp.analysis.joint.peaks",
     "MiPeaks": "ifp.analysis.joint.peaks",
     "PEAKS": "ifp.analysis.joint.peaks",
     "STEPS": "ifp.analysis.joint.peaks",
     "edge_tables": "ifp.analysis.joint.edges",
-    "joint_freezing_points": "ifp.analysis.joint.peaks",
+    "held_nats": "ifp.analysis.joint.held",
+    "joint_freezing_points": "ifp.analysis.joint.points",
     "joint_pressures": "ifp.analysis.joint.peaks",
+    "joint_study": "ifp.analysis.joint.study",
     "mi_peaks": "ifp.analysis.joint.peaks",
-    "summarize_joint": "ifp.analysis.joint.peaks",
+    "read_study": "ifp.analysis.joint.study",
+    "run_study": "ifp.analysis.joint.study",
+    "summarize_joint": "ifp.analysis.joint.points",
+    "whole_config": "ifp.analysis.joint.settings",
     "write_edges": "ifp.analysis.joint.edges",
 }
 __all__ = sorted(_HOME)

@@ -23,8 +23,6 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.diffusion.information import Information
-from ifp.analysis.diffusion.melting import MELTED, NOT_HELD, melting_points
 from ifp.analysis.pressures import LAST_PRESSURE
 from ifp.analysis.smoothing import Smooth, local_parabolas, noise_of
 from ifp.errors import IfpError, bad_value
@@ -37,7 +35,6 @@ GRID = 121
 PEAK_COLUMNS = ("number", "beta", "low", "high", "value", "noise")
 STEP_COLUMNS = (*PEAK_COLUMNS, "latents_after")
 PRESSURE_COLUMNS = ("stage", "beta", "freezes", "measure", "gap_low", "gap_high")
-JOINT_COLUMNS = ("factor", "seeds", "melted", "beta_ifp", "lowest", "highest")
 PEAKS, STEPS = "peaks of dMI/dbeta", "steps of dMI/dlnbeta"
 
 
@@ -179,13 +176,16 @@ def joint_pressures(found: MiPeaks) -> pd.DataFrame:
     A stage is to let the next group of factors freeze and no more, so its pressure is the geometric middle between a
     peak and the next lower one, as between the groups of `pressure_stages`; pressures of at most 1 are left out. Where
     the staircase has more steps than there are peaks, they stand in: a derivative in beta damps what freezes at a high
-    beta by 1 / beta, and gradual freezing does not peak at all. Empty where there is neither.
+    beta by 1 / beta, and gradual freezing does not peak at all. Empty where there are fewer than two of either: one
+    parts nothing from nothing.
 
     `freezes` names the peak (or step) that lies in the stage; `gap_low`, `gap_high` are the two neighbours.
     """
     table, measure = (found.peaks, PEAKS) if len(found.peaks) >= len(found.steps) else (found.steps, STEPS)
     betas = [float(beta) for beta in table["beta"]]
     rows: list[tuple[object, ...]] = []
+    if len(betas) < 2:
+        return pd.DataFrame(rows, columns=list(PRESSURE_COLUMNS))
     waiting: list[float] = []
     for high, low in pairwise(betas):
         waiting.append(high)
@@ -193,8 +193,7 @@ def joint_pressures(found: MiPeaks) -> pd.DataFrame:
         if pressure > LAST_PRESSURE and (not rows or pressure < float(str(rows[-1][1]))):
             rows.append((len(rows) + 1, pressure, _named(waiting), measure, low, high))
             waiting = []
-    if betas:
-        rows.append((len(rows) + 1, LAST_PRESSURE, _named([*waiting, betas[-1]]), measure, np.nan, np.nan))
+    rows.append((len(rows) + 1, LAST_PRESSURE, _named([*waiting, betas[-1]]), measure, np.nan, np.nan))
     return pd.DataFrame(rows, columns=list(PRESSURE_COLUMNS))
 
 
@@ -202,35 +201,23 @@ def _named(betas: Sequence[float]) -> str:
     return ",".join(f"{beta:.3g}" for beta in betas)
 
 
-def joint_freezing_points(
-    beta_T: np.ndarray,
-    kl_nats_TD: np.ndarray,
-    information_T: Sequence[Information] = (),
-    factor_names: Sequence[str] = (),
-    *,
-    threshold_nats: float = 0.1,
-) -> pd.DataFrame:
-    """The joint IFP of each factor and latent of one network annealed on the whole data; see `melting_points`.
-
-    A factor's is the beta at which its largest NMI passes half of what it was at the lowest beta, above the floor, so
-    it depends on where the annealing ended; a latent's is where its KL passes the threshold. No factor is held by a
-    network none of whose latents has passed it, however finely its means can be told apart.
-    """
-    table = melting_points(beta_T, kl_nats_TD, information_T, factor_names, threshold_nats=threshold_nats)
-    latents = table["kind"] == "latent"
-    if (table.loc[latents, "status"] == NOT_HELD).all():
-        table.loc[~latents, ["beta_ifp", "low", "high"]] = np.nan
-        table.loc[~latents, "status"] = NOT_HELD
-    return table
-
-
-def summarize_joint(tables_S: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """One row a factor with `JOINT_COLUMNS`: the geometric mean over seeds, and the lowest and highest of them."""
-    points = pd.concat(tables_S, ignore_index=True)
-    points = points[points["kind"] == "factor"]
-    rows = []
-    for factor, part in points.groupby("name", sort=False):
-        betas = part.loc[part["status"] == MELTED, "beta_ifp"].to_numpy(float)
-        values = (np.exp(np.log(betas).mean()), betas.min(), betas.max()) if len(betas) else (np.nan,) * 3
-        rows.append((factor, len(part), len(betas), *values))
-    return pd.DataFrame(rows, columns=list(JOINT_COLUMNS))
+def why_empty(found: MiPeaks, pressures: pd.DataFrame) -> dict[str, str]:
+    """Why a table of peaks, steps or pressures is empty, by the table's name; nothing for those that are not."""
+    noise = f"noise of MI {float(np.median(found.noise_nats_T)):.2g} nats a record"
+    lower = "more --records, --seeds or --steps lower the noise"
+    reasons = {}
+    if not len(found.peaks):
+        reasons["peaks"] = (
+            f"-dMI/dbeta falls to both sides of no maximum by more than noise does ({noise}): what freezes gradually "
+            f"has no peak, and {lower}."
+        )
+    if not len(found.steps):
+        reasons["steps"] = f"-2 dMI/dln(beta) rises nowhere by more than noise does ({noise}); {lower}."
+    if not len(pressures):
+        count = max(len(found.peaks), len(found.steps))
+        kind = "peak" if len(found.peaks) >= len(found.steps) else "step"
+        reasons["pressures"] = (
+            f"A pressure lies between two groups of factors that freeze apart, and there is {'one' if count else 'no'} "
+            f"{kind if count else 'peak or step'}."
+        )
+    return reasons

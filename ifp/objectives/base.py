@@ -110,6 +110,11 @@ class Objective(ABC):
         """
         return {}
 
+    @property
+    def reseeded_nats(self) -> float:
+        """KL with which idle latents start anew after each record (`ifp.training.reseed`); 0, by default, for none."""
+        return 0.0
+
     def stage(self, step: int, total_steps: int) -> int:
         """Which piece of a piecewise objective is at work, from 0; always 0 by default."""
         return 0

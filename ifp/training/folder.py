@@ -20,6 +20,7 @@ import ifp
 from ifp.checkpoints.native import FORMAT, vae_content
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
+from ifp.objectives.registry import describe_options, make_objective
 from ifp.run_folder import BETA_CONVENTION, write_json
 from ifp.training.config import TrainConfig
 from ifp.training.records import Record, TrainRecords
@@ -108,7 +109,7 @@ class TrainFolder:
                 f"{self.path} holds a run of ifp {stored.get('ifp_version')}, this is ifp {ifp.__version__}; "
                 "choose a new folder with --out."
             )
-        if stored.get("digest") != self.config.digest() or stored.get("objective") != self._about["objective"]:
+        if stored.get("digest") != self.config.digest() or _filled(stored) != self._about["objective"]:
             now, then = self.config.to_json(), stored["config"]
             differ = [f"{k} {then.get(k)!r} there, {now[k]!r} now" for k in now if then.get(k) != now[k]]
             raise IfpError(f"{self.path} holds another run ({'; '.join(differ)}); choose a new folder with --out.")
@@ -248,6 +249,16 @@ class TrainFolder:
             f"The run cannot be saved in {self.path} ({reason_of(error)}); make room, and the same command goes on "
             "from the last record."
         )
+
+
+def _filled(stored: dict[str, Any]) -> Any:
+    """The stored objective with the defaults of options that it was stored without, by an earlier version."""
+    objective: Any = stored.get("objective")
+    try:
+        made = make_objective(str(objective["name"]), **objective["options"])
+    except (IfpError, KeyError, TypeError):
+        return objective
+    return {"name": made.name, "options": _plain(describe_options(made))}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

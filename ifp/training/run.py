@@ -22,16 +22,21 @@ from ifp.training.config import TrainConfig
 from ifp.training.evaluation import Evaluation, Nmi, make_evaluation
 from ifp.training.folder import DIVERGED, RUNNING, TrainFolder
 from ifp.training.images import Progress, TrainingImages
+from ifp.training.reseed import reseed
 from ifp.training.setup import Setup, load_training_images
 from ifp.training.stages import empty_warning, idle_warning
 from ifp.training.state import MemberState
-from ifp.training.trainer import BLOCK, Trainer, can_batch, fresh_member
+from ifp.training.trainer import BLOCK, Trainer, can_batch, fresh_member, generator
 from ifp.workers import run_jobs
 
 LARGEST_LOT = 8
 """Members a batch on a CPU: more gain nothing there, and tensors of one number a member stay below a vector."""
 
+RESEED_IMAGES = 512
+"""Images on which the KL of latents that start anew is set."""
+
 Say = Callable[[str], None]
+Initial = Callable[[int], MemberState]
 
 
 @dataclass
@@ -59,6 +64,7 @@ def train(
     folder: TrainFolder,
     *,
     nmi: Nmi | None = None,
+    initial: Initial | None = None,
     progress: Progress = lambda text, done, total: None,
     say: Say = lambda text: None,
 ) -> Outcome:
@@ -67,6 +73,7 @@ def train(
     Parameters
     ----------
     nmi : measures the information of latents on factors for the records; None records none.
+    initial : gives the network, at step 0, that each seed begins with; None for fresh ones.
 
     Raises
     ------
@@ -85,7 +92,7 @@ def train(
         images = load_training_images(setup, progress)
         say(images.describe())
         evaluation = make_evaluation(setup.dataset, config, images, progress)
-        run = _Run(setup, folder, images, evaluation, nmi, progress, say)
+        run = _Run(setup, folder, images, evaluation, nmi, initial, progress, say)
         folder.open()
         outcome.images_per_second = run.train(seeds)
     for seed in range(config.seeds):
@@ -120,6 +127,7 @@ class _Run:
     images: TrainingImages
     evaluation: Evaluation
     nmi: Nmi | None
+    initial: Initial | None
     progress: Progress
     say: Say
     done: int = 0
@@ -168,6 +176,7 @@ class _Run:
         for border in borders(config):
             if border <= trainer.step:
                 continue
+            trainer = self._reseeded(trainer)
             while trainer.step < border:
                 if stop():
                     raise Stopped
@@ -183,10 +192,28 @@ class _Run:
                 states = [trainer.state_of(row) for row in rows]
                 trainer = Trainer(config, setup.objective, setup.network, self.images, left, states)
 
+    def _reseeded(self, trainer: Trainer) -> Trainer:
+        """The networks with their idle latents started anew, after a record; the same whether resumed there or not."""
+        setup, nats = self.setup, self.setup.objective.reseeded_nats
+        if not nats or not trainer.step:
+            return trainer
+        count = min(RESEED_IMAGES, len(self.evaluation.images))
+        images_NP = self.evaluation.images.at(torch.arange(count)[None])[0]
+        states = [
+            reseed(
+                trainer.state_of(row), self.folder.records.of_seed[seed][-1].kl_nats, nats, setup.network,
+                self.statistics, images_NP, generator(setup.config, seed, "reseed", trainer.step),
+            )
+            for row, seed in enumerate(trainer.seeds)
+        ]  # fmt: skip
+        return Trainer(setup.config, setup.objective, setup.network, self.images, trainer.seeds, states)
+
     def _state(self, seed: int) -> MemberState:
         found = self.folder.state(seed)
         if found is not None:
             return found
+        if self.initial is not None:
+            return self.initial(seed)
         setup = self.setup
         return fresh_member(setup.config, setup.objective, setup.network, self.statistics, seed)
 

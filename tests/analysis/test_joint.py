@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from ifp.analysis.diffusion.information import measure_information
 from ifp.analysis.joint import PEAKS, STEPS, joint_pressures, mi_peaks, summarize_joint
 from ifp.analysis.joint import joint_freezing_points as joint
+from ifp.analysis.joint.peaks import why_empty
 from ifp.analysis.plot_joint import draw_joint, joint_figure
 from ifp.analysis.plot_style import paper_style
 from ifp.analysis.smoothing import local_parabolas
-from ifp.codes import Codes
 from ifp.errors import IfpError
 from ifp.seeds import numpy_generator
 
@@ -162,40 +161,94 @@ def test_pressures_of_at_most_1_are_no_stage_of_their_own() -> None:
     assert stages["freezes"].iloc[1].count(",") == 1
 
 
-def test_joint_freezing_points_of_a_falling_beta() -> None:
-    kl_TD = np.stack([np.maximum(0, np.log(edge / BETAS)) / 2 for edge in LINEAR], axis=1)
-    table = joint(BETAS, kl_TD)
-    assert list(table["kind"]) == ["latent"] * 3
-    assert_allclose(table["beta_ifp"], np.array(LINEAR) * np.exp(-0.2), rtol=0.01)
+def test_one_step_or_none_suggests_no_pressures_and_says_why() -> None:
+    for edges, words in (((), "there is no peak or step"), ((20.0,), "there is one step")):
+        peaks = found(linear_mi(BETAS, edges) if edges else np.zeros(100))
+        assert len(joint_pressures(peaks)) == 0
+        reasons = why_empty(peaks, joint_pressures(peaks))
+        assert words in reasons["pressures"]
+        assert "has no peak" in reasons["peaks"]
+        assert ("steps" in reasons) == (not edges)
+    assert why_empty(found(steep_mi(BETAS)), joint_pressures(found(steep_mi(BETAS)))) == {}
 
 
-def test_no_factor_is_held_by_latents_that_are_collapsed() -> None:
-    factors_NF = np.repeat(np.arange(4), 50)[:, None]
-    shift = factors_NF - 1.5
-
-    def information(scale: float):  # type: ignore[no-untyped-def]
-        codes = Codes(scale * shift, np.log(np.full((200, 1), 1 - scale**2)), factors_NF, ("a",), (4,))
-        return measure_information(codes, "posterior", permutations=20, bootstraps=10), codes.kl_nats_D()
-
-    for largest, status in ((0.05, "not_held"), (0.8, "melted")):
-        measured = [information(scale) for scale in np.linspace(0, largest, 12)]
-        kl_TD = np.stack([kl_D for _, kl_D in measured])
-        table = joint(np.geomspace(30, 1, 12), kl_TD, [one for one, _ in measured], ["a"])
-        assert list(table["status"]) == [status] * 2
-        assert table["beta_ifp"].isna().all() == (status == "not_held")
+def curves(edges: tuple[float, ...], beta: np.ndarray = BETAS) -> np.ndarray:
+    return np.maximum(0, np.log(np.array(edges) / beta[:, None])) / 2
 
 
-def test_summary_over_seeds_leaves_out_what_did_not_freeze() -> None:
-    tables = [
-        pd.DataFrame({"kind": "factor", "name": ["a", "b"], "beta_ifp": betas, "status": status})
-        for betas, status in (
-            ([4.0, np.nan], ["melted", "not_held"]), ([9.0, np.nan], ["melted", "never_melted"]),
-        )
-    ]  # fmt: skip
-    rows = summarize_joint(tables)
-    assert rows.to_numpy().tolist()[0] == ["a", 2, 2, pytest.approx(6.0), 4.0, 9.0]
-    assert rows["melted"].tolist() == [2, 0]
-    assert np.isnan(rows["beta_ifp"][1])
+@pytest.mark.parametrize("direction", ["cool", "heat"])
+def test_joint_freezing_points_are_at_the_threshold_wherever_beta_ends(direction: str) -> None:
+    for lowest in (1.0, 2.0):
+        beta = np.geomspace(200, lowest, 100)[:: 1 if direction == "cool" else -1]
+        info_TF = curves(LINEAR, beta)
+        info_TF[1::2] = np.nan  # measured at every second record alone
+        table = joint(beta, curves((*LINEAR, 0.5), beta), info_TF, ["a", "b", "c"], direction=direction, seed=2)
+        assert list(table["kind"]) == ["factor"] * 3 + ["latent"] * 4
+        known = table[table["status"] == "frozen"]
+        assert_allclose(known["beta_ifp"], np.array(LINEAR * 2) * np.exp(-0.2), rtol=0.02)
+        assert set(table["direction"]) == {direction}
+        # what never held anything did not fail to melt
+        assert dict(table.iloc[-1])["status"] == "never_froze"
+
+
+def test_what_is_held_to_the_end_of_heating_never_melted() -> None:
+    beta = np.geomspace(1, 60, 40)
+    table = joint(beta, curves((300.0, 20.0), beta), np.empty((40, 0)), [], direction="heat", seed=0)
+    assert list(table["status"]) == ["never_melted", "frozen"]
+    cooled = joint(beta[::-1], curves((300.0, 20.0), beta[::-1]), np.empty((40, 0)), [], direction="cool", seed=0)
+    assert list(cooled["status"]) == ["frozen_at_start", "frozen"]
+
+
+def rows(factor: str, direction: str, betas: list[float], status: str = "frozen") -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "kind": "factor", "name": factor, "direction": direction, "seed": range(len(betas)), "beta_ifp": betas,
+            "status": [status if np.isnan(beta) else "frozen" for beta in betas], "beta_half_nmi": 3.0,
+        }
+    )  # fmt: skip
+
+
+EDGES = pd.DataFrame(
+    {
+        "factor": ["a", "b"], "beta_alone": [9.0, 1.0], "beta_given_rest": [11.0, 8.0],
+        "given_rest_low": [9.0, 5.0], "given_rest_high": [15.0, 12.0], "contexts": 8,
+    }
+)  # fmt: skip
+
+
+def test_intervals_are_over_networks_and_empty_with_fewer_than_six() -> None:
+    few, many = [8.0, 7.0, 9.0], [8.0, 7.0, 9.0, 6.0, 10.0, 8.5, 7.5]
+    points = pd.concat(
+        [rows("a", "cool", few), rows("a", "heat", few), rows("b", "cool", many), rows("b", "heat", many)]
+    )
+    table = summarize_joint(points, EDGES).set_index("factor")
+    assert table.loc["a", ["cool_median", "heat_median", "cool_frozen"]].tolist() == [8, 8, 3]
+    assert table.loc["a", ["cool_low", "cool_high", "heat_low", "heat_high"]].isna().all()
+    assert table.loc["b", ["cool_low", "cool_median", "cool_high"]].tolist() == [6, 8, 10]
+    assert table["beta_alone"].tolist() == [9, 1]
+
+
+def test_censored_networks_take_part_by_their_side() -> None:
+    nan = np.nan
+    points = pd.concat([
+        rows("a", "cool", [5.0, 4.0, nan], "never_froze"), rows("a", "heat", [9.0, 8.0, nan], "never_melted"),
+        rows("b", "cool", [nan, nan, 3.0], "never_froze"), rows("b", "heat", [nan] * 3, "never_melted"),
+    ])  # fmt: skip
+    table = summarize_joint(points, EDGES).set_index("factor")
+    assert table.loc["a", ["cool_median", "heat_median"]].tolist() == [4, 9]
+    assert table.loc["b", ["cool_median", "heat_median"]].isna().all()
+    assert table.loc["b", ["networks", "cool_frozen", "heat_frozen"]].tolist() == [3, 1, 0]
+
+
+def test_noise_is_estimated_nearby_but_not_from_a_few_records(rng: np.random.Generator) -> None:
+    """NOISE_WIDTHS: a window of 10 reads the noisy half into the quiet one (5 times too much), one of 1 is unsteady."""
+    quiet, spread = [], []
+    for _ in range(12):
+        changing = found(np.where(BETAS > 14, 0.005, 0.05) * rng.normal(size=100))
+        quiet.append(np.median(changing.noise_nats_T[:30]) / 0.005)
+        spread.append(np.log(found(rng.normal(size=100)).noise_nats_T))
+    assert 0.7 < np.median(quiet) < 1.5
+    assert np.std(spread) < 0.24
 
 
 @pytest.mark.parametrize(
@@ -217,36 +270,59 @@ def test_bad_input(beta: np.ndarray, mi_nats: np.ndarray, more: dict[str, float]
 def tables(factors: tuple[str, ...] = ("posX",), near_cap: bool = True) -> dict[str, pd.DataFrame]:
     mi_nats = steep_mi(BETAS)
     peaks = found(mi_nats)
-    rows = {"beta": BETAS, "mi_nats": mi_nats, "cap_nats": 4.6, "near_cap": (mi_nats > 4.2) & near_cap}
-    rows |= {"kl_nats_0": linear_mi(BETAS), **{f"nmi1_{name}": mi_nats / 4.6 for name in factors}}
-    mi = pd.concat([pd.DataFrame(rows).assign(seed=seed) for seed in (0, 1)], ignore_index=True)
-    return {"mi": mi, "derivative": peaks.curves(), "peaks": peaks.peaks, "steps": peaks.steps}
+    records = {"beta": BETAS, "mi_nats": mi_nats, "cap_nats": 4.6, "near_cap": (mi_nats > 4.2) & near_cap}
+    mi = pd.concat([pd.DataFrame(records).assign(seed=seed) for seed in (0, 1)], ignore_index=True)
+    both, points = [], []
+    for direction in ("cool", "heat"):
+        beta = BETAS if direction == "cool" else BETAS[::-1]
+        for seed in (0, 1):
+            info = curves((40.0, 30.0, 20.0, 10.0, 5.0, 0.2)[: len(factors)], beta)
+            columns = {f"info_nats_{name}": info[:, at] for at, name in enumerate(factors)}
+            kl = curves(LINEAR, beta)
+            both.append(
+                pd.DataFrame({"direction": direction, "seed": seed, "beta": beta, "kl_nats_0": kl[:, 0], **columns})
+            )
+            points.append(joint(beta, kl, info, factors, direction=direction, seed=seed))
+    edges = pd.concat([EDGES.iloc[:1]] * len(factors)).assign(factor=list(factors)) if factors else EDGES.iloc[:0]
+    return {
+        "mi": mi, "derivative": peaks.curves(), "peaks": peaks.peaks, "steps": peaks.steps,
+        "joint_information": pd.concat(both), "joint_freezing_points": pd.concat(points), "joint_edges": edges,
+        "spectrum": pd.DataFrame({"number": [1, 2, 3], "beta_edge": LINEAR}),
+        "joint_summary": summarize_joint(pd.concat(points), edges), "pressures": joint_pressures(peaks),
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize("factors", [(), ("posX",), ("shape", "scale", "orientation", "posX", "posY", "a $ name")])
+@pytest.mark.parametrize("factors", [(), ("posX",), ("shape", "scale", "orientation", "posX", "posY", "a $ name$_1")])
 @pytest.mark.parametrize("width_in", [3.25, 6.5])
 def test_the_figure_shows_every_peak_and_stays_on_its_page(factors: tuple[str, ...], width_in: float) -> None:
     with paper_style():
-        figure, shown = joint_figure(**tables(factors), factors=factors, width_in=width_in)
+        figure, shown = joint_figure(tables(factors), width_in=width_in)
         figure.draw_without_rendering()
     slope, staircase = figure.axes[1], figure.axes[2]
     assert_allclose([float(text.get_text()) for text in slope.texts], STEEP, rtol=0.06)
     assert len(staircase.texts) == len(STEEP)
-    assert len(figure.axes) == 4 + bool(factors)
+    assert len(figure.axes) == 4 + 2 * bool(factors)
     assert figure.axes[-1].get_xlabel()
     assert (shown["shows"] == "peak").sum() == len(STEEP)
+    assert (shown["shows"] == "point").sum() == 4 * (len(factors) + 3)
     page = figure.bbox.padded(0.5)
     for ax in figure.axes:
         box = ax.get_tightbbox()
         assert box is not None
         assert page.contains(box.x0, box.y0)
         assert page.contains(box.x1, box.y1)
+    # the panels fill the page: nothing that is not drawn takes room
+    assert sum(ax.get_position().height for ax in figure.axes) > 0.6
+
+
+def write_tables(folder: Path) -> None:
+    for name, table in tables().items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    (folder / "whole.json").write_text('{"threshold_nats": 0.1}')
 
 
 def test_the_figure_of_a_folder_has_its_width_and_fonts(tmp_path: Path) -> None:
-    for name, table in tables().items():
-        table.to_csv(tmp_path / f"{name}.csv", index=False)
-    (tmp_path / "run.json").write_text('{"dataset": {"factor_names": ["posX"]}}')
+    write_tables(tmp_path)
     paths = draw_joint(tmp_path, width="neurips", formats=["pdf"])
     assert [path.name for path in paths] == ["joint_annealing.pdf", "joint_annealing.csv"]
     content = paths[0].read_bytes()
@@ -254,16 +330,24 @@ def test_the_figure_of_a_folder_has_its_width_and_fonts(tmp_path: Path) -> None:
     box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ", content)
     assert box is not None
     assert float(box[1]) / 72 == pytest.approx(5.5, abs=0.01)
-    assert set(pd.read_csv(paths[1])["shows"]) == {"record", "curve", "peak", "step"}
+    kinds = {"record", "information", "curve", "peak", "step", "point", "spectrum", "edge"}
+    assert set(pd.read_csv(paths[1])["shows"]) == kinds
 
 
 def test_a_figure_of_nothing_found_is_drawn_all_the_same() -> None:
     held = tables()
     held["peaks"], held["steps"] = held["peaks"].iloc[:0], held["steps"].iloc[:0]
     with paper_style():
-        figure, shown = joint_figure(**held, factors=("posX",), width_in=3.25)
+        figure, shown = joint_figure(held, width_in=3.25)
         figure.draw_without_rendering()
-    assert set(shown["shows"]) == {"record", "curve"}
+    assert not {"peak", "step"} & set(shown["shows"])
+
+
+def test_tables_of_an_earlier_version_are_said_to_be_so(tmp_path: Path) -> None:
+    write_tables(tmp_path)
+    (tmp_path / "joint_information.csv").unlink()
+    with pytest.raises(IfpError, match=r"an earlier version measured it: `ifp anneal --whole --config .*run\.json"):
+        draw_joint(tmp_path)
 
 
 def test_no_folder_to_draw(tmp_path: Path) -> None:
