@@ -11,7 +11,7 @@ import pandas as pd
 from ifp.analysis.freezing import ABOVE, BELOW
 from ifp.analysis.measures import COOL, EXACT, HEAT, LOWER_EDGE, UPPER_EDGE, measured_values
 from ifp.analysis.naming import check_names, factor_order
-from ifp.analysis.style import FactorLook, factor_looks, plain
+from ifp.analysis.style import FactorLook, factor_looks
 from ifp.analysis.summary import summarize
 from ifp.errors import IfpError, unknown_name
 
@@ -98,7 +98,7 @@ def prepare_lanes(
     return [
         Lane(
             factor=factor,
-            label=plain(labels.get(factor, factor)),
+            label=labels.get(factor, factor),
             look=looks[factor],
             shown=shown,
             members=values[values["factor"] == factor],

@@ -194,8 +194,9 @@ def _draw_rows(ax: Axes, lanes: list[Lane]) -> list[Axes]:
         panels.append(_inset(ax, -number, _ROW_TOP))
         panels[-1].yaxis.set_visible(True)
         panels[-1].spines["left"].set_visible(True)
-        ax.text(0.01, _ROW_TOP + 0.02 - number, lane_label(lane, "  "), transform=ax.get_yaxis_transform(),
-                va="bottom", fontsize=SMALL_PT)  # fmt: skip
+        name = lane_label(lane, 0.6 * ax.figure.bbox.width / ax.figure.dpi, "  ")
+        ax.text(0.01, _ROW_TOP + 0.02 - number, name, transform=ax.get_yaxis_transform(), va="bottom",
+                fontsize=SMALL_PT)  # fmt: skip
         trained = [measure for measure in lane.shown if measure in (COOL, HEAT) and measure in lane.medians]
         if trained:
             draw_bracket(ax, lane, trained, -number - 0.1, 0.1, alone=True)

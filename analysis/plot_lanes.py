@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
+from ifp.analysis.diffusion.plot_pages import shortened
 from ifp.analysis.lanes import Lane, has_upper_edge
 from ifp.analysis.measures import COOL, HEAT, LOWER_EDGE, UPPER_EDGE
 from ifp.analysis.median_interval import FEWEST_CLUSTERS
@@ -28,10 +29,12 @@ from ifp.analysis.plot_legend import (
     box_style,
     mark_style,
 )  # fmt: skip
-from ifp.analysis.style import INK
+from ifp.analysis.style import INK, plain
 
 ARROWS = {COOL: "<", HEAT: ">"}
 KEY_PT = 13.0
+NAMES_SHARE = 0.22
+"""The names of factors take no more of a page's width."""
 _GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -142,7 +145,8 @@ def label_lanes(ax: Axes, lanes: list[Lane], heights: Sequence[float], *, key: b
 
     With `key`, a sample of each factor's line stands beside its name.
     """
-    ax.set_yticks(heights, [lane_label(lane) for lane in lanes], linespacing=0.95)
+    widest_in = NAMES_SHARE * ax.figure.bbox.width / ax.figure.dpi
+    ax.set_yticks(heights, [lane_label(lane, widest_in) for lane in lanes], linespacing=0.95)
     ax.tick_params(axis="y", length=0, pad=3 + (KEY_PT + 3) * key)
     ax.spines["left"].set_visible(False)
     if not key:
@@ -156,7 +160,7 @@ def label_lanes(ax: Axes, lanes: list[Lane], heights: Sequence[float], *, key: b
         )  # fmt: skip
 
 
-def lane_label(lane: Lane, between: str = "\n") -> str:
-    """What a lane is called, and of how many members it tells."""
+def lane_label(lane: Lane, width_in: float, between: str = "\n") -> str:
+    """What a lane is called, shortened to this width, and of how many members it tells."""
     counts = [int(lane.medians[measure]["n"]) if measure in lane.medians else 0 for measure in lane.shown]
-    return f"{lane.label}{between}$n = {max(counts)}$"
+    return f"{plain(shortened(lane.label, width_in))}{between}$n = {max(counts)}$"

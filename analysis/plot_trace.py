@@ -12,9 +12,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from ifp.analysis.curves import TYPICAL, curve_table
+from ifp.analysis.diffusion.plot_pages import shortened
 from ifp.analysis.freezing import FROZEN
 from ifp.analysis.plot_style import axes_or_new, beta_axis
-from ifp.analysis.style import BAND, INK, NEUTRAL, PALE, SMALL_PT, FactorLook, factor_looks, plain
+from ifp.analysis.style import BAND, INK, MEDIUM_PT, NEUTRAL, PALE, SMALL_PT, FactorLook, factor_looks, plain
 from ifp.trace import AnnealTrace
 
 LOWEST_SHARE = 0.1
@@ -76,7 +77,9 @@ def plot_trace(
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     beta = curves["beta"].to_numpy(dtype=float)
     beta_axis(ax, *((beta.min(), beta.max()) if len(beta) and beta.min() < beta.max() else (1.0, 100.0)))
-    ax.text(0.97, 0.96, plain(label or factor), transform=ax.transAxes, ha="right", va="top", color=INK, weight="bold")
+    wide_in = 0.8 * ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi
+    name = plain(shortened(label or factor, wide_in, MEDIUM_PT))
+    ax.text(0.97, 0.96, name, transform=ax.transAxes, ha="right", va="top", color=INK, weight="bold")
     if curves.empty or curves["kl_nats"].max() <= 0:
         says = "no curve" if curves.empty else "KL 0"
         ax.text(0.5, 0.5, says, transform=ax.transAxes, ha="center", color=PALE, fontsize=SMALL_PT)

@@ -15,6 +15,9 @@ from ifp.analysis.style import plain
 from ifp.errors import IfpError
 from ifp.trace import AnnealTrace
 
+MOST_LETTERS = 28
+"""Of a data set's name in a figure: the line of its conditions has to fit a column."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -62,7 +65,10 @@ class RunFolder:
         likelihood = self.likelihood.capitalize()
         if self.likelihood == "gaussian":
             likelihood += f" ($\\sigma$ = {self.config.get('sigma', 1.0):g})"
-        return f"{plain(Path(self.dataset).name)}, {shape}, {likelihood} likelihood"
+        name = Path(self.dataset).name
+        if len(name) > MOST_LETTERS:
+            name = f"{name[: MOST_LETTERS // 2]}\N{HORIZONTAL ELLIPSIS}{name[-MOST_LETTERS // 2 :]}"
+        return f"{plain(name)}, {shape}, {likelihood} likelihood"
 
     def points(self) -> pd.DataFrame:
         """The freezing points of all members."""

@@ -59,7 +59,7 @@ def text_width_in(text: str, size_pt: float = SMALL_PT) -> float:
 
 def shortened(text: str, width_in: float, size_pt: float = SMALL_PT) -> str:
     """`text`, or its two ends with an ellipsis between where it is wider than `width_in`; call within `paper_style`."""
-    kept = text
+    kept = text = " ".join(text.split())  # on one line
     while text_width_in(kept, size_pt) > width_in and len(kept) > 3:
         letters = len(kept) - 2 if "\N{HORIZONTAL ELLIPSIS}" in kept else len(kept) - 1
         kept = text[: (letters + 1) // 2] + "\N{HORIZONTAL ELLIPSIS}" + text[len(text) - letters // 2 :]

@@ -390,6 +390,29 @@ def test_texts_neither_overlap_nor_leave_the_page_of_one_column(run_folder: Path
         assert overlapping == [], name
 
 
+@pytest.mark.parametrize("kind", ["kde", "hist", "trace"])
+def test_long_names_stay_on_the_page(
+    synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path, kind: str
+) -> None:
+    trace = synthetic.sprites_like_trace(rng, contexts=10)
+    longer = {name: f"{name} of the object in the foreground, in pixels" for name in synthetic.FACTORS}
+    trace = replace(trace, factor_M=np.array([longer[name] for name in trace.factor_M]))
+    about = {"name": f"npz:/{'a_very_long_name_' * 5}.npz", "image_shape": [64, 64], "factor_names": [*longer.values()]}
+    run = read_run(synthetic.write_run(tmp_path / "run", trace, dataset=about))
+    with paper_style():
+        figure = (
+            trace_figure(run, run.points(), summary_of(run), width_in=3.25)
+            if kind == "trace"
+            else distribution_figure(run, run.points(), summary_of(run), kind=kind, width_in=3.25)
+        )[0]
+        figure.draw_without_rendering()
+        page = figure.bbox.padded(1)
+        for text in visible_texts(figure):
+            box = text.get_window_extent()
+            assert page.contains(box.x0, box.y0), text.get_text()
+            assert page.contains(box.x1, box.y1), text.get_text()
+
+
 def test_the_label_says_threshold_units_and_conditions(run_folder: Path) -> None:
     run = read_run(run_folder)
     with paper_style():

@@ -34,13 +34,15 @@ def exact_points(synthetic: ModuleType, cool: float, heat: float, upper: float =
         (0.99, 0.99, 1.0135, False),  # an upper edge that the curve does not follow
         (0.953, 0.953, 1.10, False),  # exact curves outrank the edges
         (0.90, 0.95, 1.0, True),
+        (1.001, 1.001, 1.1, False),  # within the interpolation between records
+        (1.004, 1.004, 1.1, True),
     ],
 )
 def test_exact_curves_decide(synthetic: ModuleType, cool: float, heat: float, upper: float, expected: bool) -> None:
     assert first_order(exact_points(synthetic, cool, heat, upper)).tolist() == [expected] * 3
 
 
-@pytest.mark.parametrize(("upper", "expected"), [(1.0, False), (1.02, False), (1.11, True), (np.nan, False)])
+@pytest.mark.parametrize(("upper", "expected"), [(1.0, False), (1.045, False), (1.055, True), (np.nan, False)])
 @pytest.mark.parametrize("method", ["closed-form", "train"])
 def test_without_exact_curves_the_edges_decide(
     synthetic: ModuleType, method: str, upper: float, expected: bool

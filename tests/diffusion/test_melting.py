@@ -98,6 +98,14 @@ def test_the_interval_of_a_shift_covers(rng: np.random.Generator) -> None:
     assert 0.92 <= hits / 500 <= 0.98
 
 
+@pytest.mark.parametrize("pairs", [5, 6])
+def test_fewer_than_six_pairs_have_no_interval(rng: np.random.Generator, pairs: int) -> None:
+    tables = [[table_of(*rng.normal(100, 5, size=2)) for _ in range(pairs)] for _ in range(2)]
+    table = shifts(*tables)
+    assert table[["shift_low", "ratio_high"]].isna().all(axis=None) == (pairs == 5)
+    assert all((noise is None) == (pairs == 5) for noise in table["within_noise"])
+
+
 def test_shifts_are_paired_by_seed(rng: np.random.Generator) -> None:
     seeds = rng.normal(100, 20, size=8)
     baseline = [table_of(seed, seed) for seed in seeds]
