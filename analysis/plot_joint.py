@@ -21,6 +21,7 @@ from ifp.analysis.style import BAND, INK, NEUTRAL, PALE, factor_looks, figure_wi
 _PANEL_IN, _LANE_IN = 0.86, 0.19
 _LEGEND_COLUMNS = 3
 _LINE_OF: dict[str, Any] = {"cool": "-", "heat": (0, (1, 0.8))}
+_THEORY: Any = (0, (3, 1.5))
 _DECADES = 4.0
 """How far below its maximum the axis of -dMI/dbeta reaches at most, on its logarithmic scale."""
 
@@ -47,8 +48,9 @@ def joint_figure(
     """Panels over one axis of beta: MI, -dMI/dbeta, -2 dMI/dln(beta), KL of each latent, joint information, points.
 
     Grey bands are what noise alone passes anywhere with probability 5 %; points are the peaks and steps above it, with
-    the interval of their place. Each network is a line of its own below: whole lines cooling, dotted ones heating. The
-    thin dashed staircase is the linear theory's number of latents at work. Call within `paper_style`.
+    the interval of their place. Each network is a line of its own below: whole lines cooling, dotted ones heating (of
+    factors thin and thick ones). The dashed staircase is the linear theory's number of latents at work. Call within
+    `paper_style`.
 
     Parameters
     ----------
@@ -62,7 +64,13 @@ def joint_figure(
     points, edges = tables["joint_freezing_points"], tables["joint_edges"]
     factors = list(points.loc[points["kind"] == "factor", "name"].unique())
     heights = [_PANEL_IN] * (5 if factors else 4) + ([_LANE_IN * len(factors) + 0.2] if factors else [])
-    rows_of_key = -(-len(factors) // _LEGEND_COLUMNS) + (2 if factors else 0)
+    key = [Line2D([], [], color=NEUTRAL, linewidth=0.7, linestyle=_THEORY, label="linear theory")]
+    if factors:
+        looks = factor_looks(factors).items()
+        lines: list[tuple[str, Any, str]] = [(look.color, look.linestyle, plain(name)) for name, look in looks]
+        named = [Line2D([], [], color=color, linestyle=line, label=text) for color, line, text in lines]
+        key = [*named, *lanes_key(), *key]
+    rows_of_key = -(-len(key) // _LEGEND_COLUMNS)
     figure = new_figure(width_in, 0.35 + sum(heights) + 0.13 * rows_of_key)
     axes = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
     low, high = float(curves["beta"].min()), float(curves["beta"].max())
@@ -75,20 +83,10 @@ def joint_figure(
     if factors:
         _draw_information(axes[4], curves, factors, threshold_nats)
         draw_lanes(axes[5], points[points["kind"] == "factor"], edges, *tried)
-        looks = factor_looks(factors)
-        key = [
-            Line2D([], [], color=look.color, linestyle=look.linestyle, label=plain(name))  # type: ignore[arg-type]
-            for name, look in looks.items()
-        ]
-        # two legends outside would share one place
-        figure.legend(handles=[*key, *lanes_key()], loc="outside lower center", ncols=_LEGEND_COLUMNS)
+    figure.legend(handles=key, loc="outside lower center", ncols=_LEGEND_COLUMNS)
     for ax in axes:
         beta_axis(ax, low, high)
     axes[-1].set_xlabel(r"$\beta$")
-    axes[2].legend(
-        handles=[Line2D([], [], color=NEUTRAL, linewidth=0.7, linestyle=(0, (3, 1.5)), label="linear theory")],
-        loc="upper left", handlelength=1.5, borderaxespad=0.1,
-    )  # fmt: skip
     figure.align_ylabels(axes)
     parts = {
         "record": mi, "information": curves, "curve": derivative, "peak": tables["peaks"], "step": tables["steps"],
@@ -127,7 +125,7 @@ def _draw_slope(ax: Axes, derivative: pd.DataFrame, peaks: pd.DataFrame) -> None
 
 def _draw_latents(ax: Axes, derivative: pd.DataFrame, steps: pd.DataFrame, spectrum: pd.DataFrame) -> None:
     edges = spectrum["beta_edge"].to_numpy(float)
-    ax.step([1e12, *edges], range(len(edges) + 1), where="post", color=NEUTRAL, linewidth=0.7, linestyle=(0, (3, 1.5)))
+    ax.step([1e12, *edges], range(len(edges) + 1), where="post", color=NEUTRAL, linewidth=0.7, linestyle=_THEORY)
     noise = derivative["latents_noise"]
     ax.fill_between(derivative["beta"], -noise, noise, color=BAND, linewidth=0)
     ax.plot(derivative["beta"], derivative["latents"], color=INK)
@@ -164,10 +162,9 @@ def _draw_information(ax: Axes, curves: pd.DataFrame, factors: Sequence[str], th
     for factor, look in factor_looks(factors).items():
         for (direction, _), rows in curves.groupby(["direction", "seed"]):
             known = rows[rows[f"info_nats_{factor}"] > 0].sort_values("beta")
-            heated = direction == "heat"
             ax.plot(
-                known["beta"], known[f"info_nats_{factor}"], color=look.color, linewidth=0.8 if heated else 0.6,
-                linestyle=_LINE_OF[str(direction)] if heated else look.linestyle,
+                known["beta"], known[f"info_nats_{factor}"], color=look.color, linestyle=look.linestyle,
+                linewidth=1.1 if direction == "heat" else 0.5,
             )  # fmt: skip
     _threshold(ax, threshold_nats)
     ax.set_yscale("log")

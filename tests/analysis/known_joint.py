@@ -25,14 +25,14 @@ def levels() -> np.ndarray:
     return np.asarray(quantiles / np.sqrt(np.mean(quantiles**2)))
 
 
-def known_arrays() -> dict[str, np.ndarray]:
-    """`images` uint8 [6561, 8, 8], `factors` [6561, 4] and `factor_names` of an npz data set."""
-    index = np.array(list(itertools.product(range(LEVELS), repeat=4)))
+def known_arrays(count: int = 4) -> dict[str, np.ndarray]:
+    """`images` uint8 [9^F, 8, 8], `factors` [9^F, F] and `factor_names` of an npz data set with the first F factors."""
+    index = np.array(list(itertools.product(range(LEVELS), repeat=count)))
     signs = np.random.default_rng(0).choice([-1, 1], size=(8, 8))
     images = np.full((len(index), 8, 8), 0.5)
     quarters = [(slice(4 * a, 4 * a + 4), slice(4 * b, 4 * b + 4)) for a, b in np.ndindex(2, 2)]
-    for factor, (rows, columns) in enumerate(quarters):
+    for factor, (rows, columns) in enumerate(quarters[:count]):
         moved = AMPLITUDES[factor] * levels()[index[:, factor]]
         images[:, rows, columns] += moved[:, None, None] * signs[rows, columns]
     pixels = np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
-    return {"images": pixels, "factors": index, "factor_names": np.array(["a", "b", "c", "d"])}
+    return {"images": pixels, "factors": index, "factor_names": np.array(["a", "b", "c", "d"][:count])}
