@@ -16,8 +16,10 @@ from ifp.analysis.joint.measure import measure_mi
 from ifp.analysis.joint.search import MARGIN, STRIDE
 from ifp.analysis.joint.study import COOL, HEAT, UNSURE_NATS, JointStudy, read_study
 from ifp.analysis.tables import json_rows
+from ifp.checkpoints.posteriors import Sample
 from ifp.cli.stages import StageProgress
 from ifp.errors import NothingFroze
+from ifp.training.kept_codes import IMAGES
 from ifp.training.run import Outcome
 
 PRINTED = ("peaks", "steps", "joint_freezing_points", "joint_summary", "pressures", "spectrum", "joint_edges")
@@ -53,8 +55,11 @@ def report_whole(
 
 
 def measure_seconds(study: JointStudy) -> float:
-    """What measuring the whole run would take, from one record of made-up codes on the run's sample."""
-    sample, config = study.folders[COOL].sample, study.folders[COOL].config
+    """What measuring the whole run would take, from one record of made-up codes of as many images."""
+    setup = study.setups[COOL]
+    config, dataset = setup.config, setup.dataset
+    # the images themselves are not needed, and may take long to render
+    sample = Sample(np.empty((0, *dataset.image_shape)), dataset.sample_images(IMAGES, config.seed)[0], dataset)
     mean_ND = np.random.default_rng(0).standard_normal((len(sample.positions_NF), config.latents))
     codes = sample.codes(mean_ND, np.full_like(mean_ND, -1.0))
     started = time.perf_counter()

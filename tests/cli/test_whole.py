@@ -177,7 +177,7 @@ def test_another_threshold_measures_again_without_training(
     run: tuple[Path, Result], squares: str, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(run[0], tmp_path / "copy")
-    result = whole("--dataset", squares, *FAST, *BETAS, "--threshold", "0.5", "--out", str(copy))
+    result = whole("--dataset", squares, *FAST, *BETAS, *COOL, "--threshold", "0.5", "--out", str(copy))
     assert result.exit_code == 0, result.output
     assert "Training" not in result.stderr
     highest = [
@@ -328,7 +328,7 @@ def test_a_sample_too_small_for_the_information_is_said(
 ) -> None:
     assert "known to no more" not in run[1].stdout  # all images there are
     monkeypatch.setattr("ifp.training.kept_codes.IMAGES", 40)
-    monkeypatch.setattr("ifp.analysis.joint.study.IMAGES", 40)
+    monkeypatch.setattr("ifp.analysis.joint.measured.IMAGES", 40)
     out = tmp_path / "run"
     result = whole("--dataset", squares, *FAST, *BETAS, "--seeds", "1", *COOL, "--out", str(out))
     assert result.exit_code == 0, result.output

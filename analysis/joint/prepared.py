@@ -1,0 +1,101 @@
+"""One annealing of a whole data set as it is to be run: settings, folders, and the tables that it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ifp.analysis.joint.settings import heat_config
+from ifp.datasets.base import FactorDataset
+from ifp.errors import IfpError
+from ifp.training.config import TrainConfig
+from ifp.training.folder import FINISHED
+from ifp.training.kept_codes import CodesFolder
+from ifp.training.setup import Setup, set_up
+
+COOL, HEAT = "cool", "heat"
+TABLES = (
+    "mi", "derivative", "peaks", "steps", "joint_information", "joint_freezing_points", "joint_summary", "pressures",
+)  # fmt: skip
+EDGE_TABLES = ("spectrum", "joint_edges")
+TEXTS: Any = {"name": str, "factor": str}
+"""Columns of text, which pandas would read as numbers where they look like some."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class JointStudy:
+    """One annealing of a whole data set, checked and ready to run.
+
+    Attributes
+    ----------
+    setups, folders : by direction, "cool" and, unless it is left out, "heat".
+    threshold_nats : of KL and joint information.
+    """
+
+    setups: dict[str, Setup]
+    folders: dict[str, CodesFolder]
+    threshold_nats: float
+
+    @property
+    def path(self) -> Path:
+        """The folder of all."""
+        return self.folders[COOL].path
+
+
+def joint_study(
+    dataset: FactorDataset,
+    config: TrainConfig,
+    out: Path,
+    *,
+    heat: bool = True,
+    threshold_nats: float = 0.1,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress = lambda text, done, total: None,
+) -> JointStudy:
+    """Check everything before anything is written; `run_study` does the work.
+
+    Parameters
+    ----------
+    config : of cooling, as `ifp.analysis.joint.settings.whole_config` makes it. heat : whether to heat as well.
+    device, threads : of the training.
+
+    Raises
+    ------
+    IfpError : settings that do not suit the data or the machine, or a folder that holds something else.
+    """
+    configs = {COOL: config} | ({HEAT: heat_config(config)} if heat else {})
+    setups = {name: set_up(dataset, one, device=device, threads=threads) for name, one in configs.items()}
+    folders = {name: CodesFolder(out / HEAT if name == HEAT else out, one, progress) for name, one in setups.items()}
+    return JointStudy(setups, folders, threshold_nats)
+
+
+def read_study(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    """The tables of a finished study, `EDGE_TABLES` among them, and whole.json.
+
+    Raises
+    ------
+    IfpError : no such tables, or those of an earlier version.
+    """
+    missing = [name for name in (*TABLES, *EDGE_TABLES) if not (folder / f"{name}.csv").is_file()]
+    if missing or not (folder / "whole.json").is_file():
+        there = (folder / "whole.json").is_file()
+        raise IfpError(
+            f"There is no {folder / (missing[0] if missing else 'whole')}.csv; "
+            + (f"an earlier version measured it: `ifp anneal --whole --config {folder / 'run.json'} --out {folder}` "
+               "measures it again." if there else "give the --out folder of a finished `ifp anneal --whole` run.")
+        )  # fmt: skip
+    tables = {name: pd.read_csv(folder / f"{name}.csv", dtype=TEXTS) for name in (*TABLES, *EDGE_TABLES)}
+    return tables, json.loads((folder / "whole.json").read_text())
+
+
+def finished_seeds(folder: CodesFolder) -> list[int]:
+    """The networks of a direction that were trained to their end."""
+    return [seed for seed in range(folder.config.seeds) if folder.status(seed) == FINISHED]
