@@ -9,6 +9,7 @@ Shapes: M members (a traversal and direction each), N images, D latents, T recor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -18,8 +19,10 @@ import torch
 from ifp.closed_form import FreezingBounds, Images, Progress, freezing_bounds, leading_modes
 from ifp.equilibrium import make_batch, pixel_bucket
 from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.exact_records import Job, Records, at_beta, landings, read_off
-from ifp.exact_search import search_curves
+from ifp.exact_improve import Surroundings
+from ifp.exact_lowest import lowest_nats
+from ifp.exact_records import Job, Records, landings, read_off
+from ifp.exact_search import Depth, search_curves
 from ifp.factors import MOVING
 from ifp.flat import edges_of_the_others, flat_exact_trace, flat_recon_nats, is_flat
 from ifp.likelihood import check_likelihood
@@ -52,8 +55,9 @@ KL_TARGETS_NATS = (
 )
 DEEP_GROWTH = 1.12
 """Ratio of the targets beyond those listed."""
-DEEPEST_KL_NATS, EXACT_MINIMUM_KL_NATS = 1.8, 12.0
-"""Curves end at this KL too, or at 4 times the threshold; the search for a minimum goes deeper."""
+LEAST_KL_NATS, DEEPEST_KL_NATS = 1.8, 12.0
+"""Curves are traced to the first of these KLs (or 4 times the threshold) and to 0.8 of the lower edge; never past the
+second (beyond the first)."""
 BATCH_NUMBERS = {"cpu": 400_000, "cuda": 40_000_000}
 """Size of a batch, in numbers of one quadrature array: on a CPU what stays in its caches."""
 
@@ -114,7 +118,8 @@ def exact_annealing(
         bounds = freezing_bounds(traversals, likelihood, sigma=sigma)
     flat = [number for number, x in enumerate(traversals) if is_flat(x)]
     jobs = _jobs(traversals, likelihood, sigma, bounds, skip=flat)
-    targets = kl_targets(threshold_nats, tolerance, max(DEEPEST_KL_NATS, 4 * threshold_nats))
+    least = max(LEAST_KL_NATS, 4 * threshold_nats)
+    targets = kl_targets(threshold_nats, tolerance, DEEPEST_KL_NATS + least)
     names = list(directions)
     if set(BRANCHES) <= set(names) and "equilibrium" not in names:
         names.append("equilibrium")
@@ -128,16 +133,8 @@ def exact_annealing(
         batch = make_batch([job.reduced for job in group], likelihood, sigma, device)
         modes = torch.from_numpy(np.stack([job.modes_NK for job in group])).to(device)
         edge = torch.tensor([job.beta_closed_form for job in group], dtype=torch.float64, device=device)
-        searched = search_curves(
-            batch,
-            modes,
-            edge,
-            targets,
-            latents=latents,
-            floor_M=FLOOR[latents] * edge,
-            heat=names != ["cool"],
-            tick=tick,
-        )
+        depth = Depth(targets, edge, FLOOR[latents] * edge, least, 2 * threshold_nats)
+        searched = search_curves(batch, modes, depth, latents=latents, heat=names != ["cool"], tick=tick)
         fallen = landings(batch, modes, edge, latents)
         for job, records in zip(group, read_off(batch, searched, fallen, group, names), strict=True):
             curves[job.number] = records
@@ -179,26 +176,12 @@ def exact_minimum(
         return np.full(len(betas), flat_recon_nats(images[0], likelihood))
     (job,) = _jobs([images], likelihood, sigma, freezing_bounds(images, likelihood, sigma=sigma, upper=False))
     batch = make_batch([job.reduced], likelihood, sigma, "cpu")
+    edge = torch.tensor([job.beta_closed_form], dtype=torch.float64)
     floor = 0.9 * min(min(betas), job.beta_closed_form)
-    searched = search_curves(
-        batch,
-        torch.from_numpy(job.modes_NK[None]),
-        torch.tensor([job.beta_closed_form], dtype=torch.float64),
-        kl_targets(0.1, 0.01, EXACT_MINIMUM_KL_NATS),
-        latents=latents,
-        floor_M=torch.tensor([floor], dtype=torch.float64),
-        heat=True,
-        tick=lambda: None,
-    )
-    assert searched.heat is not None
-    curve = searched.cool[0].join(searched.heat[0])
-    collapsed = float(batch.collapsed_nats_M)
-    least = []
-    for beta in betas:
-        nearest = int(curve.state_J[(curve.recon_nats_J + beta * curve.total_kl_nats_J).argmin()])
-        found = at_beta(batch, [0], searched.solutions, [nearest], [beta])
-        least.append(min(collapsed, float(found.recon_nats_M + beta * found.total_kl_nats_M)))
-    return np.array(least)
+    depth = Depth(kl_targets(0.1, 0.01, DEEPEST_KL_NATS), edge, torch.full_like(edge, floor), math.inf, math.inf)
+    modes = torch.from_numpy(job.modes_NK[None])
+    searched = search_curves(batch, modes, depth, latents=latents, heat=True, tick=lambda: None)
+    return lowest_nats(Surroundings(batch, modes, lambda: None), searched, betas)
 
 
 def kl_targets(threshold_nats: float, tolerance: float, deepest_nats: float) -> list[float]:

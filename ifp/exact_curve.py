@@ -12,14 +12,14 @@ Shapes: M traversals, N images, D latents, K modes, V = 2 N D variables.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ifp.equilibrium import Grid, TraversalBatch, grid_points, kl_gradient, kl_nats, make_grid, reconstruction
-from ifp.lbfgs import Memory, minimise
+from ifp.lbfgs import HISTORY, Memory, minimise
 
 POWER = 3.0
 TOLERANCE = 1e-19
@@ -106,30 +106,35 @@ def state_along(modes_MND: Tensor, kl_nats_MD: Tensor) -> States:
     return States((1 - variance).sqrt() * modes_MND, 0.5 * variance.log().expand_as(modes_MND).clone())
 
 
-def extrapolate(solutions: Sequence[Solutions], at_M: Tensor) -> States:
-    """Where the curve through the last one or two solutions arrives at a KL of `at_M`, extrapolating what is linear.
+def extrapolate(last: Solutions, before: Solutions, straight_M: Tensor, at_M: Tensor) -> States:
+    """Where the curve through `before` and `last` arrives at a KL of `at_M`, extrapolating what is linear.
 
     Along a curve the means grow as sqrt(1 - exp(-2 K)) and log std as K, exactly so for one linear Gaussian factor.
+    Members that are not `straight` have no point before the last: theirs is scaled.
     """
-    new = solutions[-1]
 
     def size(kl: Tensor) -> Tensor:
         return (-torch.expm1(-2 * kl)).sqrt()
 
-    k1, k2 = new.total_kl_nats_M, at_M
-    if len(solutions) == 1:
-        mean_by, log_by = size(k2) / size(k1), k2 / k1
-        return States(new.states.mean_MND * mean_by[:, None, None], new.states.log_std_MND * log_by[:, None, None])
-    old = solutions[-2]
-    k0 = old.total_kl_nats_M
+    k0, k1, k2 = before.total_kl_nats_M, last.total_kl_nats_M, at_M
     mean_by = (size(k2) - size(k1)) / (size(k1) - size(k0))
     log_by = (k2 - k1) / (k1 - k0)
     # two points that nearly coincide say nothing about the direction
     mean_by, log_by = (torch.where(torch.isfinite(by) & (by.abs() < 10), by, 0.0) for by in (mean_by, log_by))
-    mean = new.states.mean_MND + (new.states.mean_MND - old.states.mean_MND) * mean_by[:, None, None]
-    log_std = new.states.log_std_MND + (new.states.log_std_MND - old.states.log_std_MND) * log_by[:, None, None]
+    old, new = before.states, last.states
+    straight = straight_M[:, None, None]
+    mean = torch.where(
+        straight,
+        new.mean_MND + (new.mean_MND - old.mean_MND) * mean_by[:, None, None],
+        new.mean_MND * (size(k2) / size(k1))[:, None, None],
+    )
+    log_std = torch.where(
+        straight,
+        new.log_std_MND + (new.log_std_MND - old.log_std_MND) * log_by[:, None, None],
+        new.log_std_MND * (k2 / k1)[:, None, None],
+    )
     # a grid is made for the guess: one that shrinks too fast would cost thousands of points for nothing
-    return States(mean, log_std.maximum(new.states.log_std_MND - math.log(FASTEST_SHRINKAGE)))
+    return States(mean, log_std.maximum(new.log_std_MND - math.log(FASTEST_SHRINKAGE)))
 
 
 def solve(
@@ -236,53 +241,63 @@ class _Objective:
 
 
 @dataclass(frozen=True)
-class CurvePoint:
-    """One target of a curve: the members solved there, their solutions, and whether they left their branch."""
+class Track:
+    """The curves of members `rows` on their way from KL to KL.
 
-    index: int
-    rows: Tensor
-    solutions: Solutions
-    jumped: Tensor
-
-
-def follow(
-    batch: TraversalBatch,
-    first: Solutions,
-    rows: Tensor,
-    targets: Sequence[tuple[int, float]],
-    ends: Callable[[int, Tensor, Solutions], Tensor],
-    *,
-    modes_MNK: Tensor,
-    tick: Callable[[], None],
-) -> list[CurvePoint]:
-    """Follow the curves of members `rows` from `first` through `targets` (index and KL), each until `ends` says so.
-
-    `ends` gets the target's index, the rows of the members solved there and their solutions.
+    Attributes
+    ----------
+    last, before : the last two solutions. straight_M : whether `before` is on the same branch as `last`.
+    memory : of the last minimisation.
     """
-    points: list[CurvePoint] = []
-    path, memory = [first], None
-    for index, kl in targets:
-        if not len(rows):
-            break
-        last = path[-1]
+
+    rows: Tensor
+    last: Solutions
+    before: Solutions
+    straight_M: Tensor
+    memory: Memory
+
+    @classmethod
+    def begin(cls, rows: Tensor, first: Solutions) -> Track:
+        """A track that starts at `first`."""
+        variables = 2 * first.states.mean_MND[0].numel()
+        nothing = first.beta_M.new_zeros(len(rows), HISTORY, variables)
+        return cls(rows, first, first, torch.zeros_like(rows, dtype=torch.bool), Memory(nothing, nothing.clone()))
+
+    def take(self, keep: Tensor) -> Track:
+        """The track of these of its members."""
+        parts = (self.rows, self.straight_M)
+        rows, straight = (part[keep] for part in parts)
+        return Track(rows, self.last.take(keep), self.before.take(keep), straight, self.memory.take(keep))
+
+    def join(self, other: Track) -> Track:
+        """The members of both."""
+        return Track(
+            torch.cat([self.rows, other.rows]),
+            concatenate([self.last, other.last]),
+            concatenate([self.before, other.before]),
+            torch.cat([self.straight_M, other.straight_M]),
+            self.memory.join(other.memory),
+        )
+
+    def step(self, batch: TraversalBatch, modes_MNK: Tensor, kl: float) -> tuple[Track, Tensor]:
+        """The track at the next KL, and whether each member left its branch on the way there.
+
+        Members whose posteriors have become too narrow for any grid are left behind.
+        """
+        last, before = self.last, self.before
         at = torch.full_like(last.beta_M, kl)
-        guess = extrapolate(path, at)
-        level = last.beta_M
-        if len(path) > 1:
-            slope = (last.beta_M / path[-2].beta_M).log() / (last.total_kl_nats_M - path[-2].total_kl_nats_M)
-            change = (slope * (at - last.total_kl_nats_M)).nan_to_num().clamp(-1.0, 0.2)
-            level = level * change.exp()
-        found, memory = solve_from(batch.take(rows), pushed(guess, modes_MNK[rows]), level, at, memory)
-        resolved = (grid_points(found.states.mean_MND, found.states.log_std_MND) <= MOST_POINTS).nonzero().squeeze(1)
-        rows, path, memory = rows[resolved], [p.take(resolved) for p in path], memory.take(resolved)
-        found, guess = found.take(resolved), guess.take(resolved)
+        guess = extrapolate(last, before, self.straight_M, at)
+        slope = (last.beta_M / before.beta_M).log() / (last.total_kl_nats_M - before.total_kl_nats_M)
+        change = (slope * (at - last.total_kl_nats_M)).nan_to_num(0.0).clamp(-1.0, 0.2)
+        level = last.beta_M * torch.where(self.straight_M, change.exp(), 1.0)
+        start = pushed(guess, modes_MNK[self.rows])
+        found, memory = solve_from(batch.take(self.rows), start, level, at, self.memory)
         missed = (found.states.mean_MND - guess.mean_MND).square().mean(1).sum(1)
         jumped = missed > JUMP**2 * guess.mean_MND.square().mean(1).sum(1)
-        points.append(CurvePoint(index, rows, found, jumped))
-        on = (~ends(index, rows, found)).nonzero().squeeze(1)
-        rows, path, memory = rows[on], [p.take(on) for p in (*path[-1:], found)], memory.take(on)
-        tick()
-    return points
+        # from a state on another branch no direction can be taken
+        track = Track(self.rows, found, last, ~jumped, memory)
+        resolved = (grid_points(found.states.mean_MND, found.states.log_std_MND) <= MOST_POINTS).nonzero().squeeze(1)
+        return track.take(resolved), jumped[resolved]
 
 
 def pushed(state: States, modes_MNK: Tensor) -> States:

@@ -74,7 +74,7 @@ def read_off(
         paths, curves = [], []
         for m, job in enumerate(group):
             cool = searched.cool[m]
-            heat = cool if searched.heat is None else searched.heat[m]
+            heat = searched.heat[m]
             top = max(TOP * job.beta_upper, 1.1 * float(heat.beta_J.max()))
             above = collapsed_betas(job.beta_closed_form, top, COLLAPSED_RECORDS)
             if name == "cool":
@@ -84,7 +84,7 @@ def read_off(
                 curves.append(heat)
                 paths.append(heating_path(heat, job.beta_closed_form, METASTABLE_LIMIT * job.beta_upper, above))
             else:
-                curves.append(cool.join(heat))
+                curves.append(searched.known[m])
                 paths.append(equilibrium_path(curves[-1], job.beta_closed_form, float(collapsed[m]), above))
         if name == "equilibrium":
             extra = _meetings(batch, searched.solutions, curves, paths, collapsed)

@@ -1,4 +1,4 @@
-"""Both curves of a batch of traversals: from the onset upward in KL, and down again from the best deep state known.
+"""The curves of a batch of traversals: from the onset upward in KL, the lowest states known, and down from the deepest.
 
 Shapes: M traversals, N images, D latents, K modes, Q stored states.
 """
@@ -10,40 +10,44 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.special import ndtri
 from torch import Tensor
 
 from ifp.equilibrium import TraversalBatch
 from ifp.exact_branches import Curve
-from ifp.exact_curve import CurvePoint, Solutions, States, concatenate, follow, penalised_nats, solve, state_along
+from ifp.exact_curve import Solutions, Track, concatenate, solve, state_along
+from ifp.exact_improve import Surroundings, lowest
 
-SCOUT_KL_NATS = 1.0
-"""The KL at which other arrangements of the images along z compete with the one that grew from the onset."""
-SCOUT_EVALUATIONS, LAST_EVALUATIONS, SCOUT_TOLERANCE = 14, 60, 1e-6
-RUNAWAY = 1.5
-HOPELESS = 0.03
-"""After the first steps an arrangement worse than the known one by this much, in units of beta, is given up."""
-BETTER = 1e-5
-"""By so much, in units of beta, an arrangement must be better to count as another."""
+SEARCH_FROM_NATS = 0.3
+"""Below this KL the curve that grew from the onset is taken for the lowest; arrangements differ little there."""
+SCRATCH_GROWTH = 1.5
+"""Ratio of the KLs at which the search for lower states starts from scratch too."""
+SETTLED = 0.8
+"""A curve that has reached its least depth goes on until beta is below this share of the lower edge: the deep state of a
+strong first-order transition only begins where KL is 2 nats and beta above the edge."""
 SAME_BETA, SAME_KL = 1e-5, 0.02
 """Two states found at one target are one when beta and KL differ by less than these shares."""
 
-Found = dict[int, int]
+Points = dict[int, int]
 """The points of one member's curve: number of the KL target -> row in the store."""
 
 
 class Store:
-    """Keeps every solution of a batch, one a row; curves refer to rows."""
+    """Keeps every solution of a batch, one per row; curves refer to rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, members: int) -> None:
         self._parts: list[Solutions] = []
         self._count = 0
+        self.known: list[list[tuple[int, int]]] = [[] for _ in range(members)]
+        """Of each member: number of the KL target and row of every state."""
 
-    def add(self, solutions: Solutions) -> list[int]:
-        """Keep these, and return their rows."""
+    def add(self, members: Sequence[int], index: int, solutions: Solutions) -> list[int]:
+        """Keep these states of `members`, found at one target, and return their rows."""
         self._parts.append(solutions)
-        self._count += len(solutions.beta_M)
-        return list(range(self._count - len(solutions.beta_M), self._count))
+        rows = list(range(self._count, self._count + len(solutions.beta_M)))
+        self._count += len(rows)
+        for m, row in zip(members, rows, strict=True):
+            self.known[m].append((index, row))
+        return rows
 
     def all(self) -> Solutions:
         """Everything kept so far."""
@@ -57,177 +61,200 @@ class Store:
 
 
 @dataclass(frozen=True)
-class SearchResult:
-    """One curve a member that grew from the onset, one from the deep end (None where not asked for), and all states.
+class Depth:
+    """How deep curves are traced.
 
-    The curves' `state_J` are rows of `solutions`.
+    Attributes
+    ----------
+    targets : the KLs at which curves are solved, rising; curves end with the last at the latest.
+    beta_closed_form_M, floor_M : the lower edges; the betas below which curves always end.
+    least_nats : no curve ends above its floor before this KL, nor before `SETTLED` of the lower edge.
+    second_nats : nor, with two latents, before the second holds this much.
+    """
+
+    targets: Sequence[float]
+    beta_closed_form_M: Tensor
+    floor_M: Tensor
+    least_nats: float
+    second_nats: float
+
+    def reached(self, rows: Tensor, found: Solutions) -> Tensor:
+        """Whether each of these states of members `rows` is deep enough to end its curve [M]."""
+        enough = (found.total_kl_nats_M >= self.least_nats) & (found.beta_M < SETTLED * self.beta_closed_form_M[rows])
+        if found.kl_nats_MD.shape[1] > 1:
+            enough &= found.kl_nats_MD.sort(1).values[:, -2] >= self.second_nats
+        return enough | (found.beta_M < self.floor_M[rows])
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What is known of each member: the curve that grew from the onset, that from the deep end, and all states.
+
+    `heat` and `known` are those of `cool` where only cooling was asked for. The curves' `state_J` are rows of
+    `solutions`.
     """
 
     cool: list[Curve]
-    heat: list[Curve] | None
+    heat: list[Curve]
+    known: list[Curve]
     solutions: Solutions
 
 
 def search_curves(
-    batch: TraversalBatch,
-    modes_MNK: Tensor,
-    beta_closed_form_M: Tensor,
-    targets: Sequence[float],
-    *,
-    latents: int,
-    floor_M: Tensor,
-    heat: bool,
-    tick: Callable[[], None],
+    batch: TraversalBatch, modes_MNK: Tensor, depth: Depth, *, latents: int, heat: bool, tick: Callable[[], None]
 ) -> SearchResult:
-    """Trace the curves of a batch until beta is below `floor_M`.
+    """Trace the curves of a batch.
 
-    The first curve grows out of the collapsed state along the leading mode. For the second, other arrangements of the
-    images along z are tried at a KL of `SCOUT_KL_NATS`; the best deep state is followed back down until it meets the
-    first curve, provided that the first was followed up to there without a jump. `tick` is called often.
+    The first grows out of the collapsed state along the leading mode. From `SEARCH_FROM_NATS` on, the lowest state of
+    every KL is searched for: that of the first curve, the continuation of the lowest before, and what `lowest` finds
+    beside them. The deepest of these is followed back down until it meets the first curve, provided that the first was
+    followed up to there without a jump. `tick` is called often.
     """
-    members = len(beta_closed_form_M)
-    modes = latent_modes(modes_MNK, latents)
-    store = Store()
-    numbered = list(enumerate(targets))
-
-    def deep(index: int, rows: Tensor, found: Solutions) -> Tensor:
-        return found.beta_M < floor_M[rows]
-
-    def trace(start: Solutions, rows: Tensor, path: Sequence[tuple[int, float]], ends: Ends) -> list[CurvePoint]:
-        return follow(batch, start, rows, path, ends, modes_MNK=modes_MNK, tick=tick)
-
-    cool: list[Found] = [{} for _ in range(members)]
-    left = np.zeros((members, len(targets)), dtype=bool)  # where the curve was not followed but jumped
-    everyone = torch.arange(members, device=modes.device)
-    kl = torch.zeros(members, latents, dtype=torch.float64, device=modes.device)
-    kl[:, 0] = targets[0]
-    onset = solve(batch, state_along(modes, kl), beta_closed_form_M, kl.sum(1))
-    _keep(store, cool, CurvePoint(0, everyone, onset, torch.zeros_like(everyone, dtype=torch.bool)))
-    for point in trace(onset, everyone, numbered[1:], deep):
-        _keep(store, cool, point)
-        left[point.rows.cpu().numpy(), point.index] = point.jumped.cpu().numpy()
+    search = _Search(batch, Surroundings(batch, modes_MNK, tick), depth)
+    search.grow(latents)
     if not heat:
-        return SearchResult(_curves(store, cool), None, store.all())
-
-    scout_at = int(np.abs(np.array(targets) - SCOUT_KL_NATS).argmin())
-    scouted = [min(max(points), scout_at) for points in cool]
-    best, other = _scout(batch, modes_MNK, store.get([cool[m][i] for m, i in enumerate(scouted)]), latents, tick)
-    own: list[Found] = [{} for _ in range(members)]
-    for index in sorted({scouted[m] for m in other}):
-        rows = torch.tensor([m for m in other if scouted[m] == index], device=modes.device)
-        start = best.take(rows)
-        point = CurvePoint(index, rows, start, torch.zeros_like(rows, dtype=torch.bool))
-        _keep(store, own, point)
-        on = (~deep(index, rows, start)).nonzero().squeeze(1)
-        for point in trace(start.take(on), rows[on], numbered[index + 1 :], deep):
-            _keep(store, own, point)
-
-    # down again: whoever found another arrangement, and whoever left a branch on the way up
-    again = [m for m in range(members) if own[m] or left[m].any()]
-    tops = {m: max(own[m]) if own[m] else max(cool[m]) for m in again}
-    for m in again:
-        own[m] = {tops[m]: own[m].get(tops[m], cool[m][max(cool[m])])} | own[m]
-
-    def met(index: int, rows: Tensor, found: Solutions) -> Tensor:
-        known = store.all()
-        same = torch.zeros(len(rows), dtype=torch.bool)
-        for at, m in enumerate(rows.tolist()):
-            if index in cool[m] and not left[m, : index + 1].any():
-                q = cool[m][index]
-                beta, kl = known.beta_M[q] / found.beta_M[at], known.total_kl_nats_M[q] / found.total_kl_nats_M[at]
-                same[at] = bool((beta - 1).abs() < SAME_BETA) and bool((kl - 1).abs() < SAME_KL)
-        return same.to(rows.device)
-
-    for index in sorted(set(tops.values())):
-        mine = [m for m in again if tops[m] == index]
-        rows = torch.tensor(mine, device=modes.device)
-        for point in trace(store.get([own[m][index] for m in mine]), rows, numbered[:index][::-1], met):
-            _keep(store, own, point)
-    # below where it met the first curve the second one is the first
-    for m in range(members):
-        lowest = min(own[m], default=len(targets))
-        own[m] = {index: q for index, q in cool[m].items() if index < lowest} | own[m]
-    return SearchResult(_curves(store, cool), _curves(store, own), store.all())
+        cool = search.curves(search.cool)
+        return SearchResult(cool, cool, cool, search.store.all())
+    top = search.rise()
+    search.descend(top)
+    every = [search.curve(m, search.store.known[m]) for m in range(search.members)]
+    return SearchResult(search.curves(search.cool), search.curves(search.deep), every, search.store.all())
 
 
-Ends = Callable[[int, Tensor, Solutions], Tensor]
+class _Search:
+    """The state of the search: all solutions, and the points of the curves so far."""
 
+    def __init__(self, batch: TraversalBatch, around: Surroundings, depth: Depth) -> None:
+        self.batch, self.around, self.depth = batch, around, depth
+        self.members = len(depth.beta_closed_form_M)
+        self.device = around.modes_MNK.device
+        self.store = Store(self.members)
+        self.cool: list[Points] = [{} for _ in range(self.members)]
+        self.deep: list[Points] = [{} for _ in range(self.members)]
+        self.jumped = np.zeros((self.members, len(depth.targets)), dtype=bool)
+        """Where the first curve was not followed but jumped."""
 
-def _keep(store: Store, found: list[Found], point: CurvePoint) -> None:
-    for m, q in zip(point.rows.tolist(), store.add(point.solutions), strict=True):
-        found[m][point.index] = q
+    def grow(self, latents: int) -> None:
+        """The curve from the onset upward."""
+        modes, targets = self.around.modes_MNK, self.depth.targets
+        rows = torch.arange(self.members, device=self.device)
+        kl = torch.zeros(self.members, latents, dtype=torch.float64, device=self.device)
+        kl[:, 0] = targets[0]
+        first = solve(self.batch, state_along(latent_modes(modes, latents), kl), self.depth.beta_closed_form_M, kl[:, 0])
+        self.keep(self.cool, 0, rows, first)
+        track = Track.begin(rows, first)
+        for index in range(1, len(targets)):
+            if not len(track.rows):
+                break
+            track, jumped = track.step(self.batch, modes, targets[index])
+            self.keep(self.cool, index, track.rows, track.last)
+            self.jumped[track.rows.cpu().numpy(), index] = jumped.cpu().numpy()
+            track = track.take((~self.depth.reached(track.rows, track.last)).nonzero().squeeze(1))
+            self.around.tick()
 
+    def rise(self) -> list[int]:
+        """The lowest state at every KL; returns for each member the row of the deepest."""
+        targets = self.depth.targets
+        best: list[Points] = [dict(points) for points in self.cool]
+        other: Track | None = None  # members whose lowest state is not on the first curve
+        ended = np.zeros(self.members, dtype=bool)
+        from_scratch = 0.0
+        first = int(np.searchsorted(targets, SEARCH_FROM_NATS))
+        for m in range(self.members):
+            # a first curve that ends earlier is searched where it ends
+            first = min(first, max(self.cool[m]))
+        for index in range(first, len(targets)):
+            if other is not None:
+                other, _ = other.step(self.batch, self.around.modes_MNK, targets[index])
+                rows = self.store.add(other.rows.tolist(), index, other.last)
+                lower = []
+                for at, (m, row) in enumerate(zip(other.rows.tolist(), rows, strict=True)):
+                    if index not in self.cool[m] or self.nats_at(row, index) < self.nats_at(self.cool[m][index], index):
+                        best[m][index] = row
+                        lower.append(at)
+                other = other.take(torch.tensor(lower, dtype=torch.long, device=self.device))
+            active = [m for m in range(self.members) if not ended[m] and index in best[m]]
+            if not active:
+                break
+            fresh = targets[index] >= from_scratch
+            from_scratch = SCRATCH_GROWTH * targets[index] if fresh else from_scratch
+            known = self.store.get([best[m][index] for m in active])
+            found, changed = lowest(self.around, active, known, fresh=fresh)
+            if changed:
+                at = torch.tensor(changed, device=self.device)
+                won = [active[i] for i in changed]
+                for m, row in zip(won, self.store.add(won, index, found.take(at)), strict=True):
+                    best[m][index] = row
+                track = Track.begin(torch.tensor(won, device=self.device), found.take(at))
+                if other is not None:
+                    stay = [i for i, m in enumerate(other.rows.tolist()) if m not in won]
+                    track = other.take(torch.tensor(stay, dtype=torch.long, device=self.device)).join(track)
+                other = track
+            done = self.depth.reached(torch.tensor(active, device=self.device), found)
+            ended[[m for m, is_done in zip(active, done.tolist(), strict=True) if is_done]] = True
+            if other is not None:
+                on = [i for i, m in enumerate(other.rows.tolist()) if not ended[m]]
+                other = other.take(torch.tensor(on, dtype=torch.long, device=self.device)) if on else None
+            self.around.tick()
+        self.best = best
+        return [points[max(points)] for points in best]
 
-def _curves(store: Store, found: Sequence[Found]) -> list[Curve]:
-    known = store.all()
-    beta, recon, kl = (t.cpu().numpy() for t in (known.beta_M, known.recon_nats_M, known.kl_nats_MD))
-    curves = []
-    for points in found:
-        index = np.array(sorted(points))
-        at = np.array([points[i] for i in index.tolist()])
-        curves.append(Curve(index, beta[at], recon[at], kl[at], at))
-    return curves
+    def descend(self, top: Sequence[int]) -> None:
+        """The curve from the deepest state down to where it meets the first one; below that it is the first one."""
+        targets = self.depth.targets
+        start = {
+            m: max(self.best[m])
+            for m in range(self.members)
+            if self.best[m][max(self.best[m])] != self.cool[m].get(max(self.best[m])) or self.jumped[m].any()
+        }
+        track: Track | None = None
+        for index in range(len(targets) - 1, -1, -1):
+            if track is not None and len(track.rows):
+                track, _ = track.step(self.batch, self.around.modes_MNK, targets[index])
+                self.keep(self.deep, index, track.rows, track.last)
+                apart = [i for i, m in enumerate(track.rows.tolist()) if not self.met(m, index, i, track.last)]
+                track = track.take(torch.tensor(apart, dtype=torch.long, device=self.device))
+                self.around.tick()
+            begin = [m for m, at in start.items() if at == index]
+            if begin:
+                for m in begin:
+                    self.deep[m][index] = top[m]
+                new = Track.begin(torch.tensor(begin, device=self.device), self.store.get([top[m] for m in begin]))
+                track = new if track is None else track.join(new)
+        for m in range(self.members):
+            lowest_index = min(self.deep[m], default=len(targets))
+            self.deep[m] |= {index: row for index, row in self.cool[m].items() if index < lowest_index}
 
+    def met(self, m: int, index: int, at: int, found: Solutions) -> bool:
+        """Whether a state on its way down is that of the first curve, which was followed up to there."""
+        if index not in self.cool[m] or self.jumped[m, : index + 1].any():
+            return False
+        there = self.store.get([self.cool[m][index]])
+        beta, kl = there.beta_M[0] / found.beta_M[at], there.total_kl_nats_M[0] / found.total_kl_nats_M[at]
+        return bool((beta - 1).abs() < SAME_BETA) and bool((kl - 1).abs() < SAME_KL)
 
-def _scout(
-    batch: TraversalBatch, modes_MNK: Tensor, own: Solutions, latents: int, tick: Callable[[], None]
-) -> tuple[Solutions, list[int]]:
-    """The best state of each member under the objective of `own`, and the members whose best is another than `own`."""
-    laid = _arrangements(modes_MNK, latents)
-    if not laid:
-        return own, []
-    members = len(own.beta_M)
-    every = torch.arange(members, device=own.beta_M.device).repeat(len(laid))
-    kl = own.at_M[:, None].expand(-1, latents) / latents
-    start = state_along(torch.cat(laid), kl.repeat(len(laid), 1))
-    own_nats = penalised_nats(own)
-    # a few steps for all, then to the end for those that could still win
-    rough = solve(batch.take(every), start, own.level_M[every], own.at_M[every], max_evaluations=SCOUT_EVALUATIONS)
-    tick()
-    close = penalised_nats(rough) < (own_nats + HOPELESS * own.level_M)[every]
-    # one that has run away to posteriors far narrower than it began with was misled by its grid
-    close &= (rough.states.log_std_MND > start.log_std_MND - RUNAWAY).all(2).all(1)
-    close = close.nonzero().squeeze(1)
-    every = every[close]
-    if not len(every):
-        return own, []
-    at = own.level_M[every], own.at_M[every]
-    tried = solve(
-        batch.take(every), rough.states.take(close), *at, tolerance=SCOUT_TOLERANCE, max_evaluations=LAST_EVALUATIONS
-    )
-    tick()
-    gain = own_nats[every] - BETTER * own.level_M[every] - penalised_nats(tried)
-    best = [(float(gain[i]), m, i) for i, m in enumerate(every.tolist()) if gain[i] > 0]
-    if not best:
-        return own, []
-    winner = {m: i for _, m, i in sorted(best)}
-    other = sorted(winner)
-    means, log_stds = own.states.mean_MND.clone(), own.states.log_std_MND.clone()
-    for m in other:
-        means[m], log_stds[m] = tried.states.mean_MND[winner[m]], tried.states.log_std_MND[winner[m]]
-    # members that keep their own state are solved again too, which costs nothing: they are at their minimum
-    return solve(batch, States(means, log_stds), own.level_M, own.at_M), other
+    def nats_at(self, row: int, index: int) -> float:
+        """The reconstruction that a stored state would have at exactly its target's KL, along its tangent."""
+        state = self.store.get([row])
+        return float(state.recon_nats_M + state.beta_M * (state.total_kl_nats_M - self.depth.targets[index]))
+
+    def keep(self, curves: list[Points], index: int, rows: Tensor, found: Solutions) -> None:
+        """Store the states of members `rows` at a target as points of their curves."""
+        for m, row in zip(rows.tolist(), self.store.add(rows.tolist(), index, found), strict=True):
+            curves[m][index] = row
+
+    def curves(self, points: Sequence[Points]) -> list[Curve]:
+        """The curves of all members through their points."""
+        return [self.curve(m, sorted(points[m].items())) for m in range(self.members)]
+
+    def curve(self, m: int, points: Sequence[tuple[int, int]]) -> Curve:
+        """The curve through these points (target and row), in their order."""
+        index, at = np.array(points).T
+        known = self.store.get(at.tolist())
+        beta, recon, kl = (t.cpu().numpy() for t in (known.beta_M, known.recon_nats_M, known.kl_nats_MD))
+        return Curve(index, beta, recon, kl, at)
 
 
 def latent_modes(modes_MNK: Tensor, latents: int) -> Tensor:
-    """One mode a latent [M, N, D], of mean square 1; the last one repeated where there are fewer."""
+    """One mode per latent [M, N, D], of mean square 1; the last one repeated where there are fewer."""
     return modes_MNK[:, :, [min(d, modes_MNK.shape[2] - 1) for d in range(latents)]]
-
-
-def _arrangements(modes_MNK: Tensor, latents: int) -> list[Tensor]:
-    """Other ways to lay the images out along z [M, N, D]: weaker modes, mixtures, and the order of the images.
-
-    A ring (a full turn) has to be cut somewhere: hence the order of the images with two cuts.
-    """
-    members, n, modes = modes_MNK.shape
-    if modes < 2:
-        return []
-    if latents > 1:
-        return [latent_modes(modes_MNK, latents)]
-    first, second = modes_MNK[:, :, 0], modes_MNK[:, :, 1]
-    laid = [second, (first + second) / 2**0.5, (first - second) / 2**0.5]
-    quantiles = ndtri((np.arange(n) + 0.5) / n)
-    quantiles /= np.sqrt((quantiles**2).mean())
-    for cut in (0, n // 2) if n > 3 else ():
-        laid.append(torch.from_numpy(np.roll(quantiles, cut)).to(first.device).expand(members, n))
-    return [a[:, :, None].clone() for a in laid]

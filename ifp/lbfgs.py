@@ -40,6 +40,12 @@ class Memory:
         """The memory of these problems."""
         return Memory(self.steps_MHV[rows], self.yields_MHV[rows])
 
+    def join(self, other: Memory) -> Memory:
+        """The memory of both sets of problems."""
+        return Memory(
+            torch.cat([self.steps_MHV, other.steps_MHV]), torch.cat([self.yields_MHV, other.yields_MHV])
+        )
+
 
 @dataclass
 class Minimum:
