@@ -58,7 +58,9 @@ def random_gain(images: np.ndarray, betas: np.ndarray, nats: np.ndarray, starts:
         found = solve(batch.take(rows), state, level, torch.ones_like(level), power=0.0, max_evaluations=80)
         best = penalised_nats(found, 0.0).argsort()[: max(1, starts // 3)]
         at = level[best]
-        found = solve(batch.take(rows[best]), found.states.take(best), at, torch.ones_like(at), power=0.0, tolerance=1e-8)
+        found = solve(
+            batch.take(rows[best]), found.states.take(best), at, torch.ones_like(at), power=0.0, tolerance=1e-8
+        )
         lowest = min(float(penalised_nats(found, 0.0).min()), float(batch.collapsed_nats_M[0]))
         gains.append((known - lowest) / beta)
     return np.array(gains)
@@ -108,15 +110,18 @@ def check_minimum(starts: int, number: int) -> tuple[float, float]:
 def main() -> None:
     """Run both checks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contexts", type=int, default=60)
+    parser.add_argument("--contexts", type=int, default=60, help="of each factor; 0 for none")
     parser.add_argument("--starts", type=int, default=30)
-    parser.add_argument("--minimum", type=int, default=100, help="small random data sets; 0 for none")
+    parser.add_argument("--minimum", type=int, default=100, help="small random data sets")
     parser.add_argument("--minimum-starts", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     dataset = Sprites()
-    hearts = [t for t in dataset.sample_traversals("orientation", 4 * options.contexts, seed=3) if t.context[0] == HEART]
-    chosen = hearts[: options.contexts] + dataset.sample_traversals("shape", options.contexts, seed=3)
+    chosen = []
+    if options.contexts:
+        drawn = dataset.sample_traversals("orientation", 5 * options.contexts, seed=3)
+        chosen += [t for t in drawn if t.context[0] == HEART][: options.contexts]
+        chosen += dataset.sample_traversals("shape", options.contexts, seed=3)
     with ProcessPoolExecutor(options.processes) as pool:
         for result in pool.map(partial(check_context, options.starts), chosen):
             good = result["status"] == "frozen" and float(result["worst_gain"]) <= ALLOWED
@@ -128,7 +133,11 @@ def main() -> None:
             pool.map(partial(check_minimum, options.minimum_starts), range(options.minimum))
         ):
             gains.append(gain)
-            print("ok  " if gain <= ALLOWED else "FAIL", f"set {number:3} gain {gain:.6f} seconds {seconds:.2f}", flush=True)
+            print(
+                "ok  " if gain <= ALLOWED else "FAIL",
+                f"set {number:3} gain {gain:.6f} seconds {seconds:.2f}",
+                flush=True,
+            )
     if gains:
         print(f"sets in which random starts end lower: {sum(g > ALLOWED for g in gains)} of {len(gains)}")
 

@@ -30,7 +30,7 @@ from ifp.reduction import reduce_traversal, rotate_gaussian
 from ifp.trace import OK, AnnealTrace
 
 BRANCHES = ("cool", "heat")
-FLOOR = {1: 0.3, 2: 0.5}
+FLOOR = {1: 0.3, 2: 0.01}
 """Curves end where beta falls below this share of the lower edge, by the number of latents."""
 KL_TARGETS_NATS = (
     0.005,
@@ -53,8 +53,11 @@ KL_TARGETS_NATS = (
     1.8,
     2.0,
 )
-DEEP_GROWTH = 1.12
-"""Ratio of the targets beyond those listed."""
+DEEP_GROWTH = {1: 1.12, 2: 1.05}
+"""Ratio of the targets beyond those listed, by the number of latents: with two the second freezes at any depth of the
+first, and targets of the sum have to be dense enough to see it cross the threshold."""
+DENSE_NATS = 0.4
+"""With two latents the list is followed up to here only."""
 LEAST_KL_NATS, DEEPEST_KL_NATS = 1.8, 12.0
 """Curves are traced to the first of these KLs (or 4 times the threshold) and to 0.8 of the lower edge; never past the
 second (beyond the first)."""
@@ -71,6 +74,7 @@ def exact_annealing(
     threshold_nats: float = 0.1,
     tolerance: float = 0.01,
     directions: Sequence[str] = BRANCHES,
+    beta_floor: float | None = None,
     bounds: FreezingBounds | None = None,
     factors: Sequence[str] | None = None,
     contexts: Sequence[tuple[int, ...]] | None = None,
@@ -90,6 +94,9 @@ def exact_annealing(
     threshold_nats : the KL around which records are dense.
     tolerance : the relative width in beta within which the crossing of the threshold is bracketed.
     directions : "cool", "heat" or both; with both there is a third curve, "equilibrium".
+    beta_floor : the beta down to which curves are followed. Without it they end when they hold 1.8 nats (or 4 times the
+        threshold), beta is below 0.8 of the lower edge and, with two latents, the second holds twice the threshold; or
+        at 0.3 of the lower edge (with two latents 0.01).
     bounds : the edges of the traversals, if they are known already.
     factors, contexts : labels of the traversals, copied into the trace.
     device : where PyTorch computes, "cpu" or "cuda".
@@ -102,6 +109,7 @@ def exact_annealing(
     to twice the upper edge. Equilibrium: at each beta the state of least recon + beta KL that is known; where it
     jumps there are two records at the beta where the objectives meet. A traversal of equal images never freezes: KL 0
     from the lowest to the highest beta of the others.
+    `ended_M` says why each curve ended at its deep end.
 
     Raises
     ------
@@ -112,18 +120,19 @@ def exact_annealing(
     docs/theory.md, "Exact annealing".
     """
     check_likelihood(likelihood, sigma)
-    _check(latents, threshold_nats, tolerance, directions)
+    _check(latents, threshold_nats, tolerance, directions, beta_floor)
     traversals = [images] if isinstance(images, np.ndarray) else list(images)
     if bounds is None:
         bounds = freezing_bounds(traversals, likelihood, sigma=sigma)
     flat = [number for number, x in enumerate(traversals) if is_flat(x)]
     jobs = _jobs(traversals, likelihood, sigma, bounds, skip=flat)
     least = max(LEAST_KL_NATS, 4 * threshold_nats)
-    targets = kl_targets(threshold_nats, tolerance, DEEPEST_KL_NATS + least)
+    targets = kl_targets(threshold_nats, tolerance, DEEPEST_KL_NATS + least, DEEP_GROWTH[latents])
     names = list(directions)
     if set(BRANCHES) <= set(names) and "equilibrium" not in names:
         names.append("equilibrium")
     curves: dict[int, dict[str, Records]] = {}
+    ended: dict[int, dict[str, str]] = {}
 
     def tick() -> None:
         if progress is not None:
@@ -133,13 +142,18 @@ def exact_annealing(
         batch = make_batch([job.reduced for job in group], likelihood, sigma, device)
         modes = torch.from_numpy(np.stack([job.modes_NK for job in group])).to(device)
         edge = torch.tensor([job.beta_closed_form for job in group], dtype=torch.float64, device=device)
-        depth = Depth(targets, edge, FLOOR[latents] * edge, least, 2 * threshold_nats)
+        if beta_floor is None:
+            depth = Depth(targets, edge, FLOOR[latents] * edge, least, 2 * threshold_nats)
+        else:
+            depth = Depth(targets, edge, torch.full_like(edge, beta_floor), math.inf, math.inf)
         searched = search_curves(batch, modes, depth, latents=latents, heat=names != ["cool"], tick=tick)
         fallen = landings(batch, modes, edge, latents)
         for job, records in zip(group, read_off(batch, searched, fallen, group, names), strict=True):
             curves[job.number] = records
+        for job, cool_ended, deep_ended in zip(group, searched.cool_ended, searched.deep_ended, strict=True):
+            ended[job.number] = {name: cool_ended if name == "cool" else deep_ended for name in names}
         tick()
-    traces = [_trace(jobs, curves, names, latents, factors, contexts)] if jobs else []
+    traces = [_trace(jobs, curves, ended, names, latents, factors, contexts)] if jobs else []
     if flat:
         edges = edges_of_the_others(bounds.beta_closed_form_M, bounds.beta_upper_M)
         traces.append(
@@ -184,23 +198,29 @@ def exact_minimum(
     return lowest_nats(Surroundings(batch, modes, lambda: None), searched, betas)
 
 
-def kl_targets(threshold_nats: float, tolerance: float, deepest_nats: float) -> list[float]:
+def kl_targets(
+    threshold_nats: float, tolerance: float, deepest_nats: float, growth: float = DEEP_GROWTH[1]
+) -> list[float]:
     """The KLs, rising, at which a curve is sampled: two of them close around the threshold."""
     # for one linear Gaussian latent ln beta falls by twice the KL; the solutions miss their targets by up to 1 %
     half = min(max(tolerance / (4 * threshold_nats), 0.02), 0.07)
     around = [threshold_nats * (1 - half), threshold_nats * (1 + half)]
-    rest = [kl for kl in KL_TARGETS_NATS if kl <= deepest_nats]
-    while rest[-1] * DEEP_GROWTH <= deepest_nats:
-        rest.append(rest[-1] * DEEP_GROWTH)
+    rest = [kl for kl in KL_TARGETS_NATS if kl <= deepest_nats and (kl <= DENSE_NATS or growth == DEEP_GROWTH[1])]
+    while rest[-1] * growth <= deepest_nats:
+        rest.append(rest[-1] * growth)
     return sorted([*around, *(kl for kl in rest if abs(kl / threshold_nats - 1) > 2 * half)])
 
 
-def _check(latents: int, threshold_nats: float, tolerance: float, directions: Sequence[str]) -> None:
+def _check(
+    latents: int, threshold_nats: float, tolerance: float, directions: Sequence[str], beta_floor: float | None
+) -> None:
     if latents not in FLOOR:
         raise bad_value("latents", latents, "1 or 2 for the exact method", "train networks for more")
     for name, value in (("threshold_nats", threshold_nats), ("tolerance", tolerance)):
         if not 0 < value < np.inf:
             raise bad_value(name, value, "a positive number")
+    if beta_floor is not None and not 0 < beta_floor < np.inf:
+        raise bad_value("beta_floor", beta_floor, "a positive number")
     if not directions:
         raise IfpError(f"directions is empty: give at least one of {', '.join(BRANCHES)}.")
     for direction in directions:
@@ -245,6 +265,7 @@ def _batches(jobs: Sequence[Job], latents: int, device: str) -> list[list[Job]]:
 def _trace(
     jobs: Sequence[Job],
     curves: dict[int, dict[str, Records]],
+    ended: dict[int, dict[str, str]],
     names: Sequence[str],
     latents: int,
     factors: Sequence[str] | None,
@@ -271,4 +292,5 @@ def _trace(
         beta_MT=beta,
         recon_nats_MT=recon,
         kl_nats_MTD=kl,
+        ended_M=np.array([ended[job.number][name] for job, name, _ in flat]),
     )

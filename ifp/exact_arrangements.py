@@ -75,6 +75,17 @@ def fresh_arrangements(modes_NK: np.ndarray, tour_N: np.ndarray) -> Tensor:
     return torch.from_numpy(np.stack(laid))
 
 
+def random_states(n: int, count: int) -> tuple[Tensor, Tensor]:
+    """Means and log standard deviations [A, N] drawn at random: half in random orders at the distances of normal
+    quantiles, half normal, which lets images coincide. The same for every data set of N images."""
+    generator = numpy_generator(0, "posteriors", n)
+    quantiles = ndtri((np.arange(n) + 0.5) / n)
+    ordered = np.array([quantiles[generator.permutation(n)] for _ in range(count // 2)])
+    mean = np.concatenate([ordered, generator.normal(size=(count - count // 2, n))])
+    log_std = np.log(generator.uniform(0.2, 0.8, size=(count, 1))) * np.ones((1, n))
+    return torch.from_numpy(mean), torch.from_numpy(log_std)
+
+
 def other_orders(order_N: np.ndarray, tour_N: np.ndarray) -> np.ndarray:
     """Orders [C, N] to deal known posteriors out in: rotations of this order and of the tour, and for few images every
     move of one image and every exchange of two."""

@@ -24,13 +24,26 @@ RANKING_TOLERANCE = 1e-7
 """Convergence where candidates are only ranked; differences of interest are above 1e-5 of beta."""
 BETTER = 1e-6
 """Least gain, in units of beta (nats of KL), for which a candidate replaces the state that is known."""
-UNRELAXED_MARGIN, ROUGH_MARGIN, CLOSE_MARGIN = 0.1, 0.03, 3e-3
-"""How much worse than the known state, in units of beta, a candidate may be before any descent, after a few steps from a
-start from scratch, and after a few steps from posteriors that were dealt out anew."""
-UNRELAXED_KEPT, FINALISTS = 48, 3
-FRESH_STEPS, ORDER_STEPS = 14, 3
-ROUNDS = 8
-"""Rounds of dealing out anew, each from the best of the last; one for many images, whose orders are only rotations."""
+UNRELAXED_MARGIN, UNRELAXED_KEPT = 0.1, 48
+"""How much worse than the known state, in units of beta, a candidate may be before any descent, and how many go on."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """How candidates compete: `steps` for all, then the best `finalists` that are at most `margin` behind the known
+    state, in units of beta, go on to their minima; `rounds` times, each from the winners of the last."""
+
+    steps: int
+    margin: float
+    finalists: int
+    rounds: int = 1
+
+
+FROM_SCRATCH = Contest(14, 0.03, 3)
+ROTATIONS = Contest(3, 3e-3, 3)
+"""Posteriors of a minimum fit another cut of a ring so well that three steps rank the cuts."""
+FEW_ORDERS = Contest(8, 0.05, 8, rounds=8)
+"""For few images, whose moves and exchanges leave more to relax."""
 RUNAWAY = 1.5
 """Largest fall of a log standard deviation in a rough descent; beyond it the grid was too coarse and misled it."""
 
@@ -78,27 +91,25 @@ def lowest(
     if fresh:
         starts = _fresh_starts(around, members, known, power)
         if starts is not None:
-            best, won = _contest(around, members, best, starts, power, steps=FRESH_STEPS, margin=ROUGH_MARGIN)
+            best, won = _compete(around, members, best, starts, power, FROM_SCRATCH)
             changed |= set(won)
     if known.states.mean_MND.shape[2] > 1:
         return best, sorted(changed)
     active = list(range(len(members)))
-    rounds = ROUNDS if known.states.mean_MND.shape[1] <= FEW_IMAGES else 1
-    for _ in range(rounds):
+    contest = FEW_ORDERS if known.states.mean_MND.shape[1] <= FEW_IMAGES else ROTATIONS
+    for _ in range(contest.rounds):
         starts = _dealt_out(around, members, best, active)
         if starts is None:
             break
         starts = _near_enough(around, members, best, starts, power)
-        best, active = _contest(around, members, best, starts, power, steps=ORDER_STEPS, margin=CLOSE_MARGIN)
+        best, active = _compete(around, members, best, starts, power, contest)
         changed |= set(active)
         if not active:
             break
     return best, sorted(changed)
 
 
-def _fresh_starts(
-    around: Surroundings, members: Sequence[int], known: Solutions, power: float
-) -> _Candidates | None:
+def _fresh_starts(around: Surroundings, members: Sequence[int], known: Solutions, power: float) -> _Candidates | None:
     latents = known.states.mean_MND.shape[2]
     means, log_stds, rivals = [], [], []
     for row, m in enumerate(members):
@@ -158,25 +169,23 @@ def _near_enough(
     return starts.take(_first_of_each(torch.cat(behind), starts.rival_C, UNRELAXED_KEPT, UNRELAXED_MARGIN))
 
 
-def _contest(
+def _compete(
     around: Surroundings,
     members: Sequence[int],
     known: Solutions,
     starts: _Candidates,
     power: float,
-    *,
-    steps: int,
-    margin: float,
+    contest: Contest,
 ) -> tuple[Solutions, list[int]]:
     """A few steps for all candidates, then to the end for the finalists; who beats the known state replaces it."""
     if not len(starts.rival_C):
         return known, []
     own_nats = penalised_nats(known, power)
-    rough, nats = _descend(around, members, known, starts, power, max_evaluations=steps)
+    rough, nats = _descend(around, members, known, starts, power, max_evaluations=contest.steps)
     behind = (nats - own_nats[starts.rival_C]) / known.level_M[starts.rival_C]
     sound = (rough.states.log_std_MND > starts.states.log_std_MND - RUNAWAY).all(2).all(1)
     behind = torch.where(sound, behind, torch.inf)
-    finalists = _first_of_each(behind, starts.rival_C, FINALISTS, margin)
+    finalists = _first_of_each(behind, starts.rival_C, contest.finalists, contest.margin)
     if not len(finalists):
         return known, []
     last = _Candidates(rough.states.take(finalists), starts.rival_C[finalists])

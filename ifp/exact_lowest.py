@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ifp.exact_curve import POWER, Solutions, concatenate, penalised_nats
-from ifp.exact_improve import Surroundings, lowest
+from ifp.exact_arrangements import FEW_IMAGES, random_states
+from ifp.exact_curve import Solutions, States, concatenate, penalised_nats, solve
+from ifp.exact_improve import RANKING_TOLERANCE, Surroundings, lowest
 from ifp.exact_records import at_beta
 from ifp.exact_search import SearchResult
 
@@ -19,9 +20,10 @@ STARTS = 4
 """Different states of the traced curves from which the search at a beta begins."""
 DIFFERENT_KL_NATS = 0.15
 """States that differ by less in KL are one start."""
+RANDOM_STATES, RANDOM_STEPS, RANDOM_STARTS = 160, 20, 6
+"""Random posteriors of few images, the steps after which they are compared, and how many of them are starts too."""
 SWEEPS = 3
 """Times that the states found are handed on to the neighbouring betas and back."""
-assert POWER > 0  # power 0 stands for R + beta K itself
 
 
 def lowest_nats(around: Surroundings, searched: SearchResult, betas: Sequence[float]) -> np.ndarray:
@@ -53,4 +55,22 @@ def _search_at(around: Surroundings, searched: SearchResult, beta: float) -> Sol
     members = [0] * len(rows)
     known = at_beta(around.batch, members, searched.solutions, curve.state_J[rows].tolist(), [beta] * len(rows))
     found, _ = lowest(around, members, known, power=0.0, fresh=True)
+    n, latents = found.states.mean_MND.shape[1:]
+    if n <= FEW_IMAGES and latents == 1:
+        drawn = _random_starts(around, n, beta)
+        improved, _ = lowest(around, [0] * len(drawn.beta_M), drawn, power=0.0, fresh=False)
+        found = concatenate([found, improved])
     return found.take(penalised_nats(found, 0.0).argmin()[None])
+
+
+def _random_starts(around: Surroundings, n: int, beta: float) -> Solutions:
+    """The minima that the best of many random posteriors descend to."""
+    mean, log_std = (t[:, :, None].to(around.modes_MNK.device) for t in random_states(n, RANDOM_STATES))
+    level = torch.full((RANDOM_STATES,), beta, dtype=torch.float64, device=mean.device)
+    batch = around.batch.take(torch.zeros(RANDOM_STATES, dtype=torch.long, device=mean.device))
+    at = torch.ones_like(level)
+    rough = solve(batch, States(mean, log_std), level, at, power=0.0, max_evaluations=RANDOM_STEPS)
+    best = penalised_nats(rough, 0.0).argsort()[:RANDOM_STARTS]
+    return solve(
+        batch.take(best), rough.states.take(best), level[best], at[best], power=0.0, tolerance=RANKING_TOLERANCE
+    )

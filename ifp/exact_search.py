@@ -27,6 +27,14 @@ strong first-order transition only begins where KL is 2 nats and beta above the 
 SAME_BETA, SAME_KL = 1e-5, 0.02
 """Two states found at one target are one when beta and KL differ by less than these shares."""
 
+ENDS = {
+    "settled": "it holds as much as was asked for, well below the lower edge",
+    "floor": "beta has come down to the floor",
+    "grid": "a posterior has become too narrow for the quadrature grid",
+    "targets": "it holds more than any curve is followed to",
+}
+"""Why a curve ended at its deep end."""
+
 Points = dict[int, int]
 """The points of one member's curve: number of the KL target -> row in the store."""
 
@@ -68,7 +76,8 @@ class Depth:
     ----------
     targets : the KLs at which curves are solved, rising; curves end with the last at the latest.
     beta_closed_form_M, floor_M : the lower edges; the betas below which curves always end.
-    least_nats : no curve ends above its floor before this KL, nor before `SETTLED` of the lower edge.
+    least_nats : no curve ends above its floor before this KL, nor before `SETTLED` of the lower edge; infinite for
+        curves that go down to their floor whatever they hold.
     second_nats : nor, with two latents, before the second holds this much.
     """
 
@@ -80,10 +89,22 @@ class Depth:
 
     def reached(self, rows: Tensor, found: Solutions) -> Tensor:
         """Whether each of these states of members `rows` is deep enough to end its curve [M]."""
+        return self._settled(rows, found) | (found.beta_M < self.floor_M[rows])
+
+    def why_ended(self, members: Sequence[int], indices: Sequence[int], last: Solutions) -> list[str]:
+        """Why the curves of these members ended with these states, found at these targets; see `ENDS`."""
+        rows = torch.tensor(list(members), device=last.beta_M.device)
+        settled, floor = self._settled(rows, last).tolist(), (last.beta_M < self.floor_M[rows]).tolist()
+        return [
+            "settled" if is_settled else "floor" if at_floor else "targets" if i == len(self.targets) - 1 else "grid"
+            for i, is_settled, at_floor in zip(indices, settled, floor, strict=True)
+        ]
+
+    def _settled(self, rows: Tensor, found: Solutions) -> Tensor:
         enough = (found.total_kl_nats_M >= self.least_nats) & (found.beta_M < SETTLED * self.beta_closed_form_M[rows])
         if found.kl_nats_MD.shape[1] > 1:
             enough &= found.kl_nats_MD.sort(1).values[:, -2] >= self.second_nats
-        return enough | (found.beta_M < self.floor_M[rows])
+        return enough
 
 
 @dataclass(frozen=True)
@@ -98,6 +119,9 @@ class SearchResult:
     heat: list[Curve]
     known: list[Curve]
     solutions: Solutions
+    cool_ended: list[str]
+    deep_ended: list[str]
+    """Why the first curve and the deepest one ended; see `ENDS`."""
 
 
 def search_curves(
@@ -114,11 +138,12 @@ def search_curves(
     search.grow(latents)
     if not heat:
         cool = search.curves(search.cool)
-        return SearchResult(cool, cool, cool, search.store.all())
+        return SearchResult(cool, cool, cool, search.store.all(), search.ended(search.cool), search.ended(search.cool))
     top = search.rise()
     search.descend(top)
     every = [search.curve(m, search.store.known[m]) for m in range(search.members)]
-    return SearchResult(search.curves(search.cool), search.curves(search.deep), every, search.store.all())
+    ended = search.ended(search.cool), search.ended(search.best)
+    return SearchResult(search.curves(search.cool), search.curves(search.deep), every, search.store.all(), *ended)
 
 
 class _Search:
@@ -133,6 +158,8 @@ class _Search:
         self.deep: list[Points] = [{} for _ in range(self.members)]
         self.jumped = np.zeros((self.members, len(depth.targets)), dtype=bool)
         """Where the first curve was not followed but jumped."""
+        self.best: list[Points] = []
+        """The lowest state known at each target."""
 
     def grow(self, latents: int) -> None:
         """The curve from the onset upward."""
@@ -140,7 +167,9 @@ class _Search:
         rows = torch.arange(self.members, device=self.device)
         kl = torch.zeros(self.members, latents, dtype=torch.float64, device=self.device)
         kl[:, 0] = targets[0]
-        first = solve(self.batch, state_along(latent_modes(modes, latents), kl), self.depth.beta_closed_form_M, kl[:, 0])
+        first = solve(
+            self.batch, state_along(latent_modes(modes, latents), kl), self.depth.beta_closed_form_M, kl[:, 0]
+        )
         self.keep(self.cool, 0, rows, first)
         track = Track.begin(rows, first)
         for index in range(1, len(targets)):
@@ -242,6 +271,12 @@ class _Search:
         """Store the states of members `rows` at a target as points of their curves."""
         for m, row in zip(rows.tolist(), self.store.add(rows.tolist(), index, found), strict=True):
             curves[m][index] = row
+
+    def ended(self, points: Sequence[Points]) -> list[str]:
+        """Why the curves of all members ended where they are deepest."""
+        deepest = [max(p) for p in points]
+        last = self.store.get([p[index] for p, index in zip(points, deepest, strict=True)])
+        return self.depth.why_ended(range(self.members), deepest, last)
 
     def curves(self, points: Sequence[Points]) -> list[Curve]:
         """The curves of all members through their points."""

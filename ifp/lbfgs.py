@@ -42,9 +42,7 @@ class Memory:
 
     def join(self, other: Memory) -> Memory:
         """The memory of both sets of problems."""
-        return Memory(
-            torch.cat([self.steps_MHV, other.steps_MHV]), torch.cat([self.yields_MHV, other.yields_MHV])
-        )
+        return Memory(torch.cat([self.steps_MHV, other.steps_MHV]), torch.cat([self.yields_MHV, other.yields_MHV]))
 
 
 @dataclass

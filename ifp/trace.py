@@ -42,6 +42,8 @@ class AnnealTrace:
     beta_MT, recon_nats_MT, kl_nats_MTD : float64, in the order recorded (beta falls when cooling, rises when
         heating), NaN after a member's last record. Nats an image; recon summed over all pixels of the original
         image, KL per latent.
+    ended_M : text, why an exact curve ended at its deep end (keys of `ifp.exact_search.ENDS`); "" for all others and in
+        traces written before this was recorded.
     """
 
     factor_M: np.ndarray
@@ -57,10 +59,13 @@ class AnnealTrace:
     recon_nats_MT: np.ndarray
     kl_nats_MTD: np.ndarray
     nuisance_M: np.ndarray = None  # type: ignore[assignment]
+    ended_M: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         if self.nuisance_M is None:
             object.__setattr__(self, "nuisance_M", np.full(len(self.factor_M), NO_NUISANCE))
+        if self.ended_M is None:
+            object.__setattr__(self, "ended_M", np.full(len(self.factor_M), "", dtype="<U8"))
         for field in fields(self):
             value = getattr(self, field.name)
             assert len(value) == len(self.factor_M), field.name

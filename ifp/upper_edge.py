@@ -107,7 +107,9 @@ def _maximum(q_N: np.ndarray, gain: Gain, beta_closed_form: float) -> float:
         return -ratio / beta_closed_form, -by_v / beta_closed_form
 
     start = np.concatenate([[size], theta_N / size])
-    found = minimize(negative, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-13, "gtol": 1e-9, "maxiter": 300})
+    found = minimize(
+        negative, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-13, "gtol": 1e-9, "maxiter": 300}
+    )
     return -float(found.fun) * beta_closed_form
 
 
