@@ -30,7 +30,7 @@ from ifp.reduction import reduce_traversal, rotate_gaussian
 from ifp.trace import OK, AnnealTrace
 
 BRANCHES = ("cool", "heat")
-FLOOR = {1: 0.3, 2: 0.01}
+FLOOR = {1: 0.3, 2: 0.05}
 """Curves end where beta falls below this share of the lower edge, by the number of latents."""
 KL_TARGETS_NATS = (
     0.005,
@@ -53,14 +53,16 @@ KL_TARGETS_NATS = (
     1.8,
     2.0,
 )
-DEEP_GROWTH = {1: 1.12, 2: 1.05}
+DEEP_GROWTH = {1: 1.12, 2: 1.08}
 """Ratio of the targets beyond those listed, by the number of latents: with two the second freezes at any depth of the
-first, and targets of the sum have to be dense enough to see it cross the threshold."""
+first."""
 DENSE_NATS = 0.4
 """With two latents the list is followed up to here only."""
 LEAST_KL_NATS, DEEPEST_KL_NATS = 1.8, 12.0
 """Curves are traced to the first of these KLs (or 4 times the threshold) and to 0.8 of the lower edge; never past the
 second (beyond the first)."""
+RANK_TOLERANCE = 1e-10
+"""Modes whose eigenvalue is below this share of the first one have no variance but rounding."""
 BATCH_NUMBERS = {"cpu": 400_000, "cuda": 40_000_000}
 """Size of a batch, in numbers of one quadrature array: on a CPU what stays in its caches."""
 
@@ -96,7 +98,7 @@ def exact_annealing(
     directions : "cool", "heat" or both; with both there is a third curve, "equilibrium".
     beta_floor : the beta down to which curves are followed. Without it they end when they hold 1.8 nats (or 4 times the
         threshold), beta is below 0.8 of the lower edge and, with two latents, the second holds twice the threshold; or
-        at 0.3 of the lower edge (with two latents 0.01).
+        at 0.3 of the lower edge (with two latents 0.05).
     bounds : the edges of the traversals, if they are known already.
     factors, contexts : labels of the traversals, copied into the trace.
     device : where PyTorch computes, "cpu" or "cuda".
@@ -143,7 +145,9 @@ def exact_annealing(
         modes = torch.from_numpy(np.stack([job.modes_NK for job in group])).to(device)
         edge = torch.tensor([job.beta_closed_form for job in group], dtype=torch.float64, device=device)
         if beta_floor is None:
-            depth = Depth(targets, edge, FLOOR[latents] * edge, least, 2 * threshold_nats)
+            # data of one dimension leave a second latent nothing to hold
+            second = threshold_nats if modes.shape[2] > 1 else 0.0
+            depth = Depth(targets, edge, FLOOR[latents] * edge, least, second)
         else:
             depth = Depth(targets, edge, torch.full_like(edge, beta_floor), math.inf, math.inf)
         searched = search_curves(batch, modes, depth, latents=latents, heat=names != ["cool"], tick=tick)
@@ -161,7 +165,7 @@ def exact_annealing(
                 [traversals[number] for number in flat],
                 likelihood=likelihood,
                 names=names,
-                low=FLOOR[latents] * edges[0],
+                low=0.5 * FLOOR[latents] * edges[0],
                 high=2 * edges[1],
                 latents=latents,
                 factors=[factors[number] if factors is not None else "" for number in flat],
@@ -236,7 +240,9 @@ def _jobs(
         if number in skip:
             continue
         reduced = reduce_traversal(images, likelihood)
-        _, modes_NK = leading_modes(reduced, likelihood, sigma)
+        eigenvalues_K, modes_NK = leading_modes(reduced, likelihood, sigma)
+        # along a mode without variance nothing can freeze
+        modes_NK = modes_NK[:, eigenvalues_K > RANK_TOLERANCE * eigenvalues_K[0]]
         if likelihood == "gaussian" and len(reduced.weight_P) >= len(reduced.values_NP):
             reduced = rotate_gaussian(reduced)
         edges = float(bounds.beta_closed_form_M[number]), float(bounds.beta_upper_M[number])
@@ -245,13 +251,13 @@ def _jobs(
 
 
 def _batches(jobs: Sequence[Job], latents: int, device: str) -> list[list[Job]]:
-    """Jobs of equal images and pixel bucket together, few enough for the caches or the device's memory."""
+    """Jobs of equal images, pixels and number of modes together, few enough for the caches or the device's memory."""
 
-    def shape(job: Job) -> tuple[int, int]:
-        return len(job.reduced.values_NP), pixel_bucket(len(job.reduced.weight_P))
+    def shape(job: Job) -> tuple[int, int, int]:
+        return len(job.reduced.values_NP), pixel_bucket(len(job.reduced.weight_P)), job.modes_NK.shape[1]
 
     groups = []
-    for (images, pixels), members in groupby(sorted(jobs, key=lambda job: (*shape(job), job.number)), key=shape):
+    for (images, pixels, _), members in groupby(sorted(jobs, key=lambda job: (*shape(job), job.number)), key=shape):
         group = list(members)
         size = max(
             1,

@@ -56,7 +56,7 @@ def short_tour(batch: TraversalBatch, modes_NK: np.ndarray) -> np.ndarray:
 
 
 def fresh_arrangements(modes_NK: np.ndarray, tour_N: np.ndarray) -> Tensor:
-    """Arrangements [A, N] of mean square 1: weaker modes, mixtures, rotations of the tour, random orders of few images."""
+    """Arrangements [A, N] of mean square 1: weaker modes, mixtures, rotations of the tour, random orders of few."""
     n, modes = modes_NK.shape
     laid = []
     if modes > 1:

@@ -279,13 +279,13 @@ class Track:
             self.memory.join(other.memory),
         )
 
-    def step(self, batch: TraversalBatch, modes_MNK: Tensor, kl: float) -> tuple[Track, Tensor]:
-        """The track at the next KL, and whether each member left its branch on the way there.
+    def step(self, batch: TraversalBatch, modes_MNK: Tensor, kl: float | Tensor) -> tuple[Track, Tensor]:
+        """The track at the next KL (one for all or one each), and whether each member left its branch on the way there.
 
         Members whose posteriors have become too narrow for any grid are left behind.
         """
         last, before = self.last, self.before
-        at = torch.full_like(last.beta_M, kl)
+        at = torch.as_tensor(kl, dtype=last.beta_M.dtype, device=last.beta_M.device).expand_as(last.beta_M)
         guess = extrapolate(last, before, self.straight_M, at)
         slope = (last.beta_M / before.beta_M).log() / (last.total_kl_nats_M - before.total_kl_nats_M)
         change = (slope * (at - last.total_kl_nats_M)).nan_to_num(0.0).clamp(-1.0, 0.2)

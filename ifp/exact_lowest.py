@@ -1,4 +1,4 @@
-"""The lowest objective found at given betas, for one traversal: every kind of state that is known, improved at that beta.
+"""The lowest objective found at given betas, for one traversal: known states of every kind, improved at that beta.
 
 Shapes: B betas.
 """
@@ -6,6 +6,7 @@ Shapes: B betas.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ def lowest_nats(around: Surroundings, searched: SearchResult, betas: Sequence[fl
     for _ in range(SWEEPS):
         moved = False
         for sequence in (order, order[::-1]):
-            for before, at in zip(sequence, sequence[1:], strict=False):
+            for before, at in pairwise(sequence):
                 both = concatenate([states[at], states[before]])
                 tried = at_beta(around.batch, [0, 0], both, [0, 1], [betas[at]] * 2)
                 nats = penalised_nats(tried, 0.0)

@@ -22,8 +22,10 @@ SEARCH_FROM_NATS = 0.3
 SCRATCH_GROWTH = 1.5
 """Ratio of the KLs at which the search for lower states starts from scratch too."""
 SETTLED = 0.8
-"""A curve that has reached its least depth goes on until beta is below this share of the lower edge: the deep state of a
-strong first-order transition only begins where KL is 2 nats and beta above the edge."""
+"""A curve that has reached its least depth goes on until beta is below this share of the lower edge: the deep state of
+a strong first-order transition only begins where KL is 2 nats and beta above the edge."""
+HALVINGS = 4
+"""Of the gap between two targets in which the second latent crosses the threshold."""
 SAME_BETA, SAME_KL = 1e-5, 0.02
 """Two states found at one target are one when beta and KL differ by less than these shares."""
 
@@ -35,8 +37,8 @@ ENDS = {
 }
 """Why a curve ended at its deep end."""
 
-Points = dict[int, int]
-"""The points of one member's curve: number of the KL target -> row in the store."""
+Points = dict[float, int]
+"""The points of one member's curve: number of the KL target (a fraction between two targets) -> row in the store."""
 
 
 class Store:
@@ -45,16 +47,17 @@ class Store:
     def __init__(self, members: int) -> None:
         self._parts: list[Solutions] = []
         self._count = 0
-        self.known: list[list[tuple[int, int]]] = [[] for _ in range(members)]
+        self.known: list[list[tuple[float, int]]] = [[] for _ in range(members)]
         """Of each member: number of the KL target and row of every state."""
 
-    def add(self, members: Sequence[int], index: int, solutions: Solutions) -> list[int]:
-        """Keep these states of `members`, found at one target, and return their rows."""
+    def add(self, members: Sequence[int], index: float | Sequence[float], solutions: Solutions) -> list[int]:
+        """Keep these states of `members`, found at one target or one each, and return their rows."""
         self._parts.append(solutions)
         rows = list(range(self._count, self._count + len(solutions.beta_M)))
         self._count += len(rows)
-        for m, row in zip(members, rows, strict=True):
-            self.known[m].append((index, row))
+        indices = [index] * len(rows) if isinstance(index, int | float) else index
+        for m, i, row in zip(members, indices, rows, strict=True):
+            self.known[m].append((i, row))
         return rows
 
     def all(self) -> Solutions:
@@ -78,20 +81,20 @@ class Depth:
     beta_closed_form_M, floor_M : the lower edges; the betas below which curves always end.
     least_nats : no curve ends above its floor before this KL, nor before `SETTLED` of the lower edge; infinite for
         curves that go down to their floor whatever they hold.
-    second_nats : nor, with two latents, before the second holds this much.
+    threshold_nats : nor, with two latents, before the second holds twice this much (0 where it has nothing to hold).
     """
 
     targets: Sequence[float]
     beta_closed_form_M: Tensor
     floor_M: Tensor
     least_nats: float
-    second_nats: float
+    threshold_nats: float
 
     def reached(self, rows: Tensor, found: Solutions) -> Tensor:
         """Whether each of these states of members `rows` is deep enough to end its curve [M]."""
         return self._settled(rows, found) | (found.beta_M < self.floor_M[rows])
 
-    def why_ended(self, members: Sequence[int], indices: Sequence[int], last: Solutions) -> list[str]:
+    def why_ended(self, members: Sequence[int], indices: Sequence[float], last: Solutions) -> list[str]:
         """Why the curves of these members ended with these states, found at these targets; see `ENDS`."""
         rows = torch.tensor(list(members), device=last.beta_M.device)
         settled, floor = self._settled(rows, last).tolist(), (last.beta_M < self.floor_M[rows]).tolist()
@@ -103,7 +106,7 @@ class Depth:
     def _settled(self, rows: Tensor, found: Solutions) -> Tensor:
         enough = (found.total_kl_nats_M >= self.least_nats) & (found.beta_M < SETTLED * self.beta_closed_form_M[rows])
         if found.kl_nats_MD.shape[1] > 1:
-            enough &= found.kl_nats_MD.sort(1).values[:, -2] >= self.second_nats
+            enough &= found.kl_nats_MD.sort(1).values[:, -2] >= 2 * self.threshold_nats
         return enough
 
 
@@ -134,13 +137,16 @@ def search_curves(
     beside them. The deepest of these is followed back down until it meets the first curve, provided that the first was
     followed up to there without a jump. `tick` is called often.
     """
-    search = _Search(batch, Surroundings(batch, modes_MNK, tick), depth)
-    search.grow(latents)
+    search = _Search(batch, Surroundings(batch, modes_MNK, tick), depth, latents)
+    search.grow()
     if not heat:
+        search.refine(search.cool)
         cool = search.curves(search.cool)
         return SearchResult(cool, cool, cool, search.store.all(), search.ended(search.cool), search.ended(search.cool))
     top = search.rise()
     search.descend(top)
+    for points in (search.cool, search.deep):
+        search.refine(points)
     every = [search.curve(m, search.store.known[m]) for m in range(search.members)]
     ended = search.ended(search.cool), search.ended(search.best)
     return SearchResult(search.curves(search.cool), search.curves(search.deep), every, search.store.all(), *ended)
@@ -149,8 +155,8 @@ def search_curves(
 class _Search:
     """The state of the search: all solutions, and the points of the curves so far."""
 
-    def __init__(self, batch: TraversalBatch, around: Surroundings, depth: Depth) -> None:
-        self.batch, self.around, self.depth = batch, around, depth
+    def __init__(self, batch: TraversalBatch, around: Surroundings, depth: Depth, latents: int) -> None:
+        self.batch, self.around, self.depth, self.latents = batch, around, depth, latents
         self.members = len(depth.beta_closed_form_M)
         self.device = around.modes_MNK.device
         self.store = Store(self.members)
@@ -161,14 +167,14 @@ class _Search:
         self.best: list[Points] = []
         """The lowest state known at each target."""
 
-    def grow(self, latents: int) -> None:
+    def grow(self) -> None:
         """The curve from the onset upward."""
         modes, targets = self.around.modes_MNK, self.depth.targets
         rows = torch.arange(self.members, device=self.device)
-        kl = torch.zeros(self.members, latents, dtype=torch.float64, device=self.device)
+        kl = torch.zeros(self.members, self.latents, dtype=torch.float64, device=self.device)
         kl[:, 0] = targets[0]
         first = solve(
-            self.batch, state_along(latent_modes(modes, latents), kl), self.depth.beta_closed_form_M, kl[:, 0]
+            self.batch, state_along(latent_modes(modes, self.latents), kl), self.depth.beta_closed_form_M, kl[:, 0]
         )
         self.keep(self.cool, 0, rows, first)
         track = Track.begin(rows, first)
@@ -253,6 +259,42 @@ class _Search:
         for m in range(self.members):
             lowest_index = min(self.deep[m], default=len(targets))
             self.deep[m] |= {index: row for index, row in self.cool[m].items() if index < lowest_index}
+
+    def refine(self, curves: Sequence[Points]) -> None:
+        """Points between two targets where the second latent crosses the threshold, by halving.
+
+        Only the sum of both KLs is aimed at, and the second may freeze anywhere along it.
+        """
+        threshold = self.depth.threshold_nats
+        if self.latents < 2 or not 0 < threshold < np.inf:
+            return
+        for _ in range(HALVINGS):
+            gaps = []
+            for m, points in enumerate(curves):
+                order = sorted(points)
+                if len(order) < 2:
+                    continue
+                second = self.store.get([points[i] for i in order]).kl_nats_MD.sort(1).values[:, -2].tolist()
+                gaps += [
+                    (m, low, high)
+                    for low, high, below, above in zip(order, order[1:], second, second[1:], strict=False)
+                    if below < threshold <= above
+                ][:1]
+            if not gaps:
+                return
+            first = self.store.get([curves[m][low] for m, low, _ in gaps])
+            last = self.store.get([curves[m][high] for m, _, high in gaps])
+            rows = torch.tensor([m for m, _, _ in gaps], device=self.device)
+            middle = (first.total_kl_nats_M + last.total_kl_nats_M) / 2
+            track, _ = Track.begin(rows, first).step(self.batch, self.around.modes_MNK, middle)
+            if len(track.rows) < len(rows):
+                return
+            indices = [(low + high) / 2 for _, low, high in gaps]
+            for (m, _, _), i, row in zip(
+                gaps, indices, self.store.add(rows.tolist(), indices, track.last), strict=True
+            ):
+                curves[m][i] = row
+            self.around.tick()
 
     def met(self, m: int, index: int, at: int, found: Solutions) -> bool:
         """Whether a state on its way down is that of the first curve, which was followed up to there."""

@@ -206,7 +206,7 @@ def _flat_exact(cells: Sequence[Cell], edges: np.ndarray, config: AnnealConfig) 
         [c.images for c in cells],
         likelihood=config.likelihood,
         names=exact_directions(config),
-        low=FLOOR[latents] * lower,
+        low=0.5 * FLOOR[latents] * lower,
         high=2 * upper,
         latents=latents,
         factors=[c.factor for c in cells],

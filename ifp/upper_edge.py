@@ -83,9 +83,9 @@ def _ratio(q_SN: np.ndarray, gain: Gain) -> tuple[np.ndarray, np.ndarray]:
 def _maximum(q_N: np.ndarray, gain: Gain, beta_closed_form: float) -> float:
     """The local maximum of the ratio above `q_N`.
 
-    q = softmax(size * direction). Near p the ratio is beta_closed_form (1 + c size + d size^2) along the leading mode and
-    falls by a constant for every unit of any other direction, so that in these variables its curvatures stay of one
-    order however near p the maximum lies; in q itself they part as 1 / size^2.
+    q = softmax(size * direction). Near p the ratio is beta_closed_form (1 + c size + d size^2) along the leading mode
+    (the expansion to second order), and falls by a constant for every unit of any other direction: in these variables
+    its curvatures stay of one order however near p the maximum lies, while in q itself they part as 1 / size^2.
     """
     theta_N = np.log(np.maximum(q_N, 1e-300))
     theta_N = np.maximum(theta_N - theta_N.mean(), theta_N.max() - theta_N.mean() - 60.0)
@@ -149,8 +149,10 @@ def _vertex_ratios(n: int, gain: Gain) -> np.ndarray:
 
 
 def _tilts(gain: Gain, modes_NK: np.ndarray) -> np.ndarray:
-    """Weights [S, N] tilted along each mode and the two mixtures of the first two, to both sides: per direction the best
-    of the sizes `TILTS`, and the largest maximum at a smaller size."""
+    """Weights [S, N] tilted to both sides along each mode and the mixtures of the first two.
+
+    Of each direction's sizes `TILTS` the two highest local maxima of the ratio are kept.
+    """
     n, modes = modes_NK.shape
     directions = [*modes_NK.T]
     if modes > 1:

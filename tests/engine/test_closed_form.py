@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from scipy.special import xlogy
 
 from ifp.closed_form import freezing_bounds, leading_modes
@@ -168,3 +169,46 @@ def test_sprites_medians_and_order() -> None:
         medians[factor] = float(np.median(freezing_bounds(images, upper=False).beta_closed_form_M))
         assert low <= medians[factor] <= high
     assert min(medians["posX"], medians["posY"]) > medians["scale"] > medians["shape"] > medians["orientation"]
+
+
+def exact_ratio(x: np.ndarray, q: np.ndarray) -> float:
+    """Delta(m_q || m) / KL(q || p) with digits to spare near p; 0 where q is p to rounding."""
+    mean = x.mean(axis=0)
+    q = np.maximum(q, 1e-12)
+    on, off = (q - 1 / len(x)) @ x / mean, -(q - 1 / len(x)) @ x / (1 - mean)
+    delta = (mean * ((1 + on) * np.log1p(on) - on) + (1 - mean) * ((1 + off) * np.log1p(off) - off)).sum()
+    rate = ((len(x) * q) * np.log1p(len(x) * q - 1) - (len(x) * q - 1)).mean()
+    return float(delta / rate) if rate > 1e-8 else 0.0
+
+
+def best_ratio(x: np.ndarray, starts: int, rng: np.random.Generator) -> float:
+    """The highest ratio that a simplex search over the logits of the weights finds, from `starts` random weights."""
+    best = 0.0
+    for size in np.geomspace(0.02, 4, starts):
+        found = minimize(
+            lambda logits: -exact_ratio(x, np.exp(logits - np.logaddexp.reduce(logits))),
+            size * rng.normal(size=len(x)),
+            method="Nelder-Mead",
+            options={"xatol": 1e-7, "fatol": 1e-10, "maxfev": 4000, "adaptive": True},
+        )
+        best = max(best, -float(found.fun))
+    return best
+
+
+@pytest.mark.parametrize("seed", [81, 95, 101, 115])
+def test_upper_edge_just_above_the_lower_one(seed: int) -> None:
+    # asymmetric data: the supremum lies near p, where an ascent hardly moves, and above the lower edge by less than 1 %
+    rng = np.random.default_rng(seed)
+    x = (rng.random((5, 4)) < 0.4).astype(float) * 0.9 + 0.05 * rng.random((5, 4))
+    bounds = freezing_bounds(x)
+    assert bounds.beta_upper_M[0] >= best_ratio(x, 10, rng) * (1 - 1e-6)
+
+
+def test_single_images_are_starts_of_the_upper_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(17)
+    size = int(rng.integers(5, 30)), int(rng.integers(3, 40))
+    rng.random((2, *size))  # the seed was found with a generator that had drawn these
+    x = np.clip(rng.normal(0.5, 0.3, size=size), 0, 1)
+    with_vertices = freezing_bounds(x).beta_upper_M[0]
+    monkeypatch.setattr("ifp.upper_edge.BEST_VERTICES", 0)
+    assert with_vertices > freezing_bounds(x).beta_upper_M[0] * (1 + 5e-4)

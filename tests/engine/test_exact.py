@@ -36,11 +36,12 @@ def test_gaussian_quantiles_follow_the_linear_vae(latents: int) -> None:
     edge = trace.beta_closed_form_M[0]
     assert edge == pytest.approx(25 * np.mean(QUANTILES[:, 0] ** 2) / 9 / 0.25, rel=1e-9)
     for row in range(3):
-        beta = trace.beta_MT[row][np.isfinite(trace.beta_MT[row])]
-        kl = trace.total_kl_nats_MT[row, : len(beta)]
+        # deeper, posteriors are as narrow as the distance of the 200 quantiles
+        known = trace.total_kl_nats_MT[row] < 1.4
+        beta, kl, recon = trace.beta_MT[row][known], trace.total_kl_nats_MT[row][known], trace.recon_nats_MT[row][known]
         np.testing.assert_allclose(kl, np.maximum(0, 0.5 * np.log(edge / beta)), atol=1e-3)
         # what is left of the variance edge sigma^2 is its share beta / edge
-        np.testing.assert_allclose(trace.recon_nats_MT[row, : len(beta)], np.minimum(beta, edge) / 2, rtol=2e-3)
+        np.testing.assert_allclose(recon, np.minimum(beta, edge) / 2, rtol=2e-3)
         assert (beta < edge).sum() >= 8
     for beta in crossings(trace).values():
         assert beta[0] == pytest.approx(edge * np.exp(-0.2), rel=0.01)
@@ -100,9 +101,9 @@ def sprites_traversal(factor: str, context: list[int]) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def drawn() -> AnnealTrace:
-    """Three traversals of every factor of sprites, annealed."""
+    """Two traversals of every factor of sprites, annealed."""
     dataset = Sprites()
-    cells = [t for factor in dataset.space.names for t in dataset.sample_traversals(factor, 3, seed=5)]
+    cells = [t for factor in dataset.space.names for t in dataset.sample_traversals(factor, 2, seed=5)]
     return exact_annealing(
         [dataset.traversal_images(t) for t in cells],
         factors=[t.factor for t in cells],
@@ -140,7 +141,7 @@ def test_records_are_in_order_and_labelled(drawn: AnnealTrace) -> None:
     assert list(drawn.direction_M[:3]) == ["cool", "heat", "equilibrium"]
     assert set(drawn.status_M) == {"ok"}
     assert set(drawn.method_M) == {"exact"}
-    assert drawn.context_MF.shape == (45, 5)
+    assert drawn.context_MF.shape == (30, 5)
     for row in range(len(drawn)):
         beta = drawn.beta_MT[row][np.isfinite(drawn.beta_MT[row])]
         step = np.diff(beta) * (1 if drawn.direction_M[row] == "heat" else -1)

@@ -202,7 +202,7 @@ def test_exact_minimum_is_below_every_network(dataset: NpzDataset) -> None:
     cells = {(c.factor, c.context): c for c in plan_cells(dataset, config(contexts=1))}
     gaps = []
     for row in np.flatnonzero(trace.method_M == "train"):
-        known = np.isfinite(trace.beta_MT[row])
+        known = np.flatnonzero(np.isfinite(trace.beta_MT[row]))[::4]
         beta = trace.beta_MT[row][known]
         objective = trace.recon_nats_MT[row][known] + beta * trace.total_kl_nats_MT[row][known]
         cell = cells[str(trace.factor_M[row]), tuple(int(v) for v in trace.context_MF[row])]
