@@ -16,7 +16,6 @@ import numpy as np
 COLLAPSED = -1
 """Index of the state that holds nothing, which is stable above the lower edge."""
 SAME = 1e-7  # two objectives this near, in units of beta_closed_form, are equal
-UNTRACED_SHARE = 0.5  # an equilibrium path that ends below this share of the deepest KL has not reached the deep end
 JUST = 2e-3  # how far past a jump's beta the first record after it is taken
 
 
@@ -53,15 +52,13 @@ class Jump:
     """A gap in a path: between its records `after` - 1 and `after` the state changes abruptly.
 
     `low` and `high` are points of the curve, or COLLAPSED: the states with less and more information. `beta` is where
-    the arriving state is wanted, or for an equilibrium the first estimate of where the objectives meet. `untraced` says
-    that `high` only bounds a state that lies beyond the traced curve.
+    the arriving state is wanted, or for an equilibrium the first estimate of where the objectives meet.
     """
 
     after: int
     low: int
     high: int
     beta: float
-    untraced: bool = False
 
 
 @dataclass
@@ -153,27 +150,9 @@ def equilibrium_path(curve: Curve, beta_closed_form: float, collapsed_nats: floa
         path.points.append(int(j))
         path.beta.append(float(curve.beta_J[j]))
         last = int(j)
-    unfinished = _jump_into_the_untraced(curve, last, collapsed_nats, len(path.points))
-    path.jumps += [unfinished] if unfinished else []
     first = path.jumps[0].beta if path.jumps and path.jumps[0].low == COLLAPSED else beta_closed_form
     held = sorted((float(b) for b in above if b > first * (1 + JUST / 4)), reverse=True)
     path.jumps = [replace(jump, after=jump.after + len(held)) for jump in path.jumps]
     path.points = [COLLAPSED] * len(held) + path.points
     path.beta = held + path.beta
     return path
-
-
-def _jump_into_the_untraced(curve: Curve, last: int, collapsed_nats: float, after: int) -> Jump | None:
-    """The jump that ends an equilibrium path whose next state is deeper than the curve was traced, if there is one.
-
-    Every state, kept as it is, bounds the objective at every beta. The first that undercuts the path's last state as
-    beta falls shows that a jump must come there at the latest; descent from it finds where it leads.
-    """
-    kl_J = curve.total_kl_nats_J
-    low_kl, low_recon = (0.0, collapsed_nats) if last == COLLAPSED else (kl_J[last], curve.recon_nats_J[last])
-    if low_kl > UNTRACED_SHARE * kl_J.max():
-        return None
-    deeper = np.flatnonzero(kl_J > low_kl)
-    beta = (low_recon - curve.recon_nats_J[deeper]) / (kl_J[deeper] - low_kl)
-    best = int(beta.argmax())
-    return Jump(after, last, int(deeper[best]), float(beta[best]), untraced=True) if beta[best] > 0 else None

@@ -145,10 +145,11 @@ def solve(
     *,
     power: float = POWER,
     tolerance: float = TOLERANCE,
-    max_evaluations: int | None = None,
+    max_evaluations: int = MAX_EVALUATIONS,
+    refine: bool = True,
 ) -> Solutions:
     """Minimise R + phi(K) from `start`, without the memory of a neighbouring solution; see `solve_from`."""
-    return solve_from(batch, start, level_M, at_M, None, power, tolerance, max_evaluations)[0]
+    return solve_from(batch, start, level_M, at_M, None, power, tolerance, max_evaluations, refine)[0]
 
 
 def solve_from(
@@ -159,17 +160,18 @@ def solve_from(
     memory: Memory | None,
     power: float = POWER,
     tolerance: float = TOLERANCE,
-    max_evaluations: int | None = None,
+    max_evaluations: int = MAX_EVALUATIONS,
+    refine: bool = True,
 ) -> tuple[Solutions, Memory]:
     """Minimise R + phi(K) from `start`; refine the grid of those that outgrew it, and minimise these again.
 
-    `memory` is that of the last solution on the same curve; the new one is returned. With `max_evaluations` the answer
-    is rough, and grids are not refined: states on their way may be far narrower than where they end.
+    `memory` is that of the last solution on the same curve; the new one is returned. Descents that are cut short by
+    `max_evaluations` should not `refine` their grids: states on their way may be far narrower than where they end.
     """
     latents = start.mean_MND.shape[2]
     vector = start.to_vector().clone()
     rows = torch.arange(len(vector), device=vector.device)
-    for attempt in range(GRID_TRIES if max_evaluations is None else 1):
+    for attempt in range(GRID_TRIES if refine else 1):
         before = States.from_vector(vector[rows], latents)
         grid = make_grid(before.mean_MND, before.log_std_MND)
         objective = _Objective(batch.take(rows), grid, level_M[rows], at_M[rows], power, latents)
@@ -183,7 +185,7 @@ def solve_from(
             tolerance * level_M[rows],
             max_step_MV=torch.cat([std, half], 1),
             memory=memory if memory is None else memory.take(rows),
-            max_evaluations=max_evaluations or MAX_EVALUATIONS,
+            max_evaluations=max_evaluations,
         )
         if attempt == 0:
             memory = found.memory

@@ -22,6 +22,8 @@ CHUNK_NUMBERS = {"cpu": 2_000_000, "cuda": 40_000_000}
 """Candidates are solved in chunks of about this size, in numbers of one quadrature array."""
 RANKING_TOLERANCE = 1e-7
 """Convergence where candidates are only ranked; differences of interest are above 1e-5 of beta."""
+FINAL_STEPS = 150
+"""Evaluations for a finalist on each of its grids; who wins is minimised to the end afterwards."""
 BETTER = 1e-6
 """Least gain, in units of beta (nats of KL), for which a candidate replaces the state that is known."""
 UNRELAXED_MARGIN, UNRELAXED_KEPT = 0.1, 48
@@ -181,7 +183,7 @@ def _compete(
     if not len(starts.rival_C):
         return known, []
     own_nats = penalised_nats(known, power)
-    rough, nats = _descend(around, members, known, starts, power, max_evaluations=contest.steps)
+    rough, nats = _descend(around, members, known, starts, power, max_evaluations=contest.steps, refine=False)
     behind = (nats - own_nats[starts.rival_C]) / known.level_M[starts.rival_C]
     sound = (rough.states.log_std_MND > starts.states.log_std_MND - RUNAWAY).all(2).all(1)
     behind = torch.where(sound, behind, torch.inf)
@@ -189,7 +191,7 @@ def _compete(
     if not len(finalists):
         return known, []
     last = _Candidates(rough.states.take(finalists), starts.rival_C[finalists])
-    tried, nats = _descend(around, members, known, last, power, max_evaluations=None)
+    tried, nats = _descend(around, members, known, last, power, max_evaluations=FINAL_STEPS, refine=True)
     ahead = (own_nats[last.rival_C] - nats) / known.level_M[last.rival_C]
     winners = _first_of_each(-ahead, last.rival_C, 1, -BETTER)
     won = last.rival_C[winners]
@@ -214,7 +216,8 @@ def _descend(
     starts: _Candidates,
     power: float,
     *,
-    max_evaluations: int | None,
+    max_evaluations: int,
+    refine: bool,
 ) -> tuple[Solutions, Tensor]:
     """Descend from every candidate; the states and their objectives [C]."""
     parts = []
@@ -228,6 +231,7 @@ def _descend(
                 power=power,
                 tolerance=RANKING_TOLERANCE,
                 max_evaluations=max_evaluations,
+                refine=refine,
             )
         )
         around.tick()

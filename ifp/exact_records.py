@@ -36,8 +36,6 @@ METASTABLE_LIMIT = 2.0
 LANDING_KL_NATS = 0.005
 """Cooling's fall starts with this much information along the leading mode: the push off the saddle."""
 MEETING_STEPS = 12
-SLID_SHARE, SLID_STEP = 0.01, 0.004
-"""A jump that shrank to less than this share of what was expected is looked for again at a beta lower by this."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +141,6 @@ def _meetings(
     members = [m for m, _ in where]
     beta = [jump.beta for _, jump in where]
     sides: list[list[tuple[float, float, np.ndarray]]] = []
-    smallest = [
-        SLID_SHARE * (_kl_of(curves[m], jump.high) - _kl_of(curves[m], jump.low)) if jump.untraced else 1e-6
-        for m, jump in where
-    ]
     for _ in range(MEETING_STEPS):
         sides = []
         for end in ("low", "high"):
@@ -161,10 +155,9 @@ def _meetings(
                     side[i] = _numbers(found, at)
             sides.append(side)
         apart = [high[2].sum() - low[2].sum() for low, high in zip(*sides, strict=True)]
-        # a state that is no minimum at this beta slides down to the other side: the meeting is at a lower beta
+        # a state that is no minimum at this beta slides down to the other side: then there is nothing to meet
         meet = [
-            (low[1] - high[1]) / by if by > least else b * (1 - SLID_STEP * jump.untraced)
-            for low, high, by, least, b, (_, jump) in zip(*sides, apart, smallest, beta, where, strict=True)
+            (low[1] - high[1]) / by if by > 1e-6 else b for low, high, by, b in zip(*sides, apart, beta, strict=True)
         ]
         settled = max(abs(new / old - 1) for new, old in zip(meet, beta, strict=True)) < 1e-4
         if settled:
@@ -173,10 +166,6 @@ def _meetings(
     for i, (m, jump) in enumerate(where):
         extra[m] += [(jump.after, *sides[0][i]), (jump.after, *sides[1][i])]
     return extra
-
-
-def _kl_of(curve: Curve, point: int) -> float:
-    return 0.0 if point == COLLAPSED else float(curve.total_kl_nats_J[point])
 
 
 def at_beta(
