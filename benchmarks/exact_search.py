@@ -1,6 +1,6 @@
 """Is what exact annealing calls the equilibrium the lowest state? Held against descents from random posteriors.
 
-    python benchmarks/exact_search.py [--contexts 60] [--starts 30] [--minimum 100]
+    python benchmarks/exact_search.py [--hearts 60] [--shapes 60] [--starts 30] [--minimum 100]
 
 Two checks, and a table of each in benchmarks/RESULTS.md.
 
@@ -112,7 +112,8 @@ def check_minimum(starts: int, number: int) -> tuple[float, float]:
 def main() -> None:
     """Run both checks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contexts", type=int, default=60, help="of each factor; 0 for none")
+    parser.add_argument("--hearts", type=int, default=60, help="orientations of the heart; 0 for none")
+    parser.add_argument("--shapes", type=int, default=60, help="traversals of shape; 0 for none")
     parser.add_argument("--starts", type=int, default=30)
     parser.add_argument("--minimum", type=int, default=100, help="small random data sets")
     parser.add_argument("--minimum-starts", type=int, default=200)
@@ -120,10 +121,11 @@ def main() -> None:
     options = parser.parse_args()
     dataset = Sprites()
     chosen = []
-    if options.contexts:
-        drawn = dataset.sample_traversals("orientation", 5 * options.contexts, seed=3)
-        chosen += [t for t in drawn if t.context[0] == HEART][: options.contexts]
-        chosen += dataset.sample_traversals("shape", options.contexts, seed=3)
+    if options.hearts:
+        drawn = dataset.sample_traversals("orientation", 5 * options.hearts, seed=3)
+        chosen += [t for t in drawn if t.context[0] == HEART][: options.hearts]
+    if options.shapes:
+        chosen += dataset.sample_traversals("shape", options.shapes, seed=3)
     with ProcessPoolExecutor(options.processes) as pool:
         for result in pool.map(partial(check_context, options.starts), chosen):
             good = result["status"] == "frozen" and float(result["worst_gain"]) <= ALLOWED

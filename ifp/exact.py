@@ -179,9 +179,11 @@ def exact_annealing(
 def exact_minimum(
     images: np.ndarray, betas: Sequence[float], likelihood: str = "bernoulli", *, sigma: float = 1.0, latents: int = 1
 ) -> np.ndarray:
-    """The least reconstruction + beta KL [B], nats an image, that any VAE with diagonal Gaussian posteriors can reach.
+    """The lowest reconstruction + beta KL [B] found, in nats per image, for VAEs with diagonal Gaussian posteriors.
 
-    The best minimum known, over both branches and the collapsed state, for one traversal [N, ...].
+    Reached by the ideal decoder for one traversal [N, ...]. The problem is not convex, so this is an upper bound of the
+    minimum over all encoders and decoders; how often descents from random posteriors end lower on small random data is
+    in benchmarks/RESULTS.md (`python benchmarks/exact_search.py`).
 
     Raises
     ------
