@@ -22,7 +22,8 @@ from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.exact_improve import Surroundings
 from ifp.exact_lowest import lowest_nats
 from ifp.exact_records import Job, Records, landings, read_off
-from ifp.exact_search import Depth, search_curves
+from ifp.exact_search import search_curves
+from ifp.exact_states import Depth
 from ifp.factors import MOVING
 from ifp.flat import edges_of_the_others, flat_exact_trace, flat_recon_nats, is_flat
 from ifp.likelihood import check_likelihood

@@ -25,7 +25,8 @@ class Curve:
 
     Attributes
     ----------
-    index_J : number of the KL target at which each point was found; neighbours on the curve differ by 1.
+    index_J : number of the KL target at which each point was found (a fraction between two targets); neighbours on the
+        curve differ by at most 1.
     beta_J, recon_nats_J, kl_nats_JD : the states' numbers.
     state_J : where their posteriors are kept (any reference that the caller understands).
     """
@@ -139,7 +140,7 @@ def equilibrium_path(curve: Curve, beta_closed_form: float, collapsed_nats: floa
     path = Path()
     last = COLLAPSED
     for j in order:
-        before = COLLAPSED if last == COLLAPSED else int(curve.index_J[last])
+        before = COLLAPSED if last == COLLAPSED else float(curve.index_J[last])
         low_kl, low_recon = (0.0, collapsed_nats) if last == COLLAPSED else (kl_J[last], recon_J[last])
         if kl_J[j] <= low_kl:
             continue  # a second copy of the same state, from the other branch

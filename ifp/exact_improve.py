@@ -137,7 +137,9 @@ def _fresh_starts(around: Surroundings, members: Sequence[int], known: Solutions
 def _dealt_out(
     around: Surroundings, members: Sequence[int], known: Solutions, active: Sequence[int]
 ) -> _Candidates | None:
-    means, log_stds, rivals = [], [], []
+    means: list[Tensor] = []
+    log_stds: list[Tensor] = []
+    rivals: list[int] = []
     for row in active:
         mean_N, log_std_N = known.states.mean_MND[row, :, 0], known.states.log_std_MND[row, :, 0]
         by_mean = torch.argsort(mean_N, stable=True)

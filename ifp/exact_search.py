@@ -14,100 +14,21 @@ from torch import Tensor
 
 from ifp.equilibrium import TraversalBatch
 from ifp.exact_branches import Curve
-from ifp.exact_curve import Solutions, Track, concatenate, solve, state_along
+from ifp.exact_curve import Solutions, Track, solve, state_along
 from ifp.exact_improve import Surroundings, lowest
+from ifp.exact_states import Depth, Store
 
 SEARCH_FROM_NATS = 0.3
 """Below this KL the curve that grew from the onset is taken for the lowest; arrangements differ little there."""
 SCRATCH_GROWTH = 1.5
 """Ratio of the KLs at which the search for lower states starts from scratch too."""
-SETTLED = 0.8
-"""A curve that has reached its least depth goes on until beta is below this share of the lower edge: the deep state of
-a strong first-order transition only begins where KL is 2 nats and beta above the edge."""
 HALVINGS = 4
 """Of the gap between two targets in which the second latent crosses the threshold."""
 SAME_BETA, SAME_KL = 1e-5, 0.02
 """Two states found at one target are one when beta and KL differ by less than these shares."""
 
-ENDS = {
-    "settled": "it holds as much as was asked for, well below the lower edge",
-    "floor": "beta has come down to the floor",
-    "grid": "a posterior has become too narrow for the quadrature grid",
-    "targets": "it holds more than any curve is followed to",
-}
-"""Why a curve ended at its deep end."""
-
 Points = dict[float, int]
 """The points of one member's curve: number of the KL target (a fraction between two targets) -> row in the store."""
-
-
-class Store:
-    """Keeps every solution of a batch, one per row; curves refer to rows."""
-
-    def __init__(self, members: int) -> None:
-        self._parts: list[Solutions] = []
-        self._count = 0
-        self.known: list[list[tuple[float, int]]] = [[] for _ in range(members)]
-        """Of each member: number of the KL target and row of every state."""
-
-    def add(self, members: Sequence[int], index: float | Sequence[float], solutions: Solutions) -> list[int]:
-        """Keep these states of `members`, found at one target or one each, and return their rows."""
-        self._parts.append(solutions)
-        rows = list(range(self._count, self._count + len(solutions.beta_M)))
-        self._count += len(rows)
-        indices = [index] * len(rows) if isinstance(index, int | float) else index
-        for m, i, row in zip(members, indices, rows, strict=True):
-            self.known[m].append((i, row))
-        return rows
-
-    def all(self) -> Solutions:
-        """Everything kept so far."""
-        self._parts = [concatenate(self._parts)]
-        return self._parts[0]
-
-    def get(self, rows: Sequence[int]) -> Solutions:
-        """The solutions in these rows."""
-        kept = self.all()
-        return kept.take(torch.tensor(rows, dtype=torch.long, device=kept.beta_M.device))
-
-
-@dataclass(frozen=True)
-class Depth:
-    """How deep curves are traced.
-
-    Attributes
-    ----------
-    targets : the KLs at which curves are solved, rising; curves end with the last at the latest.
-    beta_closed_form_M, floor_M : the lower edges; the betas below which curves always end.
-    least_nats : no curve ends above its floor before this KL, nor before `SETTLED` of the lower edge; infinite for
-        curves that go down to their floor whatever they hold.
-    threshold_nats : nor, with two latents, before the second holds twice this much (0 where it has nothing to hold).
-    """
-
-    targets: Sequence[float]
-    beta_closed_form_M: Tensor
-    floor_M: Tensor
-    least_nats: float
-    threshold_nats: float
-
-    def reached(self, rows: Tensor, found: Solutions) -> Tensor:
-        """Whether each of these states of members `rows` is deep enough to end its curve [M]."""
-        return self._settled(rows, found) | (found.beta_M < self.floor_M[rows])
-
-    def why_ended(self, members: Sequence[int], indices: Sequence[float], last: Solutions) -> list[str]:
-        """Why the curves of these members ended with these states, found at these targets; see `ENDS`."""
-        rows = torch.tensor(list(members), device=last.beta_M.device)
-        settled, floor = self._settled(rows, last).tolist(), (last.beta_M < self.floor_M[rows]).tolist()
-        return [
-            "settled" if is_settled else "floor" if at_floor else "targets" if i == len(self.targets) - 1 else "grid"
-            for i, is_settled, at_floor in zip(indices, settled, floor, strict=True)
-        ]
-
-    def _settled(self, rows: Tensor, found: Solutions) -> Tensor:
-        enough = (found.total_kl_nats_M >= self.least_nats) & (found.beta_M < SETTLED * self.beta_closed_form_M[rows])
-        if found.kl_nats_MD.shape[1] > 1:
-            enough &= found.kl_nats_MD.sort(1).values[:, -2] >= 2 * self.threshold_nats
-        return enough
 
 
 @dataclass(frozen=True)
@@ -147,7 +68,7 @@ def search_curves(
     search.descend(top)
     for points in (search.cool, search.deep):
         search.refine(points)
-    every = [search.curve(m, search.store.known[m]) for m in range(search.members)]
+    every = [search.curve(search.store.known[m]) for m in range(search.members)]
     ended = search.ended(search.cool), search.ended(search.best)
     return SearchResult(search.curves(search.cool), search.curves(search.deep), every, search.store.all(), *ended)
 
@@ -188,73 +109,95 @@ class _Search:
             self.around.tick()
 
     def rise(self) -> list[int]:
-        """The lowest state at every KL; returns for each member the row of the deepest."""
+        """The lowest state at every KL; returns for each member the row of the deepest.
+
+        Each member starts at its own first target and has its own sequence of searches from scratch, so that what is
+        found does not depend on the others.
+        """
         targets = self.depth.targets
-        best: list[Points] = [dict(points) for points in self.cool]
-        other: Track | None = None  # members whose lowest state is not on the first curve
+        self.best = [dict(points) for points in self.cool]
+        # a first curve that ends early is searched where it ends
+        begin = [min(int(np.searchsorted(targets, SEARCH_FROM_NATS)), int(max(points))) for points in self.cool]
+        scratch_from = [0.0] * self.members
         ended = np.zeros(self.members, dtype=bool)
-        from_scratch = 0.0
-        first = int(np.searchsorted(targets, SEARCH_FROM_NATS))
-        for m in range(self.members):
-            # a first curve that ends earlier is searched where it ends
-            first = min(first, max(self.cool[m]))
-        for index in range(first, len(targets)):
+        other: Track | None = None  # members whose lowest state is not on the first curve
+        for index in range(min(begin), len(targets)):
             if other is not None:
-                other, _ = other.step(self.batch, self.around.modes_MNK, targets[index])
-                rows = self.store.add(other.rows.tolist(), index, other.last)
-                lower = []
-                for at, (m, row) in enumerate(zip(other.rows.tolist(), rows, strict=True)):
-                    if index not in self.cool[m] or self.nats_at(row, index) < self.nats_at(self.cool[m][index], index):
-                        best[m][index] = row
-                        lower.append(at)
-                other = other.take(torch.tensor(lower, dtype=torch.long, device=self.device))
-            active = [m for m in range(self.members) if not ended[m] and index in best[m]]
+                other = self.continued(other, index)
+            active = [m for m in range(self.members) if begin[m] <= index and not ended[m] and index in self.best[m]]
             if not active:
                 break
-            fresh = targets[index] >= from_scratch
-            from_scratch = SCRATCH_GROWTH * targets[index] if fresh else from_scratch
-            known = self.store.get([best[m][index] for m in active])
-            found, changed = lowest(self.around, active, known, fresh=fresh)
-            if changed:
-                at = torch.tensor(changed, device=self.device)
-                won = [active[i] for i in changed]
-                for m, row in zip(won, self.store.add(won, index, found.take(at)), strict=True):
-                    best[m][index] = row
-                track = Track.begin(torch.tensor(won, device=self.device), found.take(at))
-                if other is not None:
-                    stay = [i for i, m in enumerate(other.rows.tolist()) if m not in won]
-                    track = other.take(torch.tensor(stay, dtype=torch.long, device=self.device)).join(track)
-                other = track
-            done = self.depth.reached(torch.tensor(active, device=self.device), found)
-            ended[[m for m, is_done in zip(active, done.tolist(), strict=True) if is_done]] = True
+            fresh = [m for m in active if targets[index] >= scratch_from[m]]
+            for m in fresh:
+                scratch_from[m] = SCRATCH_GROWTH * targets[index]
+            for members in (fresh, [m for m in active if m not in fresh]):
+                if members:
+                    other = self.searched(other, index, members, fresh=members is fresh)
+            lowest_now = self.store.get([self.best[m][index] for m in active])
+            done = self.depth.reached(self.rows(active), lowest_now).tolist()
+            ended[[m for m, is_done in zip(active, done, strict=True) if is_done]] = True
             if other is not None:
-                on = [i for i, m in enumerate(other.rows.tolist()) if not ended[m]]
-                other = other.take(torch.tensor(on, dtype=torch.long, device=self.device)) if on else None
+                other = self.only(other, [m for m in other.rows.tolist() if not ended[m]])
             self.around.tick()
-        self.best = best
-        return [points[max(points)] for points in best]
+        return [points[max(points)] for points in self.best]
+
+    def continued(self, other: Track, index: int) -> Track | None:
+        """The lowest states of before, followed to the next target; those that the first curve undercuts are left."""
+        if not len(other.rows):
+            return None
+        other, _ = other.step(self.batch, self.around.modes_MNK, self.depth.targets[index])
+        lower = []
+        rows = self.store.add(other.rows.tolist(), index, other.last)
+        for m, row in zip(other.rows.tolist(), rows, strict=True):
+            if index not in self.cool[m] or self.nats_at(row, index) < self.nats_at(self.cool[m][index], index):
+                self.best[m][index] = row
+                lower.append(m)
+        return self.only(other, lower)
+
+    def searched(self, other: Track | None, index: int, members: list[int], *, fresh: bool) -> Track | None:
+        """The track with those of `members` on it, from their new state, for which a lower one is found."""
+        known = self.store.get([self.best[m][index] for m in members])
+        found, changed = lowest(self.around, members, known, fresh=fresh)
+        if not changed:
+            return other
+        won, lower = [members[i] for i in changed], found.take(self.rows(changed))
+        for m, row in zip(won, self.store.add(won, index, lower), strict=True):
+            self.best[m][index] = row
+        track = Track.begin(self.rows(won), lower)
+        if other is None:
+            return track
+        return self.only(other, [m for m in other.rows.tolist() if m not in won]).join(track)
+
+    def only(self, track: Track, members: Sequence[int]) -> Track:
+        """The track of these members alone."""
+        order = track.rows.tolist()
+        return track.take(self.rows([order.index(m) for m in members]))
+
+    def rows(self, numbers: Sequence[int]) -> Tensor:
+        """These numbers as an index tensor."""
+        return torch.tensor(list(numbers), dtype=torch.long, device=self.device)
 
     def descend(self, top: Sequence[int]) -> None:
         """The curve from the deepest state down to where it meets the first one; below that it is the first one."""
         targets = self.depth.targets
-        start = {
-            m: max(self.best[m])
-            for m in range(self.members)
-            if self.best[m][max(self.best[m])] != self.cool[m].get(max(self.best[m])) or self.jumped[m].any()
-        }
+        start: dict[int, int] = {}
+        for m in range(self.members):
+            deepest = int(max(self.best[m]))
+            if self.best[m][deepest] != self.cool[m].get(deepest) or self.jumped[m].any():
+                start[m] = deepest
         track: Track | None = None
         for index in range(len(targets) - 1, -1, -1):
             if track is not None and len(track.rows):
                 track, _ = track.step(self.batch, self.around.modes_MNK, targets[index])
                 self.keep(self.deep, index, track.rows, track.last)
-                apart = [i for i, m in enumerate(track.rows.tolist()) if not self.met(m, index, i, track.last)]
-                track = track.take(torch.tensor(apart, dtype=torch.long, device=self.device))
+                apart = [m for i, m in enumerate(track.rows.tolist()) if not self.met(m, index, i, track.last)]
+                track = self.only(track, apart)
                 self.around.tick()
             begin = [m for m, at in start.items() if at == index]
             if begin:
                 for m in begin:
                     self.deep[m][index] = top[m]
-                new = Track.begin(torch.tensor(begin, device=self.device), self.store.get([top[m] for m in begin]))
+                new = Track.begin(self.rows(begin), self.store.get([top[m] for m in begin]))
                 track = new if track is None else track.join(new)
         for m in range(self.members):
             lowest_index = min(self.deep[m], default=len(targets))
@@ -284,15 +227,14 @@ class _Search:
                 return
             first = self.store.get([curves[m][low] for m, low, _ in gaps])
             last = self.store.get([curves[m][high] for m, _, high in gaps])
-            rows = torch.tensor([m for m, _, _ in gaps], device=self.device)
+            rows = self.rows([m for m, _, _ in gaps])
             middle = (first.total_kl_nats_M + last.total_kl_nats_M) / 2
             track, _ = Track.begin(rows, first).step(self.batch, self.around.modes_MNK, middle)
             if len(track.rows) < len(rows):
                 return
             indices = [(low + high) / 2 for _, low, high in gaps]
-            for (m, _, _), i, row in zip(
-                gaps, indices, self.store.add(rows.tolist(), indices, track.last), strict=True
-            ):
+            stored = self.store.add(rows.tolist(), indices, track.last)
+            for m, i, row in zip(rows.tolist(), indices, stored, strict=True):
                 curves[m][i] = row
             self.around.tick()
 
@@ -322,11 +264,11 @@ class _Search:
 
     def curves(self, points: Sequence[Points]) -> list[Curve]:
         """The curves of all members through their points."""
-        return [self.curve(m, sorted(points[m].items())) for m in range(self.members)]
+        return [self.curve(sorted(points[m].items())) for m in range(self.members)]
 
-    def curve(self, m: int, points: Sequence[tuple[int, int]]) -> Curve:
+    def curve(self, points: Sequence[tuple[float, int]]) -> Curve:
         """The curve through these points (target and row), in their order."""
-        index, at = np.array(points).T
+        index, at = np.array([i for i, _ in points], dtype=float), np.array([row for _, row in points], dtype=np.int64)
         known = self.store.get(at.tolist())
         beta, recon, kl = (t.cpu().numpy() for t in (known.beta_M, known.recon_nats_M, known.kl_nats_MD))
         return Curve(index, beta, recon, kl, at)

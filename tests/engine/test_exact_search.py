@@ -14,7 +14,7 @@ from ifp.closed_form import freezing_bounds
 from ifp.datasets.sprites import Sprites
 from ifp.errors import IfpError
 from ifp.exact import exact_annealing, exact_minimum
-from ifp.exact_search import ENDS
+from ifp.exact_states import ENDS
 from ifp.factors import MOVING, FactorTraversal
 from ifp.likelihood import binary_entropy_nats
 from ifp.trace import AnnealTrace
