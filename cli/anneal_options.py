@@ -49,6 +49,12 @@ _SETTINGS = [
     _setting("--law", str, "How beta moves: geometric, linear, or author (70 exp(-15 t) + 1)."),
     _setting("--beta-max", str, "Highest beta; auto takes it from each traversal's edges.", callback=_beta_limit),
     _setting("--beta-min", str, "Lowest beta; auto takes it from each traversal's edges.", callback=_beta_limit),
+    _setting(
+        "--exact-floor",
+        str,
+        "Beta down to which exact curves go; auto ends them past the last freezing.",
+        callback=_beta_limit,
+    ),
     _setting("--steps", int, "Optimizer steps of one annealing branch."),
     _setting("--hold-steps", int, "Steps at the starting beta before it."),
     _setting("--batch", int, "Images a step; a smaller traversal is repeated as often as fits."),

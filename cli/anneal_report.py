@@ -20,6 +20,7 @@ from ifp.analysis.tables import json_rows, write_csv
 from ifp.cli.stages import StageProgress
 from ifp.config import AnnealConfig
 from ifp.errors import NothingFroze
+from ifp.exact_states import ends_in_words
 from ifp.plan import Cell
 from ifp.run_cost import RunCost, run_cost
 from ifp.run_folder import RunWriter
@@ -108,6 +109,8 @@ def report(
         click.echo(json.dumps(found, indent=2))
     else:
         _print(table, pressures, first_order, points, config)
+        if config.latents > 1 or config.exact_floor is not None:
+            click.echo(ends_in_words(trace.ended_M.tolist()))
         for path in [folder / "freezing_points.csv", folder / "summary.csv", *figures]:
             click.echo(path)
     _fail_if_nothing_froze(points, trace, config)

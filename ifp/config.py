@@ -40,6 +40,7 @@ class AnnealConfig:
     latents, hidden : latents a network; hidden units a layer of the MLP.
     law : how beta moves; see `ifp.schedule`.
     beta_max, beta_min : the range of the laws, None for auto: from each traversal's own edges.
+    exact_floor : the beta down to which exact curves go, None for auto; see `ifp.exact_annealing`.
     steps : optimizer steps of one annealing branch; hold_steps : steps at the starting beta before it
         (cooling: at most; it ends when a fresh network's KL has died away. heating: exactly).
     batch : images a step; a smaller traversal is repeated as often as fits, a larger one sampled.
@@ -67,6 +68,7 @@ class AnnealConfig:
     law: str = "geometric"
     beta_max: float | None = None
     beta_min: float | None = None
+    exact_floor: float | None = None
     steps: int = 3000
     hold_steps: int = 500
     batch: int = 64
@@ -96,7 +98,7 @@ class AnnealConfig:
         for name in ("hold_steps", "stop_recon_nats"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise bad_value(name, getattr(self, name), "a number of at least 0")
-        for name in ("beta_max", "beta_min"):
+        for name in ("beta_max", "beta_min", "exact_floor"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise bad_value(name, value, "a positive number or 'auto'")
@@ -119,7 +121,9 @@ class AnnealConfig:
 
     def digest(self) -> str:
         """Equal for equal settings; decides whether a folder holds this run."""
-        return settings_digest(self.to_json())
+        # what came later does not change the digest of runs that leave it to its default
+        later = {"exact_floor": None}
+        return settings_digest({k: v for k, v in self.to_json().items() if k not in later or v != later[k]})
 
 
 _AUTO: Kind = (lambda value: value is None or is_number(value), "a number, or null for auto")
@@ -127,7 +131,7 @@ _NAMES: Kind = (
     lambda value: isinstance(value, list | tuple) and all(isinstance(name, str) for name in value),
     "a list of names",
 )
-_SPECIAL = {"factors": _NAMES, "beta_max": _AUTO, "beta_min": _AUTO}
+_SPECIAL = {"factors": _NAMES, "beta_max": _AUTO, "beta_min": _AUTO, "exact_floor": _AUTO}
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -177,6 +177,7 @@ def _add_exact(
             latents=exact_latents(config),
             threshold_nats=config.threshold_nats,
             directions=directions(config),
+            beta_floor=config.exact_floor,
             bounds=FreezingBounds(*edges[part].T),
             factors=[c.factor for c in chosen],
             contexts=[c.context for c in chosen],

@@ -49,7 +49,8 @@ BELOW_LOWEST = 0.3
 WITHOUT_FACTORS = 100.0
 """Data without factors: beta falls to this part of where it began, or to 1 if that is lower."""
 _TRAVERSAL_ONLY = {
-    "factors": "--factor", "contexts": "--contexts", "hold_steps": "--hold-steps", "nuisance": "--nuisance",
+    "factors": "--factor", "contexts": "--contexts",
+    "exact_floor": "--exact-floor", "hold_steps": "--hold-steps", "nuisance": "--nuisance",
     "stop_recon_nats": "--stop-recon",
 }  # fmt: skip
 _SAME = (
