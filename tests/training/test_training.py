@@ -539,7 +539,8 @@ def test_deft_gets_the_stages_published_for_the_data() -> None:
     assert config.options == {"betas": [70, 30, 12, 1], "group_size": 2, "stage_steps": 15_000}
     own = preset_train_config("standard", dataset="sprites", objective="deft", options={"betas": [9.0, 1.0]})
     assert own.options == {"betas": [9.0, 1.0]}
-    assert preset_train_config("standard", dataset="npz:x.npz", objective="deft").options == {}
+    with pytest.raises(IfpError, match=r"no published DEFT pressures for 'npz:x.npz'"):
+        preset_train_config("standard", dataset="npz:x.npz", objective="deft")
 
 
 def test_arrow_is_trained_on_its_own_distribution_unless_told_otherwise() -> None:
