@@ -37,7 +37,9 @@ class TraversalBatch:
     x_MNP : the images (Gaussian: centred and divided by sigma).
     weighted_MNP : the images times the pixel weights.
     weight_MP : pixels of each pattern, 0 for padding.
-    own_nats_MN : the part of an image's cost that does not depend on the decoder.
+    mean_MP : the mean image (Gaussian: 0).
+    own_nats_MN : cost of each image under the mean image. Costs are counted from there: their integral then has no
+        large constant part, whose quadrature error would drown the gain of images of low contrast.
     constant_nats_M : cost of the dropped pixels.
     bernoulli : the likelihood.
     """
@@ -45,6 +47,7 @@ class TraversalBatch:
     x_MNP: Tensor
     weighted_MNP: Tensor
     weight_MP: Tensor
+    mean_MP: Tensor
     own_nats_MN: Tensor
     constant_nats_M: Tensor
     bernoulli: bool
@@ -57,16 +60,15 @@ class TraversalBatch:
     @property
     def collapsed_nats_M(self) -> Tensor:
         """Reconstruction [M] when no information is held: every image is decoded as the mean image."""
-        mean = self.x_MNP.mean(1, keepdim=True)
-        cost = self._cost(mean)[:, 0] + self.own_nats_MN
-        return cost.mean(1) + self.constant_nats_M
+        return self.own_nats_MN.mean(1) + self.constant_nats_M
 
     def _cost(self, decoded_MGP: Tensor) -> Tensor:
-        """Nats [M, G, N] of each image under each decoded image, without `own_nats_MN`."""
+        """Nats [M, G, N] of each image under each decoded image, less `own_nats_MN`."""
         if self.bernoulli:
             # the floors only meet images whose posterior there is below them, so they cost nothing
-            on = decoded_MGP.clamp_min(1e-20).log()
-            off = (1 - decoded_MGP).clamp_min(1e-20).log()
+            mean = self.mean_MP[:, None]
+            on = (decoded_MGP / mean).clamp_min(1e-20).log()
+            off = ((1 - decoded_MGP) / (1 - mean)).clamp_min(1e-20).log()
             shared = torch.bmm(off, self.weight_MP[:, :, None])
             return -(shared + torch.bmm(on - off, self.weighted_MNP.mT))
         shared = 0.5 * torch.bmm(decoded_MGP**2, self.weight_MP[:, :, None])
@@ -94,10 +96,16 @@ def make_batch(
         x[row, :, : len(t.weight_P)] = torch.from_numpy(values)
         weight[row, : len(t.weight_P)] = torch.from_numpy(t.weight_P)
     weighted = x * weight[:, None]
-    own = x.new_zeros(x.shape[:2]) if likelihood == "bernoulli" else 0.5 * (weighted * x).sum(2)
+    mean = x.mean(1)
+    if likelihood == "bernoulli":
+        own = -(weighted @ (mean.log() - torch.log1p(-mean))[:, :, None])[:, :, 0]
+        own = own - (weight * torch.log1p(-mean)).sum(1, keepdim=True)
+    else:
+        mean = torch.zeros_like(mean)
+        own = 0.5 * (weighted * x).sum(2)
     constant = torch.tensor([t.constant_nats for t in traversals], dtype=torch.float64)
-    x, weighted, weight, own, constant = (t.to(device) for t in (x, weighted, weight, own, constant))
-    return TraversalBatch(x, weighted, weight, own, constant, likelihood == "bernoulli")
+    parts = (t.to(device) for t in (x, weighted, weight, mean, own, constant))
+    return TraversalBatch(*parts, bernoulli=likelihood == "bernoulli")
 
 
 @dataclass(frozen=True)
@@ -164,8 +172,8 @@ def reconstruction(
     total = relative.sum(2, keepdim=True)
     cost = batch._cost(torch.bmm(relative / total, batch.x_MNP))
     mass = grid.weight_MG / (images * (2 * math.pi) ** (latents / 2))
-    paid = relative * (top.exp() * mass[:, :, None]) * (cost + batch.own_nats_MN[:, None])
-    recon = paid.sum((1, 2)) + batch.constant_nats_M
+    paid = relative * (top.exp() * mass[:, :, None]) * cost
+    recon = paid.sum((1, 2)) + batch.collapsed_nats_M
     gradient_mean = torch.einsum("mgn,mgnd->mnd", paid, offset) / std
     gradient_log_std = torch.einsum("mgn,mgnd->mnd", paid, offset**2) - paid.sum(1)[:, :, None]
     return recon, gradient_mean, gradient_log_std

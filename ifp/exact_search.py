@@ -65,6 +65,7 @@ def search_curves(
         cool = search.curves(search.cool)
         return SearchResult(cool, cool, cool, search.store.all(), search.ended(search.cool), search.ended(search.cool))
     top = search.rise()
+    search.sink()
     search.descend(top)
     for points in (search.cool, search.deep):
         search.refine(points)
@@ -141,15 +142,34 @@ class _Search:
             self.around.tick()
         return [points[max(points)] for points in self.best]
 
+    def sink(self) -> None:
+        """The lowest states that are not on the first curve, followed down to smaller KLs while they are the lowest.
+
+        A valley that is found at one KL may be the lowest at smaller ones too, the threshold among them.
+        """
+        track: Track | None = None
+        for index in range(len(self.depth.targets) - 1, -1, -1):
+            if track is not None and len(track.rows):
+                track = self.continued(track, index)
+            held = set(track.rows.tolist()) if track is not None else set()
+            own = [
+                m for m in range(self.members)
+                if m not in held and index in self.best[m] and self.best[m][index] != self.cool[m].get(index)
+            ]  # fmt: skip
+            if own:
+                new = Track.begin(self.rows(own), self.store.get([self.best[m][index] for m in own]))
+                track = new if track is None else track.join(new)
+            self.around.tick()
+
     def continued(self, other: Track, index: int) -> Track | None:
-        """The lowest states of before, followed to the next target; those that the first curve undercuts are left."""
+        """The lowest states of before, followed to the next target; those that a known state undercuts are left."""
         if not len(other.rows):
             return None
         other, _ = other.step(self.batch, self.around.modes_MNK, self.depth.targets[index])
         lower = []
         rows = self.store.add(other.rows.tolist(), index, other.last)
         for m, row in zip(other.rows.tolist(), rows, strict=True):
-            if index not in self.cool[m] or self.nats_at(row, index) < self.nats_at(self.cool[m][index], index):
+            if index not in self.best[m] or self.nats_at(row, index) < self.nats_at(self.best[m][index], index):
                 self.best[m][index] = row
                 lower.append(m)
         return self.only(other, lower)
