@@ -49,7 +49,7 @@ def read_order(texts: Sequence[str], known: Collection[str]) -> list[str]:
 
     Raises
     ------
-    IfpError : a name that is none of `known`.
+    IfpError : a name that is none of `known`, or one that stands twice.
 
     >>> read_order(["posX,posY", "a, b"], ["posX", "posY", "a, b"])
     ['posX', 'posY', 'a, b']
@@ -58,6 +58,8 @@ def read_order(texts: Sequence[str], known: Collection[str]) -> list[str]:
     for name in names:
         if name not in known:
             raise unknown_name("factor", name, known)
+        if names.count(name) > 1:
+            raise IfpError(f"The order names the factor {name!r} twice; name each once.")
     return names
 
 

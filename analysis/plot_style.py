@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ifp.analysis.style import STYLE
 from ifp.analysis.tables import whole_file, write_csv
@@ -80,13 +80,23 @@ def beta_axis(ax: Axes, low: float, high: float, *, scale: str = "log", most_lab
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
+NARROW = 1.6
+"""A range of beta whose ends are in a smaller ratio may hold no number with one or two round digits."""
+
+
 def round_numbers(low: float, high: float, most: int) -> list[float]:
     """At most `most` round numbers in [low, high], as evenly spaced in the logarithm as the finest set allows.
 
     >>> round_numbers(5, 900, 4), round_numbers(12, 900, 6)
     ([10.0, 30.0, 100.0, 300.0], [20.0, 50.0, 100.0, 200.0, 500.0])
+    >>> round_numbers(8.1, 9.2, 6)
+    [8.5, 9.0]
     """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    if high < NARROW * low:
+        # over so short a stretch of the logarithm steps of equal size are even enough
+        return [float(f"{value:.6g}") for value in MaxNLocator(most - 1, steps=[1, 2, 5, 10]).tick_values(low, high)
+                if low <= value <= high]  # fmt: skip
     for digits in ((10, 12, 15, 20, 25, 30, 40, 50, 60, 80), (10, 15, 20, 30, 40, 60), (10, 20, 30, 50), (10, 20, 50),
                    (10, 30)):  # fmt: skip
         found = [float(f"{digit}e{power - 1}") for power in range(first, last + 1) for digit in digits]
