@@ -173,3 +173,32 @@ def test_a_curve_says_why_it_ended() -> None:
     assert np.nanmax(line.kl_nats_MTD.min(axis=2)) < 1e-6
     with pytest.raises(IfpError, match="beta_floor"):
         exact_annealing(images, "gaussian", beta_floor=-1.0)
+
+
+@pytest.mark.parametrize("amplitude", [0.1, 1e-3])
+def test_low_contrast_keeps_its_digits(amplitude: float) -> None:
+    # the Bernoulli cost is quadratic in small contrasts: in units of the lower edge nothing depends on the amplitude
+    pattern = np.random.default_rng(5).random((6, 5)) - 0.5
+    trace = exact_annealing(0.5 + amplitude * pattern)
+    points = freezing_points(trace)
+    assert set(points["status"]) == {"frozen"}
+    np.testing.assert_allclose(points["beta_ifp"] / points["beta_closed_form"], 0.8526, rtol=1e-3)
+
+
+def test_a_valley_of_its_own_is_the_lowest_at_the_threshold() -> None:
+    # neither the cooled nor the heated curve is the lowest here; 3.885 is another implementation's crossing
+    images = np.array(
+        [
+            [0.62, 0.504, 0.937, 0.75, 0.574, 0.617, 0.507, 0.965, 0.227, 0.689, 0.555, 0.042],
+            [0.296, 0.927, 0.785, 0.013, 0.297, 0.01, 0.827, 0.11, 0.057, 0.982, 0.446, 0.318],
+            [0.049, 0.39, 0.366, 0.523, 0.007, 0.148, 0.21, 0.441, 0.302, 0.613, 0.285, 0.91],
+            [0.962, 0.059, 0.209, 0.563, 0.771, 0.064, 0.185, 0.457, 0.669, 0.903, 0.867, 0.794],
+            [0.053, 0.977, 0.615, 0.086, 0.255, 0.621, 0.386, 0.447, 0.805, 0.824, 0.547, 0.792],
+            [0.406, 0.974, 0.605, 0.968, 0.044, 0.883, 0.559, 0.714, 0.193, 0.549, 0.289, 0.105],
+            [0.003, 0.907, 0.671, 0.205, 0.258, 0.466, 0.818, 0.118, 0.968, 0.944, 0.245, 0.641],
+        ]
+    )
+    points = freezing_points(exact_annealing(images, "gaussian", sigma=0.3)).set_index("direction")
+    crossing = points.loc["equilibrium"]
+    assert crossing["beta_ifp"] == pytest.approx(3.885, rel=2e-3)
+    assert crossing["beta_bracket_high"] < 1.01 * crossing["beta_bracket_low"]
