@@ -104,8 +104,8 @@ def make_batch(
         mean = torch.zeros_like(mean)
         own = 0.5 * (weighted * x).sum(2)
     constant = torch.tensor([t.constant_nats for t in traversals], dtype=torch.float64)
-    parts = (t.to(device) for t in (x, weighted, weight, mean, own, constant))
-    return TraversalBatch(*parts, bernoulli=likelihood == "bernoulli")
+    x, weighted, weight, mean, own, constant = (t.to(device) for t in (x, weighted, weight, mean, own, constant))
+    return TraversalBatch(x, weighted, weight, mean, own, constant, likelihood == "bernoulli")
 
 
 @dataclass(frozen=True)
