@@ -42,11 +42,6 @@ class Curve:
         """KL summed over latents."""
         return self.kl_nats_JD.sum(axis=1)
 
-    def join(self, other: Curve) -> Curve:
-        """The points of both."""
-        pairs = [(getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__]
-        return Curve(*(np.concatenate(pair) for pair in pairs))
-
 
 @dataclass(frozen=True)
 class Jump:

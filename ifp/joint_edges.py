@@ -95,7 +95,7 @@ def joint_edges(
     ----------
     likelihood, sigma : see `ifp.likelihood`.
     images : how many are drawn by `seed`, those that a training with the same number sees; 0 for all. Where the
-        nuisance is endless, all means one image a combination of factors.
+        nuisance is endless, all means one image per combination of factors.
     probability : of images from their positions [N, F]; None for all alike.
     eigenvalues : of the spectrum, at most. contexts : traversals of each factor; 0 leaves `given_rest_FC` empty.
     device : of the products.

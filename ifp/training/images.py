@@ -117,7 +117,7 @@ def load_images(
 
     Parameters
     ----------
-    count : 0 for all. Where the nuisance is endless (noise, colours), all means one image a combination of factors.
+    count : 0 for all. Where the nuisance is endless (noise, colours), all means one image per combination of factors.
     probability : gives the probabilities of drawing images [N] from their positions [N, F]; None for all alike.
 
     Raises
