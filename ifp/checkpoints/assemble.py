@@ -6,6 +6,7 @@ Shapes: C H W channels, rows, columns, D latents.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -17,6 +18,7 @@ from ifp.checkpoints.shown import listed
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.training import Training
 from ifp.checkpoints.vae import Assumption, Vae
+from ifp.errors import IfpError
 
 _GIVES = {"logits": "logits", "probabilities": "probabilities", "values": "pixel values on the scale of the input"}
 _SHOWN_NAMES = 10
@@ -67,11 +69,18 @@ def assemble(
 
     Raises
     ------
+    IfpError : an autoencoder, whose decoder takes as many codes as the encoder's last layer has rows.
     ShapeMismatch : a last layer with an odd number of rows, a layer without its bias, or arrays of the encoder that
         were not used: a layer that is left out would make every number wrong.
     """
     _check_complete("encoder", source.weights, {*encoder.used, *idle}, habits.encoder)
-    latents, odd = divmod(encoder.shape[0], 2)
+    rows = encoder.shape[0]
+    latents, odd = divmod(rows, 2)
+    if len(encoder.shape) == 1 and _takes(source.weights, rows, decode):
+        raise IfpError(
+            f"{source.path} is an autoencoder without variances: its encoder's last layer has {rows} rows for {rows} "
+            "latents, as many as its decoder takes; give its codes with --codes file.npz."
+        )
     if odd or len(encoder.shape) != 1:
         raise ShapeMismatch(
             f"The encoder's last layer gives {list(encoder.shape)} values, not a mean and a variance for each latent."
@@ -140,6 +149,14 @@ def _decoder(
     except ShapeMismatch as error:
         return None, Assumption("decoder", f"not read: {error}", "the shapes"), set()
     return chain.module(), Assumption("decoder", f"gives {_GIVES[habits.output]}", "the code base"), chain.used
+
+
+def _takes(weights: Weights, width: int, decode: Callable[[ChainBuilder], object]) -> bool:
+    """Whether the decoder's first layer takes codes of this width, whatever comes after it."""
+    chain = ChainBuilder(weights, (width,), set())
+    with suppress(IfpError):
+        decode(chain)
+    return chain.learnt
 
 
 def _check_complete(what: str, weights: Weights, used: Collection[str], beginnings: tuple[str, ...]) -> None:

@@ -59,6 +59,11 @@ class ChainBuilder:
         """The network so far."""
         return nn.Sequential(*self._layers)
 
+    @property
+    def learnt(self) -> bool:
+        """Whether a layer with arrays has been added, so that it took what was there."""
+        return any(True for layer in self._layers for _ in layer.parameters())
+
     def take(self, name: str, ndim: int) -> torch.Tensor:
         """The array `name` as a float32 tensor, marked as used."""
         array = array_of(self.weights, name, ndim)

@@ -303,10 +303,21 @@ def test_where_nothing_says_how_a_file_was_trained(kind: str, tmp_path: Path) ->
 def test_an_autoencoder_of_amir_abdi_is_refused(padless: bool, tmp_path: Path) -> None:
     network: Network = family_files.amir_conv(1, padless, rows=6, decoded=6)
     source = source_of(family_files.amir_file(network.state_dict()), tmp_path / "last")
-    with pytest.raises(IfpError, match="autoencoder: its decoder takes all 6 values"):
+    with pytest.raises(IfpError, match=r"autoencoder without variances: .* 6 rows for 6 latents"):
         build(source)
     half = source_of(family_files.amir_file(network.encoder.state_dict(prefix="encoder.")), tmp_path / "last")
     assert said(build(half), "latents") == ("3 (no decoder to tell a VAE from an autoencoder)", "a guess")
+
+
+@pytest.mark.parametrize("kind", [kind for kind, file in FILES.items() if not file.head.endswith("head_mu")])
+def test_a_head_cut_to_its_means_is_an_autoencoder(kind: str, tmp_path: Path) -> None:
+    """As many rows as the decoder takes codes, odd or even: no half of them is a variance."""
+    source = source_at(family_files.write(tmp_path, kind, family_files.make(kind)))
+    for part in ("weight", "bias"):
+        name = f"{FILES[kind].head}.{part}"
+        source = wrong(source, name, source.weights[name][: family_files.LATENTS])
+    with pytest.raises(IfpError, match=r"autoencoder without variances: .* 5 rows for 5 latents.*--codes"):
+        build(source)
 
 
 def test_a_conditional_vae_of_amir_abdi_is_refused(tmp_path: Path) -> None:

@@ -68,16 +68,11 @@ def _linear_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Imag
 
 
 def _check_rows(source: Source, rows: int) -> tuple[Assumption, ...]:
-    """Refuse an autoencoder: its decoder takes as many values as its encoder gives."""
+    """What the decoder says of the number of latents."""
     shape = source.shape("decoder.main.1.weight") or source.shape("decoder.main.0.weight")
     if len(shape) < 2:
         return (Assumption("latents", f"{rows // 2} (no decoder to tell a VAE from an autoencoder)", "a guess"),)
-    if shape[1] == rows:
-        raise IfpError(
-            f"{source.path} holds an autoencoder: its decoder takes all {rows} values that its encoder gives, so there "
-            "is no variance to measure a KL by; give its codes with --codes file.npz."
-        )
-    if 2 * shape[1] != rows:
+    if shape[1] not in (rows, rows // 2):  # as many is an autoencoder, which is refused for all families alike
         raise ShapeMismatch(f"The encoder gives {rows} values and the decoder takes {shape[1]}, not half as many.")
     return ()
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ifp.checkpoints.assemble import Habits, assemble
-from ifp.checkpoints.chain import ChainBuilder
+from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
 from ifp.checkpoints.choices import hidden_activations
 from ifp.checkpoints.families.gin import check_output, stated_likelihood
 from ifp.checkpoints.families.sequential import layer_kinds, read_sequential, sequential_image
@@ -100,10 +100,15 @@ def _read(source: Source, plain: Source, options: ReadingOptions, activation: As
             f"{source.path} holds an encoder that gives codes without variances (ConvEncoder), which is no VAE's; "
             "give its codes with --codes file.npz."
         )
+
+    def decode(chain: ChainBuilder) -> None:
+        if _LAYER_CODES in plain.weights:
+            raise ShapeMismatch(f"The layer's codes {_LAYER_CODES!r} do not fit 'decode.net.0'.")
+        read_decoder(chain, source, activation.value)
+
     layer = Assumption("layer", "0 of DeVAE's, the one without a projection", "the code base")
     return assemble(
-        FAMILY.title, plain, options, encoder, images, activation,
-        lambda chain: read_decoder(chain, source, activation.value), _HABITS, training,
+        FAMILY.title, plain, options, encoder, images, activation, decode, _HABITS, training,
         notes=(layer,) if _LAYER_CODES in source.weights else (),
     )  # fmt: skip
 

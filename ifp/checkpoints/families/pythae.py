@@ -27,10 +27,24 @@ _DECODERS = {  # kernel -> side of the first grid, and (stride, padding, output 
     5: (8, ((2, 2, 0), (2, 1, 0), (2, 2, 1), (1, 1, 0))),  # CelebA
 }
 _MEAN, _LOGVAR = "encoder.embedding", "encoder.log_var"
-_BESIDE = ("discriminator.", "pseudo_inputs.", "iaf_flow.", "net.", "metric.")
+_BESIDE = ("discriminator.", "pseudo_inputs.")
 _MIXTURE_PRIOR = "pseudo_inputs."
 _PLAIN = ("VAEConfig", "FactorVAEConfig")
 """Models whose KL has the weight 1; FactorVAE adds its total correlation."""
+_REFUSED = {
+    "VAE_LinNF": ("a posterior that a normalising flow bends (VAE_LinNF)", ("net.",)),
+    "VAE_IAF": ("a posterior that an inverse autoregressive flow bends (VAE_IAF)", ("iaf_flow.",)),
+    "PoincareVAE": ("latents on a Poincare ball (PoincareVAE)", ("_pz_mu", "_pz_logvar")),
+    "RHVAE": ("a posterior that Riemannian Hamiltonian steps move (RHVAE)", ("metric.", "temperature", "lbd")),
+    "HVAE": ("a posterior that Hamiltonian steps move (HVAE)", ("eps_lf", "beta_zero_sqrt")),
+    "SVAE": ("von Mises-Fisher latents (SVAE)", ("encoder.log_concentration.",)),
+    "HRQVAE": ("discrete codes (a codebook)", ()),
+    "VQVAE": ("discrete codes (a codebook)", ("quantizer.",)),
+}
+"""Model -> what its posterior is, and how the names of arrays begin that no model before it here has. Its class in
+model_config.json is the model's name and "Config", with or without an underscore between."""
+_CODES_ALONE = ("AE", "WAE_MMD", "RAE_L2", "RAE_GP")
+"""Models whose encoder gives a code and no variance."""
 _HABITS = Habits(output="probabilities", about_head=", of the two layers embedding and log_var")
 
 
@@ -68,12 +82,15 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
 
 def _refuse_what_cannot_be_read(source: Source) -> None:
     weights, name = source.weights, str(source.config.get("name", ""))
+    model = name.removesuffix("Config").removesuffix("_")
     is_shipped = f"{_MEAN}.weight" in weights and f"{_LOGVAR}.weight" in weights
-    if any("log_concentration" in array for array in weights):
-        raise IfpError(f"{source.path} has von Mises-Fisher latents (SVAE), and only Gaussian ones are read here.")
-    if any(array.startswith("quantizer.") for array in weights):
-        raise IfpError(f"{source.path} has discrete codes (a codebook), and only Gaussian latents are read here.")
-    if f"{_MEAN}.weight" in weights and not is_shipped:
+    for refused, (what, beginnings) in _REFUSED.items():
+        if model == refused or (beginnings and any(array.startswith(beginnings) for array in weights)):
+            raise IfpError(
+                f"{source.path} has {what}, and only Gaussian latents, as the encoder gives them, are read here; "
+                "give codes of your own with --codes file.npz."
+            )
+    if model in _CODES_ALONE or (f"{_MEAN}.weight" in weights and not is_shipped):
         raise IfpError(
             f"{source.path} is an autoencoder without variances{f' ({name})' if name else ''}; "
             "give its codes with --codes file.npz."
