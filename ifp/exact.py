@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -19,9 +20,10 @@ import torch
 from ifp.closed_form import FreezingBounds, Images, Progress, freezing_bounds, leading_modes
 from ifp.equilibrium import make_batch, pixel_bucket
 from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.exact_equilibrium import equilibrium_records
 from ifp.exact_improve import Surroundings
 from ifp.exact_lowest import lowest_nats
-from ifp.exact_records import Job, Records, landings, read_off
+from ifp.exact_records import Job, Records, follow, landings
 from ifp.exact_search import search_curves
 from ifp.exact_states import Depth
 from ifp.factors import MOVING
@@ -151,10 +153,15 @@ def exact_annealing(
             depth = Depth(targets, edge, FLOOR[latents] * edge, least, second)
         else:
             depth = Depth(targets, edge, torch.full_like(edge, beta_floor), math.inf, math.inf)
-        searched = search_curves(batch, modes, depth, latents=latents, heat=names != ["cool"], tick=tick)
+        around = Surroundings(batch, modes, tick)
+        searched = search_curves(around, depth, latents=latents, heat=names != ["cool"])
         fallen = landings(batch, modes, edge, latents)
-        for job, records in zip(group, read_off(batch, searched, fallen, group, names), strict=True):
-            curves[job.number] = records
+        records = follow(batch, searched, fallen, group, directions)
+        if "equilibrium" in names:
+            for m, equilibrium in enumerate(equilibrium_records(around, searched, group)):
+                records[m]["equilibrium"] = equilibrium
+        for job, of_job in zip(group, records, strict=True):
+            curves[job.number] = of_job
         for job, cool_ended, deep_ended in zip(group, searched.cool_ended, searched.deep_ended, strict=True):
             ended[job.number] = {name: cool_ended if name == "cool" else deep_ended for name in names}
         tick()
@@ -195,14 +202,17 @@ def exact_minimum(
             raise bad_value("beta", beta, "a positive number")
     if is_flat(images):
         return np.full(len(betas), flat_recon_nats(images[0], likelihood))
-    (job,) = _jobs([images], likelihood, sigma, freezing_bounds(images, likelihood, sigma=sigma, upper=False))
+    bounds = freezing_bounds(images, likelihood, sigma=sigma, upper=False)
+    (job,) = _jobs([images], likelihood, sigma, replace(bounds, beta_upper_M=bounds.beta_closed_form_M))
     batch = make_batch([job.reduced], likelihood, sigma, "cpu")
     edge = torch.tensor([job.beta_closed_form], dtype=torch.float64)
     floor = 0.9 * min(min(betas), job.beta_closed_form)
     depth = Depth(kl_targets(0.1, 0.01, DEEPEST_KL_NATS), edge, torch.full_like(edge, floor), math.inf, math.inf)
     modes = torch.from_numpy(job.modes_NK[None])
-    searched = search_curves(batch, modes, depth, latents=latents, heat=True, tick=lambda: None)
-    return lowest_nats(Surroundings(batch, modes, lambda: None), searched, betas)
+    around = Surroundings(batch, modes, lambda: None)
+    searched = search_curves(around, depth, latents=latents, heat=True)
+    equilibrium_records(around, searched, [job])
+    return lowest_nats(around, searched, betas)
 
 
 def kl_targets(

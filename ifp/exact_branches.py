@@ -71,7 +71,6 @@ class Landing:
     """The state that cooling falls onto just below the lower edge, where the collapsed one has lost its stability."""
 
     beta: float
-    recon_nats: float
     kl_nats_D: np.ndarray
 
 

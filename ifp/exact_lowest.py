@@ -47,14 +47,14 @@ def lowest_nats(around: Surroundings, searched: SearchResult, betas: Sequence[fl
 
 
 def _search_at(around: Surroundings, searched: SearchResult, beta: float) -> Solutions:
-    curve = searched.known[0]
+    curve = searched.store.every(0)
     kl_J = curve.total_kl_nats_J
     rows: list[int] = []
     for j in np.argsort(curve.recon_nats_J + beta * kl_J, kind="stable"):
         if len(rows) < STARTS and all(abs(kl_J[j] - kl_J[k]) > DIFFERENT_KL_NATS for k in rows):
             rows.append(int(j))
     members = [0] * len(rows)
-    known = at_beta(around.batch, members, searched.solutions, curve.state_J[rows].tolist(), [beta] * len(rows))
+    known = at_beta(around.batch, members, searched.store.all(), curve.state_J[rows].tolist(), [beta] * len(rows))
     found, _ = lowest(around, members, known, power=0.0, fresh=True)
     n, latents = found.states.mean_MND.shape[1:]
     if n <= FEW_IMAGES and latents == 1:

@@ -1,4 +1,4 @@
-"""What exact annealing records: the paths along a traversal's curve, and the states solved where they jump.
+"""What cooling and heating record: the paths along a traversal's curve, and the states solved where they jump.
 
 Shapes: M traversals of a batch, N images, D latents, K modes, T records.
 """
@@ -21,7 +21,6 @@ from ifp.exact_branches import (
     Path,
     collapsed_betas,
     cooling_path,
-    equilibrium_path,
     heating_path,
 )
 from ifp.exact_curve import Solutions, pushed, solve, state_along
@@ -35,7 +34,6 @@ METASTABLE_LIMIT = 2.0
 """Heating is followed to at most this multiple of the upper edge."""
 LANDING_KL_NATS = 0.005
 """Cooling's fall starts with this much information along the leading mode: the push off the saddle."""
-MEETING_STEPS = 12
 
 
 @dataclass(frozen=True)
@@ -51,55 +49,57 @@ class Job:
 
 @dataclass(frozen=True)
 class Records:
-    """One curve as recorded: beta_T, recon_nats_T, kl_nats_TD."""
+    """One curve as recorded: beta_T, recon_nats_T, kl_nats_TD, and row_T, where the store keeps each state."""
 
     beta_T: np.ndarray
     recon_nats_T: np.ndarray
     kl_nats_TD: np.ndarray
+    row_T: np.ndarray
 
 
-def read_off(
-    batch: TraversalBatch,
-    searched: SearchResult,
-    fallen: Sequence[Landing],
-    group: Sequence[Job],
-    names: Sequence[str],
+@dataclass(frozen=True)
+class Extra:
+    """A record to put in before record `after` of a path: a state of the store, or the collapsed one."""
+
+    after: int
+    beta: float
+    recon_nats: float
+    kl_nats_D: np.ndarray
+    row: int
+
+
+def follow(
+    batch: TraversalBatch, searched: SearchResult, fallen: Solutions, group: Sequence[Job], names: Sequence[str]
 ) -> list[dict[str, Records]]:
-    """The records of each member of a batch, by direction."""
-    collapsed = batch.collapsed_nats_M.cpu().numpy()
+    """The records of cooling and heating of each member of a batch; the states met on the way go into the store."""
     out: list[dict[str, Records]] = [{} for _ in group]
+    landed = searched.keep(range(len(group)), fallen)
     for name in names:
         paths, curves = [], []
         for m, job in enumerate(group):
-            cool = searched.cool[m]
-            heat = searched.heat[m]
-            top = max(TOP * job.beta_upper, 1.1 * float(heat.beta_J.max()))
-            above = collapsed_betas(job.beta_closed_form, top, COLLAPSED_RECORDS)
+            above = above_the_edge(searched, m, job)
             if name == "cool":
-                curves.append(cool)
-                paths.append(cooling_path(cool, fallen[m], above))
-            elif name == "heat":
-                curves.append(heat)
-                paths.append(heating_path(heat, job.beta_closed_form, METASTABLE_LIMIT * job.beta_upper, above))
+                curves.append(searched.cool[m])
+                landing = Landing(float(fallen.beta_M[m]), fallen.kl_nats_MD[m].cpu().numpy())
+                paths.append(cooling_path(curves[-1], landing, above))
             else:
-                curves.append(searched.known[m])
-                paths.append(equilibrium_path(curves[-1], job.beta_closed_form, float(collapsed[m]), above))
-        if name == "equilibrium":
-            extra = _meetings(batch, searched.solutions, curves, paths, collapsed)
-        else:
-            extra = _arrivals(batch, searched.solutions, curves, paths)
-        for m, landing in enumerate(fallen) if name == "cool" else ():
-            extra[m].append((COLLAPSED_RECORDS, landing.beta, landing.recon_nats, landing.kl_nats_D))
+                curves.append(searched.heat[m])
+                paths.append(heating_path(curves[-1], job.beta_closed_form, METASTABLE_LIMIT * job.beta_upper, above))
+        extra = _arrivals(batch, searched, curves, paths)
         for m in range(len(group)):
-            out[m][name] = _records(curves[m], paths[m], float(collapsed[m]), extra[m])
+            if name == "cool":
+                extra[m].append(kept(fallen, m, COLLAPSED_RECORDS, landed[m]))
+            out[m][name] = assemble(curves[m], paths[m], float(batch.collapsed_nats_M[m]), extra[m])
     return out
 
 
-_Extra = list[tuple[int, float, float, np.ndarray]]
-"""Records to put in: (before which record, beta, recon_nats, kl_nats_D)."""
+def above_the_edge(searched: SearchResult, member: int, job: Job) -> np.ndarray:
+    """The betas at which the collapsed state is recorded."""
+    top = max(TOP * job.beta_upper, 1.1 * float(searched.heat[member].beta_J.max()))
+    return collapsed_betas(job.beta_closed_form, top, COLLAPSED_RECORDS)
 
 
-def landings(batch: TraversalBatch, modes_MNK: Tensor, beta_closed_form_M: Tensor, latents: int) -> list[Landing]:
+def landings(batch: TraversalBatch, modes_MNK: Tensor, beta_closed_form_M: Tensor, latents: int) -> Solutions:
     """Where each member falls to when the collapsed state has just lost its stability, by descent of R + beta K."""
     kl = torch.zeros(len(beta_closed_form_M), latents, dtype=torch.float64, device=modes_MNK.device)
     kl[:, 0] = LANDING_KL_NATS
@@ -109,62 +109,24 @@ def landings(batch: TraversalBatch, modes_MNK: Tensor, beta_closed_form_M: Tenso
         # the first descent may rest on a saddle, the second starts with a push off it
         found = solve(batch, start, beta, torch.ones_like(beta), power=0.0)
         start = pushed(found.states, modes_MNK)
-    return [Landing(*_numbers(found, m)) for m in range(len(beta))]
+    return found
 
 
-def _arrivals(batch: TraversalBatch, known: Solutions, curves: Sequence[Curve], paths: Sequence[Path]) -> list[_Extra]:
+def _arrivals(
+    batch: TraversalBatch, searched: SearchResult, curves: Sequence[Curve], paths: Sequence[Path]
+) -> list[list[Extra]]:
     """The states just past each jump of cooling or heating paths."""
-    extra: list[_Extra] = [[] for _ in paths]
+    extra: list[list[Extra]] = [[] for _ in paths]
     where = [(m, jump) for m, path in enumerate(paths) for jump in path.jumps]
     if not where:
         return extra
     # cooling arrives at more information, heating at less
     arrive = [jump.high if paths[m].beta[0] > paths[m].beta[-1] else jump.low for m, jump in where]
-    rows = [int(curves[m].state_J[j]) for (m, _), j in zip(where, arrive, strict=True)]
-    found = at_beta(batch, [m for m, _ in where], known, rows, [jump.beta for _, jump in where])
-    for at, (m, jump) in enumerate(where):
-        extra[m].append((jump.after, *_numbers(found, at)))
-    return extra
-
-
-def _meetings(
-    batch: TraversalBatch, known: Solutions, curves: Sequence[Curve], paths: Sequence[Path], collapsed: np.ndarray
-) -> list[_Extra]:
-    """The two states either side of each jump of equilibrium paths, at the beta where their objectives meet.
-
-    Newton's method on the difference of the objectives, whose slope in beta is the difference of the KLs.
-    """
-    extra: list[_Extra] = [[] for _ in paths]
-    where = [(m, jump) for m, path in enumerate(paths) for jump in path.jumps]
-    if not where:
-        return extra
+    from_rows = [int(curves[m].state_J[j]) for (m, _), j in zip(where, arrive, strict=True)]
     members = [m for m, _ in where]
-    beta = [jump.beta for _, jump in where]
-    sides: list[list[tuple[float, float, np.ndarray]]] = []
-    for _ in range(MEETING_STEPS):
-        sides = []
-        for end in ("low", "high"):
-            points = [getattr(jump, end) for _, jump in where]
-            real = [i for i, j in enumerate(points) if j != COLLAPSED]
-            nothing = np.zeros(known.kl_nats_MD.shape[1])
-            side = [(beta[i], float(collapsed[m]), nothing) for i, m in enumerate(members)]
-            if real:
-                rows = [int(curves[members[i]].state_J[points[i]]) for i in real]
-                found = at_beta(batch, [members[i] for i in real], known, rows, [beta[i] for i in real])
-                for at, i in enumerate(real):
-                    side[i] = _numbers(found, at)
-            sides.append(side)
-        apart = [high[2].sum() - low[2].sum() for low, high in zip(*sides, strict=True)]
-        # a state that is no minimum at this beta slides down to the other side: then there is nothing to meet
-        meet = [
-            (low[1] - high[1]) / by if by > 1e-6 else b for low, high, by, b in zip(*sides, apart, beta, strict=True)
-        ]
-        settled = max(abs(new / old - 1) for new, old in zip(meet, beta, strict=True)) < 1e-4
-        if settled:
-            break
-        beta = meet
-    for i, (m, jump) in enumerate(where):
-        extra[m] += [(jump.after, *sides[0][i]), (jump.after, *sides[1][i])]
+    found = at_beta(batch, members, searched.store.all(), from_rows, [jump.beta for _, jump in where])
+    for at, ((m, jump), row) in enumerate(zip(where, searched.keep(members, found), strict=True)):
+        extra[m].append(kept(found, at, jump.after, row))
     return extra
 
 
@@ -178,25 +140,33 @@ def at_beta(
     return solve(batch.take(torch.tensor(members, device=device)), start, beta, torch.ones_like(beta), power=0.0)
 
 
-def _numbers(found: Solutions, at: int) -> tuple[float, float, np.ndarray]:
-    return float(found.beta_M[at]), float(found.recon_nats_M[at]), found.kl_nats_MD[at].cpu().numpy()
+def kept(found: Solutions, at: int, after: int, row: int) -> Extra:
+    """The record of one of these solutions, which the store keeps in `row`."""
+    return Extra(after, float(found.beta_M[at]), float(found.recon_nats_M[at]), found.kl_nats_MD[at].cpu().numpy(), row)
 
 
-def _records(curve: Curve, path: Path, collapsed_nats: float, extra: _Extra) -> Records:
+def assemble(curve: Curve, path: Path, collapsed_nats: float, extra: Sequence[Extra]) -> Records:
     """The records of a path in its order: its points, and `extra`, which overrules points on the wrong side of it."""
     nothing = np.zeros(curve.kl_nats_JD.shape[1])
     rising = 1.0 if path.beta[-1] > path.beta[0] else -1.0
-    rows: list[tuple[float, float, np.ndarray]] = []
+    rows: list[Extra] = []
     for at in range(len(path.points) + 1):
-        for _, beta, recon, kl in (item for item in extra if item[0] == at):
-            while rows and rising * (rows[-1][0] - beta) > 0:
-                rows.pop()
-            rows.append((beta, recon, kl))
-        if at == len(path.points) or (rows and rising * (rows[-1][0] - path.beta[at]) > 0):
+        for item in extra:
+            if item.after == at:
+                while rows and rising * (rows[-1].beta - item.beta) > 0:
+                    rows.pop()
+                rows.append(item)
+        if at == len(path.points) or (rows and rising * (rows[-1].beta - path.beta[at]) > 0):
             continue
         j = path.points[at]
-        held = j != COLLAPSED
-        recon = float(curve.recon_nats_J[j]) if held else collapsed_nats
-        rows.append((path.beta[at], recon, curve.kl_nats_JD[j] if held else nothing))
-    beta_T, recon_T, kl_T = zip(*rows, strict=True)
-    return Records(np.array(beta_T), np.array(recon_T), np.stack(kl_T))
+        if j == COLLAPSED:
+            rows.append(Extra(at, path.beta[at], collapsed_nats, nothing, COLLAPSED))
+        else:
+            row = int(curve.state_J[j])
+            rows.append(Extra(at, path.beta[at], float(curve.recon_nats_J[j]), curve.kl_nats_JD[j], row))
+    return Records(
+        np.array([r.beta for r in rows]),
+        np.array([r.recon_nats for r in rows]),
+        np.stack([r.kl_nats_D for r in rows]),
+        np.array([r.row for r in rows]),
+    )

@@ -5,14 +5,13 @@ Shapes: M traversals, N images, D latents, K modes, Q stored states.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ifp.equilibrium import TraversalBatch
 from ifp.exact_branches import Curve
 from ifp.exact_curve import Solutions, Track, solve, state_along
 from ifp.exact_improve import Surroundings, lowest
@@ -35,50 +34,56 @@ Points = dict[float, int]
 class SearchResult:
     """What is known of each member: the curve that grew from the onset, that from the deep end, and all states.
 
-    `heat` and `known` are those of `cool` where only cooling was asked for. The curves' `state_J` are rows of
-    `solutions`.
+    `heat` is `cool` where only cooling was asked for. The curves' `state_J` are rows of the store.
     """
 
     cool: list[Curve]
     heat: list[Curve]
-    known: list[Curve]
-    solutions: Solutions
+    store: Store
     cool_ended: list[str]
     deep_ended: list[str]
     """Why the first curve and the deepest one ended; see `ENDS`."""
+    targets: Sequence[float]
+
+    def keep(self, members: Sequence[int], found: Solutions) -> list[int]:
+        """Store states found at some beta, and return their rows; each counts as found at the target of its KL."""
+        return self.store.add(members, self.target_of(found.total_kl_nats_M.cpu().numpy()).tolist(), found)
+
+    def target_of(self, kl_nats_T: np.ndarray) -> np.ndarray:
+        """The numbers of the targets at these KLs, fractions between two targets."""
+        return np.interp(kl_nats_T, self.targets, np.arange(len(self.targets)))
 
 
-def search_curves(
-    batch: TraversalBatch, modes_MNK: Tensor, depth: Depth, *, latents: int, heat: bool, tick: Callable[[], None]
-) -> SearchResult:
+def search_curves(around: Surroundings, depth: Depth, *, latents: int, heat: bool) -> SearchResult:
     """Trace the curves of a batch.
 
     The first grows out of the collapsed state along the leading mode. From `SEARCH_FROM_NATS` on, the lowest state of
     every KL is searched for: that of the first curve, the continuation of the lowest before, and what `lowest` finds
     beside them. The deepest of these is followed back down until it meets the first curve, provided that the first was
-    followed up to there without a jump. `tick` is called often.
+    followed up to there without a jump.
     """
-    search = _Search(batch, Surroundings(batch, modes_MNK, tick), depth, latents)
+    search = _Search(around, depth, latents)
     search.grow()
     if not heat:
         search.refine(search.cool)
         cool = search.curves(search.cool)
-        return SearchResult(cool, cool, cool, search.store.all(), search.ended(search.cool), search.ended(search.cool))
+        ended = search.ended(search.cool)
+        return SearchResult(cool, cool, search.store, ended, ended, depth.targets)
     top = search.rise()
     search.sink()
     search.descend(top)
     for points in (search.cool, search.deep):
         search.refine(points)
-    every = [search.curve(search.store.known[m]) for m in range(search.members)]
-    ended = search.ended(search.cool), search.ended(search.best)
-    return SearchResult(search.curves(search.cool), search.curves(search.deep), every, search.store.all(), *ended)
+    cool, deep = search.curves(search.cool), search.curves(search.deep)
+    cool_ended, deep_ended = search.ended(search.cool), search.ended(search.best)
+    return SearchResult(cool, deep, search.store, cool_ended, deep_ended, depth.targets)
 
 
 class _Search:
     """The state of the search: all solutions, and the points of the curves so far."""
 
-    def __init__(self, batch: TraversalBatch, around: Surroundings, depth: Depth, latents: int) -> None:
-        self.batch, self.around, self.depth, self.latents = batch, around, depth, latents
+    def __init__(self, around: Surroundings, depth: Depth, latents: int) -> None:
+        self.batch, self.around, self.depth, self.latents = around.batch, around, depth, latents
         self.members = len(depth.beta_closed_form_M)
         self.device = around.modes_MNK.device
         self.store = Store(self.members)
@@ -284,14 +289,7 @@ class _Search:
 
     def curves(self, points: Sequence[Points]) -> list[Curve]:
         """The curves of all members through their points."""
-        return [self.curve(sorted(points[m].items())) for m in range(self.members)]
-
-    def curve(self, points: Sequence[tuple[float, int]]) -> Curve:
-        """The curve through these points (target and row), in their order."""
-        index, at = np.array([i for i, _ in points], dtype=float), np.array([row for _, row in points], dtype=np.int64)
-        known = self.store.get(at.tolist())
-        beta, recon, kl = (t.cpu().numpy() for t in (known.beta_M, known.recon_nats_M, known.kl_nats_MD))
-        return Curve(index, beta, recon, kl, at)
+        return [self.store.curve(sorted(points[m].items())) for m in range(self.members)]
 
 
 def latent_modes(modes_MNK: Tensor, latents: int) -> Tensor:

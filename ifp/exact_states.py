@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ifp.exact_branches import Curve
 from ifp.exact_curve import Solutions, concatenate
 
 SETTLED = 0.8
@@ -67,6 +69,17 @@ class Store:
         """The solutions in these rows."""
         kept = self.all()
         return kept.take(torch.tensor(rows, dtype=torch.long, device=kept.beta_M.device))
+
+    def curve(self, points: Sequence[tuple[float, int]]) -> Curve:
+        """The curve through these points (number of the KL target, and row), in their order."""
+        index, at = np.array([i for i, _ in points], dtype=float), np.array([row for _, row in points], dtype=np.int64)
+        known = self.get(at.tolist())
+        beta, recon, kl = (t.cpu().numpy() for t in (known.beta_M, known.recon_nats_M, known.kl_nats_MD))
+        return Curve(index, beta, recon, kl, at)
+
+    def every(self, member: int) -> Curve:
+        """All states of a member."""
+        return self.curve(self.known[member])
 
 
 @dataclass(frozen=True)

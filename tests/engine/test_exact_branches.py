@@ -20,7 +20,7 @@ def curve(bump: float) -> tuple[Curve, float]:
 
 
 def landing(kl: float) -> Landing:
-    return Landing(0.998, 9.0, np.array([kl]))
+    return Landing(0.998, np.array([kl]))
 
 
 def test_without_a_fold_the_three_are_one() -> None:
