@@ -23,9 +23,7 @@ def factor_order(summary: pd.DataFrame, order: Sequence[str] = ()) -> list[str]:
     ------
     IfpError : a factor named twice. (Of those that are not in the summary nothing is shown.)
     """
-    twice = next((name for name in order if list(order).count(name) > 1), None)
-    if twice is not None:
-        raise IfpError(f"The order names the factor {twice!r} twice; name each once.")
+    _check_once(order)
     there = list(summary["factor"].unique())
     first = [name for name in order if name in there]
     medians = {
@@ -33,6 +31,35 @@ def factor_order(summary: pd.DataFrame, order: Sequence[str] = ()) -> list[str]:
         for row in summary[["factor", "measure", "median"]].to_dict("records")
     }
     return first + sorted((name for name in there if name not in first), key=lambda name: -_center(medians, name))
+
+
+def joint_order(summary: pd.DataFrame, order: Sequence[str] = ()) -> list[str]:
+    """The factors of a whole data set in the order of its figure and tables.
+
+    Parameters
+    ----------
+    summary : `joint_summary` or `joint_edges`, one row per factor. order : the factors that come first, in this order;
+        the others follow, highest freezing point first: the geometric middle of the medians of cooling and heating,
+        else the edge given all others, else the edge alone.
+
+    Raises
+    ------
+    IfpError : a factor named twice.
+    """
+    _check_once(order)
+    centers = {}
+    for row in summary.to_dict("records"):
+        sets = (("cool_median", "heat_median"), ("beta_given_rest",), ("beta_alone",))
+        known = ([float(row[name]) for name in names if float(row.get(name, np.nan)) > 0] for names in sets)
+        centers[str(row["factor"])] = next((float(np.exp(np.mean(np.log(k)))) for k in known if k), 0.0)
+    first = [name for name in order if name in centers]
+    return first + sorted((name for name in centers if name not in first), key=lambda name: -centers[name])
+
+
+def _check_once(order: Sequence[str]) -> None:
+    twice = next((name for name in order if list(order).count(name) > 1), None)
+    if twice is not None:
+        raise IfpError(f"The order names the factor {twice!r} twice; name each once.")
 
 
 def _center(medians: Mapping[tuple[str, str], float], factor: str) -> float:
@@ -49,12 +76,15 @@ def read_order(texts: Sequence[str], known: Collection[str]) -> list[str]:
 
     Raises
     ------
-    IfpError : a name that is none of `known`, or one that stands twice.
+    IfpError : no name at all, one that is none of `known`, or one that stands twice.
 
     >>> read_order(["posX,posY", "a, b"], ["posX", "posY", "a, b"])
     ['posX', 'posY', 'a, b']
     """
     names = [name for text in texts for name in ([text] if text in known else map(str.strip, text.split(",")))]
+    names = [name for name in names if name]  # of a comma at the end
+    if texts and not names:
+        raise IfpError(f"The order names no factor; give those that come first ({', '.join(known)}), or leave it out.")
     for name in names:
         if name not in known:
             raise unknown_name("factor", name, known)
@@ -68,12 +98,13 @@ def read_labels(texts: Sequence[str], known: Collection[str]) -> dict[str, str]:
 
     Raises
     ------
-    IfpError : no "=", no text after it, or a name before it that is none of `known`.
+    IfpError : no "=", no text after it, a name before it that is none of `known` or stands twice, or a text that two
+        factors would share.
 
     >>> read_labels(["posX=x position"], ["posX", "posY"])
     {'posX': 'x position'}
     """
-    labels = {}
+    labels: dict[str, str] = {}
     for text in texts:
         # a name may hold "=" itself: the longest that fits is meant
         name = max((name for name in known if text.startswith(f"{name}=")), key=len, default=None)
@@ -81,10 +112,25 @@ def read_labels(texts: Sequence[str], known: Collection[str]) -> dict[str, str]:
             if "=" in text:
                 raise unknown_name("factor", text.partition("=")[0], known)
             raise IfpError(f'label must be FACTOR=TEXT, got {text!r}; write for example --label posX="x position".')
-        labels[name] = text[len(name) + 1 :].strip()
-        if not labels[name]:
+        label = text[len(name) + 1 :].strip()
+        if not label:
             raise IfpError(f"The label of {name!r} is empty; give a text, or leave the label out.")
+        if labels.setdefault(name, label) != label:
+            raise IfpError(f"The factor {name!r} has two labels, {labels[name]!r} and {label!r}; give one.")
+    _check_different(labels, known)
     return labels
+
+
+def _check_different(labels: Mapping[str, str], known: Collection[str]) -> None:
+    """Refuse labels with which figures would show two factors by one name."""
+    called: dict[str, str] = {}
+    for name in known:
+        other = called.setdefault(labels.get(name, name), name)
+        if other != name:
+            raise IfpError(
+                f"The factors {other!r} and {name!r} would both be called {labels.get(name, name)!r}; give each "
+                "a label of its own."
+            )
 
 
 def check_names(names: Collection[str], known: Collection[str]) -> None:

@@ -2,56 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from ifp.analysis.freezing import ABOVE, BELOW
-from ifp.analysis.style import INK, NEUTRAL, factor_looks, plain
+from ifp.analysis.plot_joint_marks import ALONE, ARROWS, BEYOND, GIVEN, POINT_OF, joint_mark
+from ifp.analysis.plot_lanes import draw_line_samples
+from ifp.analysis.style import FactorLook, plain
 
-ARROWS = {"cool": "<", "heat": ">"}
-_SIZE = 3.6
 
-
-def draw_lanes(ax: Axes, points: pd.DataFrame, edges: pd.DataFrame, low: float, high: float) -> None:
+def draw_lanes(
+    ax: Axes,
+    points: pd.DataFrame,
+    edges: pd.DataFrame,
+    names: Mapping[str, str],
+    looks: Mapping[str, FactorLook],
+    *,
+    tried: tuple[float, float],
+    shown: tuple[float, float],
+) -> None:
     """A lane per factor: an arrow for each network, filled where it froze, open at the end beyond which it lies.
+
+    Beside each name stands a sample of the factor's line in the panel of its information.
 
     Parameters
     ----------
-    points : factors of `joint_freezing_points`. edges : `joint_edges`. low, high : the lowest and highest beta tried.
+    points : factors of `joint_freezing_points`. edges : `joint_edges`. names : what the factors are called, from the
+        top. looks : their appearance. tried : the lowest and highest beta tried. shown : the ends of the axis.
     """
-    names = list(points["name"].unique())
-    for at, (name, look) in enumerate(factor_looks(names).items()):
-        for direction, arrow in ARROWS.items():
+    for at, name in enumerate(names):
+        for direction in ARROWS:
             of = points[(points["name"] == name) & (points["direction"] == direction)]
             y = at + (0.18 if direction == "cool" else -0.18)
-            ax.plot(of["beta_ifp"], np.full(len(of), y), arrow, color=look.color, markersize=_SIZE, markeredgewidth=0)
-            for statuses, end in ((BELOW, low), (ABOVE, high)):
-                count = int(of["status"].isin(statuses).sum())
-                if not count:
-                    continue  # an unclipped line without points would still take room on the page
-                ax.plot(
-                    [end] * count, [y] * count, "<" if end == low else ">", markersize=_SIZE, markerfacecolor="white",
-                    markeredgecolor=look.color, markeredgewidth=0.6, clip_on=False,
-                )  # fmt: skip
+            frozen = of["beta_ifp"].dropna()
+            if len(frozen):
+                mark = POINT_OF[direction]
+                ax.plot(frozen, np.full(len(frozen), y), gid=mark, **joint_mark(mark, looks[name].color))
+            for statuses, left in ((BELOW, True), (ABOVE, False)):
+                _draw_beyond(ax, int(of["status"].isin(statuses).sum()), tried[not left], y, left, looks[name].color)
         for _, row in edges[edges["factor"] == name].iterrows():
-            ax.plot(row["beta_alone"], at, "|", color=INK, markersize=7, markeredgewidth=0.9)
-            ax.plot([row["given_rest_low"], row["given_rest_high"]], [at, at], color=NEUTRAL, linewidth=0.5, zorder=1)
-            ax.plot(row["beta_given_rest"], at, "o", color=NEUTRAL, markerfacecolor="white", markersize=2.8, zorder=1.5,
-                    markeredgewidth=0.6)  # fmt: skip
-    ax.set_yticks(range(len(names)), [plain(name) for name in names])
+            _draw_edges(ax, row, at, shown)
+    ax.set_yticks(range(len(names)), [plain(name) for name in names.values()])
     ax.set_ylim(len(names) - 0.5, -0.5)
+    draw_line_samples(ax, [looks[name] for name in names], range(len(names)))
 
 
-def lanes_key() -> list[Line2D]:
-    """The marks of a lane, for a legend."""
-    return [
-        Line2D([], [], marker="<", linestyle="", color=INK, markersize=_SIZE, markeredgewidth=0, label="cooled"),
-        Line2D([], [], marker=">", linestyle="", color=INK, markersize=_SIZE, markeredgewidth=0, label="heated"),
-        Line2D([], [], marker="<", linestyle="", color=INK, markersize=_SIZE, markerfacecolor="white",
-               markeredgewidth=0.6, label=r"beyond all $\beta$ tried"),
-        Line2D([], [], marker="|", linestyle="", color=INK, markersize=7, label="edge alone"),
-        Line2D([], [], marker="o", color=NEUTRAL, markerfacecolor="white", markersize=2.8, linewidth=0.5,
-               markeredgewidth=0.6, label="given the rest"),
-    ]  # fmt: skip
+def _draw_beyond(ax: Axes, count: int, end: float, y: float, left: bool, color: str) -> None:
+    """An open arrow for so many networks that lie beyond an end, with their number where it is not 1."""
+    if not count:  # an unclipped line without points would still take room on the page
+        return
+    arrow = "<" if left else ">"
+    ax.plot([end], [y], marker=arrow, clip_on=False, gid=BEYOND, **joint_mark(BEYOND, color))
+    if count > 1:
+        ax.annotate(str(count), (end, y), xytext=(4 if left else -4, 0), textcoords="offset points",
+                    ha="left" if left else "right", va="center", fontsize=5, annotation_clip=False)  # fmt: skip
+
+
+def _draw_edges(ax: Axes, row: pd.Series, at: int, shown: tuple[float, float]) -> None:
+    given, low, high = (float(row[column]) for column in ("beta_given_rest", "given_rest_low", "given_rest_high"))
+    alone = float(row["beta_alone"])
+    beyond: dict[bool, list[str]] = {True: [], False: []}
+    if shown[0] <= alone <= shown[1]:
+        ax.plot(alone, at, gid=ALONE, **joint_mark(ALONE))
+    elif alone >= 0:
+        beyond[alone < shown[0]].append(f"alone {alone:.2g}")
+    if given > 0 and low <= shown[1] and high >= shown[0]:
+        # one line whose middle point is the median, so that the legend can show the same
+        ax.plot([low, given, high], [at] * 3, markevery=[1], zorder=1.5, gid=GIVEN, **joint_mark(GIVEN))
+    elif given >= 0:
+        beyond[given < shown[0]].append(f"given the rest {given:.2g}")
+    for left, words in beyond.items():
+        say_beyond(ax, ", ".join(words), at, left=left)
+
+
+def say_beyond(ax: Axes, text: str, at: float, *, left: bool = True) -> None:
+    """A number that lies beyond the left, or the right, end of the axis."""
+    ax.annotate(
+        text, (0 if left else 1, at), xycoords=("axes fraction", "data"), xytext=(8 if left else -8, 0),
+        textcoords="offset points", ha="left" if left else "right", va="center", fontsize="small",
+    )  # fmt: skip

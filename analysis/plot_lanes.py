@@ -29,7 +29,7 @@ from ifp.analysis.plot_legend import (
     box_style,
     mark_style,
 )  # fmt: skip
-from ifp.analysis.style import INK, plain
+from ifp.analysis.style import INK, FactorLook, plain
 
 ARROWS = {COOL: "<", HEAT: ">"}
 KEY_PT = 13.0
@@ -147,15 +147,20 @@ def label_lanes(ax: Axes, lanes: list[Lane], heights: Sequence[float], *, key: b
     """
     widest_in = NAMES_SHARE * ax.figure.bbox.width / ax.figure.dpi
     ax.set_yticks(heights, [lane_label(lane, widest_in) for lane in lanes], linespacing=0.95)
-    ax.tick_params(axis="y", length=0, pad=3 + (KEY_PT + 3) * key)
+    ax.tick_params(axis="y", length=0, pad=3)
     ax.spines["left"].set_visible(False)
-    if not key:
-        return
+    if key:
+        draw_line_samples(ax, [lane.look for lane in lanes], heights)
+
+
+def draw_line_samples(ax: Axes, looks: Sequence[FactorLook], heights: Sequence[float]) -> None:
+    """A sample of each factor's line between the axes and its name, for which room is made."""
+    ax.tick_params(axis="y", length=0, pad=6 + KEY_PT)
     # horizontally in inches from the axes' left edge, vertically in data
     inches = ax.figure.dpi_scale_trans + ScaledTranslation(0, 0, ax.transAxes)  # type: ignore[arg-type]
-    for lane, y in zip(lanes, heights, strict=True):
+    for look, y in zip(looks, heights, strict=True):
         ax.plot(
-            [-(3 + KEY_PT) / 72, -3 / 72], [y, y], color=lane.look.color, linestyle=lane.look.linestyle, linewidth=1.4,
+            [-(3 + KEY_PT) / 72, -3 / 72], [y, y], color=look.color, linestyle=look.linestyle, linewidth=1.4,
             transform=blended_transform_factory(inches, ax.transData), clip_on=False,
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ with its interval) one part carries it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ CENSORED, BOUND = "censored", "bound"
 MEDIAN, MEDIAN_ALONE, INTERVAL, BRACKET = "median", "median alone", "interval", "bracket"
 BRACKET_END, EDGES, FILLED, OUTLINE = "bracket end", "edges", "filled", "outline"
 _MOST_COLUMNS = 4
+_MOST_MARKERS = 3
+"""Each factor has a marker of its own; so many stand for all in an entry of a legend."""
 
 
 def mark_style(mark: str, color: str) -> dict[str, Any]:
@@ -61,27 +63,37 @@ def box_style(mark: str, color: str = NEUTRAL) -> dict[str, Any]:
     }[mark]
 
 
-def add_legend(figure: Figure, axes: Iterable[Axes], labels: Mapping[str, str]) -> int:
+Draw = Callable[[str, Sequence[str], float, float, float, float], list[Artist]]
+"""draw(mark, markers, left, right, y, height) -> the artists of a legend's entry, in its box."""
+
+
+def add_legend(figure: Figure, axes: Iterable[Axes], labels: Mapping[str, str], draw: Draw | None = None) -> int:
     """A legend at the foot of a page, of the marks that these axes and those inset in them show; call in `paper_style`.
 
     Parameters
     ----------
     labels : what the marks mean, in the order of the legend; marks that are not named are left out.
+    draw : how an entry is drawn, given the markers (of the factors) with which its mark stands in the plot; None for
+        the marks of this file.
 
     Returns
     -------
     How many lines it has: as many entries stand side by side as fit.
     """
     parts = [part for ax in axes for part in (ax, *ax.child_axes)]
-    drawn = {artist.get_gid() for part in parts for artist in (*part.lines, *part.patches, *part.collections)}
+    drawn: dict[str | None, dict[str, None]] = {}
+    for artist in (artist for part in parts for artist in (*part.lines, *part.patches, *part.collections)):
+        markers = drawn.setdefault(artist.get_gid(), {})
+        if isinstance(artist, Line2D):
+            markers[str(artist.get_marker())] = None
     marks = [mark for mark in labels if mark in drawn]
     if not marks:
         return 0
     texts = [labels[mark] for mark in marks]
     columns = next(n for n in range(_MOST_COLUMNS, 0, -1) if n == 1 or _width_in(texts, n) <= figure.get_figwidth())
     figure.legend(
-        [_Entry(mark) for mark in marks], texts, handler_map={_Entry: _EntryHandler()}, ncols=columns,
-        loc="outside lower center",
+        [_Entry(mark, list(drawn[mark])) for mark in marks], texts,
+        handler_map={_Entry: _EntryHandler(draw or _drawn)}, ncols=columns, loc="outside lower center",
     )  # fmt: skip
     return math.ceil(len(marks) / columns)
 
@@ -96,28 +108,43 @@ def _width_in(texts: Sequence[str], columns: int) -> float:
 
 
 class _Entry(Artist):
-    """An entry of a legend, drawn by the name of its mark."""
+    """An entry of a legend, drawn by the name of its mark and the markers with which it stands in the plot."""
 
-    def __init__(self, mark: str) -> None:
+    def __init__(self, mark: str, markers: Sequence[str]) -> None:
         super().__init__()
-        self.mark = mark
+        self.mark, self.markers = mark, markers
 
 
 class _EntryHandler(HandlerBase):
     """Draws a mark, in grey because colour stands for the factor, into the box that the legend gives it."""
+
+    def __init__(self, draw: Draw) -> None:
+        super().__init__()
+        self.draw = draw
 
     def create_artists(
         self, legend: Legend, orig_handle: Artist, xdescent: float, ydescent: float, width: float, height: float,
         fontsize: float, trans: Transform,
     ) -> Sequence[Artist]:  # fmt: skip
         assert isinstance(orig_handle, _Entry)
-        artists = _drawn(orig_handle.mark, -xdescent, width - xdescent, height / 2 - ydescent, height)
+        artists = self.draw(
+            orig_handle.mark, orig_handle.markers, -xdescent, width - xdescent, height / 2 - ydescent, height
+        )
         for artist in artists:
             artist.set_transform(trans)
         return artists
 
 
-def _drawn(mark: str, left: float, right: float, y: float, height: float) -> list[Artist]:
+def spread_over(count: int, left: float, right: float) -> list[float]:
+    """Where as many markers stand side by side in an entry's box.
+
+    >>> spread_over(1, 0, 12), spread_over(3, 0, 12)
+    ([6.0], [2.0, 6.0, 10.0])
+    """
+    return [left + (right - left) * (at + 0.5) / count for at in range(count)]
+
+
+def _drawn(mark: str, markers: Sequence[str], left: float, right: float, y: float, height: float) -> list[Artist]:
     middle = (left + right) / 2
 
     def line(name: str, x: Sequence[float], at: Sequence[float], marker: str | None = None) -> Line2D:
@@ -129,7 +156,10 @@ def _drawn(mark: str, left: float, right: float, y: float, height: float) -> lis
         tick = line(MEDIAN, [middle, middle], [y - 0.55 * height, y + 0.55 * height])
         return [tick] if mark == MEDIAN_ALONE else [line(INTERVAL, [left, right], [y, y]), tick]
     if mark in (POINT, ABRUPT):
-        return [line(mark, [middle], [y], "o")]
+        shown = list(markers)[:_MOST_MARKERS]
+        return [
+            line(mark, [x], [y], shape) for x, shape in zip(spread_over(len(shown), left, right), shown, strict=True)
+        ]
     # what has a direction: one arrow to either side
     inner = 0.2 * (right - left)
     ends = [line(BRACKET_END if mark == BRACKET else mark, [x], [y], arrow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,15 +61,7 @@ class RunFolder:
 
     def conditions(self) -> str:
         """What a freezing point means nothing without: data set, image shape, likelihood."""
-        sizes = [size for size in self.run["dataset"]["image_shape"] if size != 1]  # one channel goes without saying
-        shape = " \N{MULTIPLICATION SIGN} ".join(str(size) for size in sizes)
-        likelihood = self.likelihood.capitalize()
-        if self.likelihood == "gaussian":
-            likelihood += f" ($\\sigma$ = {self.config.get('sigma', 1.0):g})"
-        name = Path(self.dataset).name
-        if len(name) > MOST_LETTERS:
-            name = f"{name[: MOST_LETTERS // 2]}\N{HORIZONTAL ELLIPSIS}{name[-MOST_LETTERS // 2 :]}"
-        return f"{plain(name)}, {shape}, {likelihood} likelihood"
+        return conditions_of(self.run)
 
     def points(self) -> pd.DataFrame:
         """The freezing points of all members."""
@@ -79,6 +72,25 @@ class RunFolder:
             likelihood=self.likelihood,
             factor_names=self.factor_names,
         )
+
+
+def conditions_of(about: Mapping[str, Any]) -> str:
+    """Data set, image shape and likelihood of a run, from its run.json, for a figure.
+
+    >>> about = {"dataset": {"name": "toys", "image_shape": [1, 64, 64]}, "likelihood": "gaussian", "sigma": 0.5}
+    >>> conditions_of(about).replace("\N{MULTIPLICATION SIGN}", "x")
+    'toys, 64 x 64, Gaussian ($\\\\sigma$ = 0.5) likelihood'
+    """
+    sizes = [size for size in about["dataset"]["image_shape"] if size != 1]  # one channel goes without saying
+    shape = " \N{MULTIPLICATION SIGN} ".join(str(size) for size in sizes)
+    likelihood = str(about["likelihood"]).capitalize()
+    if about["likelihood"] == "gaussian":
+        sigma = about.get("sigma") or about.get("config", {}).get("sigma", 1.0)
+        likelihood += f" ($\\sigma$ = {sigma:g})"
+    name = Path(str(about["dataset"]["name"])).name
+    if len(name) > MOST_LETTERS:
+        name = f"{name[: MOST_LETTERS // 2]}\N{HORIZONTAL ELLIPSIS}{name[-MOST_LETTERS // 2 :]}"
+    return f"{plain(name)}, {shape}, {likelihood} likelihood"
 
 
 def read_run(folder: Path) -> RunFolder:
@@ -95,13 +107,18 @@ def read_run(folder: Path) -> RunFolder:
     return RunFolder(path=folder, run=run, trace=trace)
 
 
-def factor_names_of(folder: Path) -> tuple[str, ...]:
-    """All factors of the data set of a run, in storage order; see `read_run` for errors."""
-    return tuple(read_about(folder)["dataset"]["factor_names"])
+def factors_in(folder: Path) -> tuple[str, ...]:
+    """The factors that a run has tested, in storage order; see `read_run` for errors."""
+    run = read_run(folder)
+    there = set(run.trace.factor_M.tolist())
+    return tuple(name for name in run.factor_names if name in there)
 
 
-def read_about(folder: Path) -> dict[str, Any]:
-    """The run.json of an `ifp anneal` run, of traversals or of a whole data set, checked; see `read_run` for errors."""
+def read_about(folder: Path, needed: Sequence[str] = ("config", "dataset", "likelihood")) -> dict[str, Any]:
+    """The run.json of an `ifp anneal` run, of traversals or of a whole data set, checked; see `read_run` for errors.
+
+    `needed` : the entries it must have; a closed form of a whole data set has no config.
+    """
     path = folder / "run.json"
     if not folder.is_dir():
         raise IfpError(f"There is no folder {folder}; give the --out folder of an `ifp anneal` run.")
@@ -109,7 +126,7 @@ def read_about(folder: Path) -> dict[str, Any]:
         raise IfpError(f"{folder} holds no run.json; give the --out folder of an `ifp anneal` run.")
     try:
         run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in ("config", "dataset", "likelihood") if key not in run]
+        missing = [key for key in needed if key not in run]
         missing += [
             f"dataset.{key}" for key in ("name", "image_shape", "factor_names") if key not in run.get("dataset", {})
         ]

@@ -10,6 +10,7 @@ import click
 
 from ifp.cli.anneal_options import config_options, given_settings
 from ifp.cli.naming_options import order_and_labels
+from ifp.cli.out_option import checked_out
 from ifp.cli.stages import StageProgress
 from ifp.cli.stored import clipped_note, stored_settings
 from ifp.config import AnnealConfig, preset_config
@@ -24,7 +25,11 @@ from ifp.errors import IfpError, bad_value
 )
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="A run.json: run it again.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The run's folder.", show_default="runs/NAME-PRESET-DIGEST"
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=checked_out,
+    help="The run's folder.",
+    show_default="runs/NAME-PRESET-DIGEST",
 )
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
@@ -67,13 +72,11 @@ def anneal(
         raise bad_value("threads", threads, "a whole number of at least 1")
     if whole:
         _check_width(width)
-        if order or labels:
-            raise IfpError("--order and --label are for traversals, and --whole draws none; leave them out.")
         from ifp.cli.whole import run_whole
 
         run_whole(
             given_settings(options), config_file, out=out, data_dir=data_dir, device=device, threads=threads,
-            width=width, quiet=quiet, dry_run=dry_run, as_json=as_json,
+            width=width, order=order, labels=labels, quiet=quiet, dry_run=dry_run, as_json=as_json,
         )  # fmt: skip
         return
     config = _config(config_file, options)
@@ -85,7 +88,7 @@ def anneal(
     from ifp.analysis.naming import read_labels, read_order
     from ifp.cli.anneal_report import DRY_RUN_TRAVERSALS, report, say_cost
     from ifp.datasets.catalog import load_dataset
-    from ifp.plan import fit_architecture, plan_cells, plan_keys, trains
+    from ifp.plan import fit_architecture, plan_cells, plan_keys, run_factors, trains
     from ifp.refusals import no_folder_if_refused
     from ifp.run_folder import RunWriter
     from ifp.runs import Resources, check_device, run
@@ -94,7 +97,8 @@ def anneal(
     dataset = load_dataset(
         config.dataset, data_dir=data_dir, background=Path(config.background) if config.background else None
     )
-    naming = (read_order(order, dataset.space.names), read_labels(labels, dataset.space.names))
+    tested = run_factors(dataset, config)
+    naming = (read_order(order, tested), read_labels(labels, tested))
     with StageProgress(quiet=quiet) as stages:
         config, notes = fit_architecture(config, dataset.image_shape, typed, used=trains(config))
         for note in (*notes, clipped_note(config, typed)):

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ifp.cli.out_option import checked_out
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.cli.stages import StageProgress
 from ifp.errors import IfpError, bad_value, unknown_name
@@ -16,7 +17,11 @@ from ifp.errors import IfpError, bad_value, unknown_name
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
 @data_options
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The folder for results.", show_default="runs/channels-NAME"
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=checked_out,
+    help="The folder for results.",
+    show_default="runs/channels-NAME",
 )
 @click.option("--points", type=int, default=1000, help="Images whose posteriors are compared; they cap information at "
               "log2 of their number.")  # fmt: skip

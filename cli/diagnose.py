@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ifp.cli.out_option import checked_out
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.cli.stages import StageProgress
 from ifp.errors import IfpError, bad_value
@@ -20,7 +21,11 @@ QUICK_METRICS = ("mig", "modularity", "factor-vae", "irs", "minimality", "total-
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
 @data_options
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The folder for results.", show_default="runs/diagnose-NAME"
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=checked_out,
+    help="The folder for results.",
+    show_default="runs/diagnose-NAME",
 )
 @click.option("--series", is_flag=True, help="The PATHs are checkpoints of one run, to be put in order of training.")
 @click.option("--images", type=int, default=10_000, help="Images to encode.")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ifp.cli.naming_options import order_and_labels
-from ifp.errors import IfpError
+from ifp.cli.out_option import checked_out
+from ifp.errors import IfpError, unknown_name
 
 ALL = "all"
 
@@ -21,8 +25,13 @@ ALL = "all"
 @click.option("--method", help="Draw these members only: exact, train or closed-form.", show_default="all there are")
 @click.option("--scale", default="log", help="Of beta in distributions: log or linear.")
 @order_and_labels
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="The folder for the figures.",
-              show_default="RUN/figures")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=checked_out,
+    help="The folder for the figures.",
+    show_default="RUN/figures",
+)
 @click.option("--format", "formats", default="pdf,png", help="pdf, png or both, comma-separated.")
 def plot(
     run: Path,
@@ -45,51 +54,94 @@ def plot(
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     if not wanted:
         raise IfpError(f"--format must name pdf, png or both, got {formats!r}.")
-    of_traversals = not any((run / name).is_file() for name in ("diagnosis.json", "channels.json", "whole.json"))
-    if (order or labels) and not of_traversals:
-        raise IfpError(
-            f"--order and --label are for the figures of an `ifp anneal` run of traversals, which {run} is not; leave "
-            "them out."
-        )
-    if (run / "diagnosis.json").is_file():
-        from ifp.analysis.diffusion.plot_diagnosis import draw_diagnosis
+    asked = Asked(run, kinds, method, scale, order, labels, {"width": width, "formats": wanted, "out": out})
+    draw = next((draw for name, draw in _FOLDERS.items() if (run / name).is_file()), _draw_traversals)
+    for path in draw(asked):
+        click.echo(path)
 
-        if method is not None:
-            raise IfpError(f"--method chooses curves of an `ifp anneal` run, and {run} is a diagnosis; leave it out.")
-        figures = None if not kinds or ALL in kinds else kinds
-        for path in draw_diagnosis(run, width=width, formats=wanted, out=out, figures=figures):
-            click.echo(path)
-        return
-    if (run / "channels.json").is_file():
-        from ifp.analysis.channels.plot_results import draw_results
 
-        if method is not None or kinds:
-            raise IfpError(
-                f"{run} is of `ifp channels`, whose figures are always the same; leave --kind and --method out."
-            )
-        for path in draw_results(run, width=width, formats=wanted, out=out):
-            click.echo(path)
-        return
-    if (run / "joint_edges.csv").is_file() and not (run / "whole.json").is_file():
-        from ifp.analysis.plot_joint_edges import draw_edges
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for; `page` holds the arguments that all figures take."""
 
-        for path in draw_edges(run, width=width, formats=wanted, out=out):
-            click.echo(path)
-        return
-    if (run / "whole.json").is_file():
-        from ifp.analysis.plot_joint import draw_joint
+    run: Path
+    kinds: tuple[str, ...]
+    method: str | None
+    scale: str
+    order: tuple[str, ...]
+    labels: tuple[str, ...]
+    page: dict[str, Any]
 
-        for path in draw_joint(run, width=width, formats=wanted, out=out):
-            click.echo(path)
-        return
+    def refuse(self, what: str, *options: str) -> None:
+        """Raise IfpError for the first of these options that was given and does not go with `what` the folder holds."""
+        given = {"--kind": self.kinds, "--method": self.method, "--order": self.order, "--label": self.labels,
+                 "--scale": self.scale != "log"}  # fmt: skip
+        for option in options:
+            if given[option]:
+                raise IfpError(f"{self.run} is {what}, which {option} does not go with; leave it out.")
+
+
+def _draw_diagnosis(asked: Asked) -> list[Path]:
+    from ifp.analysis.diffusion.plot_diagnosis import draw_diagnosis
+
+    asked.refuse("a diagnosis", "--method", "--scale", "--order", "--label")
+    figures = None if not asked.kinds or ALL in asked.kinds else asked.kinds
+    return draw_diagnosis(asked.run, figures=figures, **asked.page)
+
+
+def _draw_channels(asked: Asked) -> list[Path]:
+    from ifp.analysis.channels.plot_results import draw_results
+
+    asked.refuse("of `ifp channels`, whose figures are always the same", *_TRAVERSALS_ONLY, "--order", "--label")
+    return draw_results(asked.run, **asked.page)
+
+
+def _draw_whole(asked: Asked) -> list[Path]:
+    from ifp.analysis.plot_joint import draw_joint
+
+    asked.refuse("an annealing of a whole data set, whose figure is always the same", *_TRAVERSALS_ONLY)
+    return draw_joint(asked.run, **_named(asked), **asked.page)
+
+
+def _draw_edges(asked: Asked) -> list[Path]:
+    from ifp.analysis.plot_joint_edges import draw_edges
+
+    asked.refuse("a closed form of a whole data set, whose figure is always the same", *_TRAVERSALS_ONLY)
+    return draw_edges(asked.run, **_named(asked), **asked.page)
+
+
+def _named(asked: Asked) -> dict[str, Any]:
+    """Order and labels for the figure of a whole data set."""
+    if not asked.order and not asked.labels:
+        return {}
+    from ifp.analysis.naming import read_labels, read_order
+    from ifp.analysis.run_folder import read_about
+
+    known = read_about(asked.run, ("dataset", "likelihood"))["dataset"]["factor_names"]
+    return {"order": read_order(asked.order, known), "labels": read_labels(asked.labels, known)}
+
+
+def _draw_traversals(asked: Asked) -> list[Path]:
     from ifp.analysis.naming import read_labels, read_order
     from ifp.analysis.plot_run import KINDS, draw_run
-    from ifp.analysis.run_folder import factor_names_of
+    from ifp.analysis.run_folder import factors_in
 
-    chosen = [name for kind in kinds for name in (KINDS if kind == ALL else (kind,))]
-    known = factor_names_of(run) if order or labels else ()
-    for path in draw_run(
-        run, kinds=chosen or None, width=width, method=method, scale=scale, out=out, formats=wanted,
-        order=read_order(order, known), labels=read_labels(labels, known),
-    ):  # fmt: skip
-        click.echo(path)
+    for kind in asked.kinds:
+        if kind not in (*KINDS, ALL):
+            raise unknown_name("kind", kind, (*KINDS, ALL))
+    chosen = [name for kind in asked.kinds for name in (KINDS if kind == ALL else (kind,))]
+    known = factors_in(asked.run) if asked.order or asked.labels else ()
+    return draw_run(
+        asked.run, kinds=list(dict.fromkeys(chosen)) or None, method=asked.method, scale=asked.scale,
+        order=read_order(asked.order, known), labels=read_labels(asked.labels, known), **asked.page,
+    )  # fmt: skip
+
+
+_TRAVERSALS_ONLY = ("--kind", "--method", "--scale")
+_FOLDERS: dict[str, Callable[[Asked], list[Path]]] = {
+    "diagnosis.json": _draw_diagnosis,
+    "channels.json": _draw_channels,
+    "whole.json": _draw_whole,
+    "joint_edges.csv": _draw_edges,
+}
+"""The file by which a folder is known, in the order of looking; any other is taken for a run of traversals."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ifp.cli.out_option import checked_out
 from ifp.cli.stages import StageProgress
 from ifp.errors import IfpError, bad_value
 
@@ -17,7 +18,13 @@ from ifp.errors import IfpError, bad_value
 @click.option("--dataset", help="The data both were trained on: a name from `ifp data list`, or npz:PATH.",
               show_default="none: needed")  # fmt: skip
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
-@click.option("--out", type=click.Path(path_type=Path), help="The folder for results.", show_default="runs/shift-NAMES")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=checked_out,
+    help="The folder for results.",
+    show_default="runs/shift-NAMES",
+)
 @click.option("--probe", "direction", default="heat", help="heat (beta rises) or cool (beta falls).")
 @click.option(
     "--beta-min", type=float, help="Lowest beta of the probe.", show_default="lowest beta of the models, else 1"

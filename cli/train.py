@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ifp.cli.out_option import checked_out
 from ifp.cli.stages import StageProgress
 from ifp.cli.stored import clipped_note, stored_settings
 from ifp.cli.train_options import given_settings, train_options
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 @train_options
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="A run.json: run it again.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The run's folder.", show_default="runs/train-NAME-OBJECTIVE-DIGEST"
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=checked_out,
+    help="The run's folder.",
+    show_default="runs/train-NAME-OBJECTIVE-DIGEST",
 )
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ifp.analysis.joint.settings import (
     whole_config,
 )
 from ifp.analysis.joint.study import COOL, JointStudy, joint_study, run_study
+from ifp.analysis.naming import read_labels, read_order
 from ifp.cli.stages import StageProgress
 from ifp.cli.whole_edges import run_edges
 from ifp.cli.whole_report import measure_seconds, report_whole
@@ -41,6 +43,8 @@ def run_whole(
     device: str,
     threads: int | None,
     width: str,
+    order: Sequence[str],
+    labels: Sequence[str],
     quiet: bool,
     dry_run: bool,
     as_json: bool,
@@ -50,6 +54,7 @@ def run_whole(
     Parameters
     ----------
     settings : those of `ifp anneal` that the user gave, as `given_settings` returns them; see its help for the rest.
+    order, labels : as they were typed.
 
     Raises
     ------
@@ -68,13 +73,15 @@ def run_whole(
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
     background = settings.get("background", stored.get("background"))
     dataset = load_dataset(name, data_dir=data_dir, background=Path(background) if background else None)
+    known = dataset.space.names if dataset.labelled else ()
+    naming = (read_order(order, known), read_labels(labels, known))
     with ExitStack() as guard, StageProgress(quiet=quiet) as stages:
         if method == "closed-form":
             check_settings(settings)
             images = OWN[settings.get("preset", "standard")].get("images", 0)
             run_edges(
                 dataset, {**stored, **settings}, images=images, out=out, device=check_device(device), width=width,
-                stages=stages, as_json=as_json,
+                naming=naming, stages=stages, as_json=as_json,
             )  # fmt: skip
             return
         config = whole_config(settings, stored, dataset, stages.update)
@@ -91,7 +98,7 @@ def run_whole(
             return
         guard.enter_context(no_folder_if_refused(study.path))
         outcomes = run_study(study, stages.update, stages.say)
-        report_whole(study, outcomes, stages, width=width, as_json=as_json)
+        report_whole(study, outcomes, stages, width=width, naming=naming, as_json=as_json)
     if any(outcome.diverged for outcome in outcomes.values()):
         click.get_current_context().exit(1)
 

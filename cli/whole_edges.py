@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ifp.analysis.joint.edges import affordable_images, check_folder, edges_text, write_edges
+from ifp.analysis.naming import joint_order
 from ifp.analysis.tables import json_rows
 from ifp.cli.stages import StageProgress
 from ifp.datasets.base import FactorDataset
@@ -26,6 +28,7 @@ def run_edges(
     out: Path | None,
     device: str,
     width: str,
+    naming: tuple[Sequence[str], Mapping[str, str]],
     stages: StageProgress,
     as_json: bool,
 ) -> None:
@@ -34,6 +37,7 @@ def run_edges(
     Parameters
     ----------
     settings : likelihood, sigma and seed, where the user gave them. images : read, 0 for as many as minutes allow.
+    naming : the order of the factors, and what the figure calls them; see `ifp.analysis.naming`.
     """
     likelihood, sigma = settings.get("likelihood", "bernoulli"), settings.get("sigma", 1.0)
     seed = settings.get("seed", 0)
@@ -48,19 +52,20 @@ def run_edges(
     stages.update("Figures", 0, 1)
     from ifp.analysis.plot_joint_edges import draw_edges
 
-    figures = draw_edges(folder, width=width)
+    order, labels = naming
+    figures = draw_edges(folder, width=width, order=order, labels=labels)
     stages.close()
     if as_json:
         rows = {name: json_rows(table) for name, table in tables.items()}
         about = json.loads((folder / "run.json").read_text())
         click.echo(json.dumps({"folder": str(folder), **about, **rows, "figures": [str(p) for p in figures]}, indent=2))
         return
-    print_edges(edges, tables)
+    print_edges(edges, tables, order)
     for path in (*(folder / f"{name}.csv" for name in tables), *figures):
         click.echo(path)
 
 
-def print_edges(edges: JointEdges, tables: dict[str, Any]) -> None:
+def print_edges(edges: JointEdges, tables: dict[str, Any], order: Sequence[str] = ()) -> None:
     """The closed form as a line, a list and a table."""
     from rich import box
     from rich.console import Console
@@ -79,7 +84,8 @@ def print_edges(edges: JointEdges, tables: dict[str, Any]) -> None:
     )  # fmt: skip
     for heading in ("factor", "alone", "given the rest", "range", "contexts"):
         table.add_column(heading, justify="left" if heading == "factor" else "right")
-    for _, row in tables["joint_edges"].iterrows():
+    by_factor = tables["joint_edges"].set_index("factor", drop=False)
+    for _, row in by_factor.loc[joint_order(by_factor, order)].iterrows():
         table.add_row(
             str(row["factor"]), f"{row['beta_alone']:.3g}", f"{row['beta_given_rest']:.3g}",
             f"{row['given_rest_low']:.3g} to {row['given_rest_high']:.3g}", str(row["contexts"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -15,6 +15,7 @@ from ifp.analysis.joint.held import held_nats
 from ifp.analysis.joint.measure import measure_mi
 from ifp.analysis.joint.search import MARGIN, STRIDE
 from ifp.analysis.joint.study import COOL, HEAT, UNSURE_NATS, JointStudy, read_study
+from ifp.analysis.naming import joint_order
 from ifp.analysis.tables import json_rows
 from ifp.checkpoints.posteriors import Sample
 from ifp.cli.stages import StageProgress
@@ -28,14 +29,24 @@ _SHOWN_EDGES = 6
 
 
 def report_whole(
-    study: JointStudy, outcomes: Mapping[str, Outcome], stages: StageProgress, *, width: str, as_json: bool
+    study: JointStudy,
+    outcomes: Mapping[str, Outcome],
+    stages: StageProgress,
+    *,
+    width: str,
+    naming: tuple[Sequence[str], Mapping[str, str]],
+    as_json: bool,
 ) -> None:
-    """Draw the figure and print the tables; raises NothingFroze when no latent took up information."""
+    """Draw the figure and print the tables; raises NothingFroze when no latent took up information.
+
+    `naming` : the order of the factors, and what the figure calls them; see `ifp.analysis.naming`.
+    """
     found, about = read_study(study.path)
     stages.update("Figures", 0, 1)
     from ifp.analysis.plot_joint import draw_joint
 
-    figures = draw_joint(study.path, width=width)
+    order, labels = naming
+    figures = draw_joint(study.path, width=width, order=order, labels=labels)
     stages.close()
     if as_json:
         rows = {name: json_rows(found[name]) for name in PRINTED}
@@ -43,7 +54,7 @@ def report_whole(
         content = {"folder": str(study.path), **outcomes[COOL].to_json(), **heated, **about, **rows}
         click.echo(json.dumps({**content, "figures": [str(path) for path in figures]}, indent=2))
     else:
-        _print(study, found, about)
+        _print(study, found, about, order)
         for path in (*(study.path / f"{name}.csv" for name in ("joint_freezing_points", "mi", "pressures")), *figures):
             click.echo(path)
     last = found["mi"].groupby("seed").tail(1).filter(regex=r"^kl_nats_\d+$")
@@ -72,7 +83,7 @@ def measure_seconds(study: JointStudy) -> float:
     return (seconds + (time.perf_counter() - started) * records * len(study.folders)) * config.seeds
 
 
-def _print(study: JointStudy, found: dict[str, pd.DataFrame], about: dict[str, Any]) -> None:
+def _print(study: JointStudy, found: dict[str, pd.DataFrame], about: dict[str, Any], order: Sequence[str] = ()) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -88,7 +99,7 @@ def _print(study: JointStudy, found: dict[str, pd.DataFrame], about: dict[str, A
     edges = ", ".join(f"{beta:.4g}" for beta in found["spectrum"]["beta_edge"][:_SHOWN_EDGES])
     console.print(f"Linear theory: joint edge and the eigenvalues after it {edges} ...")
     if len(found["joint_summary"]):
-        _print_factors(console, found, about)
+        _print_factors(console, found, about, order)
     if len(found["pressures"]):
         betas = ", ".join(f"{beta:g}" for beta in found["pressures"]["beta"])
         console.print(f"Suggested DEFT pressures [{betas}], from the {found['pressures']['measure'].iloc[0]}")
@@ -120,7 +131,7 @@ def _print_places(console: Any, places: pd.DataFrame, name: str, dataset: str, a
     console.print(table)
 
 
-def _print_factors(console: Any, found: dict[str, pd.DataFrame], about: dict[str, Any]) -> None:
+def _print_factors(console: Any, found: dict[str, pd.DataFrame], about: dict[str, Any], order: Sequence[str]) -> None:
     from rich import box
     from rich.table import Table
 
@@ -132,7 +143,8 @@ def _print_factors(console: Any, found: dict[str, pd.DataFrame], about: dict[str
     )  # fmt: skip
     for heading in ("factor", "cooling", "heating", "alone", "given the rest"):
         table.add_column(heading, justify="left" if heading == "factor" else "right")
-    for _, row in found["joint_summary"].iterrows():
+    by_factor = found["joint_summary"].set_index("factor", drop=False)
+    for _, row in by_factor.loc[joint_order(by_factor, order)].iterrows():
         cells = [_points(points, row, direction) for direction in ("cool", "heat")]
         table.add_row(str(row["factor"]), *cells, f"{row['beta_alone']:.3g}", f"{row['beta_given_rest']:.3g}")
     console.print(table)

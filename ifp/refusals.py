@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,21 @@ from ifp.errors import IfpError
 
 ABOUT = ("run.json",)
 """Files that say what a run is about to do; a folder that holds nothing else holds no result."""
+
+
+def check_out(path: Path) -> None:
+    """Raise IfpError unless `path` is a folder that can be written, or one that can be made; leaves nothing there."""
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not nearest.is_dir():
+        what = "it" if nearest == path else str(nearest)
+        raise IfpError(f"--out must name a folder, got {str(path)!r}, and {what} is a file; choose another name.")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".ifp-", dir=nearest):
+            pass
+    except OSError as error:
+        raise IfpError(
+            f"--out names {str(path)!r}, where no file can be written ({error.strerror}); choose a folder of your own."
+        ) from error
 
 
 @contextmanager

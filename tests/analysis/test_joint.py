@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.offsetbox import DrawingArea
 from numpy.testing import assert_allclose
 
 from ifp.analysis.joint import PEAKS, STEPS, joint_pressures, mi_peaks, summarize_joint
 from ifp.analysis.joint import joint_freezing_points as joint
 from ifp.analysis.joint.peaks import why_empty
+from ifp.analysis.naming import joint_order
 from ifp.analysis.plot_joint import draw_joint, joint_figure
+from ifp.analysis.plot_joint_edges import edges_figure
+from ifp.analysis.plot_joint_marks import NOISE, joint_labels
 from ifp.analysis.plot_style import paper_style
 from ifp.analysis.smoothing import local_parabolas
 from ifp.errors import IfpError
@@ -319,6 +325,9 @@ def write_tables(folder: Path) -> None:
     for name, table in tables().items():
         table.to_csv(folder / f"{name}.csv", index=False)
     (folder / "whole.json").write_text('{"threshold_nats": 0.1}')
+    data = {"name": "sprites", "image_shape": [1, 64, 64], "factor_names": ["shape", "posX"]}
+    about = {"config": {}, "dataset": data, "likelihood": "gaussian", "sigma": 0.5}
+    (folder / "run.json").write_text(json.dumps(about))
 
 
 def test_the_figure_of_a_folder_has_its_width_and_fonts(tmp_path: Path) -> None:
@@ -334,13 +343,82 @@ def test_the_figure_of_a_folder_has_its_width_and_fonts(tmp_path: Path) -> None:
     assert set(pd.read_csv(paths[1])["shows"]) == kinds
 
 
-def test_a_figure_of_nothing_found_is_drawn_all_the_same() -> None:
-    held = tables()
+def test_a_figure_of_nothing_found_says_so_and_shows_the_first_steps_of_theory() -> None:
+    held = tables(("posX", "shape"))
     held["peaks"], held["steps"] = held["peaks"].iloc[:0], held["steps"].iloc[:0]
+    held["joint_information"] = held["joint_information"].assign(info_nats_posX=0.0, info_nats_shape=np.nan)
+    held["derivative"] = held["derivative"].assign(slope=-1e-3, latents=1e-3, latents_noise=2e-3)
     with paper_style():
         figure, shown = joint_figure(held, width_in=3.25)
         figure.draw_without_rendering()
     assert not {"peak", "step"} & set(shown["shows"])
+    _, slope, latents, _, information, lanes = figure.axes
+    assert [text.get_text() for text in slope.texts] == ["not above 0 anywhere"]
+    assert [text.get_text() for text in information.texts] == ["0 wherever it was measured: of every factor"]
+    assert latents.get_ylim()[1] > 2
+    assert lanes.get_xlabel().startswith(r"$\beta$ (nats per nat)")
+    texts = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert "peak or step, 95 %" not in texts
+    assert not {text for text in texts if text.startswith("$I(z")}
+
+
+def test_the_legend_of_a_whole_data_set_names_every_mark_as_it_is_drawn() -> None:
+    held = tables(("posX", "shape", "scale", "orientation", "posY", "last"))
+    with paper_style():
+        figure, _ = joint_figure(held, width_in=3.25, threshold_nats=0.1)
+        figure.draw_without_rendering()
+    (legend,) = figure.legends
+    boxes = [area.get_children() for area in legend.findobj(DrawingArea) if area.get_children()]
+    entries = dict(zip((text.get_text() for text in legend.get_texts()), boxes, strict=True))
+    lines = [line for ax in figure.axes for line in ax.get_lines()]
+    labels = joint_labels(0.1)
+    assert set(entries) == set(labels.values())
+    for mark, label in labels.items():
+        drawn = [line for line in lines if line.get_gid() == mark]
+        if mark == NOISE:
+            assert_allclose(entries[label][0].get_facecolor(), figure.axes[1].collections[0].get_facecolor()[0])
+            continue
+        assert drawn, mark
+        for entry in entries[label]:
+            alike = [line for line in drawn if line.get_marker() == entry.get_marker()]
+            assert alike, mark
+            assert entry.get_linewidth() == alike[0].get_linewidth()
+            if not mark.startswith("information"):  # whose lines have the factor's style
+                assert entry._unscaled_dash_pattern == alike[0]._unscaled_dash_pattern
+
+
+@pytest.mark.parametrize("figure_of", ["joint", "edges"])
+def test_order_and_labels_of_a_whole_data_set(figure_of: str) -> None:
+    held = tables(("posX", "shape", "scale"))
+    more: dict[str, Any] = {"width_in": 3.25, "order": ["scale"], "labels": {"scale": "size $"}}
+    with paper_style():
+        if figure_of == "joint":
+            figure, _ = joint_figure(held, conditions="sprites, 64 x 64", **more)
+        else:
+            figure, _ = edges_figure(held["spectrum"], held["joint_edges"], conditions="sprites, 64 x 64", **more)
+        figure.draw_without_rendering()
+    lanes = figure.axes[-1]
+    assert [tick.get_text() for tick in lanes.get_yticklabels()] == [r"size \$", "posX", "shape"]
+    assert lanes.get_xlabel().endswith("sprites, 64 x 64")
+    with pytest.raises(IfpError, match="names the factor 'scale' twice"):
+        joint_order(held["joint_summary"], ["scale", "scale"])
+
+
+def test_edges_beyond_the_axis_are_numbers() -> None:
+    held = tables(("posX", "shape", "scale"))
+    edges = held["joint_edges"].assign(
+        beta_alone=[1e-7, 0.0, 5.0], beta_given_rest=[9.0, 0.0, np.nan], given_rest_low=[8.0, 0.0, np.nan],
+        given_rest_high=[10.0, 0.0, np.nan],
+    )  # fmt: skip
+    said = {"alone 1e-07", "alone 0, given all others 0", "no traversal"}
+    with paper_style():
+        figure, _ = edges_figure(held["spectrum"], edges, width_in=3.25)
+        figure.draw_without_rendering()
+        assert {text.get_text() for text in figure.axes[1].texts if text.get_text()} == said
+        figure, _ = joint_figure({**held, "joint_edges": edges}, width_in=3.25)
+        figure.draw_without_rendering()
+    texts = {text.get_text() for text in figure.axes[-1].texts}
+    assert {"alone 1e-07", "alone 0, given the rest 0"} <= texts
 
 
 def test_tables_of_an_earlier_version_are_said_to_be_so(tmp_path: Path) -> None:

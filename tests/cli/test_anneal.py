@@ -196,7 +196,8 @@ def test_names_of_factors_are_text(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "other").exists()
 
 
-def test_whole_data_sets_have_no_order_of_factors(tmp_path: Path) -> None:
-    result = anneal("--whole", "--dataset", "toys", "--order", "category", "--out", str(tmp_path / "run"))
+def test_the_order_of_a_whole_data_set_is_checked_before_the_work(tmp_path: Path) -> None:
+    result = anneal("--whole", "--dataset", "toys", "--order", "categories", "--out", str(tmp_path / "run"))
     assert result.exit_code == 2
-    assert "--order and --label are for traversals" in result.output
+    assert "Unknown factor 'categories': allowed are category" in result.output
+    assert not (tmp_path / "run").exists()

@@ -81,10 +81,13 @@ def test_the_run_is_drawn_without_torch(run_folder: Path, tmp_path: Path) -> Non
         (["--format", "svg"], "Unknown figure format 'svg': allowed are pdf, png"),
         (["--format", ","], "--format must name pdf, png or both"),
         (["--scale", "sqrt"], "Unknown scale 'sqrt'"),
-        (
-            ["--order", "posX,shap"],
-            "Unknown factor 'shap': allowed are shape, scale, orientation, posX, posY; did you mean",
-        ),
+        (["--order", "posX,shap"], "Unknown factor 'shap': allowed are shape, posX; did you mean 'shape'?"),
+        (["--order", "scale"], "Unknown factor 'scale': allowed are shape, posX"),
+        (["--order", ","], "The order names no factor; give those that come first (shape, posX), or leave it out"),
+        (["--kind", "pie"], "Unknown kind 'pie': allowed are kde, trace, hist, strip, ridge, all"),
+        (["--label", "posX=x", "--label", "posX=y"], "The factor 'posX' has two labels, 'x' and 'y'; give one"),
+        (["--label", "posX=x", "--label", "shape=x"], "The factors 'shape' and 'posX' would both be called 'x'"),
+        (["--label", "posX=shape"], "The factors 'shape' and 'posX' would both be called 'shape'"),
         (["--order", "posX", "--order", "posX"], "The order names the factor 'posX' twice"),
         (["--label", "posx=x"], "Unknown factor 'posx'"),
         (["--label", "posX"], "label must be FACTOR=TEXT, got 'posX'"),
@@ -99,6 +102,17 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(
     assert message in result.output
     assert len(result.output.strip().splitlines()) == 1
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("where", ["afile", "afile/inside", "/proc/nowhere/figures"])
+def test_a_place_that_takes_no_folder_is_said_before_the_work(run_folder: Path, tmp_path: Path, where: str) -> None:
+    (tmp_path / "afile").write_text("mine")
+    result = call(run_folder, "--out", tmp_path / where)
+    assert result.exit_code == 2
+    assert "--out" in result.output
+    assert "; choose a" in result.output
+    assert len(result.output.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["afile"]
 
 
 def test_order_and_labels_reach_the_figures(run_folder: Path, tmp_path: Path) -> None:
