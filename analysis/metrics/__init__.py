@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from ifp.analysis.metrics.beta_vae import beta_vae
 from ifp.analysis.metrics.dci import completeness, dci, disentanglement
+from ifp.analysis.metrics.dci_es import dci_es, explicitness_of_curve
 from ifp.analysis.metrics.explicitness import explicitness
 from ifp.analysis.metrics.factor_vae import factor_vae
+from ifp.analysis.metrics.infomec import info_compactness, info_modularity, infomec
 from ifp.analysis.metrics.irs import irs
+from ifp.analysis.metrics.jemmig import jemmig
 from ifp.analysis.metrics.mig import mig
 from ifp.analysis.metrics.minimality import minimality
 from ifp.analysis.metrics.modularity import latent_modularity, modularity
@@ -27,10 +30,16 @@ __all__ = [
     "beta_vae",
     "completeness",
     "dci",
+    "dci_es",
     "disentanglement",
     "explicitness",
+    "explicitness_of_curve",
     "factor_vae",
+    "info_compactness",
+    "info_modularity",
+    "infomec",
     "irs",
+    "jemmig",
     "latent_modularity",
     "mig",
     "minimality",

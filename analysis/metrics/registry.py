@@ -14,9 +14,12 @@ import numpy as np
 from ifp.analysis.metrics.arrays import MIN_SAMPLES
 from ifp.analysis.metrics.beta_vae import beta_vae
 from ifp.analysis.metrics.dci import dci
+from ifp.analysis.metrics.dci_es import dci_es
 from ifp.analysis.metrics.explicitness import explicitness
 from ifp.analysis.metrics.factor_vae import factor_vae
+from ifp.analysis.metrics.infomec import infomec
 from ifp.analysis.metrics.irs import irs
+from ifp.analysis.metrics.jemmig import jemmig
 from ifp.analysis.metrics.mig import mig
 from ifp.analysis.metrics.minimality import minimality
 from ifp.analysis.metrics.modularity import modularity
@@ -26,6 +29,9 @@ from ifp.analysis.metrics.total_correlation import pairwise_mi, total_correlatio
 from ifp.codes import Codes
 from ifp.errors import IfpError, unknown_name
 from ifp.seeds import numpy_generator
+
+CATEGORIES = frozenset({"shape", "category", "class", "label", "instance", "object", "colour", "color"})
+"""Factors of these names have values without an order, which no regression can follow."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,10 @@ METRICS: dict[str, Metric] = {
         "gap between the two latents that know most of a factor, in entropies (Chen et al. 2018)",
         lambda codes, seed, least: mig(codes.mean_ND, codes.factors_NF, min_samples=least),
     ),
+    "jemmig": Metric(
+        "like MIG, and the best latent holds nothing else (Do and Tran 2020)",
+        lambda codes, seed, least: jemmig(codes.mean_ND, codes.factors_NF, min_samples=least),
+    ),
     "sap": Metric(
         "gap between the two latents that predict a factor best, linearly (Kumar et al. 2018)",
         lambda codes, seed, least: sap(codes.mean_ND, codes.factors_NF, seed=seed, min_samples=least),
@@ -66,6 +76,23 @@ METRICS: dict[str, Metric] = {
     "dci-fast": Metric(
         "the same by random forests, in seconds; not comparable with the standard one",
         lambda codes, seed, least: dci(codes.mean_ND, codes.factors_NF, forest="fast", seed=seed, min_samples=least),
+        min_factors=2,
+    ),
+    "dci-es": Metric(
+        "how shallow a forest reads the factors off; explicitness and size beside DCI (Eastwood et al. 2023)",
+        lambda codes, seed, least: dci_es(
+            codes.mean_ND,
+            codes.factors_NF,
+            categorical=[f for f, name in enumerate(codes.factor_names) if name in CATEGORIES],
+            seed=seed,
+            min_samples=least,
+        ),
+        slow=True,
+        min_factors=2,
+    ),
+    "infomec": Metric(
+        "modularity, compactness, explicitness by nearest neighbours, without bins (Hsu et al. 2023)",
+        lambda codes, seed, least: infomec(codes.mean_ND, codes.factors_NF, seed=seed, min_samples=least),
         min_factors=2,
     ),
     "factor-vae": Metric(

@@ -103,7 +103,7 @@ def gaussian_tc_bias_nats(num_images: int, num_latents: int) -> float:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class WassersteinCorrelation(Score):
-    """`value` is the squared distance; `normalised` the same over twice the total variance."""
+    """`value` is the squared distance; `normalised` the same over the total variance, as published."""
 
     normalised: float
 
@@ -111,7 +111,9 @@ class WassersteinCorrelation(Score):
 def wasserstein_correlation(codes_ND: Any, *, min_samples: int = MIN_SAMPLES) -> WassersteinCorrelation:
     """Squared 2-Wasserstein distance of N(0, covariance) to N(0, its diagonal): 2 tr S - 2 tr (S diag S)^(1/2).
 
-    In squared units of the codes, so it grows with their scale; `normalised` does not. Constant codes score 0.
+    In squared units of the codes, so it grows with their scale; `normalised`, over tr S as in disentanglement_lib
+    (`gaussian_wasserstein_correlation_norm`), does not: it lies between 0 and 2 - 2 / sqrt(D), which D copies of one
+    latent reach. Constant codes score 0.
 
     Raises
     ------
@@ -125,7 +127,7 @@ def wasserstein_correlation(codes_ND: Any, *, min_samples: int = MIN_SAMPLES) ->
     trace = float(np.trace(covariance_DD))
     value = max(2 * trace - 2 * float(roots_D.sum()), 0.0)
     return WassersteinCorrelation(
-        value=value, settings={"estimator": "gaussian", "n": len(codes_ND)}, normalised=value / (2 * trace or 1.0)
+        value=value, settings={"estimator": "gaussian", "n": len(codes_ND)}, normalised=value / (trace or 1.0)
     )
 
 

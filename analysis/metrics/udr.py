@@ -26,8 +26,8 @@ class Udr(Score):
 
     Attributes
     ----------
-    score_M : the score of each model: the median of its row of `pair_MM`, itself left out.
-    pair_MM : the agreement of each model's latents with those of each other; NaN on the diagonal.
+    score_M : the score of each model: the median of its column of `pair_MM`, itself left out.
+    pair_MM : entry [i, j] is how well the latents of model i predict those of model j; NaN on the diagonal.
     active_M : the latents of each model that took part.
     not_converged : Lasso fits that ran out of iterations.
     """
@@ -52,9 +52,10 @@ def udr(
     Codes are standardised; latents with a KL of `kl_threshold_nats` or less, and constant ones, are left out. Each
     latent of one model is predicted from the latents of the other (the size of the coefficients of `Lasso(alpha)`),
     or rank-correlated with each (Spearman); two models agree as far as every row and every column of that matrix has
-    one large entry (`relative_strength`). Ceiling: identical models with independent latents score 1 - alpha = .9
-    with Lasso, and with Spearman about .82 at 1,000 images and 10 latents, because chance correlations count.
-    disentanglement_lib uses 1,000 images; here all N that are given.
+    one large entry (`relative_strength`). A model's score is how well the others predict it, as in
+    disentanglement_lib: Lasso is not symmetric, and the other direction gives other scores. Ceiling: identical models
+    with independent latents score 1 - alpha = .9 with Lasso, and with Spearman about .82 at 1,000 images and 10
+    latents, because chance correlations count. disentanglement_lib uses 1,000 images; here all N that are given.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def udr(
             strength_DE, misses = _strengths(kept[i], kept[j], correlation, alpha)
             pair_MM[i, j] = relative_strength(strength_DE)
             not_converged += misses
-    score_M = np.nanmedian(pair_MM, axis=1)
+    score_M = np.nanmedian(pair_MM, axis=0)
     return Udr(
         value=float(score_M.mean()),
         settings={

@@ -39,7 +39,7 @@ def test_every_metric_runs_by_name(noisy: Codes, name: str) -> None:
 
 
 def test_by_default_all_that_are_quick(noisy: Codes) -> None:
-    assert {name for name, _, _ in run_metrics(noisy)} == set(METRICS) - {"dci"}
+    assert {name for name, _, _ in run_metrics(noisy)} == set(METRICS) - {"dci", "dci-es"}
 
 
 def test_without_factors_only_what_needs_none(rng: np.random.Generator) -> None:

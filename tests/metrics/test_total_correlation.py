@@ -88,7 +88,14 @@ def test_wasserstein_of_two_correlated_latents(rng: np.random.Generator) -> None
     score = wasserstein_correlation(with_covariance(s * np.array([[1, r], [r, 1]]), 2000, rng))
     expected = 4 * s - 2 * s * (np.sqrt(1 + r) + np.sqrt(1 - r))
     assert score.value == pytest.approx(expected)
-    assert score.normalised == pytest.approx(expected / (4 * s))
+    assert score.normalised == pytest.approx(expected / (2 * s))
+
+
+@pytest.mark.parametrize("latents", [2, 5])
+def test_wasserstein_of_copies_is_the_most_there_is(rng: np.random.Generator, latents: int) -> None:
+    codes_ND = np.repeat(rng.normal(size=(1000, 1)), latents, axis=1)
+    assert wasserstein_correlation(codes_ND).normalised == pytest.approx(2 - 2 / np.sqrt(latents))
+    assert wasserstein_correlation(3 * codes_ND).normalised == pytest.approx(2 - 2 / np.sqrt(latents))
 
 
 def test_wasserstein_of_unequal_variances(rng: np.random.Generator) -> None:
