@@ -129,14 +129,14 @@ def dci_es(
     )
 
 
-def explicitness_of_curve(capacity_P: Sequence[float], loss_P: Sequence[float], *, guess: float = 1.0) -> float:
+def explicitness_of_curve(capacity_P: Any, loss_P: Any, *, guess: float = 1.0) -> float:
     """1 - 2 A / (range of capacities * loss of a guess), A the area between the falling curve and its lowest point.
 
     >>> explicitness_of_curve([1, 2, 3], [0.2, 0.2, 0.5]), explicitness_of_curve([1, 2, 3], [1, 0.5, 0])
     (1.0, 0.0)
     """
-    capacity_P = np.asarray(capacity_P, dtype=np.float64)
+    step_P = np.diff(np.asarray(capacity_P, dtype=np.float64))
     falling_P = np.minimum.accumulate(np.asarray(loss_P, dtype=np.float64))
     above_P = falling_P - falling_P[-1]
-    area = float(((above_P[1:] + above_P[:-1]) / 2 * np.diff(capacity_P)).sum())
-    return 1 - 2 * area / (float(np.ptp(capacity_P)) * guess)
+    area = float(((above_P[1:] + above_P[:-1]) / 2 * step_P).sum())
+    return 1 - 2 * area / (float(step_P.sum()) * guess)
