@@ -35,6 +35,10 @@ _READING = (
                  show_default="from the weights"),
     click.option("--pixel-scaling", help="MEAN,STD if the model was trained on (x - MEAN) / STD.",
                  show_default="as the file or code base says"),
+    click.option("--weights", help="Which weights of a file that holds several (an average, the best): the key they "
+                 "lie under.", show_default="the trained model's"),
+    click.option("--image-shape", help="CHANNELS,ROWS,COLUMNS, where the weights leave it open.",
+                 show_default="from the shapes"),
 )  # fmt: skip
 
 
@@ -44,7 +48,7 @@ def data_options(command: Command) -> Command:
 
 
 def reading_options(command: Command) -> Command:
-    """--family, --activation, --head, --stage, --pixel-scaling."""
+    """--family, --activation, --head, --stage, --pixel-scaling, --weights, --image-shape."""
     return _with(command, _READING)
 
 
@@ -73,7 +77,25 @@ def given_reading(options: dict[str, Any]) -> ReadingOptions:
             raise unknown_name(name, options[name], allowed)
     if options["stage"] is not None and options["stage"] < 0:
         raise bad_value("stage", options["stage"], "a whole number of at least 0")
-    return ReadingOptions(options["family"], options["activation"], options["head"], options["stage"], mean, std)
+    return ReadingOptions(
+        family=options["family"],
+        activation=options["activation"],
+        head=options["head"],
+        stage=options["stage"],
+        pixel_mean=mean,
+        pixel_std=std,
+        weights=options["weights"],
+        image_shape=_given_shape(options["image_shape"]),
+    )
+
+
+def _given_shape(text: str | None) -> tuple[int, int, int] | None:
+    if text is None:
+        return None
+    sizes = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
+    if len(sizes) != 3 or not all(0 < size < 10_000 for size in sizes):
+        raise bad_value("image-shape", text, "CHANNELS,ROWS,COLUMNS, three whole numbers such as 1,64,64")
+    return (sizes[0], sizes[1], sizes[2])
 
 
 def given_formats(text: str) -> list[str]:

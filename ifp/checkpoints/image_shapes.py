@@ -31,7 +31,7 @@ class Images:
     @property
     def assumption(self) -> Assumption:
         """What the user should know of it."""
-        return Assumption("image shape", " x ".join(map(str, self.shape)) + self.note, self.source)
+        return Assumption("image shape", _times(self.shape) + self.note, self.source)
 
 
 def stated_image(value: object) -> Images | None:
@@ -47,16 +47,23 @@ def stated_image(value: object) -> Images | None:
     return Images((value[0], value[1], value[2]), "the file")
 
 
-def flat_image(weights: Weights, layer: str, stated: object = None) -> Images:
+def flat_image(weights: Weights, layer: str, stated: object = None, *, user: ImageShape | None = None) -> Images:
     """The images that the linear `layer` takes flat.
 
-    `stated` where it fits; else square images of one channel or of three, of which at most one can fit.
+    The `user`'s shape, which must fit; that which a file has `stated` where it fits; else square images of one channel
+    or of three, of which at most one can fit.
 
     Raises
     ------
     ShapeMismatch : no such layer, or neither fits.
     """
     pixels = int(array_of(weights, f"{layer}.weight", 2).shape[1])
+    if user is not None:
+        if math.prod(user) != pixels:
+            raise ShapeMismatch(
+                f"{layer!r} takes {pixels} values, and images of {_times(user)} have {math.prod(user)}."
+            )
+        return Images(user, "an option")
     said = stated_image(stated)
     if said is not None and math.prod(said.shape) == pixels:
         return said
@@ -64,13 +71,23 @@ def flat_image(weights: Weights, layer: str, stated: object = None) -> Images:
         side = math.isqrt(pixels // channels)
         if 0 < side * side * channels == pixels:
             return Images((channels, side, side), "a guess", ", square images of 1 or 3 channels")
-    raise ShapeMismatch(f"{layer!r} takes {pixels} values, which is no square image of 1 or 3 channels.")
+    raise ShapeMismatch(
+        f"{layer!r} takes {pixels} values, which is no square image of 1 or 3 channels (state the shape with "
+        "--image-shape)."
+    )
 
 
 def convolved_image(
-    weights: Weights, convolutions: Sequence[tuple[str, int, int]], linear: str, kernel: int | None = None
+    weights: Weights,
+    convolutions: Sequence[tuple[str, int, int]],
+    linear: str,
+    kernel: int | None = None,
+    *,
+    user: ImageShape | None = None,
 ) -> Images:
-    """The square images that `convolutions` (name, stride, padding) flatten to what the layer `linear` takes.
+    """The images that `convolutions` (name, stride, padding) flatten to what the layer `linear` takes.
+
+    Those of the `user`'s shape, which must fit, else square ones.
 
     Raises
     ------
@@ -88,6 +105,13 @@ def convolved_image(
     layers = [
         (int(shape[-1]), stride, padding) for shape, (_, stride, padding) in zip(shapes, convolutions, strict=True)
     ]
+    if user is not None:
+        sides = [_side_left(side, layers) for side in user[1:]]
+        if user[0] != shapes[0][1] or min(sides) <= 0 or math.prod(sides) * int(shapes[-1][0]) != features:
+            raise ShapeMismatch(
+                f"{linear!r} takes {features} values, to which images of {_times(user)} are not flattened."
+            )
+        return Images(user, "an option")
     side = image_side(features, int(shapes[-1][0]), layers, repr(linear))
     return Images((int(shapes[0][1]), side, side))
 
@@ -108,14 +132,23 @@ def image_side(
     """
     layers = list(convolutions)
     for side in SIDES:
-        left = side
-        for kernel, stride, padding in layers:
-            left = (left + 2 * padding - kernel) // stride + 1
+        left = _side_left(side, layers)
         if left > 0 and left * left * channels == features:
             return side
     raise ShapeMismatch(
-        f"{name} takes {features} values, but no usual image side is flattened to that by {len(layers)} convolutions."
+        f"{name} takes {features} values, but no usual image side is flattened to that by {len(layers)} convolutions "
+        "(state the shape with --image-shape)."
     )
+
+
+def _side_left(side: int, convolutions: Iterable[tuple[int, int, int]]) -> int:
+    for kernel, stride, padding in convolutions:
+        side = (side + 2 * padding - kernel) // stride + 1
+    return side
+
+
+def _times(shape: ImageShape) -> str:
+    return " x ".join(map(str, shape))
 
 
 def square_side(features: int, channels: int, name: str) -> int:

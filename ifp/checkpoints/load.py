@@ -10,14 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ifp.checkpoints.chain import ShapeMismatch
 from ifp.checkpoints.contents import read_contents
 from ifp.checkpoints.locate import CheckpointFile
+from ifp.checkpoints.open_model import open_model
 from ifp.checkpoints.posteriors import encode_images, explained_share
-from ifp.checkpoints.registry import OTHERWISE, recognise
 from ifp.checkpoints.self_test import MomentTest, moment_test
 from ifp.checkpoints.source import ReadingOptions
-from ifp.checkpoints.unwrap import unwrap
 from ifp.checkpoints.vae import HEADS, VARIANCES, Assumption, Vae
 from ifp.errors import IfpError
 
@@ -90,15 +88,9 @@ def load_candidates(file: CheckpointFile, options: ReadingOptions) -> Candidates
     IfpError : a file that is damaged, hostile, of no known family, or whose arrays do not fit together.
     """
     contents = read_contents(file.path)
-    source = unwrap(contents, file.config)
-    family = recognise(source, options.family)
-    try:
-        vaes = [vae.ending_in_logits() for vae in family.build(source, options)]
-    except ShapeMismatch as error:
-        raise IfpError(
-            f"{file.path} looks like a checkpoint of {family.title}, but cannot be rebuilt: "
-            f"{str(error).rstrip('.')}; name another --family, or {OTHERWISE}."
-        ) from error
+    opened = open_model(contents, file.config, options)
+    source, family = opened.source, opened.family
+    vaes = [vae.ending_in_logits() for vae in opened.vaes]
     if options.stage is not None and not any(entry.what == "stage" for vae in vaes for entry in vae.assumptions):
         raise IfpError(f"{file.path} is of {family.title}, whose models have no stages; leave --stage out.")
     step = source.step if source.step is not None else file.step_from_name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 
 from ifp.checkpoints.family import Family
@@ -38,13 +39,28 @@ def recognise(source: Source, name: str | None = None) -> Family:
         if name not in known:
             raise unknown_name("family", name, known)
         return known[name]
-    found = [family for family in known.values() if family.recognises(source)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(family.name for family in found)
-        raise IfpError(f"{source.path} could be of {len(found)} families ({names}); say which with --family.")
-    raise IfpError(
-        f"{source.path} is of none of the families read here ({', '.join(known)}): its arrays are called "
+    found = matching(source)
+    if len(found) > 1:
+        raise several_families(source, found)
+    if not found:
+        raise no_family(source)
+    return found[0]
+
+
+def matching(source: Source) -> list[Family]:
+    """The families that recognise a checkpoint by the names and shapes in it."""
+    return [family for family in families().values() if family.recognises(source)]
+
+
+def several_families(source: Source, found: Sequence[Family]) -> IfpError:
+    """The error for a checkpoint that more than one recognises."""
+    names = ", ".join(family.name for family in found)
+    return IfpError(f"{source.path} could be of {len(found)} families ({names}); say which with --family.")
+
+
+def no_family(source: Source) -> IfpError:
+    """The error for a checkpoint that none recognises."""
+    return IfpError(
+        f"{source.path} is of none of the families read here ({', '.join(families())}): its arrays are called "
         f"{listed(source.weights, _SHOWN_NAMES)}; {OTHERWISE}."
     )

@@ -25,6 +25,10 @@ class Source:
         specs.json of YannDubs and dent, dent's metadata, pythae's model_config.json, Lightning's hyper_parameters,
         literal lines of a gin file as {"a.b": value}.
     step : of training, as the file says it (iterations, else epochs), None where it does not.
+    place : where in the file the arrays lie ("ema", "model_states.net"), "" where they lie bare.
+    renamed : what of their names in the file was changed ("'vae.' taken off"), "" for nothing.
+    guessed : whether that is more than prefixes: which part is the encoder, say.
+    image_shape : (channels, rows, columns) as the user states it, None where the shapes of the arrays are to say.
     """
 
     path: Path
@@ -32,6 +36,10 @@ class Source:
     weights: Weights
     config: Mapping[str, Any] = field(default_factory=dict)
     step: int | None = None
+    place: str = ""
+    renamed: str = ""
+    guessed: bool = False
+    image_shape: tuple[int, int, int] | None = None
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of the array `name`, () where there is none."""
@@ -49,6 +57,8 @@ class ReadingOptions:
     head : "halves" or "interleaved": how mean and variance lie in the last layer.
     stage : the last group at work in an encoder of several groups (erow's FracEncoder), from 0.
     pixel_mean, pixel_std : the data were (x - mean) / std in training; None for x in [0, 1].
+    weights : which set of weights of a file that holds several ("ema"), by the key under which it lies.
+    image_shape : (channels, rows, columns), where the weights leave it open.
     """
 
     family: str | None = None
@@ -57,3 +67,5 @@ class ReadingOptions:
     stage: int | None = None
     pixel_mean: float | None = None
     pixel_std: float | None = None
+    weights: str | None = None
+    image_shape: tuple[int, int, int] | None = None

@@ -1,46 +1,37 @@
-"""What a file holds, down to the model's arrays: trainers' wrapping and prefixes off, settings and step noted.
+"""What a file holds, down to the model's arrays: trainers' wrapping off, settings and step noted.
 
 Lightning keeps the arrays under "state_dict", pythae under "model_state_dict", 1Konny and amir-abdi under
-"model_states", rtqichen under "state_dict", dent under "model"; others write them bare.
+"model_states", rtqichen under "state_dict", dent under "model"; others write them bare, or under any key.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ifp.checkpoints.contents import Contents, Foreign
 from ifp.checkpoints.limits import SAVE_WEIGHTS
+from ifp.checkpoints.namings import Naming, namings
 from ifp.checkpoints.shown import listed, printable
 from ifp.checkpoints.source import Source
+from ifp.checkpoints.weight_sets import ENCODER, WeightSet, is_module, is_optimizer, loose_sets, weight_sets
 from ifp.errors import IfpError
 
-WRAPPERS: tuple[tuple[str, ...], ...] = (
-    ("model_state_dict",),
-    ("model_states", "G"),
-    ("model_states", "net"),
-    ("state_dict",),
-    ("model",),
-)
-"""Where the arrays lie: the first that is there, else bare."""
-PREFIXES = ("module.", "_orig_mod.", "ae.", "model.", "_model.")
-"""Of DataParallel, torch.compile, erow's, AntixK's and disent's trainers."""
-ENCODERS = ("encode", "_encode")
-"""How the names of an encoder's arrays begin in one family or another, once the prefixes are off."""
 STEPS = ("global_step", "iter", "epoch")
 SETTINGS = ("kwargs", "args", "metadata", "hyper_parameters")
 """Where a file keeps the settings of training; what stands later wins."""
-_OPTIMIZER = {"state", "param_groups"}
 _ADVERSARIAL = {"generator", "discriminator", "netG", "netD", "G", "D", "gen", "disc"}
 _SHOWN_NAMES = 8
 _MAX_DEPTH = 50
+_MAX_NAMES = 1_000_000
+"""Of arrays, over all ways to name them: what a file of hostile names may cost, some seconds."""
 
 
 def unwrap(contents: Contents, config: Mapping[str, Any]) -> Source:
-    """The arrays of a checkpoint under the names that its own code gave them.
+    """The arrays of a checkpoint, of several sets the likeliest, under the names that its own code gave them.
 
     Names and settings are shown to people, so what does not print in them is escaped.
 
@@ -52,16 +43,50 @@ def unwrap(contents: Contents, config: Mapping[str, Any]) -> Source:
     ------
     IfpError : no arrays, a whole pickled module, or the arrays of an optimizer or of a generator and its discriminator.
     """
-    tree = contents.tree if isinstance(contents.tree, dict) else {}
-    arrays = next((found for way in WRAPPERS if (found := _arrays(_at(tree, way)))), None) or _arrays(tree)
-    if not arrays:
-        raise _no_model(contents)
-    weights = {printable(name): array for name, array in _strip(arrays).items()}
-    settings: dict[str, Any] = {}
-    for said in (dict(config), *(tree.get(key) for key in SETTINGS)):
-        values = plain_values(said)
-        settings |= values if isinstance(values, dict) else {}
-    return Source(contents.path, contents.container, weights, settings, _step(tree))
+    return next(next(Unwrapped(contents, config).models()))
+
+
+class Unwrapped:
+    """A checkpoint's sets of arrays with its settings; raises as `unwrap` does."""
+
+    def __init__(self, contents: Contents, config: Mapping[str, Any]) -> None:
+        self._tree = contents.tree
+        self._names_left = _MAX_NAMES
+        tree = contents.tree if isinstance(contents.tree, dict) else {}
+        settings: dict[str, Any] = {}
+        for said in (dict(config), *(tree.get(key) for key in SETTINGS)):
+            values = plain_values(said)
+            settings |= values if isinstance(values, dict) else {}
+        self._bare = Source(contents.path, contents.container, {}, settings, _step(tree))
+        self._sets = weight_sets(contents.tree)
+        if not self._sets or (_ADVERSARIAL & set(tree) and not any(map(_has_encoder, self._sets))):
+            raise _no_model(contents)
+
+    def models(self) -> Iterator[Iterator[Source]]:
+        """For each model that the file may hold, the likeliest first, the ways to name its arrays."""
+        for one in self._sets:
+            yield from self._of(one)
+
+    def loose(self) -> Iterator[Iterator[Source]]:
+        """The same for models whose arrays lie in several dictionaries."""
+        for one in loose_sets(self._tree):
+            yield from self._of(one)
+
+    def _of(self, one: WeightSet) -> Iterator[Iterator[Source]]:
+        for tried in namings(one.arrays):
+            yield self._sources(one, tried)
+
+    def _sources(self, one: WeightSet, tried: Iterable[Naming]) -> Iterator[Source]:
+        for naming in tried:
+            self._names_left -= len(one.arrays)
+            if self._names_left < 0:
+                return
+            place = ".".join(word for word in (printable(one.place), naming.prefix.rstrip("."), naming.encoder) if word)
+            said = ", ".join(words for words in (printable(one.said), naming.said) if words)
+            weights = {new: one.arrays[old] for old, new in naming.names.items()}
+            yield replace(
+                self._bare, weights=weights, place=printable(place), renamed=said, guessed=one.guessed or naming.guessed
+            )
 
 
 def plain_values(node: object) -> Any:
@@ -99,62 +124,8 @@ def _plain(node: object, depth: int) -> Any:
     return None
 
 
-def _at(tree: object, way: tuple[str, ...]) -> object:
-    for key in way:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree
-
-
-def _arrays(node: object) -> dict[str, np.ndarray]:
-    """The arrays of a state dict; where it has none of its own, those one level down, under "key.name"."""
-    if not isinstance(node, dict):
-        return {}
-    direct = {key: value for key, value in node.items() if isinstance(key, str) and isinstance(value, np.ndarray)}
-    if direct or _ADVERSARIAL & set(node):
-        return direct
-    return {
-        f"{outer}.{inner}": value
-        for outer, part in node.items()
-        if isinstance(outer, str) and isinstance(part, dict) and not _is_optimizer(part)
-        for inner, value in part.items()
-        if isinstance(inner, str) and isinstance(value, np.ndarray)
-    }
-
-
-def _is_module(part: object) -> TypeGuard[Foreign]:
-    return isinstance(part, Foreign) and isinstance(part.state, dict) and {"_parameters", "_modules"} <= set(part.state)
-
-
-def _is_optimizer(part: Mapping[Any, Any]) -> bool:
-    return set(part) >= _OPTIMIZER
-
-
-def _strip(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Names without the prefix under which the encoder lies; without an encoder, without the one that all share.
-
-    A name that is there without the prefix too keeps it.
-    """
-    inner = {name: name.replace("_orig_mod.", "") for name in arrays}
-    prefixes = {name: short[: len(short) - len(_core(short))] for name, short in inner.items()}
-    over_encoders = Counter(prefixes[name] for name, short in inner.items() if _core(short).startswith(ENCODERS))
-    if over_encoders:
-        prefix = over_encoders.most_common(1)[0][0]
-    else:
-        prefix = prefixes[next(iter(prefixes))]
-        prefix = prefix if all(found == prefix for found in prefixes.values()) else ""
-    stripped: dict[str, np.ndarray] = {}
-    taken = set(inner.values())
-    for name, array in arrays.items():
-        short = inner[name].removeprefix(prefix)
-        stripped[inner[name] if short != inner[name] and short in taken else short] = array
-    return stripped
-
-
-def _core(name: str) -> str:
-    for prefix in PREFIXES:
-        if name.startswith(prefix):
-            return _core(name.removeprefix(prefix))
-    return name
+def _has_encoder(one: WeightSet) -> bool:
+    return any(ENCODER.search(name) for name in one.arrays)
 
 
 def _step(tree: Mapping[Any, object]) -> int | None:
@@ -171,13 +142,13 @@ def _no_model(contents: Contents) -> IfpError:
     if not isinstance(tree, dict):
         kind = printable(tree.class_name) if isinstance(tree, Foreign) else type(tree).__name__
         return IfpError(f"{contents.path} holds no named arrays but one object ({kind}); {remedy}.")
-    parts = (*tree.values(), *(_at(tree, way) for way in WRAPPERS))
-    if modules := [part for part in parts if _is_module(part)]:
+    inner = [part for value in tree.values() if isinstance(value, dict) for part in value.values()]
+    if modules := [part for part in (*tree.values(), *inner) if is_module(part)]:
         return IfpError(
             f"{contents.path} holds a whole module of the class {printable(modules[0].class_name)}, which cannot be "
             f"rebuilt without running its code; {SAVE_WEIGHTS}."
         )
-    if _is_optimizer(tree) or any("optim" in str(key) for key in tree):
+    if is_optimizer(tree) or any("optim" in str(key) for key in tree):
         what = "the state of an optimizer but no model"
     elif _ADVERSARIAL & set(tree):
         what = "a generator and its discriminator, not a VAE"

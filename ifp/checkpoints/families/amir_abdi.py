@@ -50,7 +50,7 @@ def _conv_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images
     padded = "encoder.main.10.weight" in source.weights
     places, kernel, padding, last = (range(0, 12, 2), 4, 1, 13) if padded else (range(0, 10, 2), 3, 0, 11)
     layers = [(f"encoder.main.{place}", 2, padding) for place in places]
-    images = convolved_image(source.weights, layers, f"encoder.main.{last}", kernel)
+    images = convolved_image(source.weights, layers, f"encoder.main.{last}", kernel, user=source.image_shape)
     encoder = ChainBuilder(source.weights, images.shape, set())
     for layer in layers:
         encoder.conv(*layer).activation(activation)
@@ -59,7 +59,7 @@ def _conv_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images
 
 def _linear_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
     """One hidden layer or four."""
-    images = flat_image(source.weights, "encoder.main.1")
+    images = flat_image(source.weights, "encoder.main.1", user=source.image_shape)
     encoder = ChainBuilder(source.weights, images.shape, set()).flatten()
     deep = "encoder.main.7.weight" in source.weights
     for place in (1, 3, 5, 7) if deep else (1,):

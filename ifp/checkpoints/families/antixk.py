@@ -59,7 +59,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     (activation,) = hidden_activations(options, "leaky_relu")
     weights = source.weights
     layers = [(f"{block}.0", _STRIDE, _PADDING) for block in numbered_blocks(weights, "encoder")]
-    images = convolved_image(weights, layers, "fc" if "fc.weight" in weights else "fc_mu")
+    images = convolved_image(weights, layers, "fc" if "fc.weight" in weights else "fc_mu", user=source.image_shape)
     encoder = ChainBuilder(weights, images.shape, set())
     for number, layer in enumerate(layers):
         _normalise(encoder.conv(*layer), f"encoder.{number}.1").activation(activation.value)

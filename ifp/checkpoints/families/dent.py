@@ -64,13 +64,15 @@ def _encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
     if "encoder.lin1.weight" in source.weights:
         return burgess_encoder(source, activation)
     if "encoder.fc1.weight" in source.weights:
-        images = flat_image(source.weights, "encoder.fc1", lookup(source.config, "data.img_size"))
+        images = flat_image(
+            source.weights, "encoder.fc1", lookup(source.config, "data.img_size"), user=source.image_shape
+        )
         encoder = ChainBuilder(source.weights, images.shape, set()).flatten()
         for name in ("fc1", "fc2"):
             encoder.linear(f"encoder.{name}").activation(activation)
         return encoder, images
     layers = [(f"encoder.conv{n}", 2, 1) for n in range(1, 6 if "encoder.conv5.weight" in source.weights else 5)]
-    images = convolved_image(source.weights, layers, "encoder.lin", kernel=4)
+    images = convolved_image(source.weights, layers, "encoder.lin", kernel=4, user=source.image_shape)
     encoder = ChainBuilder(source.weights, images.shape, set())
     for layer in layers:
         encoder.conv(*layer).activation(activation)

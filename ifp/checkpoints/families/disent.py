@@ -66,7 +66,7 @@ def _recognises(source: Source) -> bool:
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     _refuse_what_cannot_be_read(source)
-    images = sequential_image(source.weights, ENCODER, _convolution)
+    images = sequential_image(source.weights, ENCODER, _convolution, source.image_shape)
     return [
         _read(source, options, images, activation, scaling)
         for scaling in _scalings(source.config, options, images.shape[0])

@@ -93,7 +93,7 @@ def _activations(source: Source, options: ReadingOptions) -> list[Assumption]:
 
 def _read(source: Source, plain: Source, options: ReadingOptions, activation: Assumption) -> Vae:
     """The candidate with this activation; `plain` is `source` without what is of DeVAE alone."""
-    images = sequential_image(plain.weights, "encode.net", convolution)
+    images = sequential_image(plain.weights, "encode.net", convolution, source.image_shape)
     encoder = read_encoder(ChainBuilder(plain.weights, images.shape, set()), "encode", activation.value)
     if "encode.head.weight" in source.weights or len(encoder.shape) != 1:
         raise IfpError(

@@ -151,7 +151,7 @@ def _read(
     projection: tuple[bool, Assumption | None],
 ) -> Vae:
     weights = source.weights
-    images = sequential_image(weights, f"{container}.0.net", convolution)
+    images = sequential_image(weights, f"{container}.0.net", convolution, source.image_shape)
     used: set[str] = set()
     groups = [
         read_encoder(ChainBuilder(weights, images.shape, used), f"{container}.{group}", activation.value)

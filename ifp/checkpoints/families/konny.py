@@ -31,7 +31,9 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     (activation,) = hidden_activations(options, "relu")
     is_h = "encoder.13.weight" not in source.weights
     layers = [(f"encoder.{at}", 2, 1) for at in CONVOLUTIONS] + [("encoder.8", 1, 0)] * is_h
-    images = convolved_image(source.weights, layers, "encoder.11" if is_h else "encoder.9", kernel=4)
+    images = convolved_image(
+        source.weights, layers, "encoder.11" if is_h else "encoder.9", kernel=4, user=source.image_shape
+    )
     encoder = ChainBuilder(source.weights, images.shape, set())
     for layer in layers:
         encoder.conv(*layer).activation(activation.value)

@@ -123,11 +123,13 @@ def _images(source: Source) -> Images:
     first = source.shape(f"{layers[0]}.weight")
     stated = lookup(source.config, "input_dim")
     if len(first) == 2:
-        return flat_image(source.weights, layers[0], stated)
+        return flat_image(source.weights, layers[0], stated, user=source.image_shape)
     said = stated_image(stated)
     if said is not None and said.shape[0] == first[1]:
         return said
-    return convolved_image(source.weights, [(layer, _STRIDE, _PADDING) for layer in layers], _MEAN)
+    return convolved_image(
+        source.weights, [(layer, _STRIDE, _PADDING) for layer in layers], _MEAN, user=source.image_shape
+    )
 
 
 def _decode(chain: ChainBuilder, activation: str) -> None:

@@ -59,7 +59,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
 
 
 def _linear_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
-    images = flat_image(source.weights, "encoder.fc1")
+    images = flat_image(source.weights, "encoder.fc1", user=source.image_shape)
     encoder = ChainBuilder(source.weights, images.shape, {"prior_params"}).flatten()
     encoder.linear("encoder.fc1").activation(activation).linear("encoder.fc2").activation(activation)
     return encoder.linear("encoder.fc3"), images

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 
 from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.image_shapes import Images, convolved_image, flat_image, square_side
+from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image, flat_image, square_side
 from ifp.checkpoints.source import Weights
 
 MAX_LAYERS = 100
@@ -95,10 +95,10 @@ def _view(chain: ChainBuilder, name: str) -> None:
     chain.reshape(*shape)
 
 
-def sequential_image(weights: Weights, prefix: str, convolution: Convolution) -> Images:
+def sequential_image(weights: Weights, prefix: str, convolution: Convolution, user: ImageShape | None = None) -> Images:
     """The images that the layers under `prefix` take: what convolutions flatten for the first linear layer, or flat.
 
-    `convolution` must not depend on the side.
+    `convolution` must not depend on the side; `user` is the shape that the user states.
 
     Raises
     ------
@@ -108,13 +108,13 @@ def sequential_image(weights: Weights, prefix: str, convolution: Convolution) ->
     convolutions = [number for number, kind in kinds.items() if kind == "conv"]
     linear = f"{prefix}.{next((number for number, kind in kinds.items() if kind == 'linear'), 0)}"
     if not convolutions:
-        return flat_image(weights, linear)
+        return flat_image(weights, linear, user=user)
     kernels = [int(weights[f"{prefix}.{number}.weight"].shape[-1]) for number in convolutions]
     layers = [
         (f"{prefix}.{number}", *convolution(number, kernel, 0))
         for number, kernel in zip(convolutions, kernels, strict=True)
     ]
-    return convolved_image(weights, layers, linear)
+    return convolved_image(weights, layers, linear, user=user)
 
 
 def numbered_blocks(weights: Weights, prefix: str, first: int = 0) -> list[str]:

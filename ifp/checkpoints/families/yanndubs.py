@@ -44,7 +44,7 @@ def burgess_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Imag
     """The encoder up to its last layer but one, and the images it takes; `dent` has the same one."""
     larger = "encoder.conv_64.weight" in source.weights  # 64 pixels a side, else 32
     layers = [(f"encoder.{name}", 2, 1) for name in ["conv1", "conv2", "conv3"] + ["conv_64"] * larger]
-    images = convolved_image(source.weights, layers, "encoder.lin1", kernel=4)
+    images = convolved_image(source.weights, layers, "encoder.lin1", kernel=4, user=source.image_shape)
     encoder = ChainBuilder(source.weights, images.shape, set())
     for layer in layers:
         encoder.conv(*layer).activation(activation)
