@@ -12,8 +12,8 @@ from ifp.analysis.freezing import freezing_points
 
 @pytest.fixture(scope="module")
 def points() -> pd.DataFrame:
-    # the standard preset with a third of its steps and four contexts a factor
-    config = ifp.preset_config("standard", dataset="sprites", contexts=4, steps=1000, records=100, batch=32)
+    # the standard preset with a third of its steps and three contexts per factor
+    config = ifp.preset_config("standard", dataset="sprites", contexts=3, steps=1000, records=100, batch=32)
     dataset = ifp.load_dataset("sprites")
     return freezing_points(ifp.anneal(dataset, config, threads=2), dataset="sprites", factor_names=dataset.space.names)
 
