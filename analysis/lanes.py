@@ -51,9 +51,32 @@ class Lane:
         rows = rows.sort_values("beta", kind="stable")
         return rows["beta"].to_numpy(dtype=float), rows["first_order"].to_numpy(dtype=bool)
 
+    @property
+    def contexts(self) -> int:
+        """How many contexts its shown members are of."""
+        return int(self._shown()["context"].nunique())
+
+    @property
+    def flat_contexts(self) -> int:
+        """In how many of them all images are equal, so that nothing freezes at any beta."""
+        rows = self._shown()
+        return int(rows.loc[rows["flat"], "context"].nunique())
+
+    @property
+    def flat(self) -> bool:
+        """Whether all of them are."""
+        return 0 < self.contexts == self.flat_contexts
+
+    def mostly_flat(self) -> bool:
+        """Whether half of them or more are, so that a median among them is no bound on any beta."""
+        return 2 * self.flat_contexts >= self.contexts
+
+    def _shown(self) -> pd.DataFrame:
+        return self.members[self.members["measure"].isin(self.shown)]
+
     def censored(self, measure: str) -> tuple[np.ndarray, np.ndarray]:
-        """The bounds of members frozen below, and above, the betas that were tried."""
-        rows = self.members[self.members["measure"] == measure]
+        """The bounds of members frozen below, and above, the betas that were tried; not of those that cannot freeze."""
+        rows = self.members[(self.members["measure"] == measure) & ~self.members["flat"].astype(bool)]
         below = rows.loc[rows["status"].isin(BELOW), "bound_high"].dropna().to_numpy(dtype=float)
         above = rows.loc[rows["status"].isin(ABOVE), "bound_low"].dropna().to_numpy(dtype=float)
         return np.sort(below), np.sort(above)
@@ -162,7 +185,8 @@ def bin_edges(lanes: list[Lane], *, scale: str = "log") -> np.ndarray:
 
 def beta_range(lanes: list[Lane], measures: Collection[str], *, scale: str = "log") -> tuple[float, float]:
     """Lowest and highest beta to show: all members of these measures and their bounds, with a little room."""
-    rows = [lane.members[lane.members["measure"].isin(measures)] for lane in lanes]
+    of = [lane.members[lane.members["measure"].isin(measures)] for lane in lanes]
+    rows = [part[~part["flat"].astype(bool)] for part in of]  # over betas of others: see `ifp.flat`
     tried = [part[["beta", "bound_low", "bound_high"]].to_numpy(dtype=float).ravel() for part in rows]
     numbers = np.concatenate(tried)
     numbers = numbers[np.isfinite(numbers) & (numbers > 0)]
@@ -172,7 +196,8 @@ def beta_range(lanes: list[Lane], measures: Collection[str], *, scale: str = "lo
     if scale == "log":
         room = max((high / low) ** 0.04, 1.05)
         return low / room, high * room
-    return max(0.0, low - 0.04 * (high - low)), high + max(0.04 * (high - low), 0.02 * high)
+    room = max(0.04 * (high - low), 0.02 * high)
+    return max(0.0, low - room), high + room
 
 
 def has_upper_edge(lane: Lane) -> bool:

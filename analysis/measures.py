@@ -13,7 +13,7 @@ from ifp.analysis.transitions import first_order
 
 LOWER_EDGE, UPPER_EDGE, EXACT, COOL, HEAT = "closed-form", "upper-edge", "exact", "cool", "heat"
 MEASURES = (LOWER_EDGE, UPPER_EDGE, EXACT, COOL, HEAT)
-LABELS = ("factor", "context", "seed", "cluster", "first_order")
+LABELS = ("factor", "context", "seed", "cluster", "first_order", "flat")
 
 
 def measured_values(points: pd.DataFrame) -> pd.DataFrame:
@@ -25,13 +25,15 @@ def measured_values(points: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame with factor, context, seed, `cluster` (members that share it are no independent evidence: the nuisance
-    where the contexts share one, else the context), `first_order` (see `ifp.analysis.transitions`), measure, status,
+    where the contexts share one, else the context), `first_order` (see `ifp.analysis.transitions`), `flat`
+    (whether all images of its traversal are equal, so that it never freezes), measure, status,
     `beta` (NaN unless frozen), `order_beta` (`beta`, but -inf for a member whose freezing point lies below the betas
     tried and +inf above; NaN for diverged ones, of which nothing is known), and the bounds `bound_low`, `bound_high`
     (the bracket's; both equal `beta` for an edge). An edge of 0, of a traversal of equal images, never froze: it takes
     part in the order, but is no beta to draw.
     """
-    points = points.assign(cluster=_clusters(points), first_order=first_order(points))
+    flat = points["beta_closed_form"] == 0
+    points = points.assign(cluster=_clusters(points), first_order=first_order(points), flat=flat)
     parts = [_edge_rows(points, "beta_closed_form", LOWER_EDGE), _edge_rows(points, "beta_upper", UPPER_EDGE)]
     exact = points[points["method"] == "exact"]
     has_equilibrium = exact["factor"].isin(exact.loc[exact["direction"] == "equilibrium", "factor"])

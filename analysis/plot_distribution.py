@@ -14,7 +14,15 @@ from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.lanes import FEWEST_FOR_DENSITY, Lane, beta_range, bin_edges, has_density, prepare_lanes
 from ifp.analysis.measures import COOL, HEAT, LOWER_EDGE, MEASURES
-from ifp.analysis.plot_lanes import draw_bracket, draw_lane, draw_median, draw_members, label_lanes, lane_label
+from ifp.analysis.plot_lanes import (
+    draw_bracket,
+    draw_lane,
+    draw_median,
+    draw_members,
+    label_lanes,
+    lane_label,
+    say_flat,
+)
 from ifp.analysis.plot_legend import FILLED, OUTLINE, box_style
 from ifp.analysis.plot_style import axes_or_new, beta_axis
 from ifp.analysis.style import PALE, SMALL_PT, FactorLook
@@ -83,7 +91,15 @@ def plot_freezing_points(
     threshold = f"{float(points['threshold_nats'].iloc[0]):g}"
     what = r"onset $\beta$, lower edge" if onsets else rf"freezing point $\beta$ at {threshold} nat"
     lines = [f"{what} (nats per nat)", *([conditions] if conditions else [])]
-    without = [lane for lane in lanes for measure in lane.shown if not has_density(lane.values(measure), scale=scale)]
+    if any(lane.flat_contexts and not lane.flat for lane in lanes):
+        lines.append("flat: all images equal, which never freezes")
+    without = [
+        lane
+        for lane in lanes
+        if not lane.flat
+        for measure in lane.shown
+        if not has_density(lane.values(measure), scale=scale)
+    ]
     if without and kind in ("kde", "ridge"):
         lines.append(f"no density of fewer than {FEWEST_FOR_DENSITY} values, or of equal ones")
     ax.set_xlabel("\n".join(lines), linespacing=1.35)
@@ -197,6 +213,9 @@ def _draw_rows(ax: Axes, lanes: list[Lane]) -> list[Axes]:
         name = lane_label(lane, 0.6 * ax.figure.bbox.width / ax.figure.dpi, "  ")
         ax.text(0.01, _ROW_TOP + 0.02 - number, name, transform=ax.get_yaxis_transform(), va="bottom",
                 fontsize=SMALL_PT)  # fmt: skip
+        if lane.flat:
+            say_flat(ax, 0.4 * _ROW_TOP - number)
+            continue
         trained = [measure for measure in lane.shown if measure in (COOL, HEAT) and measure in lane.medians]
         if trained:
             draw_bracket(ax, lane, trained, -number - 0.1, 0.1, alone=True)

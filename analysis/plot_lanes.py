@@ -29,7 +29,7 @@ from ifp.analysis.plot_legend import (
     box_style,
     mark_style,
 )  # fmt: skip
-from ifp.analysis.style import INK, FactorLook, plain
+from ifp.analysis.style import INK, NEUTRAL, SMALL_PT, FactorLook, plain
 
 ARROWS = {COOL: "<", HEAT: ">"}
 KEY_PT = 13.0
@@ -51,13 +51,17 @@ def crowding(count: int) -> float:
 def draw_lane(ax: Axes, lane: Lane, y: float, height: float) -> None:
     """A factor's lane, `height` tall around `y`: members above, trained bracket below, edges behind, median across.
 
-    Of the closed form the lane shows onsets, so there are no freezing points in it.
+    Of the closed form the lane shows onsets, so there are no freezing points in it. A factor none of whose contexts can
+    freeze has a sentence instead.
     """
+    if lane.flat:
+        say_flat(ax, y)
+        return
     trained = [m for m in (COOL, HEAT) if m in lane.medians and lane.shown != (LOWER_EDGE,)]
     main = [measure for measure in lane.shown if measure not in trained]
     split = 0.18 * height if main and trained else 0.0
+    draw_edges(ax, lane, y, 0.9 * height)
     if main:
-        draw_edges(ax, lane, y, 0.9 * height)
         for measure in main:
             draw_members(ax, lane, measure, y + split, 0.34 * height if trained else 0.5 * height)
         draw_median(ax, lane, main[0], y + split, 0.5 * height)
@@ -100,10 +104,13 @@ def draw_median(ax: Axes, lane: Lane, measure: str, y: float, height: float) -> 
     if row is None or not np.isfinite(row["median"]) or row["median"] <= 0:
         return
     if row["bound"]:
+        if lane.mostly_flat():
+            return
         ax.plot(row["median"], y, marker=row["bound"], zorder=6, gid=BOUND, **mark_style(BOUND, INK))
         return
     left, right = ax.get_xlim()
-    ends = [row["low"] if np.isfinite(row["low"]) else left, row["high"] if np.isfinite(row["high"]) else right]
+    # an end at 0, of traversals that never freeze, lies beyond the axis too
+    ends = [row["low"] if row["low"] > 0 else left, row["high"] if np.isfinite(row["high"]) else right]
     known = row["n_clusters"] >= FEWEST_CLUSTERS
     if known:
         zorder = 2.5 if row["n"] <= 40 else 3.5
@@ -118,7 +125,10 @@ def draw_bracket(ax: Axes, lane: Lane, trained: list[str], y: float, height: flo
     """The trained branches: each network as a small arrow, and a line from the cooling to the heating median."""
     for measure in trained:
         draw_members(ax, lane, measure, y, height, faint=1.0 if alone else 0.5)
-    medians = {m: lane.medians[m] for m in trained if lane.medians[m]["median"] > 0}
+    medians = {
+        m: lane.medians[m] for m in trained
+        if lane.medians[m]["median"] > 0 and not (lane.medians[m]["bound"] and lane.mostly_flat())
+    }  # fmt: skip
     if len(medians) == 2:
         ends = [row["median"] for row in medians.values()]
         ax.plot(ends, [y, y], zorder=4, **mark_style(BRACKET, INK))
@@ -168,4 +178,11 @@ def draw_line_samples(ax: Axes, looks: Sequence[FactorLook], heights: Sequence[f
 def lane_label(lane: Lane, width_in: float, between: str = "\n") -> str:
     """What a lane is called, shortened to this width, and of how many members it tells."""
     counts = [int(lane.medians[measure]["n"]) if measure in lane.medians else 0 for measure in lane.shown]
-    return f"{plain(shortened(lane.label, width_in))}{between}$n = {max(counts)}$"
+    flat = f", {lane.flat_contexts} flat" if lane.flat_contexts else ""
+    return f"{plain(shortened(lane.label, width_in))}{between}$n = {max(counts)}${flat}"
+
+
+def say_flat(ax: Axes, y: float) -> None:
+    """In place of the marks of a factor that changes no image."""
+    ax.text(0.5, y, "all images equal: never freezes", transform=ax.get_yaxis_transform(), ha="center", va="center",
+            color=NEUTRAL, fontsize=SMALL_PT)  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
 
 from ifp.analysis.curves import curve_table
 from ifp.analysis.diffusion.plot_pages import text_width_in
@@ -40,6 +41,8 @@ from ifp.errors import IfpError, unknown_name
 
 KINDS = ("kde", "trace", "hist", "strip", "ridge")
 DEFAULT_KINDS = ("kde", "trace")
+ALL = "all"
+"""In place of kinds: those that can be drawn of the run."""
 FILE_OF = {"kde": "ifp_distribution", "trace": "kl_trace", "hist": "ifp_hist", "strip": "ifp_strip",
            "ridge": "ifp_ridge"}  # fmt: skip
 # inches: of a lane (one unit of the vertical axis) by kind, of the tick labels, and of a line of text
@@ -65,8 +68,8 @@ def draw_run(
 
     Parameters
     ----------
-    folder : what `ifp anneal --out` wrote. kinds : of `KINDS`; None for the distribution ("kde")
-        and, where there are curves, the "trace". width : a venue or inches; see `figure_width`.
+    folder : what `ifp anneal --out` wrote. kinds : of `KINDS`, or "all" for all that can be drawn; None for the
+        distribution ("kde") and, where there are curves, the "trace". width : a venue or inches; see `figure_width`.
     method : "exact", "train" or "closed-form" members only; None for all that is there.
     out : where to write; `folder/figures` if None. formats : of "pdf", "png". scale : of beta in distributions.
     order : the factors that come first in all figures; the others follow, highest freezing point first.
@@ -76,7 +79,7 @@ def draw_run(
     ------
     IfpError : not a run's folder, an unknown kind, width, method, format, scale or factor.
     """
-    for names, known, kind in ((kinds or (), KINDS, "kind"), (formats, FORMATS, "figure format"),
+    for names, known, kind in ((kinds or (), (*KINDS, ALL), "kind"), (formats, FORMATS, "figure format"),
                                ([scale], ("log", "linear"), "scale")):  # fmt: skip
         for name in names:
             if name not in known:
@@ -84,8 +87,9 @@ def draw_run(
     inches = figure_width(width)
     run = read_run(folder)
     points = run.points()
-    if kinds is None:
-        kinds = DEFAULT_KINDS if run.has_curves and method != "closed-form" else DEFAULT_KINDS[:1]
+    if kinds is None or ALL in kinds:
+        curves = run.has_curves and method != "closed-form"
+        kinds = [kind for kind in (DEFAULT_KINDS if kinds is None else KINDS) if curves or kind != "trace"]
     check_names([*order, *(labels or {})], run.factor_names)
     summary = summarize(points, order=order)
     same: dict[str, Any] = {"width_in": inches, "method": method, "order": order, "labels": labels}
@@ -141,7 +145,7 @@ def trace_figure(
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
-    """A panel per factor with its curves, a legend in the last cell, and the table of what is shown."""
+    """A panel per factor with its curves, a legend in the cells that are left, and the table of what is shown."""
     factors, labels = factor_order(summary, order), labels or {}
     curves = {name: curve_table(run.trace, points, factor=name, method=method) for name in factors}
     data = pd.concat(curves.values(), ignore_index=True)
@@ -150,8 +154,13 @@ def trace_figure(
     looks = factor_looks(run.factor_names)
     columns = min(len(factors) + 1, 2 if width_in < 4.5 else 3)
     rows = math.ceil((len(factors) + 1) / columns)
-    figure = new_figure(width_in, rows * min(1.45, 0.8 * width_in / columns) + 0.25)
-    cells = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    panel_in = min(1.45, 0.8 * width_in / columns)
+    heights_in = [panel_in] * rows
+    if len(factors) % columns == 0:  # the legend has a row of its own
+        heights_in[-1] = min(panel_in, 1.0)
+    figure = new_figure(width_in, sum(heights_in) + 0.25)
+    grid = figure.add_gridspec(rows, columns, height_ratios=heights_in)
+    cells = list(grid.subplots(sharex=True, sharey=True, squeeze=False).flat)
     panels, spare = cells[: len(factors)], cells[len(factors) :]
     for number, (ax, name) in enumerate(zip(panels, factors, strict=True)):
         plot_trace(run.trace, points, factor=name, label=labels.get(name), curves=curves[name], look=looks[name], ax=ax)
@@ -163,11 +172,14 @@ def trace_figure(
     beta_axis(panels[0], data["beta"].min(), data["beta"].max(), most_labels=4 if width_in / columns < 1.8 else 5)
     panels[0].set_ylim(top=2 * max(float(data["kl_nats"].max()), 2 * run.threshold_nats))
     for ax in spare:
-        ax.set_axis_off()
-    spare[-1].legend(
-        handles=trace_legend(data, threshold_nats=run.threshold_nats), loc="center",
+        ax.remove()
+    beside = figure.add_subplot(grid[rows - 1, columns - len(spare) :])
+    beside.set_axis_off()
+    entries = trace_legend(data, threshold_nats=run.threshold_nats)
+    beside.legend(
+        [*entries.values()], [*entries], loc="center", ncols=min(len(spare), 2), handlelength=2.6,
+        handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)},
         title="\n".join(run.conditions().rsplit(", ", 1)), title_fontsize=SMALL_PT,
-        handlelength=2.6,
     )  # fmt: skip
     return figure, data
 

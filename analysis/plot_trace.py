@@ -81,7 +81,8 @@ def plot_trace(
     name = plain(shortened(label or factor, wide_in, MEDIUM_PT))
     ax.text(0.97, 0.96, name, transform=ax.transAxes, ha="right", va="top", color=INK, weight="bold")
     if curves.empty or curves["kl_nats"].max() <= 0:
-        says = "no curve" if curves.empty else "KL 0"
+        flat = (points.loc[points["factor"] == factor, "beta_closed_form"] == 0).all()
+        says = "no curve" if curves.empty else "all images equal: KL 0" if flat else "KL 0"
         ax.text(0.5, 0.5, says, transform=ax.transAxes, ha="center", color=PALE, fontsize=SMALL_PT)
     ax.set_xlabel(r"$\beta$ (nats per nat)")
     ax.set_ylabel("KL (nats)")
@@ -107,8 +108,13 @@ def _point_style(method: str, color: str) -> dict[str, Any]:
             "markeredgewidth": 0.5}  # fmt: skip
 
 
-def trace_legend(curves: pd.DataFrame, *, threshold_nats: float) -> list[Line2D | Patch]:
+Entry = Line2D | Patch | tuple[Line2D, ...]
+
+
+def trace_legend(curves: pd.DataFrame, *, threshold_nats: float) -> dict[str, Entry]:
     """The legend of these curves: each line with the mark of its freezing point, grey where the factor has its colour.
+
+    By what each entry says; of the other members the lines of all their kinds, side by side.
 
     Parameters
     ----------
@@ -117,22 +123,20 @@ def trace_legend(curves: pd.DataFrame, *, threshold_nats: float) -> list[Line2D 
     kinds = curves[["role", "latent", "method", "direction"]].drop_duplicates()
     typical = kinds[kinds["role"] == TYPICAL]
     totals = set(typical.loc[typical["latent"] == "total", ["method", "direction"]].itertuples(index=False, name=None))
-    entries: dict[str, Line2D | Patch] = {}
+    entries: dict[str, Entry] = {}
     for key, label in _LABELS.items():
         if key in totals and label not in entries:
             style = _line_style(TYPICAL, "total", *key, NEUTRAL)
             entries[label] = Line2D([], [], marker=_ARROWS[key[1]], **style, **_point_style(key[0], NEUTRAL))
     if (typical["latent"] != "total").any():
         entries["single latents"] = Line2D([], [], **_line_style(TYPICAL, "0", "train", "cool", NEUTRAL))
-    if (kinds["role"] != TYPICAL).any():
-        of_train = "train" in set(kinds["method"])
-        style = _line_style("member", "total", "train" if of_train else "exact", "cool", NEUTRAL)
-        entries["the other members"] = Line2D([], [], **style | {"alpha": 0.6})
+    members = kinds.loc[kinds["role"] != TYPICAL, ["method", "direction"]].itertuples(index=False, name=None)
+    styles = [_line_style("member", "total", *key, NEUTRAL) for key in dict.fromkeys(members)]
+    if styles:
+        entries["the other members"] = tuple(Line2D([], [], **style | {"alpha": 0.6}) for style in styles)
     entries[f"{threshold_nats:g} nat"] = Line2D([], [], color=PALE, linestyle=":", linewidth=0.8)
     entries[r"edges $\beta_c$ to $\beta_u$"] = Patch(facecolor=BAND, alpha=0.6, linewidth=0.4)
-    for label, entry in entries.items():
-        entry.set_label(label)
-    return list(entries.values())
+    return entries
 
 
 def _draw_typical_points(ax: Axes, points: pd.DataFrame, curves: pd.DataFrame, look: FactorLook) -> None:

@@ -11,7 +11,7 @@ import click
 
 from ifp.cli.naming_options import order_and_labels
 from ifp.cli.out_option import checked_out
-from ifp.errors import IfpError, unknown_name
+from ifp.errors import IfpError
 
 ALL = "all"
 
@@ -123,16 +123,12 @@ def _named(asked: Asked) -> dict[str, Any]:
 
 def _draw_traversals(asked: Asked) -> list[Path]:
     from ifp.analysis.naming import read_labels, read_order
-    from ifp.analysis.plot_run import KINDS, draw_run
+    from ifp.analysis.plot_run import draw_run
     from ifp.analysis.run_folder import factors_in
 
-    for kind in asked.kinds:
-        if kind not in (*KINDS, ALL):
-            raise unknown_name("kind", kind, (*KINDS, ALL))
-    chosen = [name for kind in asked.kinds for name in (KINDS if kind == ALL else (kind,))]
     known = factors_in(asked.run) if asked.order or asked.labels else ()
     return draw_run(
-        asked.run, kinds=list(dict.fromkeys(chosen)) or None, method=asked.method, scale=asked.scale,
+        asked.run, kinds=asked.kinds or None, method=asked.method, scale=asked.scale,
         order=read_order(asked.order, known), labels=read_labels(asked.labels, known), **asked.page,
     )  # fmt: skip
 

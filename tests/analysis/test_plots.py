@@ -23,10 +23,12 @@ from matplotlib.text import Text
 from scipy.stats import norm
 
 from ifp.analysis import RunFolder, draw_run, freezing_points, read_run, summarize
+from ifp.analysis.curves import curve_table
 from ifp.analysis.lanes import bin_edges, has_density, lanes_table, prepare_lanes
-from ifp.analysis.plot_legend import ABRUPT, CENSORED, POINT
+from ifp.analysis.plot_legend import ABRUPT, BOUND, CENSORED, EDGES, POINT
 from ifp.analysis.plot_run import FILE_OF, KINDS, distribution_figure, trace_figure
 from ifp.analysis.plot_style import paper_style, save_figure
+from ifp.analysis.plot_trace import trace_legend
 from ifp.analysis.plots import plot_freezing_points, plot_trace
 from ifp.analysis.style import WIDTHS_IN, factor_looks, figure_width, plain
 from ifp.errors import IfpError
@@ -355,6 +357,111 @@ def test_first_order_points_have_a_mark_of_their_own(synthetic: ModuleType, rng:
         drawn = np.sort(np.concatenate([line.get_xdata() for line in ax.get_lines() if line.get_gid() == gid]))
         expected = np.sort(equilibrium.loc[equilibrium["factor"].isin(factors), "beta_ifp"])
         np.testing.assert_allclose(drawn, expected)
+
+
+def test_a_flat_factor_has_a_sentence_and_no_mark(
+    synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    """shape: no context can freeze; posX: one of three cannot, and is counted, not drawn at the betas of the others."""
+    trace = synthetic.sprites_like_trace(rng, contexts=3, factors=("posX", "shape", "scale"), censored=False)
+    flat = (trace.factor_M == "shape") | ((trace.factor_M == "posX") & (np.arange(len(trace)) % 3 == 0))
+    trace = replace(
+        trace, kl_nats_MTD=np.where(flat[:, None, None], 0, trace.kl_nats_MTD),
+        beta_closed_form_M=np.where(flat, 0, trace.beta_closed_form_M),
+        beta_upper_M=np.where(flat, 0, trace.beta_upper_M),
+    )  # fmt: skip
+    points = freezing_points(trace)
+    for kind in DISTRIBUTIONS:
+        ax = plot_freezing_points(points, kind=kind, ax=Figure().add_subplot())
+        assert [text.get_text() for text in ax.texts].count("all images equal: never freezes") == 1
+        assert not [line for line in ax.get_lines() if line.get_gid() in (CENSORED, BOUND)]
+        assert "flat: all images equal" in ax.get_xlabel()
+        texts = [text.get_text() for text in (*ax.texts, *ax.get_yticklabels())]
+        assert len([text for text in texts if text.endswith("1 flat")]) == 1
+        assert len([text for text in texts if text.endswith("3 flat")]) == 1
+    run = read_run(synthetic.write_run(tmp_path / "run", trace))
+    with paper_style():
+        figure, _ = trace_figure(run, points, summary_of(run), width_in=3.25)
+    assert [text.get_text() for ax in figure.axes for text in ax.texts].count("all images equal: KL 0") == 1
+
+
+@pytest.mark.parametrize("kind", ["kde", "strip"])
+@pytest.mark.parametrize("methods", [("train",), ("exact", "train")])
+def test_trained_lanes_have_the_edges_of_the_closed_form(
+    synthetic: ModuleType, rng: np.random.Generator, kind: str, methods: tuple[str, ...]
+) -> None:
+    points = freezing_points(synthetic.sprites_like_trace(rng, contexts=7, factors=("posX",), methods=methods))
+    ax = plot_freezing_points(points, kind=kind, ax=Figure().add_subplot())
+    (band,) = [patch for patch in ax.patches if patch.get_gid() == EDGES]
+    once = points.drop_duplicates("context")
+    assert band.get_x() == pytest.approx(once["beta_closed_form"].median())
+    assert band.get_x() + band.get_width() == pytest.approx(once["beta_upper"].median())
+
+
+@pytest.mark.parametrize("factors", [("posX",), ("posX", "shape"), ("posX", "shape", "scale", "posY")])
+def test_the_legend_shows_the_markers_of_the_factors(
+    synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path, factors: tuple[str, ...]
+) -> None:
+    trace = synthetic.sprites_like_trace(rng, contexts=4, methods=("closed-form",), factors=factors)
+    trace = replace(trace, beta_upper_M=trace.beta_closed_form_M)  # all of them continuous
+    run = read_run(synthetic.write_run(tmp_path / "run", trace))
+    with paper_style():
+        figure, _ = distribution_figure(run, run.points(), summary_of(run), kind="strip", width_in=3.25)
+        figure.draw_without_rendering()
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    shown = [artist.get_marker() for artist in legend_boxes(legend)[texts.index("one context")]]
+    drawn = [line.get_marker() for line in figure.axes[0].get_lines() if line.get_gid() == POINT]
+    assert shown == drawn[:3]
+    assert len(set(drawn)) == len(factors)
+
+
+@pytest.mark.parametrize("scale", ["log", "linear"])
+def test_points_of_a_narrow_range_keep_clear_of_the_ends_of_the_axis(
+    synthetic: ModuleType, rng: np.random.Generator, scale: str
+) -> None:
+    trace = synthetic.sprites_like_trace(rng, contexts=5, factors=("posX",), methods=("closed-form",))
+    edge_M = 100 + np.arange(len(trace)) * 0.01
+    points = freezing_points(replace(trace, beta_closed_form_M=edge_M, beta_upper_M=edge_M))
+    figure = Figure(figsize=(3.25, 1))
+    ax = plot_freezing_points(points, kind="strip", scale=scale, ax=figure.add_subplot())
+    at = ax.transAxes.inverted().transform(ax.transData.transform([(beta, 0) for beta in edge_M]))[:, 0]
+    assert at.min() > 0.1
+    assert at.max() < 0.9
+
+
+@pytest.mark.parametrize(("factors", "width_in"), [(2, 3.25), (3, 3.25), (4, 3.25), (3, 6.5), (4, 6.5)])
+def test_curves_and_their_legend_leave_no_cell_blank(
+    synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path, factors: int, width_in: float
+) -> None:
+    trace = synthetic.sprites_like_trace(rng, contexts=3, factors=synthetic.FACTORS[:factors])
+    run = read_run(synthetic.write_run(tmp_path / "run", trace))
+    with paper_style():
+        figure, _ = trace_figure(run, run.points(), summary_of(run), width_in=width_in)
+        figure.draw_without_rendering()
+    grid = figure.axes[0].get_subplotspec().get_gridspec()
+    cells = [ax.get_subplotspec() for ax in figure.axes]
+    assert sum(len(cell.rowspan) * len(cell.colspan) for cell in cells) == grid.nrows * grid.ncols
+    legend = figure.axes[-1].get_legend()
+    texts = [text.get_text() for text in legend.get_texts()]
+    others = legend.legend_handles[texts.index("the other members")]
+    assert others is not None
+    page, frame = figure.bbox.padded(1), legend.get_window_extent()
+    assert page.contains(frame.x0, frame.y0)
+    assert page.contains(frame.x1, frame.y1)
+
+
+def test_the_legend_of_curves_shows_the_lines_of_all_other_members(
+    synthetic: ModuleType, rng: np.random.Generator
+) -> None:
+    trace = synthetic.sprites_like_trace(rng, contexts=3, factors=("posX",))
+    curves = curve_table(trace, freezing_points(trace), factor="posX")
+    others = trace_legend(curves, threshold_nats=0.1)["the other members"]
+    assert isinstance(others, tuple)
+    ax = plot_trace(trace, freezing_points(trace), factor="posX", ax=Figure().add_subplot())
+    drawn = {line._unscaled_dash_pattern for line in ax.get_lines() if line.get_zorder() == 2}
+    assert {line._unscaled_dash_pattern for line in others} == drawn
+    assert len(drawn) == 2  # whole and dashed
 
 
 def visible_texts(figure: Figure) -> list[Text]:

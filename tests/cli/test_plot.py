@@ -151,3 +151,7 @@ def test_a_closed_form_run_has_a_distribution_and_no_curves(synthetic: ModuleTyp
     assert result.exit_code == 2
     assert "holds no curves" in result.output
     assert not (tmp_path / "new").exists()
+    every = call(folder, "--kind", "all", "--out", tmp_path / "all", "--format", "pdf")
+    assert every.exit_code == 0, every.output
+    stems = {path.stem for path in (tmp_path / "all").iterdir()}
+    assert stems == {"ifp_distribution", "ifp_hist", "ifp_strip", "ifp_ridge"}
