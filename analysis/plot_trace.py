@@ -130,8 +130,8 @@ def trace_legend(curves: pd.DataFrame, *, threshold_nats: float) -> dict[str, En
             entries[label] = Line2D([], [], marker=_ARROWS[key[1]], **style, **_point_style(key[0], NEUTRAL))
     if (typical["latent"] != "total").any():
         entries["single latents"] = Line2D([], [], **_line_style(TYPICAL, "0", "train", "cool", NEUTRAL))
-    members = kinds.loc[kinds["role"] != TYPICAL, ["method", "direction"]].itertuples(index=False, name=None)
-    styles = [_line_style("member", "total", *key, NEUTRAL) for key in dict.fromkeys(members)]
+    others = kinds.loc[kinds["role"] != TYPICAL, ["method", "direction"]].drop_duplicates().to_numpy().tolist()
+    styles = [_line_style("member", "total", method, direction, NEUTRAL) for method, direction in others]
     if styles:
         entries["the other members"] = tuple(Line2D([], [], **style | {"alpha": 0.6}) for style in styles)
     entries[f"{threshold_nats:g} nat"] = Line2D([], [], color=PALE, linestyle=":", linewidth=0.8)
