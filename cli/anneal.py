@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ifp.cli.anneal_options import config_options, given_settings
+from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.naming_options import order_and_labels
 from ifp.cli.out_option import checked_out
 from ifp.cli.stages import StageProgress
@@ -70,6 +71,7 @@ def anneal(
     """
     if threads is not None and threads < 1:
         raise bad_value("threads", threads, "a whole number of at least 1")
+    check_inputs((), given_settings(options).get("dataset"), data_dir=data_dir)
     if whole:
         _check_width(width)
         from ifp.cli.whole import run_whole

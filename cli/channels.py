@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from ifp.channels.places import check_enough_models, list_places
 from ifp.cli.out_option import checked_out
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.cli.stages import StageProgress
+from ifp.datasets.catalog import check_available
 from ifp.errors import IfpError, bad_value, unknown_name
 
 
@@ -68,9 +70,12 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
     from ifp.analysis.channels.hotspots import DISTANCES
     from ifp.analysis.style import figure_width
 
-    formats = given_formats(options["formats"])
     figure_width(options["width"])
     _check_sources(paths, options)
+    _check_enough(paths, options)
+    if not options["codes"]:
+        check_available(options["dataset"], data_dir=options["data_dir"], background=options["background"])
+    formats = given_formats(options["formats"])
     if options["distance"] not in DISTANCES:
         raise unknown_name("distance", options["distance"], DISTANCES)
     if (options["by"] == "group") != (options["group_size"] is not None):
@@ -127,6 +132,13 @@ def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
         raise IfpError("--along-training is about the checkpoints of runs; leave it out with --codes.")
     if options["dataset"] is None and not options["codes"]:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+
+
+def _check_enough(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
+    """The paths lead to models, and to enough of them for hotspots."""
+    places, _ = list_places(paths)
+    models = sum(len(place.files) if options["along_training"] else 1 for place in places)
+    check_enough_models(models + len(options["encoders"]) + len(options["codes"]), hotspots=not options["no_hotspots"])
 
 
 def _name(paths: tuple[Path, ...], options: dict[str, Any]) -> str:

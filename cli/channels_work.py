@@ -12,14 +12,14 @@ import pandas as pd
 
 from ifp.analysis.channels.fragments import FragmentMap, fragment_map
 from ifp.analysis.channels.freezing import channel_freezing, hotspot_freezing
-from ifp.analysis.channels.hotspots import LEAST_MEMBERS, SHARE, Hotspots, find_hotspots
+from ifp.analysis.channels.hotspots import SHARE, Hotspots, find_hotspots
 from ifp.analysis.channels.stability import stability
 from ifp.channels.build import Comparison, compare_members
 from ifp.channels.collect import Ensemble, collect_members, members_of_codes
 from ifp.channels.comparisons import SpaceComparisons
 from ifp.channels.monte_carlo import compare_all
-from ifp.channels.nouns import Member, Similarity
-from ifp.channels.places import list_places
+from ifp.channels.nouns import LEAST_MEMBERS, Member, Similarity
+from ifp.channels.places import check_enough_models
 from ifp.checkpoints.records import latent_traversals
 from ifp.checkpoints.source import ReadingOptions
 from ifp.cli.stages import StageProgress
@@ -78,14 +78,10 @@ class Found:
 
 
 def collect(settings: Settings, stages: StageProgress) -> Ensemble:
-    """Read all models on the same points; too few for hotspots are told before any is read."""
+    """Read all models on the same points."""
     if settings.codes:
-        _check_enough(len(settings.codes), settings)
         return members_of_codes(settings.codes, points=settings.points, seed=settings.seed, betas=settings.betas)
     assert settings.dataset is not None
-    places, _ = list_places(settings.paths)
-    files = sum(len(place.files) if settings.along_training else 1 for place in places)
-    _check_enough(files + len(settings.encoders), settings)
     dataset = load_dataset(settings.dataset, data_dir=settings.data_dir, background=settings.background)
     ensemble = collect_members(
         settings.paths,
@@ -99,7 +95,7 @@ def collect(settings: Settings, stages: StageProgress) -> Ensemble:
         encoders=settings.encoders,
         progress=stages.update,
     )
-    _check_enough(len(ensemble.members), settings)
+    check_enough_models(len(ensemble.members), hotspots=not settings.no_hotspots)
     return ensemble
 
 
@@ -121,14 +117,6 @@ def analyse(ensemble: Ensemble, settings: Settings, stages: StageProgress) -> Fo
         found = replace(found, spaces=_spaces(members, settings, stages))
     stages.close()
     return found
-
-
-def _check_enough(models: int, settings: Settings) -> None:
-    if not settings.no_hotspots and models < LEAST_MEMBERS:
-        raise IfpError(
-            f"Hotspots need at least {LEAST_MEMBERS} models, got {models}: give more, or compare these alone with "
-            "--no-hotspots."
-        )
 
 
 def _with_hotspots(found: Found, settings: Settings, stages: StageProgress) -> Found:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.out_option import checked_out
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.cli.stages import StageProgress
@@ -57,12 +58,13 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     """
     from ifp.analysis.style import figure_width
 
-    formats = given_formats(options["formats"])
-    figure_width(options["width"])
     _check_sources(paths, options)
     for name, least in (("images", FEWEST_IMAGES), ("permutations", 20), ("bootstraps", 20)):
         if options[name] < least:
             raise bad_value(name, options[name], f"a whole number of at least {least}")
+    figure_width(options["width"])
+    check_inputs(paths, options["dataset"], data_dir=options["data_dir"], background=options["background"])
+    formats = given_formats(options["formats"])
 
     # torch is loaded only now, when the settings are known to be good
     from ifp.cli.diagnose_report import report

@@ -15,8 +15,8 @@ from ifp.analysis.metrics.registry import varying_factors
 from ifp.checkpoints.codes_cache import CodesCache
 from ifp.checkpoints.custom import encode_by_function, read_codes
 from ifp.checkpoints.locate import Located, locate
-from ifp.checkpoints.posteriors import Sample, draw_sample
-from ifp.checkpoints.records import Run, check_same_latents, read_run
+from ifp.checkpoints.posteriors import Sample, check_image_shape, draw_sample
+from ifp.checkpoints.records import Run, check_same_latents, read_last, read_run
 from ifp.checkpoints.source import ReadingOptions
 from ifp.cli.diagnose import FEWEST_IMAGES
 from ifp.cli.stages import StageProgress
@@ -71,7 +71,10 @@ def collect_runs(settings: RunSettings, out: Path, stages: StageProgress) -> tup
     located = [locate(path) for path in settings.paths]
     if settings.series:
         located = [Located(located[0].name, tuple(file for place in located for file in place.files))]
+    models = [read_last(place, settings.reading) for place in located]
     dataset = load_dataset(settings.dataset, data_dir=settings.data_dir, background=settings.background)
+    for model in models:
+        check_image_shape(model, dataset)
     sample = draw_sample(dataset, settings.images, settings.seed, stages.update)
     _check_enough(len(sample.images_NCHW), dataset.name)
     if settings.encoder:

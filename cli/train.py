@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.out_option import checked_out
 from ifp.cli.stages import StageProgress
 from ifp.cli.stored import clipped_note, stored_settings
@@ -58,6 +59,7 @@ def train(
     """
     if threads is not None and threads < 1:
         raise bad_value("threads", threads, "a whole number of at least 1")
+    check_inputs((), given_settings(options).get("dataset"), data_dir=data_dir)
     config = _config(config_file, given_settings(options))
 
     from ifp.analysis.diffusion.mutual_information import histogram_nmi

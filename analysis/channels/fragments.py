@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.channels.hotspots import FACTOR_NMI, LEAST_MEMBERS, SHARE, Hotspot, find_hotspots
-from ifp.channels.nouns import Member, Similarity
+from ifp.analysis.channels.hotspots import FACTOR_NMI, SHARE, Hotspot, find_hotspots
+from ifp.channels.nouns import LEAST_MEMBERS, Member, Similarity
 from ifp.errors import IfpError, bad_value
 
 AT_FIRST, APPEARS, RETURNS, CONTINUES, SPLIT, MERGED = "at_first", "appears", "returns", "continues", "split", "merged"

@@ -15,14 +15,11 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.channels.clusters import Profile, mean_over_pairs, profile_of
-from ifp.channels.nouns import Similarity
+from ifp.channels.nouns import LEAST_MEMBERS, Similarity
 from ifp.errors import IfpError, bad_value, unknown_name
 
 DISTANCES = ("vi", "nmi")
 """Variation of information, bits; or -ln NMI."""
-
-LEAST_MEMBERS = 5
-"""Fewer models tell recurrence from chance no more."""
 
 SHARE = 0.4
 """Of the models: a hotspot is seen in at least so many by default, as in the paper (20 of 50)."""

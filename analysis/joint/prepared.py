@@ -13,8 +13,8 @@ import pandas as pd
 from ifp.analysis.joint.settings import heat_config
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
+from ifp.formats import FINISHED
 from ifp.training.config import TrainConfig
-from ifp.training.folder import FINISHED
 from ifp.training.kept_codes import CodesFolder
 from ifp.training.setup import Setup, set_up
 

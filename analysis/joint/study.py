@@ -14,7 +14,7 @@ from ifp.analysis.diffusion.mutual_information import histogram_nmi
 from ifp.analysis.joint.measured import UNSURE_NATS, measure_study
 from ifp.analysis.joint.prepared import COOL, HEAT, JointStudy, Progress, finished_seeds, joint_study, read_study
 from ifp.errors import IfpError
-from ifp.training.folder import FINISHED
+from ifp.formats import FINISHED
 from ifp.training.kept_codes import CodesFolder
 from ifp.training.run import Outcome, train
 

@@ -16,6 +16,8 @@ from ifp.errors import IfpError
 
 FACTOR = -1
 """The member of a channel that is a factor of the data."""
+LEAST_MEMBERS = 5
+"""Fewer models tell recurrence from chance no more."""
 
 
 @dataclass(frozen=True, eq=False)

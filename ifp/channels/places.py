@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ifp.channels.nouns import KlTrace
+from ifp.channels.nouns import LEAST_MEMBERS, KlTrace
 from ifp.checkpoints.beside import read_json
 from ifp.checkpoints.locate import CheckpointFile, locate
-from ifp.checkpoints.native import FORMAT
 from ifp.checkpoints.shown import listed, printable
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
-from ifp.training.folder import FINISHED, RUN_FORMAT
+from ifp.formats import FINISHED, TRAIN_FORMAT, VAE_FORMAT
 
 _SHOWN_SEEDS = 5
 
@@ -79,7 +78,7 @@ def list_places(paths: Sequence[Path]) -> tuple[list[Place], list[str]]:
     places: list[Place] = []
     notes: list[str] = []
     for argument, path in enumerate(paths):
-        about = _about(path, RUN_FORMAT)
+        about = _about(path, TRAIN_FORMAT)
         if about is None:
             places.append(_single(argument, path))
             continue
@@ -94,11 +93,20 @@ def list_places(paths: Sequence[Path]) -> tuple[list[Place], list[str]]:
     return places, notes
 
 
+def check_enough_models(models: int, *, hotspots: bool) -> None:
+    """Raise IfpError where hotspots are wanted of fewer than 5 models."""
+    if hotspots and models < LEAST_MEMBERS:
+        raise IfpError(
+            f"Hotspots need at least {LEAST_MEMBERS} models, got {models}: give more, or compare these alone with "
+            "--no-hotspots."
+        )
+
+
 def _single(argument: int, path: Path) -> Place:
     located = locate(path)
     folder = located.files[-1].path.resolve().parent
     seed = folder.name.removeprefix("seed-")
-    run = _about(folder.parent, RUN_FORMAT) if _about(folder, FORMAT) is not None and seed.isdecimal() else None
+    run = _about(folder.parent, TRAIN_FORMAT) if _about(folder, VAE_FORMAT) is not None and seed.isdecimal() else None
     history = _history(folder.parent, int(seed)) if run is not None else None
     if run is None or history is None:
         return Place(located.name, argument, located.files)

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 import numpy as np
-import torch
 
 from ifp.checkpoints.archives import Archive
 from ifp.checkpoints.export_files import read_exported, read_torchscript
@@ -198,6 +197,8 @@ def _read_torch(outline: Outline, stream: IO[bytes]) -> tuple[str, object, set[s
     # Torch would refuse most names that are foreign here, and of the others some (bytearray, sparse tensors) allocate
     # what a number in the pickle says.
     if not foreign:
+        import torch  # only here: what a file is must be told without the seconds that torch takes to load
+
         stream.seek(0)
         try:
             with warnings.catch_warnings(action="ignore"):
@@ -216,6 +217,8 @@ class _Arrays:
 
     def of(self, leaf: object) -> object:
         """The array; what torch makes of a name (a type, a device) as text."""
+        import torch
+
         if not isinstance(leaf, torch.Tensor):
             return str(leaf)
         if id(leaf) not in self._known:

@@ -15,9 +15,9 @@ from typing import Any
 
 from ifp.checkpoints.beside import read_json, settings_beside
 from ifp.checkpoints.contents import sniff
-from ifp.checkpoints.native import FORMAT
 from ifp.checkpoints.shown import listed, printable
 from ifp.errors import IfpError
+from ifp.formats import VAE_FORMAT
 
 DEPTH = 3
 LOOKED_FOR = (
@@ -70,6 +70,7 @@ def _file(path: Path) -> Located:
     if not path.is_file() and not index.is_file():
         raise IfpError(f"There is no file or folder {path}; give the path of a checkpoint or of a folder with some.")
     found = path if path.is_file() else index
+    sniff(found)
     folder = found.resolve().parent
     file = CheckpointFile(found, printable(found.name), _named_step(found.name), settings_beside(folder))
     return Located(printable(f"{folder.name}/{found.name}"), (file,))
@@ -98,7 +99,7 @@ def _checkpoints(folder: Path) -> list[CheckpointFile]:
 
 def _ours(folder: Path) -> list[CheckpointFile]:
     about = folder / "run.json"
-    if not about.is_file() or read_json(about).get("format") != FORMAT:
+    if not about.is_file() or read_json(about).get("format") != VAE_FORMAT:
         return []
     return _series([*_glob(folder, "*.pt"), *_glob(folder, "*.safetensors")], {})
 

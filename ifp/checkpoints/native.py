@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ifp.errors import IfpError
+from ifp.formats import VAE_FORMAT
 from ifp.networks import Parameters
 from ifp.whole_files import reason_of, write_whole
 
-FORMAT = "ifp-vae"
 VERSION = 1
 
 
@@ -71,7 +71,7 @@ def vae_content(
         "state_dict": {name: tensor.detach().cpu().contiguous().clone() for name, tensor in parameters.items()},
         "hyper_parameters": {
             **about,
-            "format": FORMAT,
+            "format": VAE_FORMAT,
             "format_version": VERSION,
             "image_shape": list(image_shape),
             "latents": latents,

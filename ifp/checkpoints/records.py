@@ -165,6 +165,16 @@ def read_run(
     return Run(located.name, (*records[:-1], dataclasses.replace(records[-1], choice=model)))
 
 
+def read_last(located: Located, options: ReadingOptions) -> Vae:
+    """The model of a run's last checkpoint, its likeliest reading: whether it can be read at all, without any image.
+
+    Raises
+    ------
+    IfpError : as `read_run` does of that file.
+    """
+    return load_candidates(located.files[-1], options).vaes[0]
+
+
 def _without_copies(found: list[tuple[CheckpointFile, Record]]) -> list[tuple[CheckpointFile, Record]]:
     """Trainers write their last checkpoint twice, under its step and as "last"; one of the two is enough."""
     kept = found[:1]

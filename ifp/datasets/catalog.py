@@ -69,3 +69,23 @@ def load_dataset(name: str, *, data_dir: Path | None = None, background: Path | 
 
         return SmallNorb(data_dir)
     raise unknown_name("dataset", name, DATASETS)
+
+
+def check_available(name: str, *, data_dir: Path | None = None, background: Path | None = None) -> None:
+    """Raise IfpError, as `load_dataset` does, for an unknown name or a file that is not there; reads no file."""
+    if background is not None and name != "sprites-scream":
+        raise IfpError(f"Only sprites-scream has a background picture, got one for {name!r}; leave --background out.")
+    if name.startswith(NPZ_PREFIX):
+        from ifp.datasets.npz_file import check_there
+
+        check_there(Path(name.removeprefix(NPZ_PREFIX)))
+    elif name == "dsprites":
+        from ifp.datasets import download, dsprites
+
+        dsprites.find_official(data_dir or download.default_data_dir())
+    elif name == "smallnorb":
+        from ifp.datasets import download, smallnorb
+
+        smallnorb.find_files(data_dir or download.default_data_dir())
+    elif name not in DATASETS:
+        raise unknown_name("dataset", name, DATASETS)

@@ -20,6 +20,12 @@ MAX_BYTES = 64 * 2**30
 _BLOCK = 1 << 24
 
 
+def check_there(path: Path) -> None:
+    """Raise IfpError unless `path` is a file."""
+    if not path.is_file():
+        raise IfpError(f"There is no file {path}; give the path of an .npz file after 'npz:'.")
+
+
 def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     """Those of the named arrays that the file at `path` holds.
 
@@ -27,8 +33,7 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     ------
     IfpError : no file, not an .npz, damaged, an array of Python objects, or one larger than 64 GiB or than its data.
     """
-    if not path.is_file():
-        raise IfpError(f"There is no file {path}; give the path of an .npz file after 'npz:'.")
+    check_there(path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename: member for member in archive.infolist()}

@@ -17,9 +17,10 @@ from typing import Any
 import torch
 
 import ifp
-from ifp.checkpoints.native import FORMAT, vae_content
+from ifp.checkpoints.native import vae_content
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
+from ifp.formats import DIVERGED, FINISHED, RUNNING, TRAIN_FORMAT, VAE_FORMAT
 from ifp.objectives.registry import describe_options, make_objective
 from ifp.run_folder import BETA_CONVENTION, write_json
 from ifp.training.config import TrainConfig
@@ -28,9 +29,6 @@ from ifp.training.stages import empty_stages
 from ifp.training.state import MemberState, damaged, read_content
 from ifp.versions import versions
 from ifp.whole_files import reason_of, write_whole
-
-RUN_FORMAT = "ifp-train"
-RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
 
 
 class TrainFolder:
@@ -68,7 +66,7 @@ class TrainFolder:
         self.records = TrainRecords(dataset.space.names if dataset.labelled else ())
         self._lock = threading.RLock()
         self._about: dict[str, Any] = {
-            "format": RUN_FORMAT,
+            "format": TRAIN_FORMAT,
             "ifp_version": ifp.__version__,
             "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "config": config.to_json(),
@@ -102,7 +100,7 @@ class TrainFolder:
         if not about.is_file():
             raise IfpError(f"{self.path} is not empty and holds no run.json; choose a new folder with --out.")
         stored = _read_json(about)
-        if stored.get("format") != RUN_FORMAT or not isinstance(stored.get("config"), dict):
+        if stored.get("format") != TRAIN_FORMAT or not isinstance(stored.get("config"), dict):
             raise IfpError(f"{self.path} holds something else than a training run; choose a new folder with --out.")
         if stored.get("ifp_version") != ifp.__version__:
             raise IfpError(
@@ -175,7 +173,7 @@ class TrainFolder:
             folder = self._seed_folder(seed)
             folder.mkdir(exist_ok=True)
             kept = {k: self._about[k] for k in ("ifp_version", "config", "objective", "dataset", "likelihood", "sigma")}
-            write_json(folder / "run.json", {"format": FORMAT, **kept, "seed": seed, "groups": self.groups})
+            write_json(folder / "run.json", {"format": VAE_FORMAT, **kept, "seed": seed, "groups": self.groups})
         self._write_about()
 
     def keep(self, seed: int, state: MemberState, record: Record, *, checkpoint: bool) -> None:

@@ -17,10 +17,11 @@ from typing import Any
 import torch
 
 from ifp.annealing import Stopped
+from ifp.formats import DIVERGED, RUNNING
 from ifp.networks import PixelStatistics
 from ifp.training.config import TrainConfig
 from ifp.training.evaluation import Evaluation, Nmi, make_evaluation
-from ifp.training.folder import DIVERGED, RUNNING, TrainFolder
+from ifp.training.folder import TrainFolder
 from ifp.training.images import Progress, TrainingImages
 from ifp.training.reseed import reseed
 from ifp.training.setup import Setup, load_training_images

@@ -18,11 +18,12 @@ from ifp.checkpoints.families.ours import FAMILY
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.datasets.catalog import load_dataset
 from ifp.errors import IfpError
+from ifp.formats import DIVERGED, FINISHED
 from ifp.likelihood import binary_entropy_nats
 from ifp.losses import gaussian_kl_nats
 from ifp.objectives.base import Batch, Objective, State
 from ifp.training.config import TrainConfig
-from ifp.training.folder import DIVERGED, FINISHED, TrainFolder
+from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages, load_images
 from ifp.training.presets import preset_train_config
 from ifp.training.records import Record

@@ -15,19 +15,20 @@ from ifp.checkpoints.choices import hidden_activations
 from ifp.checkpoints.families.ours_groups import Division, read_division
 from ifp.checkpoints.family import Family
 from ifp.checkpoints.image_shapes import ImageShape, stated_image
-from ifp.checkpoints.native import FORMAT, VERSION
+from ifp.checkpoints.native import VERSION
 from ifp.checkpoints.settings import number_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.training import Beta, Training, no_beta
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.conv import DECODER_LAYERS, ENCODER_LAYERS
+from ifp.formats import VAE_FORMAT
 
 _TRUNK, _HEAD, _DECODER = ("0", "1"), ("mean", "logvar"), ("decoder.0", "decoder.1", "decoder.out")
 _FOLDED = ("input_scale_P", "mean_P", "output_scale")
 
 
 def _recognises(source: Source) -> bool:
-    return source.config.get("format") == FORMAT
+    return source.config.get("format") == VAE_FORMAT
 
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:

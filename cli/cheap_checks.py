@@ -1,0 +1,24 @@
+"""What can be told of a command's inputs in a second, before torch is loaded or an image is rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ifp.checkpoints.locate import locate
+from ifp.datasets.catalog import check_available
+
+
+def check_inputs(
+    paths: Sequence[Path], dataset: str | None, *, data_dir: Path | None = None, background: Path | None = None
+) -> None:
+    """Every path leads to a checkpoint or a run, and the data's files are there.
+
+    Raises
+    ------
+    IfpError : what `ifp.checkpoints.locate.locate` or `ifp.datasets.catalog.check_available` says.
+    """
+    for path in paths:
+        locate(path)
+    if dataset is not None:
+        check_available(dataset, data_dir=data_dir, background=background)

@@ -1,0 +1,9 @@
+"""What the files of this project call themselves, and how the networks of a run stand: to be asked without torch."""
+
+from __future__ import annotations
+
+VAE_FORMAT = "ifp-vae"
+"""Of a checkpoint, and of the folder of a series of them."""
+TRAIN_FORMAT = "ifp-train"
+"""Of the folder of an `ifp train` run."""
+RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
