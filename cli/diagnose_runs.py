@@ -69,6 +69,8 @@ def collect_runs(settings: RunSettings, out: Path, stages: StageProgress) -> tup
         return runs, None
     assert settings.dataset is not None
     located = [locate(path) for path in settings.paths]
+    for note in dict.fromkeys(note for place in located for note in place.notes):
+        stages.say(note)
     if settings.series:
         located = [Located(located[0].name, tuple(file for place in located for file in place.files))]
     models = [read_last(place, settings.reading) for place in located]

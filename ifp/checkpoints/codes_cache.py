@@ -93,7 +93,8 @@ class CodesCache:
     def _key(self, file: CheckpointFile) -> str:
         sha = hashlib.sha256(self._common.encode())
         sha.update(json.dumps(file.config, sort_keys=True, default=str).encode())
-        with file.path.open("rb") as stream:
-            while block := stream.read(_HASH_BLOCK):
-                sha.update(block)
+        for path in file.paths:
+            with path.open("rb") as stream:
+                while block := stream.read(_HASH_BLOCK):
+                    sha.update(block)
         return sha.hexdigest()

@@ -13,6 +13,7 @@ import torch
 from ifp.checkpoints.contents import read_contents
 from ifp.checkpoints.locate import CheckpointFile
 from ifp.checkpoints.open_model import open_model
+from ifp.checkpoints.pieces import read_pieces
 from ifp.checkpoints.posteriors import encode_images, explained_share
 from ifp.checkpoints.self_test import MomentTest, moment_test
 from ifp.checkpoints.source import ReadingOptions
@@ -87,7 +88,7 @@ def load_candidates(file: CheckpointFile, options: ReadingOptions) -> Candidates
     ------
     IfpError : a file that is damaged, hostile, of no known family, or whose arrays do not fit together.
     """
-    contents = read_contents(file.path)
+    contents = read_pieces(file.path, file.pieces) if file.pieces else read_contents(file.path)
     opened = open_model(contents, file.config, options)
     source, family = opened.source, opened.family
     vaes = [vae.ending_in_logits() for vae in opened.vaes]

@@ -108,6 +108,29 @@ LAYOUTS: dict[str, tuple[dict[str, Any], list[tuple[str, int | None]], dict[str,
         {"vae_epoch_10.pth": CHECKPOINT, "vae_epoch_9.pth": CHECKPOINT},
         [("vae_epoch_9.pth", 9), ("vae_epoch_10.pth", 10)], {},
     ),
+    "epochs, the last and the best": (
+        {"epoch_10.pt": CHECKPOINT, "epoch_9.pt": CHECKPOINT, "last.pt": CHECKPOINT, "best.pt": CHECKPOINT,
+         "optimizer.pt": CHECKPOINT},
+        [("epoch_9.pt", 9), ("epoch_10.pt", 10), ("last.pt", None)], {},
+    ),
+    "a series with its final model": (
+        {"vae_10.pt": CHECKPOINT, "vae_9.pt": CHECKPOINT, "vae.pt": CHECKPOINT, "vae_best_0.93.pt": CHECKPOINT},
+        [("vae_9.pt", 9), ("vae_10.pt", 10), ("vae.pt", None)], {},
+    ),
+    "the last and the best": (
+        {"model_best.pth.tar": CHECKPOINT, "checkpoint.pth.tar": CHECKPOINT}, [("checkpoint.pth.tar", None)], {},
+    ),
+    "the best alone": ({"best.pt": CHECKPOINT}, [("best.pt", None)], {}),
+    "Hugging Face's trainer": (
+        {f"checkpoint-{step}/{name}": CHECKPOINT for step in (500, 1000)
+         for name in ("pytorch_model.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "training_args.bin")},
+        [("checkpoint-500/pytorch_model.bin", 500), ("checkpoint-1000/pytorch_model.bin", 1000)], {},
+    ),
+    "accelerate": (
+        {"model.safetensors": b"\x02\0\0\0\0\0\0\0{}", "pytorch_model.bin": CHECKPOINT, "optimizer.bin": CHECKPOINT,
+         "scheduler.bin": CHECKPOINT, "random_states_0.pkl": b"\x80\x04N."},
+        [("model.safetensors", None)], {},
+    ),
     "three folders down": ({"a/b/c/model.bin": CHECKPOINT}, [("a/b/c/model.bin", None)], {}),
 }  # fmt: skip
 
@@ -120,6 +143,15 @@ def test_what_trainers_leave_is_found(layout: str, tmp_path: Path) -> None:
     assert located.name == tmp_path.name
     assert located.files[0].config == config
     assert len({file.label for file in located.files}) == len(located.files)
+
+
+def test_a_best_checkpoint_that_is_left_out_is_said(tmp_path: Path) -> None:
+    lay_out(tmp_path, dict.fromkeys(("epoch_1.pt", "epoch_2.pt", "best.pt"), CHECKPOINT))
+    (note,) = locate(tmp_path).notes
+    assert note == f"best.pt in {tmp_path} is left out of the series; name the file to diagnose it alone."
+    assert locate(tmp_path / "best.pt").notes == ()
+    (tmp_path / "best.pt").unlink()
+    assert locate(tmp_path).notes == ()
 
 
 def test_a_file_is_taken_with_its_settings(tmp_path: Path) -> None:
@@ -188,8 +220,16 @@ def test_several_runs_are_no_series(tmp_path: Path) -> None:
     lay_out(tmp_path, {f"{run}/{name}": content for run in "ab" for name, content in LAYOUTS["yanndubs"][0].items()})
     with pytest.raises(IfpError, match=r"holds 2 runs \(a, b\); name one"):
         locate(tmp_path)
+    lay_out(tmp_path / "d", {"version_0/last.pt": CHECKPOINT, "version_1/last.pt": CHECKPOINT})
+    with pytest.raises(IfpError, match=r"holds 2 runs"):
+        locate(tmp_path / "d")
+    lay_out(tmp_path / "e", {"vae_seed0.pt": CHECKPOINT, "vae_seed1.pt": CHECKPOINT})
+    with pytest.raises(IfpError, match=r"holds 2 models, not one run \(vae_seed0\.pt, vae_seed1\.pt\); name one"):
+        locate(tmp_path / "e")
     lay_out(tmp_path / "c", {"vae.pt": CHECKPOINT, "critic.pt": CHECKPOINT})
-    with pytest.raises(IfpError, match=r"2 checkpoints that are no known series \(critic\.pt, vae\.pt\)"):
+    with pytest.raises(
+        IfpError, match=r"2 checkpoints that are no known series \(critic\.pt, vae\.pt\); name .* --series"
+    ):
         locate(tmp_path / "c")
 
 
