@@ -10,6 +10,7 @@ import click
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.out_option import checked_out
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
+from ifp.cli.regime_options import given_pairs, regime_options
 from ifp.cli.stages import StageProgress
 from ifp.errors import IfpError, bad_value
 
@@ -35,6 +36,7 @@ QUICK_METRICS = ("mig", "modularity", "factor-vae", "irs", "minimality", "total-
 @click.option("--bootstraps", type=int, default=200, help="Resamples of the images for the intervals.")
 @click.option("--metrics", default="quick",
               help="Metrics to add: quick, fast (seconds), all (minutes), none, or names such as mig,dci.")  # fmt: skip
+@regime_options
 @reading_options
 @click.option("--encoder", help="package.module:function of yours: images [N, C, H, W] in [0, 1] -> mean, logvar.",
               show_default="none")  # fmt: skip
@@ -87,8 +89,10 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
         reading=given_reading(options),
         device=check_device(options["device"]),
         metrics=_metrics(options["metrics"]),
+        correlate=given_pairs(options),
+        inverse=options["inverse"],
     )
-    out = options["out"] or Path("runs") / f"diagnose-{_name(paths, options)}"
+    out = options["out"] or Path("runs") / f"diagnose-{_name(paths, options)}{'-correlated' * bool(settings.correlate)}"
     with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
         runs, sample = collect_runs(settings, out, stages)
         diagnosed = diagnose_runs(runs, settings, stages)

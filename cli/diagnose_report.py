@@ -19,6 +19,7 @@ from ifp.checkpoints.records import RECONSTRUCTED_IMAGES, Record, latent_travers
 from ifp.cli.diagnose_runs import Diagnosed, RunSettings
 from ifp.cli.diagnose_tables import print_diagnosis, print_runs
 from ifp.cli.stages import StageProgress
+from ifp.datasets.regime import shared_nats
 from ifp.errors import IfpError
 from ifp.run_folder import BETA_CONVENTION
 from ifp.versions import versions
@@ -94,6 +95,7 @@ def _about(found: Diagnosed, sample: Sample | None, settings: RunSettings) -> di
             "image_shape": dataset.image_shape,
             "images": len(sample.images_NCHW),
             "seed": settings.seed,
+            **_regime(sample),
         }
     return {
         "run": found.run.name,
@@ -112,6 +114,16 @@ def _about(found: Diagnosed, sample: Sample | None, settings: RunSettings) -> di
         "convention": BETA_CONVENTION,
         "versions": versions(),
     }
+
+
+def _regime(sample: Sample) -> dict[str, Any]:
+    """How correlated factors were drawn, and how many of the images are different; nothing where all are alike."""
+    if not sample.regime:
+        return {}
+    space, pairs = sample.dataset.space, sample.regime["pairs"]
+    shared = [shared_nats(sample.positions_NF, space.index_of(a), space.index_of(b)) for a, b, _ in pairs]
+    different = len(np.unique(sample.positions_NF, axis=0))
+    return {"regime": {**sample.regime, "shared_nats": shared}, "different_images": different}
 
 
 def _about_checkpoint(record: Record) -> dict[str, Any]:

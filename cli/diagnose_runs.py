@@ -15,13 +15,17 @@ from ifp.analysis.metrics.registry import varying_factors
 from ifp.checkpoints.codes_cache import CodesCache
 from ifp.checkpoints.custom import encode_by_function, read_codes
 from ifp.checkpoints.locate import Located, locate
-from ifp.checkpoints.posteriors import Sample, check_image_shape, draw_sample
+from ifp.checkpoints.posteriors import Sample, check_image_shape, draw_regime, draw_sample
 from ifp.checkpoints.records import Run, check_same_latents, read_last, read_run
+from ifp.checkpoints.regimes import READING_IMAGES, under_regime
 from ifp.checkpoints.source import ReadingOptions
 from ifp.cli.diagnose import FEWEST_IMAGES
 from ifp.cli.stages import StageProgress
 from ifp.codes import Codes
+from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import load_dataset
+from ifp.datasets.correlated import Pair
+from ifp.datasets.regime import correlated_sampler
 from ifp.errors import IfpError
 
 SAY_COST_SECONDS = 30.0
@@ -45,6 +49,8 @@ class RunSettings:
     reading: ReadingOptions
     device: str
     metrics: tuple[str, ...]
+    correlate: tuple[Pair, ...] = ()
+    inverse: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +83,8 @@ def collect_runs(settings: RunSettings, out: Path, stages: StageProgress) -> tup
     dataset = load_dataset(settings.dataset, data_dir=settings.data_dir, background=settings.background)
     for model in models:
         check_image_shape(model, dataset)
+    if settings.correlate:
+        return _correlated_runs(settings, dataset, located, out, stages)
     sample = draw_sample(dataset, settings.images, settings.seed, stages.update)
     _check_enough(len(sample.images_NCHW), dataset.name)
     if settings.encoder:
@@ -90,6 +98,27 @@ def collect_runs(settings: RunSettings, out: Path, stages: StageProgress) -> tup
         )
         for place in located
     ]
+    return runs, sample
+
+
+def _correlated_runs(
+    settings: RunSettings, dataset: FactorDataset, located: list[Located], out: Path, stages: StageProgress
+) -> tuple[list[Run], Sample]:
+    """The last checkpoint of each run, read on images that are all alike, and its codes of correlated ones."""
+    sampler = correlated_sampler(dataset, settings.correlate, settings.inverse)
+    sample = draw_regime(dataset, sampler, settings.images, settings.seed, stages.update)
+    if settings.encoder:
+        record = encode_by_function(settings.encoder, sample, settings.device, stages.update)
+        return [Run(settings.encoder, (record,))], sample
+    plain = draw_sample(dataset, READING_IMAGES, settings.seed, stages.update)
+    kept, runs = CodesCache(out / "codes", sample, settings.seed, settings.reading), []
+    for place in located:
+        if len(place.files) > 1:
+            stages.say(f"{place.name} is a series: its last checkpoint alone is scored on correlated images.")
+        run = read_run(place, plain, settings.reading, settings.device, seed=settings.seed, progress=stages.update)
+        run = under_regime(run, sample, settings.device, seed=settings.seed, progress=stages.update)
+        kept.keep(next(file for file in place.files if file.label == run.last.label), run.last)
+        runs.append(run)
     return runs, sample
 
 
@@ -119,6 +148,7 @@ def diagnose_runs(runs: list[Run], settings: RunSettings, stages: StageProgress)
                 bootstraps=settings.bootstraps,
                 seed=settings.seed,
                 data=f"{settings.dataset}, {settings.images} images of seed {settings.seed}"
+                + (f", correlated {settings.correlate} {settings.inverse}" if settings.correlate else "")
                 if settings.dataset
                 else "codes",
                 decompose=record is run.last,

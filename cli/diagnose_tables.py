@@ -29,12 +29,29 @@ def print_diagnosis(found: Diagnosed, results: Results) -> None:
     if found.scores:
         scores = [f"{name} {score.value:.3f} ({seconds:.1f} s)" for name, (score, seconds) in found.scores.items()]
         console.print(f"Metrics: {', '.join(scores)}; settings in diagnosis.json", soft_wrap=True)
+    for line in _regime(results.content["about"]["dataset"].get("regime")):
+        console.print(line, soft_wrap=True)
     decomposition = results.content["decomposition"]
     if decomposition is not None:
         console.print(_decomposition(decomposition), soft_wrap=True)
     for line in _reading(found.run.last):
         console.print(line, soft_wrap=True)
     console.print()
+
+
+def _regime(regime: dict[str, Any] | None) -> list[str]:
+    """A sentence where factors were correlated: what they share, and what that does to the numbers above."""
+    if regime is None:
+        return []
+    pairs = [
+        f"{a} and {b} (sigma {sigma:g}, {nats:.2f} nats shared)"
+        for (a, b, sigma), nats in zip(regime["pairs"], regime["shared_nats"], strict=True)
+    ]
+    return [
+        f"These images were drawn with correlated factors: {', '.join(pairs)}. A latent that holds one of a pair "
+        "reads on the other; minimality and sufficiency do not suffer from that (Almudévar et al. 2024), other metrics "
+        "may."
+    ]
 
 
 def print_runs(runs: pd.DataFrame) -> None:

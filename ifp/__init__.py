@@ -26,6 +26,7 @@ _HOME = {
     "load_dataset": "ifp.datasets.catalog",
     "preset_config": "ifp.config",
     "read_checkpoints": "ifp.checkpoints.records",
+    "read_correlated": "ifp.checkpoints.regimes",
     "save_vae": "ifp.checkpoints.native",
     "set_up": "ifp.training.setup",
     "train": "ifp.training.run",

@@ -39,6 +39,7 @@ class CodesCache:
     def __init__(self, folder: Path, sample: Sample, seed: int, options: ReadingOptions) -> None:
         self.folder, self.sample = folder, sample
         data = f"{sample.dataset.name} {sample.dataset.checksum()} {len(sample.images_NCHW)} {seed}"
+        data += f" {sample.regime}" if sample.regime else ""
         self._common = f"{ifp.__version__} {data} {options}"
 
     def find(self, file: CheckpointFile) -> Record | None:

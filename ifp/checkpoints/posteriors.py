@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
+from ifp.datasets.joint_sampler import FactorSampler
 from ifp.errors import IfpError
 from ifp.seeds import derive_seed, numpy_generator
 
@@ -26,11 +28,17 @@ Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """N images of a data set, and where they lie in it."""
+    """N images of a data set, and where they lie in it.
+
+    Attributes
+    ----------
+    regime : how their factors were drawn, as `FactorSampler.describe` says it; empty where all images are alike.
+    """
 
     images_NCHW: np.ndarray
     positions_NF: np.ndarray
     dataset: FactorDataset
+    regime: dict[str, Any] = field(default_factory=dict)
 
     def codes(self, mean_ND: np.ndarray, logvar_ND: np.ndarray) -> Codes:
         """These posteriors with the images' factors; without factors where the data set has none."""
@@ -53,12 +61,25 @@ def draw_sample(dataset: FactorDataset, count: int, seed: int, progress: Progres
     positions_NF, nuisance_N = dataset.sample_images(count, seed)
     order_N = numpy_generator(seed, "order of the sample").permutation(len(positions_NF))
     positions_NF, nuisance_N = positions_NF[order_N], nuisance_N[order_N]
+    return Sample(_rendered(dataset, positions_NF, nuisance_N, progress), positions_NF, dataset)
+
+
+def draw_regime(dataset: FactorDataset, sampler: FactorSampler, count: int, seed: int, progress: Progress) -> Sample:
+    """`count` images with factors drawn, with replacement, from `sampler`; the same for the same seed."""
+    positions_NF, nuisance_N = dataset.draw_images(sampler, count, seed)
+    images_NCHW = _rendered(dataset, positions_NF, nuisance_N, progress)
+    return Sample(images_NCHW, positions_NF, dataset, sampler.describe())
+
+
+def _rendered(
+    dataset: FactorDataset, positions_NF: np.ndarray, nuisance_N: np.ndarray, progress: Progress
+) -> np.ndarray:
     images = np.empty((len(positions_NF), *dataset.image_shape), dtype=np.uint8)
     for start in range(0, len(images), BATCH):
         rows = slice(start, start + BATCH)
         images[rows] = dataset.render(positions_NF[rows], nuisance_N[rows])
         progress("images", min(start + BATCH, len(images)), len(images))
-    return Sample(images, positions_NF, dataset)
+    return images
 
 
 def check_image_shape(vae: Vae, dataset: FactorDataset) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ifp.datasets.joint_sampler import FactorSampler
 from ifp.errors import IfpError, bad_value
 from ifp.factors import MOVING, FactorSpace, FactorTraversal
 from ifp.seeds import numpy_generator
@@ -138,6 +139,14 @@ class FactorDataset(ABC):
         # a nuisance of unknown size is drawn afresh for every image
         nuisance_N = index_N % each if self.nuisance_values else rng.integers(2**31, size=len(index_N))
         return self.space.unravel(index_N // each), nuisance_N
+
+    def draw_images(self, sampler: FactorSampler, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Factor positions [N, F] and nuisances [N] of `count` images drawn with replacement as `sampler` has it."""
+        if count < 1:
+            raise bad_value("images", count, "a whole number of at least 1")
+        rng = numpy_generator(seed, "regime", self.draw_label)
+        positions_NF = sampler.draw(count, rng)
+        return positions_NF, rng.integers(self.nuisance_values or 2**31, size=count)
 
     def shared_nuisance(self, traversal: FactorTraversal) -> int:
         """The nuisance that all images of a traversal have, of those that can be counted (an instance), else -1.

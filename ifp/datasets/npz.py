@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ifp.datasets.base import FactorDataset
+from ifp.datasets.joint_sampler import FactorSampler
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError, bad_value
 from ifp.factors import MOVING, FactorSpace
@@ -86,6 +87,15 @@ class NpzDataset(FactorDataset):
         slot_N = np.sort(rng.choice(there, count, replace=False)) if count < there else np.arange(there)
         group_N = np.searchsorted(self._first_slot_G, slot_N, side="right") - 1
         return self._positions_GF[group_N], slot_N - self._first_slot_G[group_N]
+
+    def draw_images(self, sampler: FactorSampler, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `FactorDataset.draw_images`; the stored images are drawn, each as likely as its factor values."""
+        if count < 1:
+            raise bad_value("images", count, "a whole number of at least 1")
+        rng = numpy_generator(seed, "regime", self.draw_label)
+        positions_NF, nuisance_N = self.sample_images(len(self._images), seed)
+        drawn_M = rng.choice(len(positions_NF), count, p=sampler.image_probabilities(positions_NF))
+        return positions_NF[drawn_M], nuisance_N[drawn_M]
 
     def checksum(self) -> str:
         """SHA-256 of the file."""

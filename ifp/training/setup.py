@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 
 from ifp.cpus import granted_cpus
 from ifp.datasets.base import FactorDataset
-from ifp.datasets.correlated import CorrelatedSampler
+from ifp.datasets.regime import correlated_sampler
 from ifp.errors import IfpError
 from ifp.networks import Network
 from ifp.objectives.base import Objective
@@ -103,13 +103,7 @@ def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto",
 def _probability(dataset: FactorDataset, config: TrainConfig) -> Callable[[np.ndarray], np.ndarray] | None:
     if not config.correlate:
         return dataset.training_probabilities()
-    if not dataset.labelled:
-        raise IfpError(
-            f"{dataset.name} has no factors, so none can be correlated; add an array 'factors' to the file, or leave "
-            "--correlate out."
-        )
-    values: Sequence[np.ndarray] | None = getattr(dataset, "factor_values", None)
-    return CorrelatedSampler(dataset.space, config.correlate, config.inverse, values).image_probabilities
+    return correlated_sampler(dataset, config.correlate, config.inverse).image_probabilities
 
 
 def load_training_images(setup: Setup, progress: Progress = lambda text, done, total: None) -> TrainingImages:

@@ -98,6 +98,64 @@ def test_the_numbers_of_a_known_optimum(grid: str, model: Path, tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize(("inverse", "sigma"), [([], 0.2), (["--inverse"], 0.1)])
+def test_metrics_of_a_perfect_model_under_a_correlation(
+    grid: str, model: Path, tmp_path: Path, inverse: list[str], sigma: float
+) -> None:
+    """MIG falls by what the factors share, in entropies; minimality and sufficiency stay at 1 (Almudévar et al.)."""
+    given = ["--correlate", "first,second", "--sigma", str(sigma), *inverse]
+    metrics = ["--images", "20000", "--metrics", "mig,minimality", "--out", tmp_path]
+    result = diagnose(model, "--dataset", grid, *FAST, *given, *metrics, fast=False)
+    assert result.exit_code == 0, result.output
+    content = content_of(tmp_path)
+    c = np.arange(10) / 9
+    table = np.exp(-0.5 * ((c[:, None] - c) / sigma) ** 2)
+    table /= table.sum()
+    entropy = -(table.sum(1) * np.log(table.sum(1))).sum()
+    shared = 2 * entropy + (table * np.log(table)).sum()
+    scores = content["about"]["metrics"]
+    expected = np.mean([1 - shared / entropy, 1 - shared / entropy, 1])
+    assert scores["mig"]["value"] == pytest.approx(expected, abs=0.01)
+    assert scores["minimality"]["value"] == pytest.approx(1, abs=1e-6)
+    assert scores["minimality"]["sufficiency"] == pytest.approx(1, abs=1e-6)
+    data = content["about"]["dataset"]
+    assert data["regime"]["pairs"] == [["first", "second", sigma]]
+    assert data["regime"]["shared_nats"] == pytest.approx([shared], abs=0.01)
+    assert data["different_images"] < 1000
+    assert f"first and second (sigma {sigma:g}, {data['regime']['shared_nats'][0]:.2f} nats shared)" in result.stdout
+    # the reading rests on images that are all alike, on which the moments are right
+    np.testing.assert_allclose(content["about"]["checkpoint"]["self_test"]["moments"], 1, atol=1e-4)
+    direction = -1 if inverse else 1
+    with np.load(next((tmp_path / "codes").glob("*.npz"))) as kept:
+        assert np.corrcoef(kept["factors"][:, 0], kept["factors"][:, 1])[0, 1] * direction > 0.7
+
+
+def test_a_series_under_a_correlation_is_its_last_checkpoint(grid: str, series: Path, tmp_path: Path) -> None:
+    content = done(series, "--dataset", grid, "--correlate", "first,second", out=tmp_path)
+    assert content["about"]["checkpoint"]["step"] == 1
+    assert len(content["about"]["series"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--correlate", "first"], "two factors and one comma"),
+        (["--correlate", "first,nosuch"], "Unknown factor 'nosuch'"),
+        (["--correlate", "first,second", "--sigma", "0"], "sigma must be at least"),
+        (["--correlate", "first,second", "--sigma", "wide"], "sigma must be a number above 0"),
+        (["--sigma", "0.2"], "add --correlate A,B"),
+        (["--inverse"], "add --correlate A,B"),
+    ],
+)
+def test_correlations_that_cannot_be(
+    arguments: list[str], sentence: str, grid: str, model: Path, tmp_path: Path
+) -> None:
+    result = diagnose(model, "--dataset", grid, *arguments, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_written_and_printed(grid: str, model: Path, tmp_path: Path) -> None:
     result = diagnose(model, "--dataset", grid, "--out", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
