@@ -89,16 +89,14 @@ def anneal(
     # torch is loaded only now, when the settings are known to be good
     from ifp.analysis.naming import read_labels, read_order
     from ifp.cli.anneal_report import DRY_RUN_TRAVERSALS, report, say_cost
-    from ifp.datasets.catalog import load_dataset
+    from ifp.cli.own_data import open_dataset
     from ifp.plan import fit_architecture, plan_cells, plan_keys, run_factors, trains
     from ifp.refusals import no_folder_if_refused
     from ifp.run_folder import RunWriter
     from ifp.runs import Resources, check_device, run
 
     resources = Resources(check_device(device), threads)
-    dataset = load_dataset(
-        config.dataset, data_dir=data_dir, background=Path(config.background) if config.background else None
-    )
+    dataset = open_dataset(config.dataset, data_dir=data_dir, background=config.background, quiet=quiet)
     tested = run_factors(dataset, config)
     naming = (read_order(order, tested), read_labels(labels, tested))
     with StageProgress(quiet=quiet) as stages:
@@ -137,7 +135,9 @@ def _config(config_file: Path | None, options: dict[str, Any]) -> AnnealConfig:
 
 
 def _default_out(config: AnnealConfig) -> Path:
-    name = Path(config.dataset.removeprefix("npz:")).stem
+    from ifp.datasets.catalog import short_name
+
+    name = short_name(config.dataset)
     return Path("runs") / f"{name}-{config.preset}-{config.digest()[:6]}"
 
 

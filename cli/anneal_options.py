@@ -30,7 +30,7 @@ def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[Function
 
 
 _SETTINGS = [
-    _setting("--dataset", str, "A name from `ifp data list`, or npz:PATH.", show_default="none: needed"),
+    _setting("--dataset", str, "A name from `ifp data list`, npz:PATH or images:FOLDER.", show_default="none: needed"),
     _setting("--preset", str, "quick, standard, or author (the published protocol).", show_default="standard"),
     _setting("--method", str, "closed-form, exact, train, or both (exact and train)."),
     _setting("--direction", str, "cool (beta falls), heat (beta rises), or both."),

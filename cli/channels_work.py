@@ -22,8 +22,8 @@ from ifp.channels.nouns import LEAST_MEMBERS, Member, Similarity
 from ifp.channels.places import check_enough_models
 from ifp.checkpoints.records import latent_traversals
 from ifp.checkpoints.source import ReadingOptions
+from ifp.cli.own_data import open_dataset
 from ifp.cli.stages import StageProgress
-from ifp.datasets.catalog import load_dataset
 from ifp.errors import IfpError
 from ifp.seeds import numpy_generator
 
@@ -82,7 +82,7 @@ def collect(settings: Settings, stages: StageProgress) -> Ensemble:
     if settings.codes:
         return members_of_codes(settings.codes, points=settings.points, seed=settings.seed, betas=settings.betas)
     assert settings.dataset is not None
-    dataset = load_dataset(settings.dataset, data_dir=settings.data_dir, background=settings.background)
+    dataset = open_dataset(settings.dataset, data_dir=settings.data_dir, background=settings.background, stages=stages)
     ensemble = collect_members(
         settings.paths,
         dataset,

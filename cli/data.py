@@ -31,7 +31,8 @@ background_option = click.option(
 def data() -> None:
     """List, describe, get, check and export data sets.
 
-    NAME is a name that `ifp data list` prints, or npz:PATH for your own images. Only `get` uses the network.
+    NAME is a name that `ifp data list` prints, or npz:PATH or images:FOLDER for your own images. Only `get` uses
+    the network.
     """
 
 
@@ -40,12 +41,12 @@ def data() -> None:
 @json_option
 def list_(data_dir: Path | None, as_json: bool) -> None:
     """The data sets there are, and where their files lie."""
-    from ifp.datasets.catalog import DATASETS, NPZ_PREFIX
+    from ifp.datasets.catalog import DATASETS, is_own
     from ifp.datasets.download import official_files
     from ifp.datasets.inspection import files_state
 
     rows = [
-        {"name": name, "about": about, "files": "yours" if name.startswith(NPZ_PREFIX) else files_state(name, data_dir)}
+        {"name": name, "about": about, "files": "yours" if is_own(name) else files_state(name, data_dir)}
         for name, about in DATASETS.items()
     ]
     if as_json:
@@ -82,13 +83,13 @@ def describe(name: str, data_dir: Path | None, background: Path | None, as_json:
 @quiet_option
 def get(name: str, data_dir: Path | None, quiet: bool) -> None:
     """Download the files of an official data set that are not there yet."""
-    from ifp.datasets.catalog import DATASETS, NPZ_PREFIX
+    from ifp.datasets.catalog import DATASETS, is_own
     from ifp.datasets.download import default_data_dir, fetch, official_files
     from ifp.errors import unknown_name
 
     files = official_files(name)
     if not files:
-        if name not in DATASETS and not name.startswith(NPZ_PREFIX):
+        if name not in DATASETS and not is_own(name):
             raise unknown_name("dataset", name, DATASETS)
         click.echo(f"{name} needs no download.")
         return
@@ -147,10 +148,10 @@ def export(
     quiet: bool,
 ) -> None:
     """Write all images, factors and factor names to OUT, an .npz file that npz:OUT reads."""
-    from ifp.datasets.catalog import load_dataset
+    from ifp.cli.own_data import open_dataset
     from ifp.datasets.export import export_npz
 
-    dataset = load_dataset(name, data_dir=data_dir, background=background)
+    dataset = open_dataset(name, data_dir=data_dir, background=background, quiet=quiet)
     with progress(len(dataset.space), f"Writing {out}", quiet=quiet) as step:
         export_npz(dataset, out, nuisance=nuisance, seed=seed, force=force, report=step)
     click.echo(out)

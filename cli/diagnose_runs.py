@@ -20,10 +20,10 @@ from ifp.checkpoints.records import Run, check_same_latents, read_last, read_run
 from ifp.checkpoints.regimes import READING_IMAGES, under_regime
 from ifp.checkpoints.source import ReadingOptions
 from ifp.cli.diagnose import FEWEST_IMAGES
+from ifp.cli.own_data import open_dataset
 from ifp.cli.stages import StageProgress
 from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
-from ifp.datasets.catalog import load_dataset
 from ifp.datasets.correlated import Pair
 from ifp.datasets.regime import correlated_sampler
 from ifp.errors import IfpError
@@ -80,7 +80,7 @@ def collect_runs(settings: RunSettings, out: Path, stages: StageProgress) -> tup
     if settings.series:
         located = [Located(located[0].name, tuple(file for place in located for file in place.files))]
     models = [read_last(place, settings.reading) for place in located]
-    dataset = load_dataset(settings.dataset, data_dir=settings.data_dir, background=settings.background)
+    dataset = open_dataset(settings.dataset, data_dir=settings.data_dir, background=settings.background, stages=stages)
     for model in models:
         check_image_shape(model, dataset)
     if settings.correlate:

@@ -16,6 +16,10 @@ LINE_SHARE = 0.05
 SHORTEST_GAP_SECONDS = 1.0
 """In a log: a line every 30 s or 5 %, but not more than one a second."""
 
+NUMBERS_WIDTH = 46
+"""What the counts and times beside a bar need, in characters: up to 9 digits a count."""
+SHORTEST_BAR, LONGEST_BAR = 8, 40
+
 Step = Callable[[int, int | None, str | None], None]
 
 
@@ -93,23 +97,36 @@ def _bar(total: int, text: str, stream: IO[str]) -> Iterator[Reporter]:
         TimeRemainingColumn,
     )
 
+    console = Console(file=stream)
+    room = console.width - NUMBERS_WIDTH
+    bar_width = min(LONGEST_BAR, max(SHORTEST_BAR, room // 3))
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
     # rich honours NO_COLOR and TERM=dumb by itself
-    with Progress(*columns, console=Console(file=stream)) as bar:
-        task = bar.add_task(text, total=total)
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(_cut(text, room - bar_width - 1), total=total)
 
         class BarReporter(Reporter):
             def update(self, done: int, total: int | None = None, text: str | None = None) -> None:
-                bar.update(task, completed=done, total=total, description=text)
+                words = None if text is None else _cut(text, room - bar_width - 1)
+                bar.update(task, completed=done, total=total, description=words)
 
         yield BarReporter()
+
+
+def _cut(text: str, room: int) -> str:
+    """The text, or as much of it as leaves the numbers beside it readable.
+
+    >>> _cut("Annealing 20 members of posX", 18)
+    'Annealing 20 memb…'
+    """
+    return text if len(text) <= max(room, 1) else text[: max(room, 1) - 1] + "…"
 
 
 def _duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _DATA = (
-    click.option("--dataset", help="The data it was trained on: a name from `ifp data list`, or npz:PATH.",
+    click.option("--dataset", help="The data of its training: a name from `ifp data list`, npz:PATH or images:FOLDER.",
                  show_default="none: needed, but for --codes"),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.",
                  show_default="cache"),

@@ -15,7 +15,7 @@ from ifp.errors import IfpError, bad_value
 @click.command()
 @click.argument("baseline", type=click.Path(path_type=Path))
 @click.argument("mitigated", type=click.Path(path_type=Path))
-@click.option("--dataset", help="The data both were trained on: a name from `ifp data list`, or npz:PATH.",
+@click.option("--dataset", help="The data of both trainings: a name from `ifp data list`, npz:PATH or images:FOLDER.",
               show_default="none: needed")  # fmt: skip
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
 @click.option(

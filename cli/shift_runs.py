@@ -21,8 +21,8 @@ from ifp.checkpoints.posteriors import Sample, draw_sample
 from ifp.checkpoints.records import read_model
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
+from ifp.cli.own_data import open_dataset
 from ifp.cli.stages import StageProgress
-from ifp.datasets.catalog import load_dataset
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
 from ifp.probe import ProbeConfig, ProbeTrace, probe
@@ -50,7 +50,7 @@ def run_shift(baseline: Path, mitigated: Path, out: Path, stages: StageProgress,
     if len(places["baseline"]) != len(places["mitigated"]):
         counts = " and ".join(f"{len(found)} {side}" for side, found in places.items())
         raise IfpError(f"Models are paired by seed; {counts} models do not pair, give runs of equally many seeds.")
-    dataset = load_dataset(options["dataset"], data_dir=options["data_dir"])
+    dataset = open_dataset(options["dataset"], data_dir=options["data_dir"], stages=stages)
     if not dataset.labelled:
         raise IfpError(f"{dataset.name} has no factors, so no factor's melting point can be measured; add labels.")
     train = draw_sample(dataset, options["images"], options["seed"], stages.update)

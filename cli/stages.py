@@ -33,7 +33,9 @@ class StageProgress:
         self.close()
 
     def update(self, text: str, done: int, total: int) -> None:
-        """`done` of `total` units of the stage `text` are done."""
+        """`done` of `total` units of the stage `text` are done; a stage of none is not shown."""
+        if total < 1:
+            return
         if text != self._text:
             self.close()
             self._text = text

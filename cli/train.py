@@ -63,16 +63,14 @@ def train(
     config = _config(config_file, given_settings(options))
 
     from ifp.analysis.diffusion.mutual_information import histogram_nmi
+    from ifp.cli.own_data import open_dataset
     from ifp.cli.train_report import report, say_cost
-    from ifp.datasets.catalog import load_dataset
     from ifp.plan import fit_architecture
     from ifp.refusals import no_folder_if_refused
     from ifp.training.run import train as train_networks
     from ifp.training.setup import set_up
 
-    dataset = load_dataset(
-        config.dataset, data_dir=data_dir, background=Path(config.background) if config.background else None
-    )
+    dataset = open_dataset(config.dataset, data_dir=data_dir, background=config.background, quiet=quiet)
     given = given_settings(options)
     config, notes = fit_architecture(config, dataset.image_shape, given)
     setup = set_up(dataset, config, device=device, threads=threads)
@@ -146,5 +144,7 @@ def _with_pressures(settings: dict[str, Any], wanted: dict[str, Any]) -> dict[st
 
 
 def _default_out(config: TrainConfig) -> Path:
-    name = Path(config.dataset.removeprefix("npz:")).stem
+    from ifp.datasets.catalog import short_name
+
+    name = short_name(config.dataset)
     return Path("runs") / f"train-{name}-{config.objective}-{config.digest()[:6]}"

@@ -20,7 +20,7 @@ def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[Function
 
 
 _SETTINGS = [
-    _setting("--dataset", str, "A name from `ifp data list`, or npz:PATH.", show_default="none: needed"),
+    _setting("--dataset", str, "A name from `ifp data list`, npz:PATH or images:FOLDER.", show_default="none: needed"),
     _setting(
         "--preset", str,
         "quick, standard, or a study: locatello2019, deft-baselines, yanndubs, cascadevae, controlvae, dynamicvae.",

@@ -61,7 +61,7 @@ def pressures_from(
 def _place(dataset: str) -> str:
     """The data set's name; of a file of one's own by its whole path, however it was written."""
     kind, _, path = dataset.partition(":")
-    return f"npz:{Path(path).resolve()}" if kind == "npz" and path else dataset
+    return f"{kind}:{Path(path).expanduser().resolve()}" if path else dataset
 
 
 def _betas(run: Path) -> tuple[float, ...]:

@@ -20,10 +20,11 @@ from ifp.analysis.joint.settings import (
 )
 from ifp.analysis.joint.study import COOL, JointStudy, joint_study, run_study
 from ifp.analysis.naming import read_labels, read_order
+from ifp.cli.own_data import open_dataset
 from ifp.cli.stages import StageProgress
 from ifp.cli.whole_edges import run_edges
 from ifp.cli.whole_report import measure_seconds, report_whole
-from ifp.datasets.catalog import load_dataset
+from ifp.datasets.catalog import short_name
 from ifp.errors import IfpError, bad_value
 from ifp.refusals import no_folder_if_refused
 from ifp.runs import check_device
@@ -72,7 +73,7 @@ def run_whole(
     if name is None:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
     background = settings.get("background", stored.get("background"))
-    dataset = load_dataset(name, data_dir=data_dir, background=Path(background) if background else None)
+    dataset = open_dataset(name, data_dir=data_dir, background=background, quiet=quiet)
     known = dataset.space.names if dataset.labelled else ()
     naming = (read_order(order, known), read_labels(labels, known))
     with ExitStack() as guard, StageProgress(quiet=quiet) as stages:
@@ -117,4 +118,4 @@ def _say_cost(study: JointStudy, stages: StageProgress, *, as_json: bool) -> Non
 
 
 def _default_out(config: TrainConfig) -> Path:
-    return Path("runs") / f"whole-{Path(config.dataset.removeprefix('npz:')).stem}-{config.digest()[:6]}"
+    return Path("runs") / f"whole-{short_name(config.dataset)}-{config.digest()[:6]}"

@@ -14,6 +14,7 @@ from ifp.analysis.naming import joint_order
 from ifp.analysis.tables import json_rows
 from ifp.cli.stages import StageProgress
 from ifp.datasets.base import FactorDataset
+from ifp.datasets.catalog import short_name
 from ifp.joint_edges import JointEdges, joint_edges
 
 SHOWN = 8
@@ -41,7 +42,7 @@ def run_edges(
     """
     likelihood, sigma = settings.get("likelihood", "bernoulli"), settings.get("sigma", 1.0)
     seed = settings.get("seed", 0)
-    name = Path(dataset.name.removeprefix("npz:")).stem
+    name = short_name(dataset.name)
     folder = out or Path("runs") / f"edges-{name}-{likelihood}"
     check_folder(folder)
     edges = joint_edges(

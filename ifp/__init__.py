@@ -21,6 +21,7 @@ _HOME = {
     "IfpError": "ifp.errors",
     "TrainConfig": "ifp.training.config",
     "anneal": "ifp.runs",
+    "dataset": "ifp.datasets.arrays",
     "exact_annealing": "ifp.exact",
     "freezing_bounds": "ifp.closed_form",
     "load_dataset": "ifp.datasets.catalog",

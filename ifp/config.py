@@ -26,7 +26,7 @@ class AnnealConfig:
 
     Attributes
     ----------
-    dataset : a built-in name or "npz:PATH".
+    dataset : a built-in name, "npz:PATH" or "images:FOLDER".
     background : the picture behind `sprites-scream`; empty for the built-in texture.
     factors : the factors to test; empty means all.
     contexts, seeds : contexts a factor (all there are where those are fewer), and trained networks a context.

@@ -31,6 +31,7 @@ class FactorDataset(ABC):
     nuisance_name : what varies beside the factors ("instance", "colour"), or "" if nothing does.
     nuisance_values : how many different ones there are, nuisance modulo that; 0 if none or endless.
     labelled : whether the factors are known; if not, the one "factor" is the image's number.
+    done : in words, what was done to arrays that a user gave (a cast, channels moved).
     """
 
     name: str
@@ -39,6 +40,7 @@ class FactorDataset(ABC):
     nuisance_name: str = ""
     nuisance_values: int = 0
     labelled: bool = True
+    done: tuple[str, ...] = ()
 
     @abstractmethod
     def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:

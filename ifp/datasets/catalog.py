@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, unknown_name
 
-NPZ_PREFIX = "npz:"
+Report = Callable[[int, int], None]
+
+NPZ_PREFIX, FOLDER_PREFIX = "npz:", "images:"
 
 DATASETS: dict[str, str] = {
     "sprites": "dSprites re-rendered to the pixel: 737,280 binary 64 x 64 images; no download",
@@ -20,19 +23,23 @@ DATASETS: dict[str, str] = {
     "no download",
     "dsprites": "the official dSprites file",
     "smallnorb": "the official SmallNORB files",
-    "npz:PATH": "your own images: arrays images, factors, factor_names in an .npz file",
+    "npz:PATH": "your own images: arrays images, factors, factor_names in an .npz file (docs/own_data.md)",
+    "images:FOLDER": "your own images: pictures in a folder, factors.csv beside them (docs/own_data.md)",
 }
 """What `--dataset` takes, and one line on each."""
 
 
-def load_dataset(name: str, *, data_dir: Path | None = None, background: Path | None = None) -> FactorDataset:
+def load_dataset(
+    name: str, *, data_dir: Path | None = None, background: Path | None = None, report: Report | None = None
+) -> FactorDataset:
     """The data set called `name`.
 
     Parameters
     ----------
-    name : a key of `DATASETS`, or "npz:" and the path of a file.
+    name : a key of `DATASETS`, "npz:" and the path of a file, or "images:" and the path of a folder.
     data_dir : where the files of `dsprites` and `smallnorb` lie; None means their usual folder.
     background : the picture of `sprites-scream`; None means the built-in texture.
+    report : called with the images read and all, where reading takes time.
 
     Raises
     ------
@@ -44,6 +51,10 @@ def load_dataset(name: str, *, data_dir: Path | None = None, background: Path | 
         from ifp.datasets.npz import NpzDataset
 
         return NpzDataset(Path(name.removeprefix(NPZ_PREFIX)))
+    if name.startswith(FOLDER_PREFIX):
+        from ifp.datasets.folder import FolderDataset
+
+        return FolderDataset(Path(name.removeprefix(FOLDER_PREFIX)), report=report)
     if name == "sprites":
         from ifp.datasets.sprites import Sprites
 
@@ -67,8 +78,8 @@ def load_dataset(name: str, *, data_dir: Path | None = None, background: Path | 
     if name == "smallnorb":
         from ifp.datasets.smallnorb import SmallNorb
 
-        return SmallNorb(data_dir)
-    raise unknown_name("dataset", name, DATASETS)
+        return SmallNorb(data_dir, report=report)
+    raise _unknown(name)
 
 
 def check_available(name: str, *, data_dir: Path | None = None, background: Path | None = None) -> None:
@@ -78,7 +89,9 @@ def check_available(name: str, *, data_dir: Path | None = None, background: Path
     if name.startswith(NPZ_PREFIX):
         from ifp.datasets.npz_file import check_there
 
-        check_there(Path(name.removeprefix(NPZ_PREFIX)))
+        check_there(Path(name.removeprefix(NPZ_PREFIX)).expanduser())
+    elif name.startswith(FOLDER_PREFIX):
+        check_folder(Path(name.removeprefix(FOLDER_PREFIX)))
     elif name == "dsprites":
         from ifp.datasets import download, dsprites
 
@@ -88,4 +101,35 @@ def check_available(name: str, *, data_dir: Path | None = None, background: Path
 
         smallnorb.find_files(data_dir or download.default_data_dir())
     elif name not in DATASETS:
-        raise unknown_name("dataset", name, DATASETS)
+        raise _unknown(name)
+
+
+def check_folder(folder: Path) -> Path:
+    """The folder after "images:"; raises IfpError where there is none."""
+    path = folder.expanduser()
+    if not path.is_dir():
+        raise IfpError(f"There is no folder {folder}; give the path of a folder with pictures after 'images:'.")
+    return path
+
+
+def is_own(name: str) -> bool:
+    """Whether a data set is the user's own, whose place its name holds."""
+    return name.startswith((NPZ_PREFIX, FOLDER_PREFIX))
+
+
+def short_name(name: str) -> str:
+    """A data set's name as a part of a file's name: of the user's own the file or folder.
+
+    >>> short_name("sprites"), short_name("npz:some/where/mine.npz"), short_name("images:pictures/")
+    ('sprites', 'mine', 'pictures')
+    """
+    prefix, colon, path = name.partition(":")
+    return Path(path).stem if colon else prefix
+
+
+def _unknown(name: str) -> IfpError:
+    path = Path(name).expanduser()
+    if path.is_dir() or path.suffix == ".npz" or path.is_file():
+        prefix = FOLDER_PREFIX if path.is_dir() else NPZ_PREFIX
+        return IfpError(f"{name!r} is the path of a {'folder' if path.is_dir() else 'file'}; write {prefix}{name}.")
+    return unknown_name("dataset", name, DATASETS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO
@@ -33,17 +34,33 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     ------
     IfpError : no file, not an .npz, damaged, an array of Python objects, or one larger than 64 GiB or than its data.
     """
+    with _opened(path) as archive:
+        members = {member.filename: member for member in archive.infolist()}
+        return {name: _read(path, name, archive, members[f"{name}.npy"]) for name in names if f"{name}.npy" in members}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive; whatever is wrong with it or with what is read from it becomes one sentence."""
     check_there(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {member.filename: member for member in archive.infolist()}
-            return {
-                name: _read(path, name, archive, members[f"{name}.npy"]) for name in names if f"{name}.npy" in members
-            }
+            yield archive
     except zipfile.BadZipFile as error:
         raise IfpError(f"{path} is not an .npz file or is damaged ({error}); save it anew with numpy.savez.") from error
     except (zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
         raise IfpError(f"{path} is damaged or cannot be read ({error}); save it anew with numpy.savez.") from error
+
+
+def names_in(path: Path) -> list[str]:
+    """The names of the arrays in a file, of which nothing is read.
+
+    Raises
+    ------
+    IfpError : as `read_arrays`.
+    """
+    with _opened(path) as archive:
+        return [member.filename.removesuffix(".npy") for member in archive.infolist()]
 
 
 def _read(path: Path, name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:

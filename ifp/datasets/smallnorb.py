@@ -72,6 +72,7 @@ class SmallNorb(FactorDataset):
     ----------
     data_dir : the folder with the six files, each plain or gzipped; None means `default_data_dir()`.
     read : False only describes: no file is looked for.
+    report : called with the images read and all, where they are read for the first time.
 
     Raises
     ------
@@ -82,13 +83,20 @@ class SmallNorb(FactorDataset):
     image_shape = (1, SIZE, SIZE)
     nuisance_name = "instance"
 
-    def __init__(self, data_dir: Path | None = None, *, design: NorbDesign = OFFICIAL, read: bool = True) -> None:
+    def __init__(
+        self,
+        data_dir: Path | None = None,
+        *,
+        design: NorbDesign = OFFICIAL,
+        read: bool = True,
+        report: Report | None = None,
+    ) -> None:
         self.design = design
         self.nuisance_values = design.instances
         names, sizes = design.grid.names, design.grid.sizes
         self.space = FactorSpace(names[:1] + names[2:], sizes[:1] + sizes[2:])
         if read:
-            self.images_GHW = _cached_grid(find_files(data_dir or default_data_dir()), design)
+            self.images_GHW = _cached_grid(find_files(data_dir or default_data_dir()), design, report)
 
     def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:
         """Images, uint8 [N, 1, 64, 64]; the instance is `nuisance % instances`."""
@@ -193,7 +201,7 @@ def _check_complete(cells_G: np.ndarray, design: NorbDesign) -> None:
         )
 
 
-def _cached_grid(files: dict[str, Path], design: NorbDesign) -> np.ndarray:
+def _cached_grid(files: dict[str, Path], design: NorbDesign, report: Report | None = None) -> np.ndarray:
     """The images from the cache, or read anew and then cached; a cache that cannot be written is done without."""
     stats = {key: path.stat() for key, path in files.items()}
     identity = repr((design, PIL.__version__, {k: (str(files[k]), s.st_size, s.st_mtime_ns) for k, s in stats.items()}))
@@ -205,7 +213,7 @@ def _cached_grid(files: dict[str, Path], design: NorbDesign) -> np.ndarray:
             return images_GHW
     except (OSError, ValueError, EOFError):
         pass  # not there, or cut short: read the files
-    images_GHW = read_grid(files, design)
+    images_GHW = read_grid(files, design, report)
     partial = cached.with_name(f"{cached.name}.{os.getpid()}.partial")
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ class TrainConfig:
 
     Attributes
     ----------
-    dataset : a built-in name or "npz:PATH".
+    dataset : a built-in name, "npz:PATH" or "images:FOLDER".
     background : the picture behind `sprites-scream`; empty for the built-in texture.
     images : how many images are drawn from the data set to train on; 0 for all.
     objective : a name of `ifp.objectives.registry.OBJECTIVES`.

@@ -7,6 +7,7 @@ import io
 import pytest
 
 from ifp.cli.progress import LineReporter, progress
+from ifp.cli.stages import StageProgress
 
 
 class Clock:
@@ -87,6 +88,25 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Longer" in stream.getvalue()
     assert "10/20" in stream.getvalue()
     assert "\x1b[" in stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_bar_keeps_its_numbers_however_long_the_text(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(width))
+    stream = Terminal()
+    text = "Annealing 200 members of posX, posY and orientation, 64 x 64"
+    with progress(100_000, text, stream=stream) as step:
+        step(4321)
+    assert "4321/100000" in stream.getvalue()
+    assert "-:--:--" in stream.getvalue()
+    assert (text in stream.getvalue()) == (width == 200)
+
+
+def test_a_stage_without_work_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with StageProgress() as stages:
+        stages.update("Everything is there", 0, 0)
+    assert capsys.readouterr().err == ""
 
 
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:

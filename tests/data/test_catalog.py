@@ -26,7 +26,7 @@ def test_rendered_data_need_no_files(name: str) -> None:
 
 
 def test_every_name_is_rendered_or_read_from_files() -> None:
-    assert set(DATASETS) == {*RENDERED, "dsprites", "smallnorb", "npz:PATH"}
+    assert set(DATASETS) == {*RENDERED, "dsprites", "smallnorb", "npz:PATH", "images:FOLDER"}
     assert all("\n" not in line for line in DATASETS.values())
 
 

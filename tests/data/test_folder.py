@@ -1,0 +1,107 @@
+"""images:FOLDER: pictures with a table of factors, and every way in which they can be wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ifp
+from ifp.datasets.folder import FolderDataset
+
+RNG = np.random.default_rng(1)
+IMAGES = RNG.integers(0, 256, size=(6, 7, 8), dtype=np.uint8)
+FILES = [f"{name}/{number}.png" for name in ("round", "square") for number in range(3)]
+TABLE = "file,shape,x\n" + "".join(f"{name},{name.split('/')[0]},{name[-5]}\n" for name in FILES)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, image in zip(FILES, IMAGES, strict=True):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / name)
+    (tmp_path / "factors.csv").write_text(TABLE)
+    return tmp_path
+
+
+def test_pictures_and_their_factors(folder: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    data = FolderDataset(folder, report=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (6, 6)
+    assert (data.space.names, data.space.sizes, data.image_shape) == (("shape", "x"), (2, 3), (1, 7, 8))
+    assert data.factor_values[0].tolist() == ["round", "square"]
+    np.testing.assert_array_equal(data.render(np.array([[1, 2], [0, 1]]), np.zeros(2, int))[:, 0], IMAGES[[5, 1]])
+    assert ifp.load_dataset(f"images:{folder}").checksum() == data.checksum()
+
+
+def test_without_a_table_the_picture_is_the_factor(folder: Path) -> None:
+    (folder / "factors.csv").unlink()
+    data = FolderDataset(folder)
+    assert not data.labelled
+    assert data.space.sizes == (6,)
+
+
+def test_grey_among_colours_and_transparency_become_one_kind(folder: Path) -> None:
+    Image.fromarray(np.stack([IMAGES[0]] * 3 + [np.full_like(IMAGES[0], 255)], axis=2)).save(folder / FILES[0])
+    Image.fromarray(np.stack([IMAGES[1]] * 3, axis=2)).save(folder / FILES[1])
+    data = FolderDataset(folder)
+    assert data.image_shape == (3, 7, 8)
+    for channel in range(3):
+        np.testing.assert_array_equal(
+            data.render(np.array([[0, 0], [1, 0]]), np.zeros(2, int))[:, channel], IMAGES[[0, 3]]
+        )
+
+
+def test_pictures_without_a_row_are_left_out_and_counted(folder: Path) -> None:
+    (folder / "factors.csv").write_text("".join(TABLE.splitlines(keepends=True)[:4]))
+    data = FolderDataset(folder)
+    assert data.space.sizes == (1, 3)
+    assert data.done[0].startswith("3 of 6 pictures left out")
+
+
+WRONG = {
+    "no picture of a row": (TABLE + "round/9.png,round,9\n", "'round/9.png' among them"),
+    "out of the folder": (TABLE + "../secret.png,round,9\n", "not in the folder"),
+    "twice": (TABLE + f"{FILES[0]},round,9\n", "more than once"),
+    "an empty value": (TABLE.replace("square,1", ",1"), "'shape' is empty in line 6"),
+    "no factors": ("file\n" + "\n".join(FILES), "one column per factor"),
+    "no rows": ("file,x\n", "one column per factor"),
+    "no table at all": ("", "cannot be read as a table"),
+    "bytes": ("\x00\xff", "one column per factor"),
+    "ragged": (TABLE + "a,b,c,d,e\n", "cannot be read as a table"),
+    "continuous": ("file,x\n" + "".join(f"{f},{at / 7}\n" for at, f in enumerate(FILES)), "continuous"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_tables_are_one_sentence(folder: Path, case: str) -> None:
+    table, message = WRONG[case]
+    (folder / "factors.csv").write_text(table)
+    with pytest.raises(ifp.IfpError, match=message) as caught:
+        FolderDataset(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_folders_are_one_sentence(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for place, message in ((tmp_path / "nowhere", "no folder"), (tmp_path / "empty", "holds no pictures")):
+        with pytest.raises(ifp.IfpError, match=message):
+            FolderDataset(place)
+    Image.fromarray(IMAGES[0, :5]).save(folder / FILES[2])
+    with pytest.raises(ifp.IfpError, match="different sizes"):
+        FolderDataset(folder)
+    (folder / FILES[1]).write_bytes(b"\x89PNG\r\n\x1a\n not a picture")
+    with pytest.raises(ifp.IfpError, match="cannot be read as a picture"):
+        FolderDataset(folder)
+    (folder / "factors.csv").rename(folder / "a.csv")
+    (folder / "b.csv").write_text(TABLE)
+    with pytest.raises(ifp.IfpError, match="holds 2 tables"):
+        FolderDataset(folder)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(folder: Path) -> None:
+    Image.new("L", (5000, 5)).save(folder / FILES[0])
+    with pytest.raises(ifp.IfpError, match="5000 x 5 pixels"):
+        FolderDataset(folder)
