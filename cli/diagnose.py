@@ -42,6 +42,9 @@ QUICK_METRICS = ("mig", "modularity", "factor-vae", "irs", "minimality", "total-
               show_default="none")  # fmt: skip
 @click.option("--codes", multiple=True, type=click.Path(path_type=Path), show_default="none",
               help="An .npz file with mean, logvar and factors, in place of PATH; repeat for several.")  # fmt: skip
+@click.option(
+    "--anyway", is_flag=True, help="Give the numbers, without a verdict, though the self-test or the data test failed."
+)
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
 @click.option("--format", "formats", default="pdf,png", help="Of the figures: pdf, png, both comma-separated, or none.")
@@ -52,6 +55,9 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
 
     PATH is a checkpoint of any of the field's code bases, or a folder with a series of them. Nothing in a checkpoint is
     executed. Two PATHs are compared, with intervals; three and more are put side by side.
+
+    A model that seems to be misread, or not to know these images, gets no verdict: the command says what is wrong and
+    what to try, and ends with exit code 1.
 
     \b
     ifp diagnose model.pt --dataset dsprites
@@ -69,6 +75,7 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     formats = given_formats(options["formats"])
 
     # torch is loaded only now, when the settings are known to be good
+    from ifp.cli.diagnose_doubts import say_doubts
     from ifp.cli.diagnose_report import report
     from ifp.cli.diagnose_runs import RunSettings, collect_runs, diagnose_runs
     from ifp.refusals import no_folder_if_refused
@@ -95,6 +102,8 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     out = options["out"] or Path("runs") / f"diagnose-{_name(paths, options)}{'-correlated' * bool(settings.correlate)}"
     with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
         runs, sample = collect_runs(settings, out, stages)
+        if not options["anyway"] and say_doubts(runs, stages, as_json=options["as_json"]):
+            raise click.exceptions.Exit(1)
         diagnosed = diagnose_runs(runs, settings, stages)
         report(
             diagnosed,

@@ -16,6 +16,8 @@ from ifp.analysis.metrics import udr
 from ifp.analysis.tables import json_rows, whole_file, write_csv
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.records import RECONSTRUCTED_IMAGES, Record, latent_traversals
+from ifp.cli.diagnose_doubts import without_verdict
+from ifp.cli.diagnose_reading import about_tests
 from ifp.cli.diagnose_runs import Diagnosed, RunSettings
 from ifp.cli.diagnose_tables import print_diagnosis, print_runs
 from ifp.cli.stages import StageProgress
@@ -45,7 +47,11 @@ def report(
     for at, (found, folder) in enumerate(zip(diagnosed, folders, strict=True)):
         stages.update("figures", at, len(diagnosed))
         results = make_results(
-            found.last, series=found.series, comparison=found.comparison, about=_about(found, sample, settings)
+            found.last,
+            series=found.series,
+            comparison=found.comparison,
+            about=_about(found, sample, settings),
+            instead=without_verdict(*[one.run for one in (diagnosed if found.comparison else [found])]),
         )
         files += write_results(results, folder)
         _write_traversals(found.run.last, folder, settings.device)
@@ -137,7 +143,7 @@ def _about_checkpoint(record: Record) -> dict[str, Any]:
         }
     if record.choice is None:
         return about
-    vae, reading = record.choice.vae, record.choice.reading
+    vae = record.choice.vae
     return about | {
         "family": vae.family,
         "container": record.container,
@@ -149,18 +155,7 @@ def _about_checkpoint(record: Record) -> dict[str, Any]:
             {"what": entry.what, "value": entry.value, "source": entry.source} for entry in vae.assumptions
         ],
         "unused_arrays": list(vae.unused),
-        "self_test": {
-            "moments": reading.test.moment_D,
-            "active": reading.test.active_D,
-            "deviation": reading.test.deviation,
-            "passed": reading.passed,
-            "reconstruction_explained": reading.explained,
-            "readings": [
-                {"reading": tried.name, "deviation": tried.test.deviation, "reconstruction_explained": tried.explained}
-                for tried in record.choice.tried
-            ],
-            "warning": record.choice.warning,
-        },
+        **about_tests(record),
     }
 
 

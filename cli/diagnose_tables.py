@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ifp.analysis.diffusion.measures import SEPARATOR
 from ifp.analysis.diffusion.results import Results
-from ifp.checkpoints.records import Record
+from ifp.cli.diagnose_reading import reading_lines
 from ifp.cli.diagnose_runs import Diagnosed
 
 LOG_WIDTH = 150
@@ -34,7 +34,7 @@ def print_diagnosis(found: Diagnosed, results: Results) -> None:
     decomposition = results.content["decomposition"]
     if decomposition is not None:
         console.print(_decomposition(decomposition), soft_wrap=True)
-    for line in _reading(found.run.last):
+    for line in reading_lines(found.run.last):
         console.print(line, soft_wrap=True)
     console.print()
 
@@ -139,35 +139,6 @@ def _decomposition(parts: dict[str, Any]) -> str:
             "larger and the total correlation smaller"
         )
     return text
-
-
-def _reading(record: Record) -> list[str]:
-    """How the checkpoint was read, the self-test, and the warning if it failed."""
-    lines = []
-    if record.reconstruction_nats is not None and record.choice is not None:
-        mean, error = record.reconstruction_nats
-        lines.append(f"Reconstruction {mean:.5g} +- {error:.2g} nats an image ({record.choice.vae.likelihood})")
-    if record.choice is None:
-        return [*lines, f"Read: {record.reader}"]
-    vae, reading = record.choice.vae, record.choice.reading
-    lines.append(f"Read as {vae.family} ({record.container}, {record.reader})")
-    lines += [f"  {entry.what}: {entry.value}  [{entry.source}]" for entry in vae.assumptions]
-    if vae.unused:
-        lines.append(f"  arrays not used: {', '.join(vae.unused)}")
-    outcome = "passed" if reading.passed else "not passed, but confirmed" if reading.confirmed else "FAILED"
-    explained = (
-        "" if reading.explained is None else f"; the decoder explains {reading.explained:.0%} of the mean image's cost"
-    )
-    lines.append(
-        f"  self-test {outcome}: |Var(mean) + E[variance] - 1| of active latents, median {reading.test.deviation:.3f}"
-        f"{explained}"
-    )
-    if len(record.choice.tried) > 1:
-        tried = "; ".join(f"{one.name} {one.test.deviation:.3f}" for one in record.choice.tried)
-        lines.append(f"  readings tried, by that median: {tried}")
-    if record.choice.warning:
-        lines.append(f"{'Note' if reading.confirmed else 'Warning'}: {record.choice.warning}")
-    return lines
 
 
 def _short(value: Any) -> str:

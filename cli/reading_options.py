@@ -27,10 +27,12 @@ _DATA = (
 _READING = (
     click.option("--family", help="The code base of the checkpoint, in place of recognition by content.",
                  show_default="recognised"),
-    click.option("--activation", help="relu, leaky_relu, tanh, elu or swish, where the weights leave it open.",
+    click.option("--activation", help="relu, leaky_relu, leaky_relu_0.2, tanh, elu, sigmoid, swish, gelu or softplus.",
                  show_default="by the self-test"),
-    click.option("--head", help="How mean and variance lie in the last layer: halves or interleaved.",
-                 show_default="as the code base does it"),
+    click.option("--head", help="How mean and variance lie in the last layer: halves or interleaved, each also with "
+                 "-variance-first.", show_default="as the code base does it, or by the self-test"),
+    click.option("--variance", help="What the last layer gives beside the mean: log-variance, log-sigma or "
+                 "softplus-sigma.", show_default="as the code base does it, or by the self-test"),
     click.option("--stage", type=int, help="The last group at work in an encoder of several groups, from 0.",
                  show_default="from the weights"),
     click.option("--pixel-scaling", help="MEAN,STD if the model was trained on (x - MEAN) / STD.",
@@ -48,7 +50,7 @@ def data_options(command: Command) -> Command:
 
 
 def reading_options(command: Command) -> Command:
-    """--family, --activation, --head, --stage, --pixel-scaling, --weights, --image-shape."""
+    """--family, --activation, --head, --variance, --stage, --pixel-scaling, --weights, --image-shape."""
     return _with(command, _READING)
 
 
@@ -62,7 +64,7 @@ def given_reading(options: dict[str, Any]) -> ReadingOptions:
     """What `reading_options` were given, checked; IfpError for what cannot be."""
     from ifp.checkpoints.chain import ACTIVATIONS
     from ifp.checkpoints.source import ReadingOptions
-    from ifp.checkpoints.vae import HEADS
+    from ifp.checkpoints.vae import HEADS, VARIANCES
 
     mean = std = None
     if (text := options["pixel_scaling"]) is not None:
@@ -72,7 +74,8 @@ def given_reading(options: dict[str, Any]) -> ReadingOptions:
             raise bad_value("pixel-scaling", text, "MEAN,STD, two numbers") from error
         if not (math.isfinite(mean) and 0 < std < math.inf):
             raise bad_value("pixel-scaling", text, "MEAN,STD, both finite and STD positive")
-    for name, allowed in (("activation", ACTIVATIONS), ("head", HEADS)):
+    variances = [name.replace(" ", "-") for name in VARIANCES]
+    for name, allowed in (("activation", ACTIVATIONS), ("head", HEADS), ("variance", variances)):
         if options[name] is not None and options[name] not in allowed:
             raise unknown_name(name, options[name], allowed)
     if options["stage"] is not None and options["stage"] < 0:
@@ -84,6 +87,7 @@ def given_reading(options: dict[str, Any]) -> ReadingOptions:
         stage=options["stage"],
         pixel_mean=mean,
         pixel_std=std,
+        variance=options["variance"].replace("-", " ") if options["variance"] is not None else None,
         weights=options["weights"],
         image_shape=_given_shape(options["image_shape"]),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,7 @@ def make_results(
     series: Series | None = None,
     comparison: Comparison | None = None,
     about: Mapping[str, Any] | None = None,
+    instead: Sequence[str] = (),
 ) -> Results:
     """Gather what is written.
 
@@ -134,6 +135,7 @@ def make_results(
     series, comparison : where there are any.
     about : what the numbers rest on: the model's file and what was assumed of it, the data set's identity, versions.
         Only what JSON can hold.
+    instead : sentences that take the verdict's place, where the numbers are not to be believed; none for a verdict.
     """
     matrices = {estimator: _matrices(measured) for estimator, measured in diagnosis.information.items()}
     total, low, high = diagnosis.total_kl_nats()
@@ -145,6 +147,8 @@ def make_results(
     if comparison is not None:
         tables["comparison"] = comparison.table
         sentences["comparison"] = comparison_verdict(comparison)
+    if instead:
+        sentences = {"checkpoint": list(instead)}
     content = {
         "format": FORMAT,
         "about": dict(about or {}),
@@ -164,7 +168,7 @@ def make_results(
         else {"a": comparison.label_a, "b": comparison.label_b, "paired": comparison.paired},
         "tables": {name: json_rows(table) for name, table in tables.items()},
     }
-    return Results(_plain(content))
+    return Results(plain(content))
 
 
 def write_results(results: Results, folder: Path) -> list[Path]:
@@ -228,14 +232,14 @@ def _matrices(information: Information) -> dict[str, np.ndarray]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What strict JSON can hold: arrays as lists, numbers that are not finite as None, paths as text."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value

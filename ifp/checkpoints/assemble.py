@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.choices import chosen_head, chosen_pixels
+from ifp.checkpoints.choices import chosen_head, chosen_pixels, chosen_variance
 from ifp.checkpoints.image_shapes import Images, ImageShape
 from ifp.checkpoints.shown import listed
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
@@ -30,7 +30,7 @@ class Habits:
 
     Attributes
     ----------
-    head, variance, output : as in `Vae`.
+    head, variance, output, named_head : as in `Vae`.
     about_head : more on the head, for people.
     encoder, decoder : how the names of their arrays begin.
     """
@@ -39,6 +39,7 @@ class Habits:
     variance: str = "log variance"
     output: str = "logits"
     about_head: str = ""
+    named_head: bool = False
     encoder: tuple[str, ...] = ("encoder.",)
     decoder: tuple[str, ...] = ("decoder.",)
 
@@ -87,12 +88,13 @@ def assemble(
         )
     decoder, about_decoder, used = _decoder(source.weights, latents, images.shape, decode, habits)
     head, head_source = chosen_head(options, habits.head)
+    variance, variance_source = chosen_variance(options, habits.variance)
     trained, pixels = training(source, images.shape, latents), chosen_pixels(options)
     said = {
         about.what: about
         for about in (
             Assumption("head", head + (habits.about_head if head == habits.head else ""), head_source),
-            Assumption("variance", habits.variance, "the code base"),
+            Assumption("variance", variance, variance_source),
             activation,
             pixels.said,
             trained.about_likelihood,
@@ -110,14 +112,16 @@ def assemble(
         num_latents=latents,
         image_shape=images.shape,
         head=head,
-        variance=habits.variance,
+        variance=variance,
         output=habits.output,
         likelihood=trained.likelihood,
         beta=trained.beta.value,
+        capacity_nats=trained.beta.capacity_nats,
         pixel_mean=pixels.mean,
         pixel_std=pixels.std,
         assumptions=tuple(said.values()),
         unused=tuple(sorted(set(source.weights) - encoder.used - used)),
+        named_head=habits.named_head,
     )
 
 

@@ -6,7 +6,8 @@ Shapes are those of one image or code: (C, H, W) or (features,).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,13 +16,16 @@ from torch import nn
 from ifp.checkpoints.source import Weights
 from ifp.errors import IfpError, unknown_name
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,  # slope 0.01, PyTorch's default and what the field's code uses
+    "leaky_relu_0.2": partial(nn.LeakyReLU, 0.2),  # TensorFlow's default, and that of GANs
     "tanh": nn.Tanh,
     "elu": nn.ELU,
     "sigmoid": nn.Sigmoid,
     "swish": nn.SiLU,
+    "gelu": nn.GELU,
+    "softplus": nn.Softplus,
 }
 
 

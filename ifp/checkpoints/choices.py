@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ifp.checkpoints.chain import ACTIVATIONS
 from ifp.checkpoints.source import ReadingOptions
-from ifp.checkpoints.vae import HEADS, Assumption
+from ifp.checkpoints.vae import HEADS, VARIANCES, Assumption
 from ifp.errors import IfpError, unknown_name
 
 
@@ -42,6 +42,15 @@ def chosen_head(options: ReadingOptions, habit: str) -> tuple[str, str]:
     if options.head not in HEADS:
         raise unknown_name("head", options.head, HEADS)
     return options.head, "an option"
+
+
+def chosen_variance(options: ReadingOptions, habit: str) -> tuple[str, str]:
+    """What the last layer gives beside the mean, and where that is from; IfpError for something unknown."""
+    if options.variance is None:
+        return habit, "the code base"
+    if options.variance not in VARIANCES:
+        raise unknown_name("variance", options.variance, VARIANCES)
+    return options.variance, "an option"
 
 
 def chosen_pixels(options: ReadingOptions) -> Pixels:

@@ -1,11 +1,12 @@
-"""From a checkpoint file to the model in it: read, unwrap, recognise, rebuild, and choose by the moment test."""
+"""From a checkpoint file to the model in it: read, unwrap, recognise, rebuild, and choose among the ways to read it."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,30 +15,44 @@ from ifp.checkpoints.contents import read_contents
 from ifp.checkpoints.locate import CheckpointFile
 from ifp.checkpoints.open_model import open_model
 from ifp.checkpoints.pieces import read_pieces
-from ifp.checkpoints.posteriors import encode_images, explained_share
-from ifp.checkpoints.self_test import MomentTest, moment_test
+from ifp.checkpoints.posteriors import Progress
+from ifp.checkpoints.preference import is_better, is_open
+from ifp.checkpoints.readings import Bench, Reading
+from ifp.checkpoints.rivals import (
+    CHANGEABLE,
+    Rebuild,
+    changes,
+    described,
+    is_stated,
+    layouts,
+    shortlist,
+    transferred,
+    variances,
+)
 from ifp.checkpoints.source import ReadingOptions
-from ifp.checkpoints.vae import HEADS, VARIANCES, Assumption, Vae
+from ifp.checkpoints.vae import LAPLACE, Assumption, Vae
+from ifp.checkpoints.verdicts import Choice, laplace_latents, told
 from ifp.errors import IfpError
 
-TEST_IMAGES = 2000
-"""How many images the moment test sees."""
-RECONSTRUCTED_IMAGES = 500
 EXPLAINED_MARGIN = 0.001
 """Readings whose reconstructions explain shares that differ by less are not told apart by them."""
 MARGIN = 0.02
 """Nor by their moments, if their deviations differ by less than this."""
-HINT_MARGIN = 0.05
-"""A hint keeps the code base's kind of variance within this: a median moment of 300 images is not known better."""
-CONFIRMED = 0.5
-"""A reading is confirmed when its reconstruction saves this share of what the mean image costs."""
-CONTRADICTED = -0.1
-"""A reconstruction that costs that much more than the mean image contradicts moments that look right."""
+_EXPECTED = 50
+"""Encodings and decodings of one choice, about."""
+_CHANGES = 2
+"""A fork may have changed so many of head, activation and scaling."""
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """The ways in which one file can be read, the most likely first."""
+    """The ways in which one file can be read, the most likely first.
+
+    Attributes
+    ----------
+    rebuild : the file's models with another activation; None where there is no file.
+    settings : of training, out of the file and beside it.
+    """
 
     file: CheckpointFile
     family: str
@@ -45,40 +60,8 @@ class Candidates:
     reader: str
     step: int | None
     vaes: tuple[Vae, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """One way to read a file, tried: its moments, and the share of the mean image's cost that it explains, or None."""
-
-    name: str
-    vae: Vae
-    test: MomentTest
-    explained: float | None
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether the decoder finds the images again in the codes, which no misread encoder allows."""
-        return self.explained is not None and self.explained >= CONFIRMED
-
-    @property
-    def passed(self) -> bool:
-        """Whether the moments are right and the decoder does not contradict them."""
-        return self.test.passed and (self.explained is None or self.explained > CONTRADICTED)
-
-
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """The reading that was taken, every reading that was tried, and "" or a sentence for the user."""
-
-    reading: Reading
-    tried: tuple[Reading, ...]
-    warning: str
-
-    @property
-    def vae(self) -> Vae:
-        """The model."""
-        return self.reading.vae
+    rebuild: Rebuild | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_candidates(file: CheckpointFile, options: ReadingOptions) -> Candidates:
@@ -95,48 +78,99 @@ def load_candidates(file: CheckpointFile, options: ReadingOptions) -> Candidates
     if options.stage is not None and not any(entry.what == "stage" for vae in vaes for entry in vae.assumptions):
         raise IfpError(f"{file.path} is of {family.title}, whose models have no stages; leave --stage out.")
     step = source.step if source.step is not None else file.step_from_name
-    return Candidates(file, family.name, contents.container, contents.reader, step, tuple(vaes))
+
+    def rebuild(activation: str) -> Sequence[Vae]:
+        built = family.build(source, dataclasses.replace(options, activation=activation))
+        return [vae.ending_in_logits() for vae in built]
+
+    return Candidates(file, family.name, contents.container, contents.reader, step, tuple(vaes), rebuild, source.config)
 
 
-def choose(candidates: Candidates, images_NCHW: np.ndarray, device: torch.device, *, like: str = "") -> Choice:
-    """The candidate that behaves as a trained VAE: whose decoder finds the images again, and whose moments are right.
+def choose(
+    candidates: Candidates,
+    images_NCHW: np.ndarray,
+    device: torch.device,
+    *,
+    like: Choice | None = None,
+    progress: Progress | None = None,
+) -> Choice:
+    """The reading that behaves as a trained VAE: whose decoder finds the images again, and whose moments are right.
 
-    See `ifp.checkpoints.self_test` for the moments. The reconstruction goes first, where there is a decoder: a misread
-    encoder may have likely moments, but its codes decode to something else. Candidates that neither tells apart are
-    decided by the code base's habit, which comes first, and the user is told. If nothing fits, other layouts of the
-    last layer are tried only to tell the user what would.
+    First among the code base's own candidates, then among what a fork may have changed (`ifp.checkpoints.rivals`):
+    head, activation and scaling by what the decoder makes of the posteriors' means; what the spread beside the mean is
+    by the cost of one draw + beta KL, at the stated beta or at all plausible ones. What the user or the file says
+    stays, and a reading that fits clearly better is named. Without a decoder the moments decide among the code base's
+    own candidates.
 
-    `like` is the name of the reading that was taken for another checkpoint of the same series: all are read alike.
+    `like` is the choice for another checkpoint of the same series: all are read alike.
+
+    Raises
+    ------
+    IfpError : a model with Laplace latents.
     """
-    images = images_NCHW[:TEST_IMAGES]
     named = [(_name(vae, candidates.vaes), vae) for vae in candidates.vaes]
-    named = [(name, vae) for name, vae in named if name == like] or named
-    readings = [_read(vae, name, images, device) for name, vae in named]
+    bench = Bench(images_NCHW, device, progress or _silent, expected=1 if like is not None else _EXPECTED)
+    if like is not None:
+        return _alike(named, candidates, bench, like)
+    readings = [bench.read(vae, name) for name, vae in named]
     equal = _best(readings)
-    best = equal[0]
-    tried, warning = readings, ""
-    if not best.passed and not best.confirmed:
-        others = [_read(vae, name, images, device) for name, vae in _other_layouts(best.vae)]
-        tried, warning = [*readings, *others], _misread(best, _best(others, HINT_MARGIN)[0])
-    elif len(equal) > 1:
-        names = "; ".join(reading.name for reading in equal)
-        warning = f"Neither the weights nor the self-test say which of these was used: {names}; the first is taken."
-    elif not best.test.passed:
-        warning = _off_but_confirmed(best)
+    base = equal[0]
+    undecided = [reading.name for reading in equal] if len(equal) > 1 else []
     if len(equal) == 1 < len(readings):
-        decided = tuple(_decided(assumption, candidates.vaes) for assumption in best.vae.assumptions)
-        best = dataclasses.replace(best, vae=dataclasses.replace(best.vae, assumptions=decided))
-    return Choice(best, tuple(tried), warning)
+        decided = tuple(_decided(assumption, candidates.vaes) for assumption in base.vae.assumptions)
+        base = dataclasses.replace(base, vae=dataclasses.replace(base.vae, assumptions=decided))
+    if base.vae.decoder is None:
+        others = [bench.read(vae, described(vae, ("head", "variance"))) for vae in layouts(base.vae)]
+        return told(Choice(base, (*readings, *others), base), undecided)
+    reading = _searched(base, bench, candidates.rebuild, stated=False)
+    anything_stated = any(is_stated(base.vae, what) for what in CHANGEABLE)
+    fitting = _searched(base, bench, candidates.rebuild, stated=True) if anything_stated else reading
+    better = fitting if changes(reading.vae, fitting.vae) else None
+    tried = {one.name: one for one in (*readings, reading, fitting)}
+    if reading.vae.variance == LAPLACE:
+        raise laplace_latents(str(candidates.file.path), base, reading)
+    alike = None
+    if better is None and not reading.test.passed and not is_stated(reading.vae, "variance"):
+        alike = next((one for one in _variances(reading, base, bench) if is_open(one, reading, bench)), None)
+    return told(Choice(reading, tuple(tried.values()), base, better, alike), undecided)
 
 
-def _read(vae: Vae, name: str, images_NCHW: np.ndarray, device: torch.device) -> Reading:
-    on_device = vae.to(device)
-    mean_ND, logvar_ND = encode_images(on_device.encode, images_NCHW, device, _silent)
-    explained = None
-    if vae.decoder is not None:
-        few = slice(0, RECONSTRUCTED_IMAGES)
-        explained = explained_share(on_device, images_NCHW[few], mean_ND[few], device)
-    return Reading(name, vae, moment_test(mean_ND, logvar_ND), explained)
+def _alike(named: Sequence[tuple[str, Vae]], candidates: Candidates, bench: Bench, like: Choice) -> Choice:
+    """The reading that differs from the code base's as that of `like` does."""
+    name, vae = next((row for row in named if row[0] == like.base.name), named[0])
+    reading = bench.read(transferred(vae, like.vae, candidates.rebuild), like.reading.name)
+    return Choice(reading, (reading,), dataclasses.replace(reading, name=name))
+
+
+def _searched(base: Reading, bench: Bench, rebuild: Rebuild | None, *, stated: bool) -> Reading:
+    """The best reading that can be reached from `base`, itself where none is clearly better."""
+    best = _with_variance(base, base, bench, stated=stated)
+    for _ in range(_CHANGES):
+        before = best
+        for vae in shortlist(before.vae, before.explained or 0.0, bench, rebuild, stated=stated):
+            rival = bench.read(vae, described(vae, changes(base.vae, vae)))
+            rival = _with_variance(rival, base, bench, stated=stated)
+            habitual = best.vae.encoder is base.vae.encoder
+            best = rival if is_better(rival, best, bench, habitual=habitual) else best
+        if best is before:
+            break
+    return best
+
+
+def _with_variance(reading: Reading, base: Reading, bench: Bench, *, stated: bool) -> Reading:
+    """The same reading with what its spread is taken for clearly best."""
+    if is_stated(reading.vae, "variance") and not stated:
+        return reading
+    best = reading
+    for rival in _variances(reading, base, bench):
+        best = rival if is_better(rival, best, bench) else best
+    return best
+
+
+def _variances(reading: Reading, base: Reading, bench: Bench) -> Iterator[Reading]:
+    """The same reading with its spread taken for something else."""
+    for vae in variances(reading.vae):
+        yield bench.read(vae, described(vae, changes(base.vae, vae)))
 
 
 def _best(readings: Sequence[Reading], margin: float = MARGIN) -> list[Reading]:
@@ -166,41 +200,9 @@ def _differing(vaes: Sequence[Vae]) -> set[str]:
 
 def _name(vae: Vae, vaes: Sequence[Vae]) -> str:
     differing = _differing(vaes)
-    parts = [f"{a.what} {a.value}" for a in vae.assumptions if a.what in differing]
-    return ", ".join(parts) or "as the code base does it"
+    return described(vae, [a.what for a in vae.assumptions if a.what in differing]) or "as the code base does it"
 
 
 def _decided(assumption: Assumption, vaes: Sequence[Vae]) -> Assumption:
     open_before = assumption.what in _differing(vaes) and assumption.source == "a guess"
     return dataclasses.replace(assumption, source="the self-test") if open_before else assumption
-
-
-def _other_layouts(vae: Vae) -> list[tuple[str, Vae]]:
-    """Those with the same kind of variance first."""
-    return [
-        (f"head {head}, {variance}", dataclasses.replace(vae, head=head, variance=variance))
-        for variance in sorted(VARIANCES, key=lambda variance: variance != vae.variance)
-        for head in HEADS
-        if (head, variance) != (vae.head, vae.variance)
-    ]
-
-
-def _misread(best: Reading, other: Reading) -> str:
-    found = f"Var(mean) + E[variance] of an active latent should be near 1 and is off by {best.test.deviation:.2f}"
-    if best.explained is not None:
-        found += f" (median), and what the decoder draws costs {1 - best.explained:.2g} times as much as the mean image"
-    fits = other.passed and (other.explained is None or other.confirmed)
-    hint = (
-        f"read as '{other.name}' it would fit: the file may come from a fork (see --head)"
-        if fits
-        else "no other reading of its last layer fits"
-    )
-    return f"{found}: the model was misread, does not see its own data, or was never trained to a minimum; {hint}."
-
-
-def _off_but_confirmed(best: Reading) -> str:
-    return (
-        f"Var(mean) + E[variance] of an active latent is off 1 by {best.test.deviation:.2f} (median), but the decoder "
-        f"finds the images again in these codes ({best.explained:.0%} of the mean image's cost explained), so the "
-        "model was read rightly: its KL was not at a minimum (a capacity, a small beta, or training stopped early)."
-    )

@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from ifp.checkpoints.load import Candidates, Choice, choose, load_candidates
+from ifp.checkpoints.data_test import DataTest, named_dataset
+from ifp.checkpoints.load import Candidates, choose, load_candidates
 from ifp.checkpoints.locate import CheckpointFile, Located, locate
 from ifp.checkpoints.posteriors import (
     Progress,
@@ -24,8 +25,10 @@ from ifp.checkpoints.posteriors import (
     encode_images,
     reconstruction_nats,
 )
+from ifp.checkpoints.self_test import prior_test
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
+from ifp.checkpoints.verdicts import Choice
 from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
@@ -48,6 +51,7 @@ class Record:
     reconstruction_nats : mean and standard error over RECONSTRUCTED_IMAGES, one draw of z each; None without a decoder.
     family, container, reader : how the file was read; "" for codes that came as arrays.
     choice : the model and what was assumed to read it; None for codes that came as arrays or from a function.
+    data_test : whether the images seem to be those of training; of a series, of the last record alone.
     """
 
     label: str
@@ -58,6 +62,13 @@ class Record:
     container: str = ""
     reader: str = ""
     choice: Choice | None = None
+    data_test: DataTest | None = None
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why what this model's codes say is not to be believed: a sentence each, none where both tests passed."""
+        found = [self.choice.warning] if self.choice is not None and self.choice.warning else []
+        return [*found, *(self.data_test.problems if self.data_test is not None else [])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +146,8 @@ def read_run(
     found: list[tuple[CheckpointFile, Record]] = []
     series = len(located.files) > 1
     target, last = torch.device(device), located.files[-1]
-    deciding = _choose(last, sample, options, target)
-    like = deciding[1].reading.name
+    deciding = _choose(last, sample, options, target, progress=progress)
+    like = deciding[1]
     for at, file in enumerate(located.files):
         if series:
             progress("checkpoints", at, len(located.files))
@@ -161,8 +172,14 @@ def read_run(
             "one series; name them apart."
         )
     final = found[-1][0]
-    model = deciding[1] if final is last else _choose(final, sample, options, target, like)[1]
-    return Run(located.name, (*records[:-1], dataclasses.replace(records[-1], choice=model)))
+    candidates, model = deciding if final is last else _choose(final, sample, options, target, like)
+    codes = records[-1].codes
+    tested = DataTest(
+        prior_test(codes.mean_ND, codes.logvar_ND),
+        sample.dataset.name,
+        named_dataset(candidates.settings),
+    )
+    return Run(located.name, (*records[:-1], dataclasses.replace(records[-1], choice=model, data_test=tested)))
 
 
 def read_last(located: Located, options: ReadingOptions) -> Vae:
@@ -187,12 +204,17 @@ def _without_copies(found: list[tuple[CheckpointFile, Record]]) -> list[tuple[Ch
 
 
 def _choose(
-    file: CheckpointFile, sample: Sample, options: ReadingOptions, device: torch.device, like: str = ""
+    file: CheckpointFile,
+    sample: Sample,
+    options: ReadingOptions,
+    device: torch.device,
+    like: Choice | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Candidates, Choice]:
     candidates = load_candidates(file, options)
     for vae in candidates.vaes:
         check_image_shape(vae, sample.dataset)
-    return candidates, choose(candidates, sample.images_NCHW, device, like=like)
+    return candidates, choose(candidates, sample.images_NCHW, device, like=like, progress=progress)
 
 
 def _encode(

@@ -14,10 +14,14 @@ _COSTS = {"gaussian": "the squared error", "laplace": "the absolute error"}
 
 @dataclass(frozen=True)
 class Beta:
-    """Weight of the KL in nats an image, None where nothing says; and how it was reached."""
+    """Weight of the KL in nats an image, None where nothing says; and how it was reached.
+
+    `capacity_nats` is where the KL was held in place of a weight, None where it was not.
+    """
 
     value: float | None
     said: Assumption
+    capacity_nats: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,18 @@ def stated_beta(
     if not math.isfinite(beta):
         return no_beta(f"none: {name} = {value:g} is beyond any number in our units")
     return Beta(beta, Assumption("beta", f"{beta:g} ({name} = {value:g}, units of {convention}){note}", "the file"))
+
+
+def held_at(capacity: float | None) -> Beta:
+    """No beta: the KL was held at a capacity that rose to so many nats.
+
+    >>> held_at(25.0).said.value
+    'none: the KL was held at a capacity that rose to C = 25 nats'
+    """
+    rose = "an unknown C" if capacity is None else f"C = {capacity:g} nats"
+    return Beta(
+        None, Assumption("beta", f"none: the KL was held at a capacity that rose to {rose}", "the file"), capacity
+    )
 
 
 def no_beta(why: str) -> Beta:

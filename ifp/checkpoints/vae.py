@@ -6,16 +6,22 @@ Shapes: N images, C H W channels, rows, columns, D latents.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-HEADS = ("halves", "interleaved")
-"""Order of the encoder's 2D outputs: mean_0 ... mean_D-1 logvar_0 ..., or mean_0 logvar_0 mean_1 logvar_1 ...."""
-VARIANCES = ("log variance", "log sigma")
+HEADS = ("halves", "interleaved", "halves-variance-first", "interleaved-variance-first")
+"""Order of the encoder's 2D outputs: mean_0 ... mean_D-1 spread_0 ..., or mean_0 spread_0 mean_1 spread_1 ...; or each
+of these with the spread, the log variance in most code bases, before the mean."""
+VARIANCES = ("log variance", "log sigma", "softplus sigma")
+"""What the spread s means: the variance is exp(s), exp(2 s) or log(1 + exp(s))^2."""
+LAPLACE = "log scale of a Laplace distribution"
+"""No Gaussian: `Vae.encode` gives the log of the variance 2 exp(2 s); such models are told apart and refused."""
 _TINY = 1e-37
+_SMALL_SOFTPLUS = -15.0
 OUTPUTS = ("logits", "probabilities", "values")
 """What the decoder gives: before a sigmoid, after it, or pixel values on the scale of the (scaled) input."""
 
@@ -45,9 +51,12 @@ class Vae:
     likelihood : of training: "bernoulli", "gaussian" (the squared error: sigma^2 = 1/2) or "laplace" (the absolute
         error).
     beta : weight of the KL in nats an image (see `ifp.beta_units`), None where nothing says.
+    capacity_nats : at which the KL was held at the end of training, None where nothing says that it was held.
     pixel_mean, pixel_std : the encoder sees (x - mean) / std of x in [0, 1].
     assumptions : everything assumed, for people to check.
     unused : names of arrays in the file that neither encoder nor decoder needed.
+    named_head : whether means and spreads come from layers of their own, whose names tell which is which.
+    may_be_laplace : whether the code base has models with Laplace latents, and nothing says that this is none.
     """
 
     family: str
@@ -60,19 +69,39 @@ class Vae:
     output: str = "logits"
     likelihood: str = "bernoulli"
     beta: float | None = None
+    capacity_nats: float | None = None
     pixel_mean: float = 0.0
     pixel_std: float = 1.0
     assumptions: tuple[Assumption, ...] = ()
     unused: tuple[str, ...] = ()
+    named_head: bool = False
+    may_be_laplace: bool = False
 
     def encode(self, images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log variance, [N, D] each, of images in [0, 1]."""
-        out = self.encoder((images_NCHW - self.pixel_mean) / self.pixel_std)
-        if self.head == "halves":
-            mean, spread = out[:, : self.num_latents], out[:, self.num_latents :]
+        return self.split(self.raw(images_NCHW))
+
+    def raw(self, images_NCHW: Tensor) -> Tensor:
+        """What the encoder gives, [N, 2D], of images in [0, 1]."""
+        out: Tensor = self.encoder((images_NCHW - self.pixel_mean) / self.pixel_std)
+        return out
+
+    def split(self, out_NE: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean and log variance, [N, D] each, out of what the encoder gives, by head and variance."""
+        if self.head.startswith("halves"):
+            mean, spread = out_NE[:, : self.num_latents], out_NE[:, self.num_latents :]
         else:
-            mean, spread = out[:, 0::2], out[:, 1::2]
-        return mean, 2 * spread if self.variance == "log sigma" else spread
+            mean, spread = out_NE[:, 0::2], out_NE[:, 1::2]
+        if self.head.endswith("variance-first"):
+            mean, spread = spread, mean
+        if self.variance == "log variance":
+            return mean, spread
+        if self.variance == "log sigma":
+            return mean, 2 * spread
+        if self.variance == LAPLACE:
+            return mean, 2 * spread + math.log(2)
+        # log(softplus(s)) is s where exp(s) is lost beside 1
+        return mean, 2 * torch.where(spread < _SMALL_SOFTPLUS, spread, F.softplus(spread).log())
 
     def decode(self, z_ND: Tensor) -> Tensor:
         """Images in [0, 1], [N, C, H, W]: the means of the likelihood."""

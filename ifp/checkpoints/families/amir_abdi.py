@@ -40,7 +40,8 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     return [
         assemble(
             FAMILY.title, source, options, encoder, images, activation,
-            lambda chain: _decode(chain, activation.value), Habits(), _training, notes=notes,
+            lambda chain: _decode(chain, activation.value), Habits(named_head=not convolutional), _training,
+            notes=notes,
         )
     ]  # fmt: skip
 

@@ -24,6 +24,7 @@ _STRIDE, _PADDING = 2, 1
 _HABITS = Habits(
     output="values",
     about_head=", of the two layers fc_mu and fc_var",
+    named_head=True,
     encoder=("encoder.", "fc.", "fc_mu.", "fc_var."),
     decoder=("decoder.", "decoder_input.", "final_layer."),
 )

@@ -20,7 +20,7 @@ from ifp.checkpoints.family import Family
 from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image, flat_image
 from ifp.checkpoints.settings import lookup, number_at
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
+from ifp.checkpoints.training import Beta, Training, held_at, no_beta, stated_beta
 from ifp.checkpoints.vae import Vae
 
 HEAD = "encoder.dist_statistics"
@@ -122,7 +122,7 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
         note = f"; the total correlation weighs {config.get('factorvae.gamma')!r} more" if loss == "factorvae" else ""
         beta = stated_beta(1.0, f"loss {loss}: beta", convention, image_shape, latents, note)
     elif loss in ("annealedvae", "adagvae"):
-        beta = no_beta(f"none: the KL was held at a capacity that rose to C = {config.get(f'{loss}.C_fin')!r} nats")
+        beta = held_at(number_at(config, f"{loss}.C_fin"))
     elif loss is None:
         beta = no_beta("not said (no train.loss)")
     else:

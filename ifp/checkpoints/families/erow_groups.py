@@ -29,7 +29,10 @@ CONTAINERS = ("sub_encoders", "encoders", "convs")
 """Names of the list of groups: 2022 on, 2021-09 to 2022-08, 2021-04 (where every group is always at work)."""
 ADDED, SCALED = "logvar + W2", "logvar x exp(W2)"
 _HABITS = Habits(
-    about_head=", within each group; groups one after the other", encoder=("encode.",), decoder=("decode.",)
+    about_head=", within each group; groups one after the other",
+    named_head=True,
+    encoder=("encode.",),
+    decoder=("decode.",),
 )
 _MAX_GROUPS = 100
 

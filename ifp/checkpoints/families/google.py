@@ -56,7 +56,10 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
         _decode(chain, images.shape, in_decoder)
 
     habits = Habits(
-        about_head=f", of the two layers {heads[0]} and {heads[1]}", encoder=("encoder/",), decoder=("decoder/",)
+        about_head=f", of the two layers {heads[0]} and {heads[1]}",
+        named_head=True,
+        encoder=("encoder/",),
+        decoder=("decoder/",),
     )
     return [
         assemble(

@@ -54,7 +54,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
         assemble(
             FAMILY.title, plain, options, encoder, images, activation,
             lambda chain: decode(chain, activation.value),
-            Habits(output=output, encoder=("encoder.", "projection.")), _training,
+            Habits(output=output, named_head=not is_conv, encoder=("encoder.", "projection.")), _training,
             notes=division.notes(options),
         )
     ]  # fmt: skip

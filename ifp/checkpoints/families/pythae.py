@@ -45,7 +45,7 @@ _REFUSED = {
 model_config.json is the model's name and "Config", with or without an underscore between."""
 _CODES_ALONE = ("AE", "WAE_MMD", "RAE_L2", "RAE_GP")
 """Models whose encoder gives a code and no variance."""
-_HABITS = Habits(output="probabilities", about_head=", of the two layers embedding and log_var")
+_HABITS = Habits(output="probabilities", about_head=", of the two layers embedding and log_var", named_head=True)
 
 
 def _recognises(source: Source) -> bool:

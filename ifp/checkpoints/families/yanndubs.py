@@ -16,7 +16,7 @@ from ifp.checkpoints.family import Family
 from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image
 from ifp.checkpoints.settings import number_at
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
+from ifp.checkpoints.training import Beta, Training, held_at, no_beta, stated_beta
 from ifp.checkpoints.vae import Vae
 
 LIKELIHOODS = ("bernoulli", "gaussian", "laplace")
@@ -86,7 +86,7 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
         note = f"; the total correlation weighs {config.get('factor_G')!r} more"
         beta = stated_beta(1.0, "loss factor: beta", convention, image_shape, latents, note)
     elif loss == "betaB":
-        beta = no_beta(f"none: the KL was held at a capacity that rose to C = {config.get('betaB_finC')!r} nats")
+        beta = held_at(number_at(config, "betaB_finC"))
     else:
         beta = no_beta("not said (no specs.json with a loss that is known)")
     return Training(likelihood, whose, beta, CONVENTIONS[convention].weight)

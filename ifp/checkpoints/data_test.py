@@ -1,0 +1,106 @@
+"""The data test: are the images given those that the model was trained on?
+
+Two things speak against it: the settings name another data set; the posteriors, taken together, are far from the
+prior. A third, a decoder that makes of the codes what is worse than the mean image, fails the self-test already. One
+that finds the images again speaks for the reading, not for the data: a linear one draws whatever lies in its plane.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ifp.checkpoints.self_test import FOREIGN_SHARE, PriorTest
+from ifp.checkpoints.settings import word_at
+from ifp.datasets.catalog import NPZ_PREFIX
+
+_SETTINGS = ("config.dataset", "dataset", "dataset.name", "data.name", "data.dataset", "data_params.name", "data_name")
+_SAME = (  # a pattern in a data set's name, as letters and digits alone -> the data set; the first that fits
+    (r"noisy.*sprites|sprites.*noisy", "noisy dSprites"),
+    (r"scream.*sprites|sprites.*scream", "scream dSprites"),
+    (r"colou?r.*sprites|sprites.*colou?r", "coloured dSprites"),
+    (r"xysquares|xyobject", "XY squares"),
+    (r"sprites|^shapes$", "dSprites"),  # rtqichen calls them shapes
+    (r"smallnorb", "smallNORB"),
+    (r"^toys$", "toys"),
+    (r"^arrow$", "arrow"),
+    (r"shapes3d|3dshapes", "3D Shapes"),
+    (r"cars3d|3dcars", "Cars3D"),
+    (r"mpi3d", "MPI3D"),
+    (r"celeba", "CelebA"),
+    (r"chairs", "3D Chairs"),
+    (r"fashionmnist", "FashionMNIST"),
+    (r"mnist", "MNIST"),
+    (r"cifar", "CIFAR"),
+    (r"svhn", "SVHN"),
+    (r"faces", "3D Faces"),
+)
+
+
+@dataclass(frozen=True)
+class DataTest:
+    """What speaks for and against these images.
+
+    Attributes
+    ----------
+    prior : how far the posteriors of these images, taken together, are from the prior.
+    given : the name of the data set. trained_on : what the settings of training call theirs, "" where they do not.
+    """
+
+    prior: PriorTest
+    given: str
+    trained_on: str = ""
+
+    @property
+    def problems(self) -> list[str]:
+        """A sentence on each thing that speaks against these images; none where nothing does."""
+        found = []
+        if self.named_otherwise:
+            found.append(
+                f"The settings of training name the data set {self.trained_on!r}, and the images given are of "
+                f"{self.given}."
+            )
+        if not self.prior.passed:
+            found.append(self.about_prior)
+        return found
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing speaks against these images."""
+        return not self.problems
+
+    @property
+    def named_otherwise(self) -> bool:
+        """Whether the settings name a data set that is known not to be the one given."""
+        named, given = canonical(self.trained_on), canonical(self.given)
+        return None not in (named, given) and named != given and not self.given.startswith(NPZ_PREFIX)
+
+    @property
+    def about_prior(self) -> str:
+        """The dimension-wise KL in words."""
+        return (
+            f"{self.prior.dimwise_kl_nats:.2f} of {self.prior.kl_nats:.2f} nats of KL ({self.prior.share:.0%}) are "
+            "dimension-wise: the codes of these images, taken together, are far from the prior, which on a trained "
+            f"model's own data takes a small part (at most {FOREIGN_SHARE:.0%} passes)."
+        )
+
+
+def named_dataset(settings: Mapping[str, Any]) -> str:
+    """What the settings of training call their data set, "" where they do not.
+
+    >>> named_dataset({"dataset": {"name": "celeba"}}), named_dataset({"beta": 4})
+    ('celeba', '')
+    """
+    return word_at(settings, *_SETTINGS) or ""
+
+
+def canonical(name: str) -> str | None:
+    """The data set that a name means, None where it is not known; sprites are dSprites.
+
+    >>> canonical("dsprites_full"), canonical("sprites-noshape"), canonical("CelebA64"), canonical("my_images")
+    ('dSprites', 'dSprites', 'CelebA', None)
+    """
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    return next((dataset for pattern, dataset in _SAME if re.search(pattern, plain)), None)

@@ -1,0 +1,153 @@
+"""Choice: the reading that was taken of a file, whether it can be trusted, and what the user is told of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ifp.checkpoints.readings import Reading
+from ifp.checkpoints.rivals import changes, described, said
+from ifp.checkpoints.vae import Vae
+from ifp.errors import IfpError
+
+HINT_MARGIN = 0.05
+"""A hint keeps the code base's kind of variance within this: a median moment of 300 images is not known better."""
+_OPTIONS = {"head": "--head", "variance": "--variance", "activation": "--activation", "input": "--pixel-scaling"}
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The reading that was taken, and what speaks for and against it.
+
+    Attributes
+    ----------
+    tried : every reading that was tried in full.
+    base : the code base's own reading, from which it was reached.
+    better : one that fits clearly better though what the user or the file says excludes it; None where there is none.
+    alike : one with another kind of variance that nothing tells apart from it; None where something does.
+    note : "" or a sentence on how it was chosen. warning : "" or one on why it is not to be trusted.
+    """
+
+    reading: Reading
+    tried: tuple[Reading, ...]
+    base: Reading
+    better: Reading | None = None
+    alike: Reading | None = None
+    note: str = ""
+    warning: str = ""
+
+    @property
+    def vae(self) -> Vae:
+        """The model."""
+        return self.reading.vae
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the self-test speaks for it: its moments or its decoder do, and no other is as good or better."""
+        return (self.reading.passed or self.reading.confirmed) and self.better is None and self.alike is None
+
+
+def told(choice: Choice, undecided: Sequence[str]) -> Choice:
+    """The choice with what the user is told; `undecided` names candidates between which nothing decided."""
+    reading, note = choice.reading, ""
+    if changes(choice.base.vae, choice.vae):
+        note = _taken(choice)
+    elif undecided:
+        note = (
+            f"Neither the weights nor the self-test say which of these was used: {'; '.join(undecided)}; the first is "
+            "taken."
+        )
+    elif choice.trusted and not reading.test.passed:
+        note = _off_but_confirmed(reading)
+    warning = ""
+    if choice.better is not None:
+        warning = _outdone(choice, choice.better)
+    elif choice.alike is not None:
+        warning = _open(choice, choice.alike)
+    elif not choice.trusted:
+        warning = _misread(choice)
+    return dataclasses.replace(choice, note=note, warning=warning)
+
+
+def laplace_latents(path: str, base: Reading, reading: Reading) -> IfpError:
+    """What is said of a model whose latents show to be Laplace distributed."""
+    return IfpError(
+        f"{path} has Laplace latents by the self-test: read so, E|z| of an active latent is off 1 by "
+        f"{reading.test.deviation:.2f}, and read as Gaussian its second moment is off by {base.test.deviation:.2f} "
+        "(medians); only Gaussian latents are read here; give its codes with --codes file.npz, or say --variance "
+        "log-variance if they are Gaussian."
+    )
+
+
+def _taken(choice: Choice) -> str:
+    base, reading = choice.base, choice.reading
+    how = described(choice.vae, changes(base.vae, choice.vae))
+    options = [_OPTIONS[what] for what in changes(base.vae, choice.vae) if what in _OPTIONS]
+    why = _compared(base, reading)
+    if choice.vae.capacity_nats and changes(base.vae, choice.vae) == ["variance"]:
+        assert reading.reconstruction is not None
+        assert base.reconstruction is not None
+        kl, other = (float(one.reconstruction.kl_M.mean()) for one in (reading, base))  # type: ignore[union-attr]
+        why = (
+            f"The settings say that the KL was held at {choice.vae.capacity_nats:g} nats, and it is {kl:.2f} so, "
+            f"{other:.2f} as '{base.name}'"
+        )
+    return f"Read otherwise than {choice.vae.family} does it: {how}. {why}; {', '.join(options)} would overrule it."
+
+
+def _compared(worse: Reading, reading: Reading) -> str:
+    """Why one is taken before the other, in numbers."""
+    assert reading.reconstruction is not None
+    assert worse.reconstruction is not None
+    beta = reading.vae.beta or 1.0
+    at = "" if beta == 1 else f"{beta:g} "
+    mine, theirs = (one.reconstruction.objective_nats(beta) for one in (reading, worse))  # type: ignore[union-attr]
+    return f"The cost of a draw + {at}KL is {mine:.5g} nats an image so, and {theirs:.5g} as '{worse.name}'"
+
+
+def _outdone(choice: Choice, better: Reading) -> str:
+    whats = changes(choice.vae, better.vae)
+    whose = sorted({said(choice.vae, what).source for what in whats} & {"an option", "the file"})
+    return (
+        f"What {' and '.join(whose) or 'the code base'} says does not fit: read as '{described(better.vae, whats)}' "
+        f"the decoder finds far more of the images again. {_compared(choice.reading, better)}."
+    )
+
+
+def _open(choice: Choice, alike: Reading) -> str:
+    kl, other = (float(one.reconstruction.kl_M.mean()) for one in (choice.reading, alike))  # type: ignore[union-attr]
+    return (
+        f"Whether the model gives {choice.vae.variance} or {alike.vae.variance} cannot be told: nothing says its beta, "
+        f"and by neither are its moments right (off by {choice.reading.test.deviation:.2f} and "
+        f"{alike.test.deviation:.2f}); the KL is {kl:.2f} nats by the one and {other:.2f} by the other. Say which with "
+        "--variance, or put the settings of training beside the file."
+    )
+
+
+def _misread(choice: Choice) -> str:
+    reading = choice.reading
+    found = f"Var(mean) + E[variance] of an active latent should be near 1 and is off by {reading.test.deviation:.2f}"
+    if reading.drawn is not None:
+        saved = f"{reading.drawn:.0%}" if abs(reading.drawn) < 10 else f"{reading.drawn:.3g} times"
+        found += f" (median), and the decoder saves {saved} of what a perfect one would save over the mean image"
+    hint = "no other reading that was tried fits"
+    others = [one for one in choice.tried if one is not reading and one.passed and one.reconstruction is None]
+    if others:
+        smallest = min(one.test.deviation for one in others)
+        fits = next(one for one in _habit_first(choice, others) if one.test.deviation <= smallest + HINT_MARGIN)
+        hint = f"read as '{fits.name}' it would fit: the file may come from a fork (see --head, --variance)"
+    return f"{found}: the model was misread, does not see its own data, or was never trained to a minimum; {hint}."
+
+
+def _habit_first(choice: Choice, readings: Sequence[Reading]) -> list[Reading]:
+    return sorted(readings, key=lambda one: one.vae.variance != choice.vae.variance)
+
+
+def _off_but_confirmed(best: Reading) -> str:
+    return (
+        f"Var(mean) + E[variance] of an active latent is off 1 by {best.test.deviation:.2f} (median), but the decoder "
+        f"finds the images again in draws of these codes ({best.drawn:.0%} of what a perfect one would save over the "
+        "mean image), so the model was read rightly: its KL was not at a minimum (a capacity, a small beta, or "
+        "training stopped early)."
+    )
