@@ -97,7 +97,7 @@ def test_options_go_before_habits_and_candidates(name: str, tmp_path: Path) -> N
         assert said["input"] == ("(pixel - 0.25) / 0.5", "an option")
         assert (vae.head, vae.pixel_mean, vae.pixel_std) == ("interleaved", 0.25, 0.5)
     for wrong in (
-        ReadingOptions(activation="gelu"),
+        ReadingOptions(activation="maxout"),
         ReadingOptions(head="thirds"),
         ReadingOptions(pixel_std=0.0),
         ReadingOptions(pixel_mean=float("nan")),

@@ -61,7 +61,11 @@ def test_the_self_test_does_not_fail(read: tuple[str, Record, dict[str, float]])
     assert reading.explained is not None
     assert reading.explained > 0.85
     if name == "betaB":  # its KL was held at a capacity, so the moments need not be 1
-        assert "read rightly" in record.choice.warning
+        assert "read rightly" in record.choice.note
     else:
         assert reading.passed
-        assert record.choice.warning == ""
+        assert record.choice.note == ""
+    assert record.doubts == []
+    assert record.data_test is not None
+    assert record.data_test.trained_on == "dsprites"
+    assert record.data_test.prior.share < 0.2
