@@ -5,8 +5,7 @@ Public names load on first use; the plotting functions are in `ifp.analysis.plot
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from ifp.lazy import lazy_names
 
 _HOME = {
     "RunFolder": "ifp.analysis.run_folder",
@@ -25,12 +24,4 @@ _HOME = {
 }
 __all__ = sorted(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'ifp.analysis' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+__getattr__, __dir__ = lazy_names("ifp.analysis", _HOME, ["channels", "diffusion", "joint", "metrics", "plots"])

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ifp.cli.errors import one_line_errors
+from ifp.errors import unknown_name
 from ifp.versions import versions
 
 COMMANDS = {
@@ -45,6 +46,14 @@ class LazyGroup(click.Group):
         module, name = self.commands_at[cmd_name][0].split(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that was asked for; an unknown name is told the nearest one."""
+        if args[0] not in self.commands_at and not args[0].startswith("-"):
+            ctx.fail(str(unknown_name("command", args[0], self.commands_at)))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands with their one line each."""

@@ -5,8 +5,7 @@ Public names load on first use, so that `import ifp` costs no torch.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from ifp.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -34,12 +33,4 @@ _HOME = {
 }
 __all__ = sorted(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'ifp' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+__getattr__, __dir__ = lazy_names("ifp", _HOME, ["analysis", "checkpoints", "datasets", "objectives"])

@@ -34,6 +34,8 @@ COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
     "anneal", "plot", "train", "diagnose", "channels", "shift", "beta", "beta convert",
     "data", "data list", "data describe", "data get", "data check", "data export",
 }  # fmt: skip
+FACES = {ROOT / "ifp" / "__main__.py"}
+"""`python -m ifp` must be in the package it is named after, and only calls the command line."""
 SOURCES = [path for folder in PACKAGE_OF for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
@@ -81,7 +83,7 @@ def broken_rules(folder: str, imported: list[str]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+@pytest.mark.parametrize("path", [path for path in SOURCES if path not in FACES], ids=module_name)
 def test_imports_point_one_way(path: Path) -> None:
     found = list(imports(path.read_text(), module_name(path), path.name == "__init__.py"))
     assert broken_rules(path.relative_to(ROOT).parts[0], found) == []
@@ -192,6 +194,21 @@ def test_an_installed_copy_is_whole(tmp_path: Path) -> None:
 
 def test_the_version_report_names_every_requirement() -> None:
     assert set(REQUIRED) == requirements(config()["options"]["install_requires"])
+
+
+@pytest.mark.parametrize("room", ["metrics", "diffusion", "channels", "plots"])
+def test_a_room_of_the_analysis_needs_no_import_of_its_own(room: str) -> None:
+    code = (
+        f"import ifp, sys; print(ifp.analysis.{room}.__name__, '{room}' in dir(ifp.analysis), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == [f"ifp.analysis.{room}", "True", "False"]
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "ifp", "anneel"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    assert "did you mean 'anneal'" in done.stderr
 
 
 @pytest.mark.parametrize("name", ifp.__all__)

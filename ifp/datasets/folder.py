@@ -5,12 +5,15 @@ Shapes: N images, F factors.
 
 from __future__ import annotations
 
+import csv
 import hashlib
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from ifp.datasets.accepted import AcceptedFactors, accept_factors, accept_images
@@ -46,15 +49,12 @@ class FolderDataset(ArrayDataset):
         if not there:
             raise IfpError(f"{folder} holds no pictures ({', '.join(SUFFIXES)}); put them there, or use npz:PATH.")
         table = _find_table(self.path)
-        files, factors, left_out = (there, None, 0) if table is None else _read_table(table, there)
-        self._files = files
-        accepted = accept_images(_read_pictures(self.path, files, report), str(folder))
-        if factors is None:
-            columns = accept_factors(None, None, len(files), str(folder))
-        else:
-            columns = _columns(factors, str(table))
-        super().__init__(f"images:{folder}", accepted, columns, labelled=table is not None)
-        if left_out:
+        rows = _read_table(table, there) if table else None
+        self._files = rows.files if rows else there
+        columns = _columns(rows, str(table)) if rows else accept_factors(None, None, len(there), str(folder))
+        accepted = accept_images(_read_pictures(self.path, self._files, report), str(folder))
+        super().__init__(f"images:{folder}", accepted, columns, labelled=rows is not None)
+        if left_out := len(there) - len(self._files):
             self.done = (f"{left_out} of {len(there)} pictures left out, which {table} does not name", *self.done)
 
     def _digest(self) -> str:
@@ -78,53 +78,69 @@ def _find_table(folder: Path) -> Path | None:
     return tables[0] if tables else None
 
 
-def _read_table(path: Path, there: list[str]) -> tuple[list[str], pd.DataFrame, int]:
-    """The named pictures, their factors in the same order, and how many pictures no row names."""
+@dataclass(frozen=True)
+class _Table:
+    """The pictures that a table names, and the factors' names and columns of text, in the same order."""
+
+    files: list[str]
+    names: list[str]
+    columns: list[list[str]]
+    line_of_row: list[int]
+
+
+def _read_table(path: Path, there: list[str]) -> _Table:
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (ValueError, OSError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, skipinitialspace=True, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            rows = [([value.strip() for value in row], reader.line_num) for row in reader if row]
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
         raise IfpError(
-            f"{path} cannot be read as a table ({first}); save it with commas and one header line."
+            f"{path} cannot be read as a table ({error}); save it as UTF-8 text with commas and one header line."
         ) from error
-    column = next((name for name in table.columns if str(name).lower() in FILE_COLUMNS), None)
-    column = table.columns[0] if column is None and len(table.columns) else column
-    if column is None or len(table.columns) < 2 or not len(table):
+    ragged = next(((row, line) for row, line in rows if len(row) != len(header)), None)
+    if ragged is not None:
+        raise IfpError(f"Line {ragged[1]} of {path} has {len(ragged[0])} values and the header {len(header)}; mend it.")
+    if len(header) < 2 or not rows:
         raise IfpError(
             f"{path} must have one row per picture with a column 'file' and one column per factor, got the columns "
-            f"{', '.join(map(str, table.columns)) or 'none'} and {len(table)} rows."
+            f"{', '.join(header) or 'none'} and {len(rows)} rows."
         )
-    files = [str(name).strip().removeprefix("./").replace("\\", "/") for name in table[column]]
+    at = next((number for number, name in enumerate(header) if name.lower() in FILE_COLUMNS), 0)
+    files = [row[at].removeprefix("./").replace("\\", "/") for row, _ in rows]
     known = set(there)
     unknown = [name for name in files if name not in known]
     if unknown:
         raise IfpError(
-            f"The column {column!r} of {path} names {len(unknown)} pictures that are not in the folder, {unknown[0]!r} "
-            f"among them (there is {there[0]!r}); give paths relative to the folder."
+            f"The column {header[at]!r} of {path} names {len(unknown)} pictures that are not in the folder, "
+            f"{unknown[0]!r} among them (there is {there[0]!r}); give paths relative to the folder."
         )
     if len(set(files)) != len(files):
-        twice = next(name for name in files if files.count(name) > 1)
+        twice = Counter(files).most_common(1)[0][0]
         raise IfpError(f"{path} names the picture {twice!r} more than once; give one row per picture.")
-    return files, table.drop(columns=column), len(there) - len(files)
+    factors = [number for number in range(len(header)) if number != at]
+    columns = [[row[number] for row, _ in rows] for number in factors]
+    return _Table(files, [header[number] for number in factors], columns, [line for _, line in rows])
 
 
-def _columns(table: pd.DataFrame, of: str) -> AcceptedFactors:
+def _columns(table: _Table, of: str) -> AcceptedFactors:
     """The factors, each column in the simplest type that holds it."""
+    count = len(table.files)
+    # names first, so that errors on columns can use them
+    names = accept_factors(np.zeros((count, len(table.names)), int), np.array(table.names), count, of).names
     columns: list[np.ndarray] = []
-    done: tuple[str, ...] = ()
-    for name in table.columns:
-        if (table[name] == "").any():
-            row = int(np.flatnonzero(table[name] == "")[0]) + 2
-            raise IfpError(f"The factor {name!r} is empty in line {row} of {of}; fill it in or leave the row out.")
-        numbers = pd.to_numeric(table[name], errors="coerce")
-        text = bool(numbers.isna().any())
-        values = table[name].to_numpy(dtype=str) if text else numbers.to_numpy(dtype=np.float64)
-        one = accept_factors(values, np.array([str(name)]), len(values), of)
+    done: list[str] = []
+    for name, column in zip(names, table.columns, strict=True):
+        if "" in column:
+            line = table.line_of_row[column.index("")]
+            raise IfpError(f"The factor {name!r} is empty in line {line} of {of}; fill it in or leave the row out.")
+        values = np.array(column)
+        with suppress(ValueError):  # then it is text
+            values = values.astype(np.float64)
+        one = accept_factors(values, np.array([name]), count, of)
         columns += one.columns
-        done += tuple(f"{name}: {what}" for what in one.done)
-    names = np.array([str(name) for name in table.columns])
-    numbered = np.zeros((len(table), len(names)), dtype=np.int64)
-    return AcceptedFactors(tuple(columns), accept_factors(numbered, names, len(table), of).names, done)
+        done += (f"{name}: {what}" for what in one.done)
+    return AcceptedFactors(tuple(columns), names, tuple(done))
 
 
 def _read_pictures(folder: Path, files: list[str], report: Report | None) -> np.ndarray:

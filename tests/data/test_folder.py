@@ -68,9 +68,10 @@ WRONG = {
     "an empty value": (TABLE.replace("square,1", ",1"), "'shape' is empty in line 6"),
     "no factors": ("file\n" + "\n".join(FILES), "one column per factor"),
     "no rows": ("file,x\n", "one column per factor"),
-    "no table at all": ("", "cannot be read as a table"),
+    "no table at all": ("", "one column per factor"),
     "bytes": ("\x00\xff", "one column per factor"),
-    "ragged": (TABLE + "a,b,c,d,e\n", "cannot be read as a table"),
+    "not closed": (TABLE + '"a', "cannot be read as a table"),
+    "ragged": (TABLE + "a,b,c,d,e\n", "Line 8 of .* has 5 values and the header 3"),
     "continuous": ("file,x\n" + "".join(f"{f},{at / 7}\n" for at, f in enumerate(FILES)), "continuous"),
 }
 
