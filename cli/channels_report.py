@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.channels.results import Results, channel_table, plain, write_results
+from ifp.channels.estimates import Estimate, Ratio
 from ifp.channels.monte_carlo import DRAWS
 from ifp.checkpoints.posteriors import Sample
 from ifp.cli.channels_tables import print_results
@@ -104,27 +105,38 @@ def _models(found: Found) -> pd.DataFrame:
 
 
 def _spaces(found: Found) -> pd.DataFrame:
-    """One row a pair of models: NMI and VI of their whole latent spaces, Monte Carlo with standard errors."""
+    """One row a pair of models: NMI and VI of their whole latent spaces, Monte Carlo with standard errors.
+
+    They are missing where one of the two is saturated, unless the points are all images that there are.
+    """
     assert found.spaces is not None
-    members = found.ensemble.members
+    members, sample = found.ensemble.members, found.ensemble.sample
+    saturated_E = found.spaces.saturated_E & (sample is None or found.spaces.images < sample.dataset.num_images)
     rows = []
     for first in range(len(members)):
         for second in range(first + 1, len(members)):
             pair = found.spaces.pair(first, second)
+            saturated = bool(saturated_E[first] or saturated_E[second])
+            nmi = Ratio(np.nan, np.nan) if saturated else pair.nmi
+            vi = Estimate(np.nan, np.nan) if saturated else pair.vi
             rows.append(
                 {
                     "first": members[first].name,
                     "second": members[second].name,
-                    "nmi": pair.nmi.value,
-                    "nmi_error": pair.nmi.error,
-                    "vi_bits": pair.vi.bits,
-                    "vi_error_bits": pair.vi.error_bits,
+                    "saturated": saturated,
+                    "nmi": nmi.value,
+                    "nmi_error": nmi.error,
+                    "vi_bits": vi.bits,
+                    "vi_error_bits": vi.error_bits,
                     "joint_bits": pair.joint.bits,
                     "joint_error_bits": pair.joint.error_bits,
                 }
             )
-    columns = ["first", "second", "nmi", "nmi_error", "vi_bits", "vi_error_bits", "joint_bits", "joint_error_bits"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = (
+        "first", "second", "saturated", "nmi", "nmi_error", "vi_bits", "vi_error_bits",
+        "joint_bits", "joint_error_bits",
+    )  # fmt: skip
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def _about(found: Found, settings: Settings) -> dict[str, Any]:
@@ -163,5 +175,6 @@ def _about_data(sample: Sample | None, settings: Settings) -> dict[str, Any]:
         "name": dataset.name,
         "checksum": dataset.checksum(),
         "image_shape": list(dataset.image_shape),
+        "images": int(dataset.num_images) if np.isfinite(dataset.num_images) else None,
         "factor_names": list(dataset.space.names) if dataset.labelled else [],
     }

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ifp.analysis.channels.results import Results
+from ifp.channels.comparisons import SATURATED_BITS
 from ifp.channels.estimates import Estimate, Ratio, average
 
 LOG_WIDTH = 150
@@ -114,11 +115,21 @@ def _pairs(results: Results) -> Table:
     similarity = results.similarity.among(results.similarity.latents())
     numbers = [str(number) for number in range(1, len(similarity) + 1)]
     title = "Pairs of channels: NMI above the diagonal, VI in bits below"
-    table = _table(title, ("", "channel", "I(X;U) bits", *numbers), ("", "channel"))
+    whole = results.about.get("dataset", {}).get("images") == similarity.points
+    saturated_C = (similarity.information_bits_C > similarity.cap_bits - NEAR_CAP_BITS) & (not whole)
+    near = "sat.: saturated, one of the two comes near the most that so few points can show"
+    caption = near if saturated_C.any() else ""
+    table = _table(title, ("", "channel", "I(X;U) bits", *numbers), ("", "channel"), caption)
     for row, channel in enumerate(similarity.channels):
         bits = (similarity.information_bits_C[row], similarity.upper_bits_C[row])
-        below = [f"{vi_bits:.2f}" for vi_bits in similarity.vi_bits_CC[row, :row]]
-        above = [f"{nmi:.2f}" for nmi in similarity.nmi_CC[row, row + 1 :]]
+        hidden_C = saturated_C | saturated_C[row]
+        cells = [
+            "sat." if hidden else f"{value:.2f}"
+            for hidden, value in zip(
+                hidden_C, [*similarity.vi_bits_CC[row, :row], *similarity.nmi_CC[row, row:]], strict=True
+            )
+        ]
+        below, above = cells[:row], cells[row + 1 :]
         pairs = [*below, "", *above]
         table.add_row(numbers[row], channel.name, f"{bits[0]:.2f} to {bits[1]:.2f}", *pairs)
     return table
@@ -189,14 +200,26 @@ def _print_spaces(console: Console, results: Results) -> None:
                       f"{share.value:.3f}", "", "")  # fmt: skip
     firsts, seconds = spaces["first"].map(group_of), spaces["second"].map(group_of)
     for (first, second), rows in spaces.groupby([firsts, seconds], sort=False):
+        pairs = f"{len(rows)} pair" + "s" * (len(rows) > 1)
+        beside = "among them" if first == second else f"with {second}"
+        rows, saturated = rows[~rows["saturated"].astype(bool)], int(rows["saturated"].sum())
+        if rows.empty:
+            table.add_row(str(first), beside, pairs, "", "", "saturated", "saturated")
+            continue
         known = rows[np.isfinite(rows["nmi"])]
         nmi = [Ratio(row["nmi"], row["nmi_error"]) for _, row in known.iterrows()]
         vi = average([Estimate(row["vi_bits"], row["vi_error_bits"]) for _, row in rows.iterrows()])
         shared = average(nmi) if nmi else Ratio(np.nan, np.nan)
-        table.add_row(str(first), "among them" if first == second else f"with {second}",
-                      f"{len(rows)} pair" + "s" * (len(rows) > 1), "", "", _pm(shared.value, shared.error),
-                      _pm(vi.bits, vi.error_bits))  # fmt: skip
+        pairs += f", {saturated} saturated" if saturated else ""
+        table.add_row(str(first), beside, pairs, "", "", _pm(shared.value, shared.error), _pm(vi.bits, vi.error_bits))
     console.print(table)
+    if spaces["saturated"].any():
+        console.print(
+            f"Saturated: a latent space within {SATURATED_BITS:g} bit of log2 N = {cap_bits:.2f} bits tells nearly all "
+            "of these images apart, and any two such spaces read as equal, whatever they hold. Their NMI and VI are "
+            "not given; more images (--points) raise the cap.",
+            soft_wrap=True,
+        )
 
 
 def _resting_on(results: Results) -> list[str]:

@@ -135,6 +135,7 @@ def compare_all(
         tuple(_estimate(values_S) for values_S in alone_ASE[1].T),
         mean_PQ,
         product_PQQ / (samples * (samples - 1)),
+        draws.images,
     )
 
 
@@ -179,8 +180,8 @@ class _Draws:
         if len({space.images for space in spaces}) > 1:
             raise IfpError("Spaces can be compared only on the same images; give each space the posteriors of all.")
         self._spaces, self._generator = spaces, generator
-        self._images = spaces[0].images
-        self._index_S = generator.integers(self._images, size=samples)
+        self.images = spaces[0].images
+        self._index_S = generator.integers(self.images, size=samples)
 
     def bits(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """-log2 of the mean ratio of one look [B, E], of two [B, E] and of one through each of two spaces [B, E, E].
@@ -188,7 +189,7 @@ class _Draws:
         Each draw has two looks, and what takes one of them is the mean over both. The last's diagonal means nothing.
         """
         spaces, device = self._spaces, self._spaces[0].mean_ND.device
-        chunk = min(CHUNK_IMAGES, self._images)
+        chunk = min(CHUNK_IMAGES, self.images)
         entries = BLOCK_ENTRIES if device.type == "cpu" else GPU_ENTRIES
         block = max(entries // (2 * chunk * len(spaces)), LEAST_ROWS)
         sizes = [space.dimensions for space in spaces]
@@ -203,8 +204,8 @@ class _Draws:
                 torch.zeros(shape, dtype=torch.float64, device=device)
                 for shape in ((2, len(spaces), rows), (len(spaces), rows), (2, rows, len(spaces), len(spaces)))
             )
-            for begin in range(0, self._images, chunk):
-                stop = min(begin + chunk, self._images)
+            for begin in range(0, self.images, chunk):
+                stop = min(begin + chunk, self.images)
                 ratios_LEBM = buffer_LEBM[:, :, :rows, : stop - begin]
                 for ratios_EBM, look in zip(ratios_LEBM, drawn, strict=True):
                     for ratios_BM, space, features_BK in zip(ratios_EBM, spaces, look, strict=True):
@@ -216,7 +217,7 @@ class _Draws:
                     ratios_BEM = ratios_EBM.transpose(0, 1)
                     joint_BEE.baddbmm_(ratios_BEM, ratios_BEM.mT)
                 twin_EB += ratios_LEBM[0].mul_(ratios_LEBM[1]).sum(dim=2)
-            bits = [-(sums / self._images).log2() for sums in (single_LEB.mT, twin_EB.T[None], joint_LBEE)]
+            bits = [-(sums / self.images).log2() for sums in (single_LEB.mT, twin_EB.T[None], joint_LBEE)]
             single_BE, twin_BE, joint_BEE = (each.mean(dim=0).cpu().numpy() for each in bits)
             yield single_BE, twin_BE, joint_BEE
 

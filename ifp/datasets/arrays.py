@@ -55,6 +55,11 @@ class ArrayDataset(FactorDataset):
         self._contexts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._sha256 = ""
 
+    @property
+    def num_images(self) -> float:
+        """The stored ones."""
+        return len(self._images)
+
     def checksum(self) -> str:
         """SHA-256 of what the images were read from, or of the images and factor values."""
         if not self._sha256:

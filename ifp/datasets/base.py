@@ -55,6 +55,12 @@ class FactorDataset(ABC):
         """A SHA-256 that identifies the images: of the files for stored data, of a fixed sample for rendered data."""
 
     @property
+    def num_images(self) -> float:
+        """How many different images there are; infinite where a nuisance is endless."""
+        endless = bool(self.nuisance_name) and not self.nuisance_values
+        return math.inf if endless else len(self.space) * max(1, self.nuisance_values)
+
+    @property
     def draw_label(self) -> str:
         """What a seed is combined with to draw contexts and nuisances; the name, unless that holds a path."""
         return self.name

@@ -224,9 +224,10 @@ def test_betas_that_were_given_make_the_map(grid: str, tmp_path: Path) -> None:
     assert notes[0].endswith("beta 2 as given, in place of 0.002, which its files say.")
 
 
-def test_whole_spaces_by_monte_carlo(grid: str, models: list[Path], tmp_path: Path) -> None:
+def test_whole_spaces_by_monte_carlo(grid: str, tmp_path: Path) -> None:
+    pair = [exact.write_components(tmp_path / f"{name}.pt", sigma2=0.01) for name in "ab"]
     other = exact.write_components(tmp_path / "other.pt", sigma2=0.1)
-    args = [*models[:2], other, "--dataset", grid, "--points", 100, "--by", "space", "--no-hotspots", "--monte-carlo"]
+    args = [*pair, other, "--dataset", grid, "--points", 100, "--by", "space", "--no-hotspots", "--monte-carlo"]
     result = channels(*args, "--out", tmp_path / "out")
     assert result.exit_code == 0, (result.output, result.exception)
     spaces, members = table(tmp_path / "out", "spaces"), table(tmp_path / "out", "models")
@@ -242,6 +243,42 @@ def test_whole_spaces_by_monte_carlo(grid: str, models: list[Path], tmp_path: Pa
         slack = 4 * model["information_error_bits"]
         assert row["information_bits"] - slack < model["information_bits"] < row["upper_bits"] + slack
     assert "Whole latent spaces (Monte Carlo)" in result.stdout
+
+
+def write_codes(path: Path, sigmas: tuple[float, float], count: int = 200) -> Path:
+    """One space of two coordinates of the same images, uniform in a square, each known to its own sigma."""
+    mean = np.random.default_rng(0).uniform(size=(count, 2))
+    logvar = np.log(np.square(sigmas)) * np.ones_like(mean)
+    np.savez(path, mean=mean, logvar=logvar, factors=np.arange(count)[:, None] % 2)
+    return path
+
+
+def test_saturated_spaces_are_marked_and_not_compared(tmp_path: Path) -> None:
+    """Each tells one coordinate well and the other badly, so that they share little; at the cap they read as equal."""
+    common = ["--by", "space", "--no-hotspots", "--monte-carlo", "--points", 200]
+    rough = [write_codes(tmp_path / f"rough{at}.npz", s) for at, s in enumerate([(0.02, 0.6), (0.6, 0.02)])]
+    fine = [write_codes(tmp_path / f"fine{at}.npz", s) for at, s in enumerate([(1e-4, 0.01), (0.01, 1e-4)])]
+    given = [arg for path in (*rough, *fine) for arg in ("--codes", path)]
+    result = channels(*given, *common, "--out", tmp_path / "out")
+    assert result.exit_code == 0, (result.output, result.exception)
+    spaces = table(tmp_path / "out", "spaces")
+    assert spaces["saturated"].tolist() == [False, True, True, True, True, True]
+    assert spaces["nmi"].iloc[0] < 0.5
+    assert spaces.loc[spaces["saturated"], ["nmi", "nmi_error", "vi_bits", "vi_error_bits"]].isna().all(axis=None)
+    assert "Saturated: a latent space within 1 bit of log2 N = 7.64 bits" in result.stdout
+    assert "1.000 +-" not in result.stdout
+    assert "sat.: saturated" in result.stdout
+
+
+def test_points_that_are_the_whole_data_saturate_nothing(grid: str, tmp_path: Path) -> None:
+    """All 1,000 images: a space that tells them apart does tell everything that there is."""
+    paths = [exact.write_components(tmp_path / f"{name}.pt", sigma2=1e-6) for name in "ab"]
+    given = [*paths, "--dataset", grid, "--by", "space", "--no-hotspots", "--monte-carlo"]
+    for points, saturated in ((1000, False), (500, True)):
+        result = channels(*given, "--points", points, "--out", tmp_path / str(points))
+        assert result.exit_code == 0, (result.output, result.exception)
+        assert table(tmp_path / str(points), "spaces")["saturated"].tolist() == [saturated]
+        assert ("Saturated:" in result.stdout) == saturated
 
 
 def test_groups_of_latents_are_channels(grid: str, tmp_path: Path) -> None:
