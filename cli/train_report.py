@@ -47,6 +47,8 @@ def report(folder: TrainFolder, outcome: Outcome, *, as_json: bool) -> None:
         table.add_row(str(seed), f"{folder.step(seed):,}", folder.status(seed), *numbers)
     console = Console(soft_wrap=True)
     console.print(table)
+    if folder.config.objective == "beta-tc":
+        console.print("beta in records.csv weighs the whole KL; the objective's own beta the total correlation alone")
     console.print("recon and KL in nats an image; NMI1, NMI2: largest and second over latents, mean over factors")
     console.print(f"records.csv, records.npz and the checkpoints are in {folder.path}")
 

@@ -105,7 +105,8 @@ def collect_members(
     strangers = [place for place in places if place.checksum not in ("", dataset.checksum())]
     if strangers:
         notes.append(f"The models were trained on {strangers[0].data} and are compared on images of {dataset.name}.")
-    notes += [*said, *(f"{m.name}: {origin.warning}" for m, origin in found if origin.warning), *_units(found)]
+    of_members = [f"{m.name}: {text}" for m, o in found for text in (o.warning, o.beta_note) if text]
+    notes += [*said, *of_members, *_units(found)]
     return Ensemble(_named_apart(members), origins, sample, tuple(notes), device, options)
 
 

@@ -18,6 +18,8 @@ from ifp.checkpoints.locate import CheckpointFile, Located
 from ifp.checkpoints.posteriors import Sample, check_image_shape, encode_images
 from ifp.checkpoints.records import Record, read_run
 from ifp.checkpoints.source import ReadingOptions
+from ifp.checkpoints.training import TC_ALONE
+from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
 from ifp.errors import IfpError
 
@@ -33,6 +35,7 @@ class Origin:
     argument : which of the named paths, functions or files of codes it belongs to, from 0.
     family, likelihood : "" where there is no checkpoint.
     warning : what the self-test said against how the file was read, "" for nothing.
+    beta_note : what its beta weighs, where that is not the whole KL; "" where it is.
     """
 
     file: CheckpointFile | None
@@ -41,6 +44,7 @@ class Origin:
     family: str = ""
     likelihood: str = ""
     warning: str = ""
+    beta_note: str = ""
 
 
 def read_place(
@@ -75,7 +79,13 @@ def read_place(
         yield (
             Member(name, first_rows(record.codes, points), place.level, beta, trace),
             Origin(
-                file, record.step, place.argument, last.vae.family, last.vae.likelihood, last.warning if is_last else ""
+                file,
+                record.step,
+                place.argument,
+                last.vae.family,
+                last.vae.likelihood,
+                last.warning if is_last else "",
+                _beta_note(last.vae) if is_last and place.history is None else "",
             ),
         )
 
@@ -102,6 +112,11 @@ def _read_files(
     part = replace(sample, images_NCHW=sample.images_NCHW[:points], positions_NF=sample.positions_NF[:points])
     codes = part.codes(*encode_images(choice.vae.to(target).encode, part.images_NCHW, target, _silent))
     return [Record(file.label, candidates.step, codes, choice=choice)]
+
+
+def _beta_note(vae: Vae) -> str:
+    alone = any(entry.what == "beta" and entry.value.endswith(TC_ALONE) for entry in vae.assumptions)
+    return f"beta {vae.beta:g} weighs the total correlation alone and is no pressure on the whole KL." if alone else ""
 
 
 def _name(place: Place, record: Record) -> str:

@@ -9,6 +9,8 @@ from ifp.beta_units import to_nats
 from ifp.checkpoints.image_shapes import ImageShape
 from ifp.checkpoints.vae import Assumption
 
+TC_ALONE = "; it weighs the total correlation alone"
+"""Note on the beta of a beta-TCVAE: no pressure on the KL, which has the weight 1 beside it."""
 _COSTS = {"gaussian": "the squared error", "laplace": "the absolute error"}
 
 

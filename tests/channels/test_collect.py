@@ -21,6 +21,7 @@ from ifp.datasets.catalog import load_dataset
 from ifp.errors import IfpError
 
 from ..checkpoints import exact_vaes as exact
+from ..checkpoints import family_files
 from .ensembles import turned, write_models, write_run
 
 STEP_T, BETA_T = [50, 100, 150], [100.0, 10.0, 1.0]
@@ -58,6 +59,21 @@ def test_every_finished_seed_of_a_run_is_a_member_with_its_trace(run: Path, data
         np.testing.assert_allclose(
             np.sort(member.codes.logvar_ND[0]), np.sort(exact.components(mixing_DD=turned(seed))[1]), atol=1e-5
         )
+
+
+def test_a_beta_of_the_total_correlation_alone_is_said(tmp_path: Path) -> None:
+    """A beta-TCVAE stands at its beta on no map of pressures; a beta-VAE of the same code base does."""
+    np.savez(tmp_path / "grey.npz", images=np.random.default_rng(0).integers(0, 255, (100, 64, 64), np.uint8))
+    weights = family_files.make("yanndubs 64").state_dict()
+    for loss in ("btcvae", "betaH"):
+        (tmp_path / loss).mkdir()
+        torch.save(weights, tmp_path / loss / "model.pt")
+        specs = family_files.yanndubs_specs(loss=loss, btcvae_B=6.4, betaH_B=4)
+        (tmp_path / loss / "specs.json").write_text(json.dumps(specs))
+    dataset = load_dataset(f"npz:{tmp_path / 'grey.npz'}")
+    ensemble = collect_members([tmp_path / "btcvae", tmp_path / "betaH"], dataset, points=50)
+    said = [note for note in ensemble.notes if "total correlation" in note]
+    assert said == ["btcvae: beta 6.4 weighs the total correlation alone and is no pressure on the whole KL."]
 
 
 def test_members_share_the_points_of_the_seed(run: Path, data: FactorDataset) -> None:

@@ -31,6 +31,20 @@ def statistics(pixels: int) -> PixelStatistics:
     return PixelStatistics(torch.ones(pixels), mean_P, torch.logit(mean_P), scale=2.0)
 
 
+@pytest.mark.parametrize(("name", "said"), [("beta-tc", True), ("beta", False)])
+def test_what_the_beta_of_an_objective_weighs(name: str, said: bool, tmp_path: Path) -> None:
+    """beta-tc keeps the weight of the whole KL as the file's beta, and its own beta among the objective's options."""
+    network = MlpNetwork(hidden=8, latents=4)
+    parameters = network.initial(statistics(90), torch.Generator().manual_seed(0))
+    about = {"objective": {"name": name, "options": {"beta": 6.0}}}
+    shape = {"image_shape": (3, 6, 5), "latents": 4, "likelihood": "bernoulli"}
+    save_vae(tmp_path / "a.pt", parameters, beta=1.0, step=7, **shape, **about)
+    (vae,) = FAMILY.build(source_of(tmp_path / "a.pt"), ReadingOptions())
+    (entry,) = [entry for entry in vae.assumptions if entry.what == "beta"]
+    assert ("objective's beta = 6 the total correlation alone" in entry.value) == said
+    assert vae.beta == 1
+
+
 @pytest.mark.parametrize("kind", ["mlp", "conv"])
 def test_a_saved_member_is_read_back(kind: str, tmp_path: Path) -> None:
     shape = (1, 64, 64) if kind == "conv" else (3, 6, 5)

@@ -20,7 +20,7 @@ from ifp.checkpoints.family import Family
 from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image, flat_image
 from ifp.checkpoints.settings import lookup, number_at
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.training import Beta, Training, held_at, no_beta, stated_beta
+from ifp.checkpoints.training import TC_ALONE, Beta, Training, held_at, no_beta, stated_beta
 from ifp.checkpoints.vae import Vae
 
 HEAD = "encoder.dist_statistics"
@@ -113,7 +113,7 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
     if loss == "betavae":
         beta = stated("betavae.beta")
     elif loss == "betatcvae":
-        beta = stated("betatcvae.beta", "; it weighs the total correlation alone")
+        beta = stated("betatcvae.beta", TC_ALONE)
     elif loss == "adagvae" and not config.get("adagvae.annealing"):
         beta = stated("adagvae.beta", "; beside the KL of posteriors averaged over pairs of images")
     elif loss == "factorizedsupportvae":

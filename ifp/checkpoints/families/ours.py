@@ -16,7 +16,7 @@ from ifp.checkpoints.families.ours_groups import Division, read_division
 from ifp.checkpoints.family import Family
 from ifp.checkpoints.image_shapes import ImageShape, stated_image
 from ifp.checkpoints.native import VERSION
-from ifp.checkpoints.settings import number_at
+from ifp.checkpoints.settings import number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.training import Beta, Training, no_beta
 from ifp.checkpoints.vae import Assumption, Vae
@@ -130,7 +130,10 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
     if beta is None or not 0 < spread < math.inf or not beta * spread < math.inf:
         return Training(likelihood, "the file", no_beta("not said (beta or sigma is missing or no number)"))
     units = f" (beta = {beta:g} where sigma = {sigma:g})" if likelihood == "gaussian" else ""
-    said = Assumption("beta", f"{beta * spread:g}{units}", "the file")
+    note, weighed = "", number_at(source.config, "objective.options.beta")
+    if word_at(source.config, "objective.name") == "beta-tc" and weighed is not None:
+        note = f"; it weighs the whole KL, and the objective's beta = {weighed:g} the total correlation alone"
+    said = Assumption("beta", f"{beta * spread:g}{units}{note}", "the file")
     return Training(likelihood, "the file", Beta(beta * spread, said), 1 / spread)
 
 

@@ -14,7 +14,7 @@ from ifp.checkpoints.family import Family
 from ifp.checkpoints.image_shapes import Images, ImageShape, flat_image, image_side
 from ifp.checkpoints.settings import number_at
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.training import Training, no_beta, stated_beta
+from ifp.checkpoints.training import TC_ALONE, Training, no_beta, stated_beta
 from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError
 
@@ -95,7 +95,7 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
     if config.get("exclude_mutinfo"):
         beta = no_beta("none: the index-code mutual information was not paid for")
         return Training("bernoulli", "the code base", beta)
-    notes = "; it weighs the total correlation alone" if config.get("tcvae") else ""
+    notes = TC_ALONE if config.get("tcvae") else ""
     notes += "; raised from 0 during training" if config.get("beta_anneal") else ""
     notes += "; less of the dimension-wise KL early in training (lambda_anneal)" if config.get("lambda_anneal") else ""
     beta = stated_beta(number_at(config, "beta"), "beta", "rtqichen", image_shape, latents, notes)

@@ -16,7 +16,7 @@ from ifp.checkpoints.family import Family
 from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image
 from ifp.checkpoints.settings import number_at
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.training import Beta, Training, held_at, no_beta, stated_beta
+from ifp.checkpoints.training import TC_ALONE, Beta, Training, held_at, no_beta, stated_beta
 from ifp.checkpoints.vae import Vae
 
 LIKELIHOODS = ("bernoulli", "gaussian", "laplace")
@@ -79,7 +79,7 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
     if loss == "betaH":
         beta = stated("betaH_B")
     elif loss == "btcvae":
-        beta = stated("btcvae_B", "; it weighs the total correlation alone")
+        beta = stated("btcvae_B", TC_ALONE)
     elif loss == "VAE":
         beta = stated_beta(1.0, "loss VAE: beta", convention, image_shape, latents)
     elif loss == "factor":
