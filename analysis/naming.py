@@ -9,6 +9,7 @@ import pandas as pd
 
 from ifp.analysis.measures import COOL, EXACT, HEAT, LOWER_EDGE
 from ifp.errors import IfpError, unknown_name
+from ifp.factors import has_controls
 
 
 def factor_order(summary: pd.DataFrame, order: Sequence[str] = ()) -> list[str]:
@@ -115,8 +116,11 @@ def read_labels(texts: Sequence[str], known: Collection[str]) -> dict[str, str]:
         label = text[len(name) + 1 :].strip()
         if not label:
             raise IfpError(f"The label of {name!r} is empty; give a text, or leave the label out.")
-        if labels.setdefault(name, label) != label:
-            raise IfpError(f"The factor {name!r} has two labels, {labels[name]!r} and {label!r}; give one.")
+        if has_controls(label):
+            raise IfpError(f"The label of {name!r} holds a control character, {label!r}; write it on one line.")
+        if name in labels:
+            raise IfpError(f"The factor {name!r} is labelled twice, {labels[name]!r} and {label!r}; label it once.")
+        labels[name] = label
     _check_different(labels, known)
     return labels
 

@@ -34,7 +34,7 @@ from ifp.analysis.plot_legend import (
 )  # fmt: skip
 from ifp.analysis.plot_style import FORMATS, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.plot_trace import plot_trace, trace_legend
-from ifp.analysis.run_folder import RunFolder, read_run
+from ifp.analysis.run_folder import RunFolder, check_table, read_run
 from ifp.analysis.style import MEDIUM_PT, SMALL_PT, factor_looks, figure_width
 from ifp.analysis.summary import summarize
 from ifp.errors import IfpError, unknown_name
@@ -86,6 +86,7 @@ def draw_run(
                 raise unknown_name(kind, name, known)
     inches = figure_width(width)
     run = read_run(folder)
+    check_table(run)
     points = run.points()
     if kinds is None or ALL in kinds:
         curves = run.has_curves and method != "closed-form"

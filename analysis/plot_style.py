@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from ifp.analysis.glyphs import choose_fonts
 from ifp.analysis.style import STYLE
 from ifp.analysis.tables import whole_file, write_csv
 from ifp.errors import unknown_name
@@ -24,10 +26,15 @@ FORMATS = ("pdf", "png")
 _METADATA: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None, "Creator": None}, "png": {"Software": None}}
 
 
-def paper_style() -> AbstractContextManager[None]:
-    """Our settings for the length of a `with` block; the user's rcParams are as before after it."""
-    context: AbstractContextManager[None] = mpl.rc_context(STYLE)  # type: ignore[arg-type]
-    return context
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """Our settings for the length of a `with` block; the user's rcParams are as before after it.
+
+    Of letters that a font lacks `save_figure` speaks, once; matplotlib would at each drawing.
+    """
+    with mpl.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
+        warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
+        yield
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
@@ -62,6 +69,7 @@ def save_figure(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: Sequ
     paths = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in formats}
     table = stem.with_name(f"{stem.name}.csv")
     with paper_style(), ExitStack() as files:
+        choose_fonts(figure)
         for kind, path in paths.items():
             figure.savefig(files.enter_context(whole_file(path)), format=kind, metadata=_METADATA[kind])
         write_csv(data, table, digits=6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 
 from ifp.analysis.freezing import freezing_points
 from ifp.analysis.style import plain
-from ifp.errors import IfpError
+from ifp.errors import IfpError, IfpWarning
 from ifp.trace import AnnealTrace
 
 MOST_LETTERS = 28
@@ -105,6 +106,31 @@ def read_run(folder: Path) -> RunFolder:
     if len(trace) == 0:
         raise IfpError(f"{folder / 'trace.npz'} holds no curve yet; run the same `ifp anneal` command again.")
     return RunFolder(path=folder, run=run, trace=trace)
+
+
+def check_table(run: RunFolder) -> None:
+    """Warn where freezing_points.csv is not what the curves give: figures are drawn from trace.npz alone.
+
+    A table that is not there, as of a run that was stopped, says nothing wrong.
+    """
+    path = run.path / "freezing_points.csv"
+    if not path.is_file():
+        return
+    points = run.points()
+    try:
+        stored = pd.read_csv(path, dtype=str, keep_default_na=False)
+        same = all(
+            stored[name].tolist() == points[name].tolist() for name in ("factor", "method", "direction", "status")
+        )
+        betas = [pd.to_numeric(table["beta_ifp"]).to_numpy(float) for table in (stored, points)]
+        same = same and np.allclose(*betas, rtol=1e-6, equal_nan=True)
+    except (KeyError, ValueError, OSError):  # pandas' own errors of parsing are ValueErrors
+        same = False
+    if not same:
+        warnings.warn(
+            f"{path} is damaged or of another run than trace.npz beside it, from which all figures are drawn; the same "
+            "`ifp anneal` command writes it anew.", IfpWarning, stacklevel=2,
+        )  # fmt: skip
 
 
 def factors_in(folder: Path) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ import click
 
 from ifp.cli.anneal_options import config_options, given_settings
 from ifp.cli.cheap_checks import check_inputs
+from ifp.cli.checked_options import checked_out, refuse_idle_sigma
 from ifp.cli.naming_options import order_and_labels
-from ifp.cli.out_option import checked_out
 from ifp.cli.stages import StageProgress
 from ifp.cli.stored import clipped_note, stored_settings
 from ifp.config import AnnealConfig, preset_config
@@ -90,7 +90,7 @@ def anneal(
     from ifp.analysis.naming import read_labels, read_order
     from ifp.cli.anneal_report import DRY_RUN_TRAVERSALS, report, say_cost
     from ifp.cli.own_data import open_dataset
-    from ifp.plan import fit_architecture, plan_cells, plan_keys, run_factors, trains
+    from ifp.plan import check_some_can_freeze, fit_architecture, plan_cells, plan_keys, run_factors, trains
     from ifp.refusals import no_folder_if_refused
     from ifp.run_folder import RunWriter
     from ifp.runs import Resources, check_device, run
@@ -105,7 +105,11 @@ def anneal(
             if note:
                 stages.say(note)
         most = DRY_RUN_TRAVERSALS if dry_run else None
+        if typed.get("nuisance") == "random" and not dataset.nuisance_name:
+            stages.say(f"Nuisance: {dataset.name} has none, so that --nuisance random changes nothing.")
         cells = plan_cells(dataset, config, stages.update, typed=typed, say=stages.say, most_rendered=most)
+    if not dry_run:
+        check_some_can_freeze(cells)
     out = out or _default_out(config)
     folder = RunWriter(out, config, dataset, plan_keys(cells, config), resources.device)
     with no_folder_if_refused(out), StageProgress(quiet=quiet) as stages:
@@ -128,10 +132,14 @@ def anneal(
 def _config(config_file: Path | None, options: dict[str, Any]) -> AnnealConfig:
     settings = given_settings(options)
     if config_file is not None:
-        return AnnealConfig.from_json(stored_settings(config_file, settings, AnnealConfig))
+        config = AnnealConfig.from_json(stored_settings(config_file, settings, AnnealConfig))
+        refuse_idle_sigma(settings, config.likelihood)
+        return config
     if "dataset" not in settings:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
-    return preset_config(settings.pop("preset", "standard"), **settings)
+    config = preset_config(settings.pop("preset", "standard"), **settings)
+    refuse_idle_sigma(settings, config.likelihood)
+    return config
 
 
 def _default_out(config: AnnealConfig) -> Path:

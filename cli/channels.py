@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ifp.channels.places import check_enough_models, list_places
-from ifp.cli.out_option import checked_out
+from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.cli.stages import StageProgress
 from ifp.datasets.catalog import check_available
@@ -44,7 +44,7 @@ from ifp.errors import IfpError, bad_value, unknown_name
 @click.option(
     "--monte-carlo", is_flag=True, help="Information, NMI and VI of whole latent spaces, all pairs of models."
 )
-@click.option("--seed", type=int, default=0, help="The seed of images, draws and resamples.")
+@click.option("--seed", type=int, default=0, callback=checked_seed, help="The seed of images, draws and resamples.")
 @reading_options
 @click.option("--encoder", "encoders", multiple=True, show_default="none",
               help="package.module:function of yours: images [N, C, H, W] in [0, 1] -> mean, logvar.")  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ifp.cli.checked_options import checked_seed
 from ifp.cli.progress import progress
 from ifp.errors import IfpError
 
@@ -134,7 +135,7 @@ def check(name: str, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
     show_default="all instances, or a colour or noise drawn for each image",
     help="The nuisance of all images.",
 )
-@click.option("--seed", default=0, help="Decides what is drawn.")
+@click.option("--seed", default=0, callback=checked_seed, help="Decides what is drawn.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 @quiet_option
 def export(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ifp.cli.cheap_checks import check_inputs
-from ifp.cli.out_option import checked_out
+from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.cli.regime_options import given_pairs, regime_options
 from ifp.cli.stages import StageProgress
@@ -31,7 +31,9 @@ QUICK_METRICS = ("mig", "modularity", "factor-vae", "irs", "minimality", "total-
 )
 @click.option("--series", is_flag=True, help="The PATHs are checkpoints of one run, to be put in order of training.")
 @click.option("--images", type=int, default=10_000, help="Images to encode.")
-@click.option("--seed", type=int, default=0, help="The seed of images, permutations and resamples.")
+@click.option(
+    "--seed", type=int, default=0, callback=checked_seed, help="The seed of images, permutations and resamples."
+)
 @click.option("--permutations", type=int, default=100, help="Permutations of the labels for the noise floor.")
 @click.option("--bootstraps", type=int, default=200, help="Resamples of the images for the intervals.")
 @click.option("--metrics", default="quick",

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -13,7 +14,7 @@ from typing import IO, Any
 import click
 
 from ifp.checkpoints.shown import printable
-from ifp.errors import IfpError, NothingFroze
+from ifp.errors import IfpError, IfpWarning, NothingFroze
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -44,7 +45,8 @@ class Interrupted(UserMistake):
 def one_line_errors() -> Iterator[None]:
     """Turn what a user can act on into a message; everything else is our own fault and keeps its traceback."""
     try:
-        yield
+        with _one_line_warnings():
+            yield
     except IfpError as error:
         # some messages list files a line each; anything else that could move a terminal's cursor is escaped
         raise UserMistake("Error: " + "\n".join(map(printable, str(error).split("\n")))) from error
@@ -62,6 +64,25 @@ def one_line_errors() -> Iterator[None]:
         if _during_interrupt(error):
             raise Interrupted("Interrupted.") from error
         raise
+
+
+@contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    """Print each IfpWarning once, as its sentence on stderr; other warnings go their way."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, IfpWarning):
+            before(message, category, *place, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            click.echo(printable(str(message)), err=True)
+
+    with warnings.catch_warnings():
+        before = warnings.showwarning
+        warnings.simplefilter("always", IfpWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _during_interrupt(error: BaseException) -> bool:

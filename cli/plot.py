@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from ifp.cli.checked_options import checked_out
 from ifp.cli.naming_options import order_and_labels
-from ifp.cli.out_option import checked_out
 from ifp.errors import IfpError
 
 ALL = "all"

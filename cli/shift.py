@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ifp.cli.out_option import checked_out
+from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.stages import StageProgress
 from ifp.errors import IfpError, bad_value
 
@@ -38,7 +38,7 @@ from ifp.errors import IfpError, bad_value
 @click.option("--images", type=int, default=10_000, help="Images to train on.")
 @click.option("--fixed-images", type=int, default=2000, help="Images whose information is followed.")
 @click.option("--threshold", type=float, default=0.1, help="KL of a latent that counts as frozen, nats.")
-@click.option("--seed", type=int, default=0, help="The seed of images, batches and noise.")
+@click.option("--seed", type=int, default=0, callback=checked_seed, help="The seed of images, batches and noise.")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--width", default="icml", help="Width of the figure: icml, neurips, jmlr, tmlr or inches.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")

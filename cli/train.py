@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ifp.cli.cheap_checks import check_inputs
-from ifp.cli.out_option import checked_out
+from ifp.cli.checked_options import checked_out, refuse_idle_sigma
 from ifp.cli.stages import StageProgress
 from ifp.cli.stored import clipped_note, stored_settings
 from ifp.cli.train_options import given_settings, train_options
@@ -61,6 +61,7 @@ def train(
         raise bad_value("threads", threads, "a whole number of at least 1")
     check_inputs((), given_settings(options).get("dataset"), data_dir=data_dir)
     config = _config(config_file, given_settings(options))
+    refuse_idle_sigma(given_settings(options), config.likelihood, "--pixel-sigma")
 
     from ifp.analysis.diffusion.mutual_information import histogram_nmi
     from ifp.cli.own_data import open_dataset

@@ -20,6 +20,7 @@ from ifp.analysis.joint.settings import (
 )
 from ifp.analysis.joint.study import COOL, JointStudy, joint_study, run_study
 from ifp.analysis.naming import read_labels, read_order
+from ifp.cli.checked_options import refuse_idle_sigma
 from ifp.cli.own_data import open_dataset
 from ifp.cli.stages import StageProgress
 from ifp.cli.whole_edges import run_edges
@@ -69,6 +70,9 @@ def run_whole(
     typed = "direction" in settings
     direction = choice(settings, "direction", DIRECTIONS, "both")
     stored = stored_settings(config_file, settings)
+    refuse_idle_sigma(settings, {**stored, **settings}.get("likelihood", "bernoulli"))
+    if settings.get("seed", 0) < 0:
+        raise bad_value("seed", settings["seed"], "a whole number of at least 0")
     name = settings.get("dataset", stored.get("dataset"))
     if name is None:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")

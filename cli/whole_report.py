@@ -57,12 +57,26 @@ def report_whole(
         _print(study, found, about, order)
         for path in (*(study.path / f"{name}.csv" for name in ("joint_freezing_points", "mi", "pressures")), *figures):
             click.echo(path)
-    last = found["mi"].groupby("seed").tail(1).filter(regex=r"^kl_nats_\d+$")
-    if not (last >= study.threshold_nats).to_numpy().any():
-        raise NothingFroze(
-            f"Nothing froze: no latent's KL reached {study.threshold_nats:g} nats (largest "
-            f"{last.to_numpy().max():.3g}); lower --beta-min, or raise --steps."
-        )
+    _fail_if_nothing_froze(found["joint_information"], study.threshold_nats)
+
+
+def _fail_if_nothing_froze(curves: pd.DataFrame, threshold_nats: float) -> None:
+    """Raise NothingFroze where no latent of any network ended its cooling above the threshold.
+
+    `curves` : `joint_information`, whose largest KL the figure shows; it may be that of the fresh networks.
+    """
+    cooled = curves[curves["direction"] == COOL]
+    last = cooled.groupby("seed").tail(1).filter(regex=r"^kl_nats_\d+$")
+    if (last >= threshold_nats).to_numpy().any():
+        return
+    kl = curves.filter(regex=r"^kl_nats_\d+$").max(axis=1)
+    at = curves.iloc[int(kl.argmax())]
+    when = "cooling" if at["direction"] == COOL else "heating"
+    ends = f"{last.to_numpy().max():.3g} there, at beta {cooled['beta'].min():.3g}"
+    raise NothingFroze(
+        f"Nothing froze: no latent's KL reached {threshold_nats:g} nats by the end of cooling ({ends}; the largest "
+        f"{kl.max():.3g}, at beta {at['beta']:.3g} while {when}); lower --beta-min, or raise --steps."
+    )
 
 
 def measure_seconds(study: JointStudy) -> float:
@@ -138,8 +152,8 @@ def _print_factors(console: Any, found: dict[str, pd.DataFrame], about: dict[str
     points = found["joint_freezing_points"]
     table = Table(
         title="Joint freezing points of the factors", box=box.SIMPLE_HEAD,
-        caption=f"beta at which all latents together hold {about['threshold_nats']:g} nat of the factor: each network; "
-        "the truth lies between cooling and heating",
+        caption=f"beta at which all latents together hold {about['threshold_nats']:g} nat of the factor: each network"
+        + ("; the truth lies between cooling and heating" if _is_bracketed(points) else ""),
     )  # fmt: skip
     for heading in ("factor", "cooling", "heating", "alone", "given the rest"):
         table.add_column(heading, justify="left" if heading == "factor" else "right")
@@ -148,6 +162,12 @@ def _print_factors(console: Any, found: dict[str, pd.DataFrame], about: dict[str
         cells = [_points(points, row, direction) for direction in ("cool", "heat")]
         table.add_row(str(row["factor"]), *cells, f"{row['beta_alone']:.3g}", f"{row['beta_given_rest']:.3g}")
     console.print(table)
+
+
+def _is_bracketed(points: pd.DataFrame) -> bool:
+    """Whether of any factor both cooled and heated networks have a freezing point."""
+    frozen = points[(points["kind"] == "factor") & points["beta_ifp"].notna()]
+    return bool((frozen.groupby("name")["direction"].nunique() == 2).any())
 
 
 def _points(points: pd.DataFrame, row: pd.Series, direction: str) -> str:

@@ -91,7 +91,14 @@ class AnnealConfig:
                 raise unknown_name(name, got, allowed)
         for name in ("contexts", "seeds", "latents", "hidden", "steps", "batch", "records"):
             if getattr(self, name) < 1:
-                raise bad_value(name, getattr(self, name), "a whole number of at least 1")
+                raise bad_value(
+                    name, getattr(self, name), "a whole number of at least 1", "leave it out for the default"
+                )
+        if self.seed < 0:
+            raise bad_value("seed", self.seed, "a whole number of at least 0")
+        twice = next((name for name in self.factors if self.factors.count(name) > 1), None)
+        if twice is not None:
+            raise IfpError(f"The factor {twice!r} is named twice; name each factor to test once.")
         for name in ("threshold_nats", "learning_rate"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise bad_value(name, getattr(self, name), "a positive number")
@@ -104,7 +111,8 @@ class AnnealConfig:
                 raise bad_value(name, value, "a positive number or 'auto'")
         if self.beta_max is not None and self.beta_min is not None and self.beta_max <= self.beta_min:
             raise IfpError(
-                f"The beta range is upside down: beta_max {self.beta_max:g} must be above beta_min {self.beta_min:g}."
+                f"The beta range is upside down: beta_max {self.beta_max:g} must be above beta_min {self.beta_min:g}; "
+                "exchange them, or leave one out."
             )
         if self.records > self.steps:
             raise bad_value("records", self.records, f"at most the number of steps, {self.steps}")

@@ -14,6 +14,10 @@ class NothingFroze(Exception):
     """A run that ended well but in which no member froze; the command line exits with 1."""
 
 
+class IfpWarning(UserWarning):
+    """Something that a user should know and that stops nothing; the command line prints its one sentence."""
+
+
 def unknown_name(kind: str, got: str, allowed: Iterable[str]) -> IfpError:
     """The error for a name that is not in a closed list, with the nearest legal one.
 

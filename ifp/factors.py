@@ -6,11 +6,16 @@ Shapes: F factors, N images.
 from __future__ import annotations
 
 import math
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ifp.errors import unknown_name
+from ifp.errors import IfpError, unknown_name
+
+_UNPRINTED = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of control characters, halves of letters, and breaks of lines and paragraphs."""
 
 MOVING = -1
 """The entry of a context that stands for the moving factor."""
@@ -53,6 +58,43 @@ class FactorSpace:
     def unravel(self, index_N: np.ndarray) -> np.ndarray:
         """Positions [N, F] of flat indices."""
         return np.stack(np.unravel_index(np.asarray(index_N), self.sizes), axis=-1)
+
+
+def has_controls(text: str) -> bool:
+    r"""Whether a text holds a line break or another control character.
+
+    >>> has_controls("x\n"), has_controls("\x1b[2J"), has_controls("x 1 \u5f62")
+    (True, True, False)
+    """
+    return any(unicodedata.category(letter) in _UNPRINTED for letter in text)
+
+
+def check_factor_names(names: Sequence[str], count: int, whose: str) -> tuple[str, ...]:
+    """`names` as they are, if they are `count` different ones of letters that print.
+
+    Parameters
+    ----------
+    whose : what holds them, for the message.
+
+    Raises
+    ------
+    IfpError : too few or many, two alike, one that is blank, or one with a line break or another control character.
+
+    >>> check_factor_names(["shape", "x 1"], 2, "a.npz")
+    ('shape', 'x 1')
+    """
+    if len(names) != count:
+        raise IfpError(f"{whose} has {count} factors but {len(names)} factor_names; give one name per factor.")
+    for name in names:
+        if not name.strip() or has_controls(name):
+            raise IfpError(
+                f"The factor_names of {whose} must be not empty, nor blank, nor with line breaks or control characters "
+                f"in them, got {name!r}; rename that factor."
+            )
+    twice = next((name for name in names if list(names).count(name) > 1), None)
+    if twice is not None:
+        raise IfpError(f"The factor_names of {whose} must be different, got {twice!r} twice; rename one of the two.")
+    return tuple(str(name) for name in names)
 
 
 @dataclass(frozen=True)

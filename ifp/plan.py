@@ -12,7 +12,8 @@ import numpy as np
 
 from ifp.config import AnnealConfig
 from ifp.datasets.base import FactorDataset
-from ifp.errors import IfpError
+from ifp.errors import IfpError, NothingFroze
+from ifp.flat import is_flat
 from ifp.members import Member, make_network
 from ifp.trace import Key
 from ifp.training.config import TrainConfig
@@ -42,7 +43,7 @@ def run_factors(dataset: FactorDataset, config: AnnealConfig) -> tuple[str, ...]
     """The factors that the config asks for, all if it names none; raises IfpError for an unknown one."""
     for factor in config.factors:
         dataset.space.index_of(factor)
-    return tuple(dict.fromkeys(config.factors)) or dataset.space.names
+    return config.factors or dataset.space.names
 
 
 def plan_cells(
@@ -93,6 +94,15 @@ def plan_cells(
         cells.append(Cell(traversal.factor, traversal.context, images, dataset.shared_nuisance(traversal)))
         progress("Images", number + 1, len(drawn))
     return cells
+
+
+def check_some_can_freeze(cells: Sequence[Cell]) -> None:
+    """Raise NothingFroze where in every traversal all images are equal, before anything is computed or written."""
+    if all(is_flat(cell.images) for cell in cells):
+        raise NothingFroze(
+            f"Nothing can freeze: in each of the {len(cells)} traversals all images are equal; choose other factors, "
+            "or a --seed that draws other contexts."
+        )
 
 
 def fit_architecture(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ifp.errors import IfpError
+from ifp.factors import check_factor_names
 
 CHANNELS = (1, 3, 4)
 """Grey, RGB, and RGB with transparency."""
@@ -50,6 +51,9 @@ def accept_images(images: np.ndarray, of: str) -> AcceptedImages:
     if images.dtype.kind not in "buif":
         raise IfpError(f"The images of {of} must be numbers, got {images.dtype}; save them as uint8 in 0..255.")
     given = list(images.shape)
+    if images.ndim in (3, 4) and len(images) < 2:
+        few = "1 image" if len(images) else "no image"
+        raise IfpError(f"{of} holds {few} and at least 2 are needed; save all images in one array.")
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim == 4 and images.shape[-1] not in CHANNELS and images.shape[1] in CHANNELS:
@@ -60,8 +64,6 @@ def accept_images(images: np.ndarray, of: str) -> AcceptedImages:
             f"The images of {of} must have the shape [N, H, W], [N, H, W, C] or [N, C, H, W] with C 1, 3 or 4, got "
             f"{given}; reshape flat ones with images.reshape(len(images), H, W)."
         )
-    if len(images) < 2:
-        raise IfpError(f"{of} holds 1 image and at least 2 are needed; save all images in one array.")
     whole, scaled = _to_bytes(images, of)
     return AcceptedImages(_opaque(whole, done), (*scaled, *done))
 
@@ -189,10 +191,4 @@ def _accept_names(names: np.ndarray | None, count: int, of: str) -> tuple[str, .
             f"The factor_names of {of} must be a list of strings, got {names.dtype} {list(names.shape)}; "
             "save numpy.array(['shape', 'scale'])."
         )
-    if len(names) != count:
-        raise IfpError(f"{of} has {count} factors but {len(names)} factor_names; give one name per factor.")
-    if len(set(names)) != count or "" in names:
-        raise IfpError(
-            f"The factor_names of {of} must be different and not empty, got {', '.join(map(repr, names.tolist()))}."
-        )
-    return tuple(str(name) for name in names)
+    return check_factor_names(names.tolist(), count, of)

@@ -80,7 +80,7 @@ class TrainConfig:
         for name in ("latents", "hidden", "seeds", "steps", "batch", "records"):
             if getattr(self, name) < 1:
                 raise bad_value(name, getattr(self, name), "a whole number of at least 1")
-        for name in ("images", "checkpoint_every"):
+        for name in ("images", "checkpoint_every", "seed"):
             if getattr(self, name) < 0:
                 raise bad_value(name, getattr(self, name), "a whole number of at least 0")
         if not 0 < self.learning_rate < math.inf:

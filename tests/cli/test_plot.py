@@ -85,7 +85,7 @@ def test_the_run_is_drawn_without_torch(run_folder: Path, tmp_path: Path) -> Non
         (["--order", "scale"], "Unknown factor 'scale': allowed are shape, posX"),
         (["--order", ","], "The order names no factor; give those that come first (shape, posX), or leave it out"),
         (["--kind", "pie"], "Unknown kind 'pie': allowed are kde, trace, hist, strip, ridge, all"),
-        (["--label", "posX=x", "--label", "posX=y"], "The factor 'posX' has two labels, 'x' and 'y'; give one"),
+        (["--label", "posX=x", "--label", "posX=y"], "The factor 'posX' is labelled twice, 'x' and 'y'; label it once"),
         (["--label", "posX=x", "--label", "shape=x"], "The factors 'shape' and 'posX' would both be called 'x'"),
         (["--label", "posX=shape"], "The factors 'shape' and 'posX' would both be called 'shape'"),
         (["--order", "posX", "--order", "posX"], "The order names the factor 'posX' twice"),

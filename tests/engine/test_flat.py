@@ -139,5 +139,4 @@ def test_where_everything_is_flat_one_sentence_says_so(tmp_path: Path, method: s
     found = run("--dataset", name, "--method", method, "--contexts", "2", *FAST, "--out", str(tmp_path / "run"))
     assert found.exit_code == 1
     assert "Nothing can freeze: in each of the 6 traversals all images are equal" in found.output
-    assert (tmp_path / "run" / "freezing_points.csv").is_file()
-    assert CliRunner().invoke(main, ["plot", str(tmp_path / "run"), "--out", str(tmp_path / "f")]).exit_code == 0
+    assert not (tmp_path / "run").exists()
