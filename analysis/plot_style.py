@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from ifp.analysis.glyphs import choose_fonts
+from ifp.analysis.plot_fonts import choose_fonts
 from ifp.analysis.style import STYLE
 from ifp.analysis.tables import whole_file, write_csv
 from ifp.errors import unknown_name

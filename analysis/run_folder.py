@@ -122,8 +122,8 @@ def check_table(run: RunFolder) -> None:
         same = all(
             stored[name].tolist() == points[name].tolist() for name in ("factor", "method", "direction", "status")
         )
-        betas = [pd.to_numeric(table["beta_ifp"]).to_numpy(float) for table in (stored, points)]
-        same = same and np.allclose(*betas, rtol=1e-6, equal_nan=True)
+        there, now = (pd.to_numeric(table["beta_ifp"]).to_numpy(float) for table in (stored, points))
+        same = same and np.allclose(there, now, rtol=1e-6, equal_nan=True)
     except (KeyError, ValueError, OSError):  # pandas' own errors of parsing are ValueErrors
         same = False
     if not same:

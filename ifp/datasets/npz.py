@@ -36,7 +36,7 @@ class NpzDataset(ArrayDataset):
         if images is None:
             raise IfpError(
                 f"{path} has no array 'images' (it holds: {', '.join(there) or 'nothing'}); "
-                "save it with numpy.savez(path, images=..., factors=..., factor_names=...); docs/own_data.md says what each holds."
+                "save it with numpy.savez(path, images=..., factors=..., factor_names=...), see docs/own_data.md."
             )
         factors = next((name for name in FACTORS if name in there), None)
         names = next((name for name in NAMES if name in there), None)

@@ -106,7 +106,7 @@ def test_names_that_do_not_print_are_refused(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        (None, "numpy.savez(path, images=..., factors=..., factor_names=...); docs/own_data.md says what each holds"),
+        (None, "numpy.savez(path, images=..., factors=..., factor_names=...), see docs/own_data.md"),
         (np.zeros((0, 8, 8), np.uint8), "holds no image and at least 2 are needed; save all images in one array"),
         (np.full((1, 8, 8), 9, np.uint8), "holds 1 image and at least 2 are needed; save all images in one array"),
         (np.full((5, 64), 9, np.uint8), "reshape flat ones with"),

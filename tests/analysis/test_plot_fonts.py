@@ -14,7 +14,7 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
 
-from ifp.analysis import glyphs
+from ifp.analysis import plot_fonts
 from ifp.analysis.plot_style import new_figure, paper_style, save_figure
 from ifp.cli import main
 from ifp.errors import IfpWarning
@@ -27,11 +27,11 @@ SHAPE = "\u5f62"
 def fresh() -> Iterator[None]:
     """What is known of fonts is forgotten before and after, and fonts of a test go with it."""
     before = list(font_manager.fontManager.ttflist)
-    for cached in (glyphs._letters, glyphs._families_with):
+    for cached in (plot_fonts._letters, plot_fonts._families_with):
         cached.cache_clear()
     yield
     font_manager.fontManager.ttflist = before
-    for cached in (glyphs._letters, glyphs._families_with):
+    for cached in (plot_fonts._letters, plot_fonts._families_with):
         cached.cache_clear()
 
 
@@ -83,14 +83,14 @@ def test_a_font_of_the_machine_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", [SHAPE, "\N{FOX FACE}", f"{SHAPE} \N{FOX FACE} x"])
 def test_without_such_a_font_one_sentence_says_so(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(glyphs, "_families_with", lambda letters: ())
+    monkeypatch.setattr(plot_fonts, "_families_with", lambda letters: ())
     _, (said,) = save(tmp_path, text)
     letters = " ".join(sorted(set(text) - set(" x")))
     assert said.startswith(f"Figures show boxes for {letters}, which no font on this machine has; install one")
 
 
 def test_the_command_says_it_once_on_stderr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(glyphs, "_families_with", lambda letters: ())
+    monkeypatch.setattr(plot_fonts, "_families_with", lambda letters: ())
     factors = np.stack(np.meshgrid(range(4), range(2), indexing="ij"), axis=-1).reshape(-1, 2)
     images = np.zeros((8, 8, 8), np.uint8)
     for number, (row, width) in enumerate(factors):
@@ -110,7 +110,7 @@ def test_the_command_says_it_once_on_stderr(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_it_is_a_warning_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(glyphs, "_families_with", lambda letters: ())
+    monkeypatch.setattr(plot_fonts, "_families_with", lambda letters: ())
     with paper_style():
         figure = new_figure(2, 1)
         figure.text(0, 0, SHAPE)
