@@ -125,6 +125,13 @@ def choose(
         others = [bench.read(vae, described(vae, ("head", "variance"))) for vae in layouts(base.vae)]
         return told(Choice(base, (*readings, *others), base), undecided)
     reading = _searched(base, bench, candidates.rebuild, stated=False)
+    if not (reading.passed or reading.confirmed):
+        # none of the code base's candidates fits, so the best of them is no better a start than the first of its kind
+        for start in _first_of_each_output(readings):
+            other = _searched(start, bench, candidates.rebuild, stated=False)
+            if other.confirmed:
+                base, reading = start, other
+                break
     anything_stated = any(is_stated(base.vae, what) for what in CHANGEABLE)
     fitting = _searched(base, bench, candidates.rebuild, stated=True) if anything_stated else reading
     better = fitting if changes(reading.vae, fitting.vae) else None
@@ -142,6 +149,14 @@ def _alike(named: Sequence[tuple[str, Vae]], candidates: Candidates, bench: Benc
     name, vae = next((row for row in named if row[0] == like.base.name), named[0])
     reading = bench.read(transferred(vae, like.vae, candidates.rebuild), like.reading.name)
     return Choice(reading, (reading,), dataclasses.replace(reading, name=name))
+
+
+def _first_of_each_output(readings: Sequence[Reading]) -> list[Reading]:
+    """The first candidate whose decoder gives logits, the first whose gives values."""
+    first: dict[str, Reading] = {}
+    for reading in readings:
+        first.setdefault(reading.vae.output, reading)
+    return list(first.values()) if len(readings) > 1 else []
 
 
 def _searched(base: Reading, bench: Bench, rebuild: Rebuild | None, *, stated: bool) -> Reading:
@@ -201,6 +216,8 @@ def _differing(vaes: Sequence[Vae]) -> set[str]:
     values: dict[str, set[str]] = {}
     for vae in vaes:
         for assumption in vae.assumptions:
+            if assumption.what == "decoder":  # what it gives goes with the likelihood
+                continue
             values.setdefault(assumption.what, set()).add(assumption.value)
     return {what for what, found in values.items() if len(found) > 1}
 

@@ -86,9 +86,7 @@ def _taken(choice: Choice) -> str:
     options = [_OPTIONS[what] for what in changes(base.vae, choice.vae) if what in _OPTIONS]
     why = _compared(base, reading)
     if choice.vae.capacity_nats and changes(base.vae, choice.vae) == ["variance"]:
-        assert reading.reconstruction is not None
-        assert base.reconstruction is not None
-        kl, other = (float(one.reconstruction.kl_M.mean()) for one in (reading, base))  # type: ignore[union-attr]
+        (_, kl), (_, other) = _cost_and_kl(reading), _cost_and_kl(base)
         why = (
             f"The settings say that the KL was held at {choice.vae.capacity_nats:g} nats, and it is {kl:.2f} so, "
             f"{other:.2f} as '{base.name}'"
@@ -98,12 +96,16 @@ def _taken(choice: Choice) -> str:
 
 def _compared(worse: Reading, reading: Reading) -> str:
     """Why one is taken before the other, in numbers."""
+    (cost, kl), (other_cost, other_kl) = _cost_and_kl(reading), _cost_and_kl(worse)
+    return (
+        f"A draw costs {cost:.4g} nats beside a KL of {kl:.4g} so, {other_cost:.4g} beside {other_kl:.4g} as "
+        f"'{worse.name}'; the moments are off by {reading.test.deviation:.2f} and {worse.test.deviation:.2f}"
+    )
+
+
+def _cost_and_kl(reading: Reading) -> tuple[float, float]:
     assert reading.reconstruction is not None
-    assert worse.reconstruction is not None
-    beta = reading.vae.beta or 1.0
-    at = "" if beta == 1 else f"{beta:g} "
-    mine, theirs = (one.reconstruction.objective_nats(beta) for one in (reading, worse))  # type: ignore[union-attr]
-    return f"The cost of a draw + {at}KL is {mine:.5g} nats an image so, and {theirs:.5g} as '{worse.name}'"
+    return float(reading.reconstruction.cost_M.mean()), float(reading.reconstruction.kl_M.mean())
 
 
 def _outdone(choice: Choice, better: Reading) -> str:
@@ -116,7 +118,7 @@ def _outdone(choice: Choice, better: Reading) -> str:
 
 
 def _open(choice: Choice, alike: Reading) -> str:
-    kl, other = (float(one.reconstruction.kl_M.mean()) for one in (choice.reading, alike))  # type: ignore[union-attr]
+    (_, kl), (_, other) = _cost_and_kl(choice.reading), _cost_and_kl(alike)
     return (
         f"Whether the model gives {choice.vae.variance} or {alike.vae.variance} cannot be told: nothing says its beta, "
         f"and by neither are its moments right (off by {choice.reading.test.deviation:.2f} and "

@@ -17,6 +17,7 @@ from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.checkpoints.verdicts import Choice
 from ifp.datasets.sprites import Sprites
+from ifp.errors import IfpError
 
 from . import trained_vaes as trained
 from .trained_vaes import Fork
@@ -84,6 +85,28 @@ def test_the_beta_of_a_trained_model_is_found_from_its_draws(tmp_path: Path) -> 
         choice = choice_of(trained.train(FORKS[name][0]).write(tmp_path / "model.pt"))
         own = Bench(DIGITS, CPU, lambda *_: None).own_beta(choice.reading)
         assert own == pytest.approx(choice.vae.beta, rel=0.25)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_the_loss_of_disent_without_settings_is_found(likelihood: str, tmp_path: Path) -> None:
+    model = trained.train(Fork(decoder=torch.tanh, likelihood=likelihood, sigma=0.2))
+    choice = choice_of(model.write_disent(tmp_path / "last.ckpt"))
+    assert choice.trusted
+    assert choice.vae.likelihood == likelihood
+    assert choice.vae.output == ("values" if likelihood == "gaussian" else "logits")
+    (said,) = [entry for entry in choice.vae.assumptions if entry.what == "likelihood"]
+    assert said.source == ("the self-test" if likelihood == "bernoulli" else "the code base")
+    truth_D = trained.kl_nats_D(model.mean_ND, model.logvar_ND)
+    np.testing.assert_allclose(kl_nats_D(choice.vae, trained.digit_images()), truth_D, atol=WITHIN_NATS)
+
+
+def test_laplace_latents_of_disent_without_settings_are_refused(tmp_path: Path) -> None:
+    model = trained.train(Fork(decoder=torch.tanh, likelihood="gaussian", sigma=0.2, spread="log scale"))
+    path = model.write_disent(tmp_path / "last.ckpt")
+    with pytest.raises(IfpError, match=r"has Laplace latents by the self-test.*--codes"):
+        choice_of(path)
+    # what the user states stays, and its moments are off
+    assert not choice_of(path, variance="log variance").reading.test.passed
 
 
 def test_a_head_cut_in_halves_beside_log_sigma_is_read(tmp_path: Path, fixtures_dir: Path) -> None:

@@ -5,6 +5,7 @@ Shapes: N images, P pixels, H hidden units, D latents.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -15,12 +16,21 @@ import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
+from torch.distributions import Laplace, kl_divergence
 
 from ifp.checkpoints.native import save_vae
 
 SIDE, HIDDEN, LATENTS = 8, 48, 6
 PIXELS = SIDE * SIDE
 Function = Callable[[Tensor], Tensor]
+LOG_2 = math.log(2)
+DISENT = {
+    "encoder.0": "_encoder.model.1",
+    "encoder.1": "_encoder.model.3",
+    "decoder.0": "_decoder.model.0",
+    "decoder.1": "_decoder.model.2",
+    "decoder.out": "_decoder.model.4",
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,19 @@ class Trained:
         )  # fmt: skip
         return path
 
+    def write_disent(self, path: Path) -> Path:
+        """As nmichlo/disent's fully connected networks, whose decoder has tanh; without any settings."""
+        layers, head = self.layers, ("encoder.mean", "encoder.logvar")
+        arrays: dict[str, Tensor] = {}
+        for part in ("weight", "bias"):
+            for name, place in DISENT.items():
+                arrays[f"_model.{place}.{part}"] = getattr(layers[name], part).detach()
+            arrays[f"_model._encoder.model.5.{part}"] = torch.cat(
+                [getattr(layers[name], part) for name in head]
+            ).detach()
+        torch.save({"state_dict": arrays, "pytorch-lightning_version": "2.0", "global_step": 1}, path)
+        return path
+
 
 def digit_images() -> np.ndarray:
     """1,797 grey digits of 8 x 8 pixels, uint8 [N, 1, rows, columns]."""
@@ -87,7 +110,9 @@ def train(fork: Fork, steps: int = 800) -> Trained:
                 optimizer.param_groups[0]["lr"] = 5e-4
             batch = x[torch.randint(len(x), (128,))]
             mean, logvar = encode(layers, fork, batch)
-            z = mean + (0.5 * logvar).exp() * torch.randn_like(mean)
+            is_laplace = fork.spread == "log scale"
+            noise = Laplace(0, 0.5**0.5).sample(mean.shape) if is_laplace else torch.randn_like(mean)
+            z = mean + (0.5 * logvar).exp() * noise
             h = fork.decoder(layers["decoder.1"](fork.decoder(layers["decoder.0"](z))))
             out = layers["decoder.out"](h)
             if fork.likelihood == "bernoulli":
@@ -96,6 +121,9 @@ def train(fork: Fork, steps: int = 800) -> Trained:
                 target = (batch - fork.pixel[0]) / fork.pixel[1]
                 cost = (out - target).square().sum() * fork.pixel[1] ** 2 / (2 * fork.sigma**2)
             kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum()
+            if is_laplace:
+                posterior = Laplace(mean, (logvar.exp() / 2).sqrt())
+                kl = kl_divergence(posterior, Laplace(torch.zeros_like(mean), torch.ones_like(mean))).sum()
             optimizer.zero_grad()
             ((cost + fork.beta * kl) / len(batch)).backward()
             optimizer.step()
@@ -113,6 +141,8 @@ def encode(layers: dict[str, nn.Linear], fork: Fork, x_NP: Tensor) -> tuple[Tens
         return mean, spread
     if fork.spread == "log sigma":
         return mean, 2 * spread
+    if fork.spread == "log scale":  # of a Laplace distribution, whose variance is 2 scale^2
+        return mean, 2 * spread + LOG_2
     assert fork.spread == "softplus sigma"
     return mean, 2 * (F.softplus(spread) + 1e-9).log()
 

@@ -47,6 +47,7 @@ STANDARDISATIONS: dict[int, dict[str, tuple[tuple[float, ...], tuple[float, ...]
 _BESIDE = ("_recon_handler",)
 _NORM_ACTIVATIONS = ("leaky_relu", "swish", "relu")  # the class's default, the configuration's, the third choice
 _LOSS = ("framework.cfg.recon_loss", "settings.framework.recon_loss")
+_DISTRIBUTION = ("framework.cfg.latent_distribution", "settings.framework_opt.latent_distribution")
 _KL_FRAMEWORKS = ("betavae", "adavae", "adagvae_minimal", "dfcvae", "dipvae", "tvae", "adanegtvae")
 """Frameworks in which beta weighs the whole KL (adagvae_minimal, ... start with these names)."""
 
@@ -68,9 +69,10 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     _refuse_what_cannot_be_read(source)
     images = sequential_image(source.weights, ENCODER, _convolution, source.image_shape)
     return [
-        _read(source, options, images, activation, scaling)
+        _read(source, options, images, activation, scaling, loss)
         for scaling in _scalings(source.config, options, images.shape[0])
         for activation in _activations(source, options)
+        for loss in _losses(source)
     ]
 
 
@@ -91,9 +93,7 @@ def _refuse_what_cannot_be_read(source: Source) -> None:
         )
     if rows != 2 * latents:
         raise ShapeMismatch(f"{head!r} should have 2 x {latents} rows and has {rows}.")
-    distribution = word_at(
-        source.config, "framework.cfg.latent_distribution", "settings.framework_opt.latent_distribution"
-    )
+    distribution = word_at(source.config, *_DISTRIBUTION)
     if distribution not in (None, "normal"):
         raise IfpError(f"{source.path} has {distribution} latents, and only Gaussian ones (normal) are read here.")
     # three layers a step, of which only the convolution has arrays
@@ -129,6 +129,13 @@ def _activations(source: Source, options: ReadingOptions) -> list[Assumption]:
     return hidden_activations(options, *_NORM_ACTIVATIONS)
 
 
+def _losses(source: Source) -> list[str | None]:
+    """The file's, else each that changes what the decoder's values are; None is the code base's default, mse."""
+    loss = word_at(source.config, *_LOSS)
+    has_decoder = any(name.startswith(f"{DECODER}.") for name in source.weights)
+    return [loss] if loss is not None or not has_decoder else [None, "bce"]
+
+
 def _scalings(config: Mapping[str, Any], options: ReadingOptions, channels: int) -> list[_Scaling]:
     """The standardisations to try, the most likely first."""
     chosen = chosen_pixels(options)
@@ -155,10 +162,16 @@ def _per_channel(value: object, channels: int) -> tuple[float, ...] | None:
     return numbers * channels if len(numbers) == 1 else numbers if len(numbers) == channels else None
 
 
-def _read(source: Source, options: ReadingOptions, images: Images, activation: Assumption, scaling: _Scaling) -> Vae:
-    """The candidate with this activation and scaling."""
+def _read(
+    source: Source,
+    options: ReadingOptions,
+    images: Images,
+    activation: Assumption,
+    scaling: _Scaling,
+    loss: str | None,
+) -> Vae:
+    """The candidate with this activation, scaling and loss."""
     chain = ChainBuilder(source.weights, images.shape, set())
-    loss = word_at(source.config, *_LOSS)
     output = "values" if loss in (None, "mae", "mse") else "logits"
     vae = assemble(
         FAMILY.title,
@@ -169,10 +182,11 @@ def _read(source: Source, options: ReadingOptions, images: Images, activation: A
         activation,
         lambda chain: _decode(chain, activation.value),
         Habits(output=output, encoder=("_encoder.",), decoder=("_decoder.",)),
-        lambda source, shape, latents: _training(source, shape, latents, scaling.std),
+        lambda source, shape, latents: _training(source, shape, latents, scaling.std, loss),
         notes=(scaling.said,),
     )
-    return _scaled(vae, scaling)
+    is_open = word_at(source.config, *_DISTRIBUTION) is None
+    return replace(_scaled(vae, scaling), may_be_laplace=is_open)
 
 
 def _decode(chain: ChainBuilder, activation: str) -> None:
@@ -200,11 +214,13 @@ def _per_channel_layer(scales: Sequence[float], shifts: Sequence[float]) -> nn.C
     return layer
 
 
-def _training(source: Source, image_shape: ImageShape, latents: int, std: Sequence[float]) -> Training:
-    loss = word_at(source.config, *_LOSS)
+def _training(
+    source: Source, image_shape: ImageShape, latents: int, std: Sequence[float], loss: str | None
+) -> Training:
     likelihood = {"mae": "laplace", "mse": "gaussian", None: "gaussian"}.get(loss, "bernoulli")
     beta = _beta(source.config, image_shape, latents, likelihood, std)
-    return Training(likelihood, "the code base" if loss is None else "the file", beta)
+    whose = "the file" if word_at(source.config, *_LOSS) is not None else "a guess" if loss else "the code base"
+    return Training(likelihood, whose, beta)
 
 
 def _beta(

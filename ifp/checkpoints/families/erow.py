@@ -2,8 +2,8 @@
 
 Three layouts of the convolutional encoder over the years: two linear layers after four convolutions; the same with the
 last one called `fc`; five convolutions and one linear layer (or two). Its activation was LeakyReLU from April to July
-2021 and ReLU otherwise, which the arrays do not show where the layout is the first. Encoders of several groups are read
-by `ifp.checkpoints.families.erow_groups`.
+2021 and ReLU otherwise, and one version had LeakyReLU in the decoder alone: the arrays do not show it where the layout
+is the first. Encoders of several groups are read by `ifp.checkpoints.families.erow_groups`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ifp.errors import IfpError
 _HABITS = Habits(encoder=("encode.",), decoder=("decode.",))
 _LAYER_CODES = "decode.stage_embed.weight"
 """DeVAE's: its decoder sees a learnt code of the layer beside the latents."""
+_MIXED = "relu in the encoder, leaky_relu in the decoder"
 _FIRST_DOWN_TO_4 = 8
 """Number of the layer, a 4 x 4 convolution without stride, that the later layouts add after the four that halve."""
 _COLOURFUL = ("color", "noisy", "scream", "shapes3d", "celeba", "finger", "imagenet", "cars3d", "mpi3d")
@@ -88,13 +89,19 @@ def _activations(source: Source, options: ReadingOptions) -> list[Assumption]:
     # the decoders with batch normalisation came after the time of LeakyReLU
     normalised = any(name.startswith("decode.net.") and name.endswith(".running_mean") for name in source.weights)
     leaky = ("leaky_relu",) * (first_layout and not normalised)
-    return hidden_activations(options, "relu", *leaky)
+    found = hidden_activations(options, "relu", *leaky)
+    has_decoder = any(name.startswith("decode.") for name in source.weights)
+    if len(found) > 1 and has_decoder:  # as one version had it (commit c875207)
+        found.append(Assumption("activation", _MIXED, "a guess"))
+    return found
 
 
 def _read(source: Source, plain: Source, options: ReadingOptions, activation: Assumption) -> Vae:
     """The candidate with this activation; `plain` is `source` without what is of DeVAE alone."""
     images = sequential_image(plain.weights, "encode.net", convolution, source.image_shape)
-    encoder = read_encoder(ChainBuilder(plain.weights, images.shape, set()), "encode", activation.value)
+    is_mixed = activation.value == _MIXED
+    in_encoder, in_decoder = ("relu", "leaky_relu") if is_mixed else (activation.value, activation.value)
+    encoder = read_encoder(ChainBuilder(plain.weights, images.shape, set()), "encode", in_encoder)
     if "encode.head.weight" in source.weights or len(encoder.shape) != 1:
         raise IfpError(
             f"{source.path} holds an encoder that gives codes without variances (ConvEncoder), which is no VAE's; "
@@ -104,7 +111,7 @@ def _read(source: Source, plain: Source, options: ReadingOptions, activation: As
     def decode(chain: ChainBuilder) -> None:
         if _LAYER_CODES in plain.weights:
             raise ShapeMismatch(f"The layer's codes {_LAYER_CODES!r} do not fit 'decode.net.0'.")
-        read_decoder(chain, source, activation.value)
+        read_decoder(chain, source, in_decoder)
 
     layer = Assumption("layer", "0 of DeVAE's, the one without a projection", "the code base")
     return assemble(
