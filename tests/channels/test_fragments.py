@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ifp.analysis.channels.fragments import FragmentMap, fragment_map
+from ifp.analysis.channels.fragments import LINK_NMI, FragmentMap, fragment_map
 from ifp.channels.build import compare_members
-from ifp.channels.nouns import Member
+from ifp.channels.nouns import FACTOR, Channel, Member, Similarity
 from ifp.codes import Codes
 from ifp.errors import IfpError
 from ifp.seeds import numpy_generator
@@ -149,6 +149,29 @@ def test_the_floor_of_a_link_decides(members: list[Member]) -> None:
     strict = fragment_map(compare_members(members).similarity, members, link=0.8)
     assert len(strict.links) == 3  # a and b from 20 to 10, a from 10 to 5
     assert (strict.links["nmi"] > 0.99).all()
+
+
+@pytest.mark.parametrize(("across", "links", "factors"), [(0.26, 1, "a + b"), (0.24, 0, "a")])
+def test_what_links_and_what_names_a_fragment_by_default(across: float, links: int, factors: str) -> None:
+    """Five models at each of two betas, one channel each: NMI .95 within a beta, `across` between the two.
+
+    The factor a has an NMI of .5 with all; b has one that is .05 below `across`, on either side of what earns a name.
+    """
+    nmi_CC = np.full((12, 12), across)
+    nmi_CC[:5, :5] = nmi_CC[5:10, 5:10] = 0.95
+    nmi_CC[10, :10] = nmi_CC[:10, 10] = 0.5
+    nmi_CC[11, :10] = nmi_CC[:10, 11] = across - 0.05
+    np.fill_diagonal(nmi_CC, 1)
+    bits_C, joint_CC = np.full(12, 2.0), 4 - 2 * nmi_CC
+    channels = (*(Channel(f"m{at}", at, (0,)) for at in range(10)), Channel("a", FACTOR), Channel("b", FACTOR))
+    similarity = Similarity(channels, bits_C, 2 * bits_C, bits_C.copy(), joint_CC, 64)
+    codes = members_at(1, ("a",))[0].codes
+    models = [Member(f"m{at}", codes, beta=20.0 if at < 5 else 10.0) for at in range(10)]
+    found = fragment_map(similarity, models, distance="nmi")
+    assert found.fragments["beta"].tolist() == [20, 10]
+    assert len(found.links) == links
+    assert found.fragments["factors"].tolist() == [factors] * 2
+    assert found.link == LINK_NMI == 0.25
 
 
 def test_bad_input_is_said_in_one_sentence() -> None:

@@ -197,6 +197,20 @@ def test_information_representative_and_tightness_are_those_of_the_channels() ->
     assert np.isnan(hotspot.factor_nmi)
 
 
+@pytest.mark.parametrize(("nmi", "name"), [(0.19, ""), (0.21, "a")])
+def test_a_factor_names_a_hotspot_from_an_nmi_of_a_fifth(nmi: float, name: str) -> None:
+    """Mean NMI over the channels; the hotspot says the number whether it earns the name or not."""
+    nmi_CC = np.full((7, 7), 0.9)
+    np.fill_diagonal(nmi_CC, 1)
+    nmi_CC[5, :5] = nmi_CC[:5, 5] = nmi + 0.05 * np.array([-2, -1, 0, 1, 2])
+    nmi_CC[6, :6] = nmi_CC[:6, 6] = 0.1
+    similarity = by_hand([2] * 7, nmi_CC)
+    named = replace(similarity, channels=(*similarity.channels[:5], *factor_channels(2)))
+    (hotspot,) = find_hotspots(named, distance="nmi").hotspots
+    assert hotspot.factor == name
+    assert hotspot.factor_nmi == pytest.approx(nmi)
+
+
 @pytest.mark.parametrize(("across", "hotspots"), [(0.7, 1), (0.6, 2)])
 def test_neighbours_are_one_where_they_share_as_the_looser_does(across: float, hotspots: int) -> None:
     nmi_CC = np.full((8, 8), across)
