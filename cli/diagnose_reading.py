@@ -7,10 +7,11 @@ from typing import Any
 from ifp.checkpoints.readings import Reading
 from ifp.checkpoints.records import Record
 from ifp.checkpoints.self_test import PriorTest, moment_test, prior_test
+from ifp.checkpoints.verdicts import share_in_words
 
 
 def reading_lines(record: Record) -> list[str]:
-    """How the checkpoint was read, the tests, and what is to be known of them."""
+    """How the checkpoint was read, the tests, and what is to be known of them; its doubts are said elsewhere."""
     lines = []
     if record.reconstruction_nats is not None and record.choice is not None:
         mean, error = record.reconstruction_nats
@@ -24,7 +25,7 @@ def reading_lines(record: Record) -> list[str]:
         lines.append(f"  arrays not used: {', '.join(vae.unused)}")
     outcome = "passed" if reading.passed else "not passed, but confirmed" if reading.confirmed else "FAILED"
     outcome = "FAILED" if record.choice.better is not None else outcome
-    saved = "" if reading.drawn is None else f"; draws save {_share(reading.drawn)} of what a perfect decoder would"
+    saved = "" if reading.drawn is None else f"; {share_in_words(reading.drawn)}"
     lines.append(
         f"  self-test {outcome}: |Var(mean) + E[variance] - 1| of active latents, median {reading.test.deviation:.3f}"
         f"{saved}"
@@ -36,7 +37,7 @@ def reading_lines(record: Record) -> list[str]:
         lines.append(f"  data test {'passed' if tested.passed else 'FAILED'}: {_of_prior(tested.prior)}")
     if record.choice.note:
         lines.append(f"Note: {record.choice.note}")
-    return lines + [f"Warning: {doubt}" for doubt in record.doubts]
+    return lines
 
 
 def about_tests(record: Record) -> dict[str, Any]:
@@ -104,7 +105,3 @@ def _tried(one: Reading) -> str:
     if one.reconstruction is None:
         return f"{one.name} {one.test.deviation:.3f}"
     return f"{one.name} (cost of a draw + KL {one.reconstruction.objective_nats(1.0):.4g}, {one.test.deviation:.3f})"
-
-
-def _share(value: float) -> str:
-    return f"{value:.0%}" if abs(value) < 10 else f"{value:.2g} times"

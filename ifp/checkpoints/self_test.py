@@ -114,4 +114,4 @@ def prior_test(mean_ND: np.ndarray, logvar_ND: np.ndarray, *, seed: int = 0) -> 
         largest_S = log_SN.max(axis=1)
         log_q_S = largest_S + np.log(np.exp(log_SN - largest_S[:, None]).mean(axis=1))
         dimwise += float((log_q_S + 0.5 * z_S**2).mean())
-    return PriorTest(max(dimwise, 0.0), total)
+    return PriorTest(min(max(dimwise, 0.0), total), total)  # between which it lies, but for the chance of the draws

@@ -70,6 +70,19 @@ def told(choice: Choice, undecided: Sequence[str]) -> Choice:
     return dataclasses.replace(choice, note=note, warning=warning)
 
 
+def share_in_words(drawn: float) -> str:
+    """What draws save, as a share of what a perfect decoder would.
+
+    >>> share_in_words(0.934)
+    'draws save 93% of what a perfect decoder would save over the mean image'
+    >>> share_in_words(-2.5)
+    'draws cost more than the mean image (by 2.5 times what a perfect decoder would save over it)'
+    """
+    if drawn < 0:
+        return f"draws cost more than the mean image (by {-drawn:.2g} times what a perfect decoder would save over it)"
+    return f"draws save {drawn:.0%} of what a perfect decoder would save over the mean image"
+
+
 def laplace_latents(path: str, base: Reading, reading: Reading) -> IfpError:
     """What is said of a model whose latents show to be Laplace distributed."""
     return IfpError(
@@ -131,8 +144,7 @@ def _misread(choice: Choice) -> str:
     reading = choice.reading
     found = f"Var(mean) + E[variance] of an active latent should be near 1 and is off by {reading.test.deviation:.2f}"
     if reading.drawn is not None:
-        saved = f"{reading.drawn:.0%}" if abs(reading.drawn) < 10 else f"{reading.drawn:.3g} times"
-        found += f" (median), and the decoder saves {saved} of what a perfect one would save over the mean image"
+        found += f" (median), and {share_in_words(reading.drawn)}"
     hint = "no other reading that was tried fits"
     others = [one for one in choice.tried if one is not reading and one.passed and one.reconstruction is None]
     if others:
