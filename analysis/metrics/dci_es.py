@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked, class_indices, train_test
+from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked, class_indices, train_test, varying
 from ifp.analysis.metrics.dci import completeness, disentanglement
 from ifp.analysis.metrics.grown_forest import GrownForest
 from ifp.analysis.metrics.score import Score
@@ -88,6 +88,8 @@ def dci_es(
         raise bad_value("depths", depths, "two or more whole numbers from 1, ascending")
     if not set(categorical) <= set(range(factors_NF.shape[1])):
         raise IfpError(f"categorical must name columns 0 ... {factors_NF.shape[1] - 1}, got {tuple(categorical)}.")
+    # trees do not mind the scale, but scikit-learn's compare in single precision
+    codes_ND = (codes_ND - codes_ND.mean(axis=0)) / np.where(varying(codes_ND), codes_ND.std(axis=0), 1)
     generator = numpy_generator(seed, "metrics", "dci_es")
     train, test = train_test(factors_NF, test_fraction=test_fraction, generator=generator)
     scores, importances, explicit_F, gained_F = [], [], [], []

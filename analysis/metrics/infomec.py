@@ -15,7 +15,7 @@ from ifp.analysis.diffusion.mutual_information import factor_entropy_nats
 from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked, class_indices, varying
 from ifp.analysis.metrics.estimators import fit
 from ifp.analysis.metrics.score import Score
-from ifp.errors import bad_value
+from ifp.errors import IfpError, bad_value
 from ifp.seeds import numpy_generator
 
 NEIGHBOURS = 10
@@ -76,6 +76,12 @@ def infomec(
     if not 1 <= neighbours < min_samples:
         raise bad_value("neighbours", neighbours, f"a whole number of 1 to {min_samples - 1}")
     codes_ND, factors_NF = checked(codes_ND, factors_NF, min_samples=min_samples, min_factors=2)
+    values_F = [class_indices(factor_N)[1] for factor_N in factors_NF.T]
+    if max(values_F) > len(codes_ND) / 2:
+        raise IfpError(
+            f"Factor {int(np.argmax(values_F))} (columns, from 0) has {max(values_F)} values in {len(codes_ND)} images"
+            ", too many for a nearest neighbour of the same value; bin them, or leave it out."
+        )
     span_D = np.where(varying(codes_ND), np.ptp(codes_ND, axis=0), 0.0)
     active_D = span_D > span_D.max() * ACTIVE_RANGE
     nmi_DF = _neighbours_nmi(codes_ND, factors_NF, neighbours, seed)

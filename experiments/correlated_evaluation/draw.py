@@ -16,7 +16,7 @@ from ifp.analysis.style import factor_looks, figure_width
 PANELS = {
     "mig": "MIG",
     "jemmig": "JEMMIG",
-    "sap": "SAP",
+    "factor-vae": "FactorVAE score",
     "dci-fast": "DCI disentanglement",
     "infomec": "InfoM",
     "infomec compactness": "InfoC",

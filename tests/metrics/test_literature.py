@@ -178,12 +178,23 @@ def test_dci_es_of_codes_that_are_known(draw: Draw, rng: np.random.Generator) ->
     assert hidden.explicitness_F[0] == pytest.approx(own.explicitness_F[0], abs=0.05)
 
 
+@pytest.mark.parametrize("scale", [1e-90, 1e7])
+def test_the_scale_of_codes_does_not_matter(scale: float, mixed: tuple[np.ndarray, np.ndarray]) -> None:
+    codes_ND, factors_NF = mixed
+    quick = {"trees": 10, "depths": (1, 4, 8)}
+    for metric, options in ((jemmig, {}), (infomec, {}), (dci_es, quick)):
+        expected = metric(codes_ND, factors_NF, **options).numbers()
+        assert metric(codes_ND * scale, factors_NF, **options).numbers() == pytest.approx(expected, abs=0.01)
+
+
 def test_what_they_refuse(draw: Draw) -> None:
     factors_NF = draw((3, 4), 1000)
     with pytest.raises(IfpError, match="depths must be two or more whole numbers from 1, ascending"):
         dci_es(factors_NF, factors_NF, depths=(4, 2))
     with pytest.raises(IfpError, match=r"categorical must name columns 0 ... 1, got \(2,\)"):
         dci_es(factors_NF, factors_NF, categorical=[2])
+    with pytest.raises(IfpError, match=r"Factor 1 .* has 1000 values in 1000 images, too many"):
+        infomec(factors_NF, np.stack([factors_NF[:, 0], np.arange(1000)], axis=1))
     with pytest.raises(IfpError, match="neighbours must be a whole number of 1 to 999"):
         infomec(factors_NF, factors_NF, neighbours=0)
     with pytest.raises(IfpError, match="one value in all images"):
