@@ -126,6 +126,19 @@ def test_the_decoder_outweighs_the_moments() -> None:
     assert "read rightly" in choice.note
 
 
+@pytest.mark.parametrize(("lost", "taken"), [(0.0007, "leaky_relu"), (0.0013, "relu")])
+def test_shares_that_differ_by_less_than_a_thousandth_leave_it_to_the_moments(lost: float, taken: str) -> None:
+    """A decoder that is off by a constant loses a known share of the mean image's cost; the other's moments are 1.1."""
+    optimum = exact_vae()
+    offset = math.sqrt(lost * exact.component_variances().sum() / math.prod(exact.IMAGE_SHAPE))
+    right_moments = exact_vae("leaky_relu", decoder=lambda z: optimum.decoder(z) + offset)  # type: ignore[misc]
+    choice = chosen(exact_vae("relu", scale=math.sqrt(1.1)), right_moments)
+    shares = [reading.explained or 0.0 for reading in choice.tried]
+    assert max(shares) - min(shares) == pytest.approx(lost, abs=1e-4)
+    assert sorted(reading.test.deviation for reading in choice.tried) == pytest.approx([0, 0.1], abs=1e-3)
+    assert source_of(choice, "activation") == (taken, "the self-test")
+
+
 def test_a_series_is_read_alike() -> None:
     vaes = (exact_vae("relu", scale=1.5), exact_vae("leaky_relu"))
     candidates = Candidates(CheckpointFile(Path("x"), "x"), "none", "torch zip", "a reader", None, vaes)

@@ -22,6 +22,20 @@ def test_an_optimal_vae_passes(rng: np.random.Generator) -> None:
     assert test.passed
 
 
+@pytest.mark.parametrize(("moment", "passed"), [(1.29, True), (0.71, True), (1.31, False), (0.69, False)])
+def test_a_median_deviation_of_three_tenths_is_the_limit(moment: float, passed: bool) -> None:
+    """Three active latents, of which the middle one by its deviation decides; a collapsed one does not count."""
+    sign_N = np.array([-1.0, 1.0] * 50)
+    moment_D = np.array([1.0, moment, 3.0, 1.0])
+    logvar_D = np.log([0.2, 0.2, 0.2, 1.0])
+    mean_ND = sign_N[:, None] * np.sqrt(moment_D - np.exp(logvar_D))
+    test = moment_test(mean_ND, np.broadcast_to(logvar_D, mean_ND.shape))
+    np.testing.assert_allclose(test.moment_D, moment_D)
+    assert test.active_D.tolist() == [True, True, True, False]
+    assert test.deviation == pytest.approx(abs(moment - 1))
+    assert test.passed == passed
+
+
 def test_halves_read_as_interleaved_fails(rng: np.random.Generator) -> None:
     mean_ND, logvar_ND = linear_gaussian(rng, [0.01, 0.02, 0.05, 1.0])
     out = np.concatenate([mean_ND, logvar_ND], axis=1)
