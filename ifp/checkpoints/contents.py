@@ -38,10 +38,14 @@ T = TypeVar("T")
 INERT = "inert reader"
 WEIGHTS_ONLY = "torch.load(weights_only=True)"
 
+_RUN_IT = (
+    "load it with {} in a function of yours that returns mean and logvar and give that by --encoder "
+    "package.module:function (docs/diagnosis.md shows one), or save mean and logvar yourself and give them by --codes"
+)
 _OTHER_KINDS = [  # position, first bytes, what the file is, what to do
     (257, b"ustar", "is a tar archive (torch before 0.1.10 wrote those, and torch.load refuses them)", SAVE_WEIGHTS),
-    (0, b"\x89HDF\r\n\x1a\n", "is an HDF5 file (Keras, h5py), and those are not read", "save the weights as "
-     "safetensors or with torch.save, or encode the images yourself and give mean and logvar by --codes"),
+    (0, b"\x89HDF\r\n\x1a\n", "is an HDF5 file (Keras, h5py), and those are not read", _RUN_IT.format("Keras")),
+    (0, b"\x08\x01\x12", "is a SavedModel's graph (TensorFlow), which is a program", _RUN_IT.format("TensorFlow")),
     (0, b"\x1f\x8b", "is compressed with gzip", "unpack it first"),
     (0, b"version https://git-lfs", "is a Git LFS pointer, not the file itself", "fetch the file with git lfs pull"),
     (0, b"<!DOCTYPE", "is a web page, not a checkpoint", "download the file itself"),
@@ -153,7 +157,16 @@ def _container(stream: IO[bytes]) -> str:
     for position, magic, clause, remedy in _OTHER_KINDS:
         if head[position:].startswith(magic):
             raise Unreadable(clause, remedy)
+    if looks_like_onnx(head):
+        raise Unreadable(
+            "is an ONNX model, a program whose weights have lost their names", _RUN_IT.format("onnxruntime")
+        )
     raise Unreadable(f"is not a checkpoint of a known kind ({_READ})", SAVE_WEIGHTS)
+
+
+def looks_like_onnx(head: bytes) -> bool:
+    """Whether a file of these first bytes may be an ONNX model: a version, then its producer's name or a graph."""
+    return len(head) > 8 and head[0] == 0x08 and 2 <= head[1] < 64 and head[2] in (0x12, 0x1A, 0x22, 0x2A, 0x3A, 0x42)
 
 
 def _zip_container(archive: Archive) -> str:
@@ -164,6 +177,8 @@ def _zip_container(archive: Archive) -> str:
         return "TorchScript"
     if "data.pkl" in names:
         return "torch zip"
+    if "model.weights.h5" in names:
+        raise Unreadable("is a Keras model, and those are not read", _RUN_IT.format("Keras"))
     if names and all(name.endswith(".npy") for name in names):
         raise Unreadable("is a NumPy .npz archive, not a checkpoint", "give it by --codes if it holds mean and logvar")
     raise Unreadable("is a zip archive but not a checkpoint", "unpack it and give the checkpoint inside")

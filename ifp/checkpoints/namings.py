@@ -14,6 +14,7 @@ from itertools import chain, product
 
 import numpy as np
 
+from ifp.checkpoints.limits import MAX_NAME_LENGTH
 from ifp.checkpoints.shown import printable
 from ifp.checkpoints.weight_sets import DECODER, ENCODER
 
@@ -67,8 +68,10 @@ def first_naming(arrays: Mapping[str, np.ndarray]) -> Naming:
 def namings(arrays: Mapping[str, np.ndarray]) -> list[Iterator[Naming]]:
     """For each model that a dictionary may hold, the namings to try: the known one first, then by how little changes.
 
-    A dictionary of very many arrays, as no VAE has, is tried under the known names only.
+    A dictionary of very many arrays, as no VAE has, is tried under the known names only, one of very long names as is.
     """
+    if any(len(name) > MAX_NAME_LENGTH for name in arrays):
+        return [iter([Naming({name: printable(name) for name in arrays}, "")])]
     first = first_naming(arrays)
     if len(arrays) > _MOST_ARRAYS:
         return [iter([first])]
@@ -208,7 +211,6 @@ def _without(name: str, parts: Collection[str]) -> str:
 
 
 def _core(name: str) -> str:
-    for prefix in PREFIXES:
-        if name.startswith(prefix):
-            return _core(name.removeprefix(prefix))
+    while found := next((prefix for prefix in PREFIXES if name.startswith(prefix)), ""):
+        name = name.removeprefix(found)
     return name

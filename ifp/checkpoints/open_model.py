@@ -17,8 +17,9 @@ import numpy as np
 from ifp.checkpoints.chain import ShapeMismatch
 from ifp.checkpoints.contents import Contents
 from ifp.checkpoints.family import Family
-from ifp.checkpoints.registry import OTHERWISE, families, matching, no_family, several_families
+from ifp.checkpoints.registry import families, matching, no_family, several_families
 from ifp.checkpoints.source import ReadingOptions, Source
+from ifp.checkpoints.unknown import OTHERWISE, nearness
 from ifp.checkpoints.unwrap import Unwrapped
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.checkpoints.weight_sets import DECODER, preference
@@ -91,6 +92,7 @@ class _Trial:
         self._options = options
         self.seen: list[Source] = []
         self.named: list[Source] = []
+        self._plain: list[Source] = []
         self._errors: list[tuple[bool, IfpError]] = []
 
     def all_of(self, models: Iterable[Iterator[Source]]) -> list[Opened]:
@@ -112,13 +114,17 @@ class _Trial:
         known = [error for guessed, error in self._errors if not guessed or not isinstance(error, ShapeMismatch)]
         if known:
             return known[0]
-        return no_family(max(self.named, key=lambda source: len(source.weights)))
+        tried = self._plain or self.named
+        largest = max(len(source.weights) for source in tried)
+        return no_family(max((s for s in tried if len(s.weights) == largest), key=lambda s: nearness(s.weights)))
 
     def _opened(self, ways: Iterable[Source]) -> Opened | None:
         """The first way in which all is read, else the first in which the encoder is."""
         best = None
         for at, source in enumerate(ways):
             source = replace(source, image_shape=self._options.image_shape)
+            if not source.guessed:
+                self._plain.append(source)
             try:
                 family = self._family(source, at == 0)
                 if family is None:

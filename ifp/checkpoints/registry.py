@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 
+from ifp.checkpoints import unknown
 from ifp.checkpoints.family import Family
-from ifp.checkpoints.shown import listed
 from ifp.checkpoints.source import Source
 from ifp.errors import IfpError, unknown_name
 
@@ -14,11 +14,6 @@ _MODULES = (
     "ours", "yanndubs", "dent", "erow_groups", "erow", "disent", "amir_abdi", "antixk", "pythae", "rtqichen", "konny",
     "google",
 )  # fmt: skip
-_SHOWN_NAMES = 6
-OTHERWISE = (
-    "for any other model give --encoder package.module:function, a function that returns mean and logvar, "
-    "or --codes file.npz"
-)
 
 
 def families() -> dict[str, Family]:
@@ -60,7 +55,4 @@ def several_families(source: Source, found: Sequence[Family]) -> IfpError:
 
 def no_family(source: Source) -> IfpError:
     """The error for a checkpoint that none recognises."""
-    return IfpError(
-        f"{source.path} is of none of the families read here ({', '.join(families())}): its arrays are called "
-        f"{listed(source.weights, _SHOWN_NAMES)}; {OTHERWISE}."
-    )
+    return unknown.no_family(source, {family.name: family.title for family in families().values()})

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
+
+_LONGEST = 120
 
 
 def printable(text: str) -> str:
@@ -14,11 +17,16 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
+def shortened(text: str) -> str:
+    """`text`, printable, its middle left out where it is longer than a line."""
+    return printable(text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 2 :]}")
+
+
 def listed(names: Iterable[object], most: int) -> str:
-    """The first `most` of `names`, printable, and "..." where there are more.
+    """The first `most` of `names`, printable and shortened, and "..." where there are more.
 
     >>> listed(range(5), 3)
     '0, 1, 2, ...'
     """
-    shown = [printable(str(name)) for name in names]
+    shown = [shortened(str(name)) for name in islice(names, most + 1)]
     return ", ".join([*shown[:most], *["..."] * (len(shown) > most)])

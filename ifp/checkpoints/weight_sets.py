@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -24,6 +25,8 @@ _COPY = re.compile(r"(?<![a-z])(ema|best|averaged?|avg|swa|shadow|target|teacher
 _NO_MODEL = re.compile(r"optim|sched|exp_avg|momentum|scaler|rng|^grads?$|^opt$|^opt_|_opt$")
 _OPTIMIZER = {"state", "param_groups"}
 _MAX_SETS = 32
+_MOST_SETS = 1000
+"""Found, of which the likeliest are tried."""
 _MAX_PLACE = 400
 _MAX_LEVELS = 12
 
@@ -96,14 +99,14 @@ def is_module(part: object) -> TypeGuard[Foreign]:
 
 
 def _walk(node: object, place: str, depth: int, found: list[WeightSet]) -> None:
-    if depth > _MAX_LEVELS or len(place) > _MAX_PLACE:
+    if depth > _MAX_LEVELS or len(place) > _MAX_PLACE or len(found) > _MOST_SETS:
         return
     parts = list(_parts(node))
     direct = _direct(node)
     if direct:
         found.append(WeightSet(place, direct))
     joined: set[str] = set()
-    for keys in _models_in_parts([key for key, _ in parts]):
+    for keys in islice(_models_in_parts([key for key, _ in parts]), _MOST_SETS):
         joined |= set(keys)
         found.append(_side_by_side(place, dict(parts), keys))
     for key, part in parts:
@@ -117,8 +120,10 @@ def _side_by_side(place: str, parts: Mapping[str, object], keys: Sequence[str]) 
     for role, key in zip(("encoder", "decoder"), keys[:2], strict=True):
         flat = _flat(parts[key])
         # a part saved out of the whole model's state dict has its names already
-        inside = all(name.startswith(f"{role}.") for name in flat)
-        arrays |= flat if inside else _under(role, flat)
+        named = any(name.startswith(f"{role}.") for name in flat)
+        for name, array in flat.items():
+            has_role = named and name.startswith(("encoder.", "decoder."))
+            arrays.setdefault(name if has_role else f"{role}.{name}", array)
     for key in keys[2:]:
         arrays |= _under(key, _flat(parts[key]))
     said = " and ".join(repr(_joined(place, key)) for key in keys[:2])

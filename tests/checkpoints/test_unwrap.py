@@ -139,7 +139,7 @@ def test_what_does_not_print_is_escaped_in_whatever_people_are_shown() -> None:
         with pytest.raises(IfpError, match=r"\\x1b\[2J") as error:
             opened(tree)
         assert str(error.value).isprintable()
-    with pytest.raises(IfpError, match=r"called \\x1b\[2J;"):
+    with pytest.raises(IfpError, match=r"called \\x1b\[2J \[2\];"):
         recognise(Source(Path("run/file"), "torch zip", {"\x1b[2J": np.zeros(2)}))
 
 

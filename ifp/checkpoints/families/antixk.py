@@ -17,6 +17,7 @@ from ifp.checkpoints.image_shapes import ImageShape, convolved_image, square_sid
 from ifp.checkpoints.settings import number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
+from ifp.checkpoints.unknown import CODES_OF_DISCRETE
 from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError
 
@@ -55,7 +56,8 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     if what := _refused(source.weights):
         raise IfpError(
             f"{source.path} is a model of {FAMILY.title} with {what}, which has no Gaussian posterior per latent to "
-            "diagnose; give codes of your own with --codes file.npz."
+            "diagnose; "
+            + (f"{CODES_OF_DISCRETE}." if "discrete" in what else "give codes of your own with --codes file.npz.")
         )
     (activation,) = hidden_activations(options, "leaky_relu")
     weights = source.weights

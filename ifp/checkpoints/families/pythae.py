@@ -17,6 +17,7 @@ from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image, fl
 from ifp.checkpoints.settings import lookup, number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
+from ifp.checkpoints.unknown import CODES_OF_DISCRETE
 from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError
 
@@ -88,7 +89,7 @@ def _refuse_what_cannot_be_read(source: Source) -> None:
         if model == refused or (beginnings and any(array.startswith(beginnings) for array in weights)):
             raise IfpError(
                 f"{source.path} has {what}, and only Gaussian latents, as the encoder gives them, are read here; "
-                "give codes of your own with --codes file.npz."
+                + (f"{CODES_OF_DISCRETE}." if "discrete" in what else "give codes of your own with --codes file.npz.")
             )
     if model in _CODES_ALONE or (f"{_MEAN}.weight" in weights and not is_shipped):
         raise IfpError(
