@@ -1,8 +1,8 @@
 """Codes on disk: what was encoded once is not encoded again, and can be given to `ifp diagnose --codes`.
 
 An .npz a checkpoint: mean, logvar, factors, factor_names, factor_sizes, step (see `ifp.checkpoints.custom.read_codes`)
-and what decides them, as "key": the version of ifp, the checkpoint's bytes, the data set, the sample, and how the
-file was to be read.
+and what decides them, as "key": the version of ifp, the checkpoint's bytes, the data set, the sample, how the file was
+to be read, and how the last of its series was.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class CodesCache:
         data += f" {sample.regime}" if sample.regime else ""
         self._common = f"{ifp.__version__} {data} {options}"
 
-    def find(self, file: CheckpointFile) -> Record | None:
-        """The record of `file` without its model, or None where it is not there or of something else."""
+    def find(self, file: CheckpointFile, how: str = "") -> Record | None:
+        """The record of `file` without its model; None where it is not there, of something else or read otherwise."""
         path = self._path(file)
         if not path.is_file():
             return None
         try:
             arrays = read_arrays(path, _ARRAYS)
-            if str(arrays["key"]) != self._key(file):
+            if str(arrays["key"]) != self._key(file, how):
                 return None
             family, container, reader = json.loads(str(arrays["read_as"]))
             cost = arrays["reconstruction"].tolist()
@@ -68,7 +68,7 @@ class CodesCache:
             reader,
         )
 
-    def keep(self, file: CheckpointFile, record: Record) -> None:
+    def keep(self, file: CheckpointFile, record: Record, how: str = "") -> None:
         """Write the codes of `file`, whole or not at all."""
         codes, path = record.codes, self._path(file)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ class CodesCache:
             "logvar": codes.logvar_ND,
             "step": -1 if record.step is None else record.step,
             "reconstruction": np.array(record.reconstruction_nats or (), dtype=np.float64),
-            "key": self._key(file),
+            "key": self._key(file, how),
             "read_as": json.dumps([record.family, record.container, record.reader]),
         }
         if codes.has_factors:
@@ -91,8 +91,8 @@ class CodesCache:
         place = hashlib.sha256(str(file.path.resolve()).encode()).hexdigest()[:8]
         return self.folder / f"{Path(file.label).name}-{place}.npz"
 
-    def _key(self, file: CheckpointFile) -> str:
-        sha = hashlib.sha256(self._common.encode())
+    def _key(self, file: CheckpointFile, how: str) -> str:
+        sha = hashlib.sha256(f"{self._common} {how}".encode())
         sha.update(json.dumps(file.config, sort_keys=True, default=str).encode())
         for path in file.paths:
             with path.open("rb") as stream:

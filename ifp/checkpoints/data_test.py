@@ -14,7 +14,7 @@ from typing import Any
 
 from ifp.checkpoints.self_test import FOREIGN_SHARE, PriorTest
 from ifp.checkpoints.settings import word_at
-from ifp.datasets.catalog import NPZ_PREFIX
+from ifp.datasets.catalog import DATASETS
 
 _SETTINGS = ("config.dataset", "dataset", "dataset.name", "data.name", "data.dataset", "data_params.name", "data_name")
 _SAME = (  # a pattern in a data set's name, as letters and digits alone -> the data set; the first that fits
@@ -75,7 +75,7 @@ class DataTest:
     def named_otherwise(self) -> bool:
         """Whether the settings name a data set that is known not to be the one given."""
         named, given = canonical(self.trained_on), canonical(self.given)
-        return None not in (named, given) and named != given and not self.given.startswith(NPZ_PREFIX)
+        return None not in (named, given) and named != given and self.given in DATASETS
 
     @property
     def about_prior(self) -> str:

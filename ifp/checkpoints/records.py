@@ -113,11 +113,11 @@ def read_model(path: Path, sample: Sample, options: ReadingOptions, device: str)
 class Kept(Protocol):
     """Where codes are kept from one call to the next; see `ifp.checkpoints.codes_cache`."""
 
-    def find(self, file: CheckpointFile) -> Record | None:
-        """The record of `file`, without its model, if it was kept."""
+    def find(self, file: CheckpointFile, how: str = "") -> Record | None:
+        """The record of `file`, without its model, if it was kept as read so."""
 
-    def keep(self, file: CheckpointFile, record: Record) -> None:
-        """Keep the record of `file`."""
+    def keep(self, file: CheckpointFile, record: Record, how: str = "") -> None:
+        """Keep the record of `file`, read as `how` says."""
 
 
 def read_run(
@@ -151,12 +151,12 @@ def read_run(
     for at, file in enumerate(located.files):
         if series:
             progress("checkpoints", at, len(located.files))
-        record = kept.find(file) if kept is not None else None
+        record = kept.find(file, like.how) if kept is not None else None
         if record is None:
             chosen = deciding if file is last else _choose(file, sample, options, target, like)
             record = _encode(file, *chosen, sample, target, seed, _silent if series else progress)
             if kept is not None:
-                kept.keep(file, record)
+                kept.keep(file, record, like.how)
         # models may be large, and all but one of them are not needed again
         found.append((file, dataclasses.replace(record, choice=None)))
         if series:

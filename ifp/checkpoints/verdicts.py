@@ -43,6 +43,11 @@ class Choice:
         return self.reading.vae
 
     @property
+    def how(self) -> str:
+        """The reading in words, from which of the code base's candidates it was reached and what differs from that."""
+        return f"{self.base.name}; {described(self.vae, changes(self.base.vae, self.vae))}"
+
+    @property
     def trusted(self) -> bool:
         """Whether the self-test speaks for it: its moments or its decoder do, and no other is as good or better."""
         return (self.reading.passed or self.reading.confirmed) and self.better is None and self.alike is None
