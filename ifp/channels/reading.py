@@ -34,7 +34,7 @@ class Origin:
     step : of training; None where nothing says.
     argument : which of the named paths, functions or files of codes it belongs to, from 0.
     family, likelihood : "" where there is no checkpoint.
-    warning : what the self-test said against how the file was read, "" for nothing.
+    warning : what the self-test said of how the file was read, "" for nothing.
     beta_note : what its beta weighs, where that is not the whole KL; "" where it is.
     """
 

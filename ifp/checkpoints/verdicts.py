@@ -48,6 +48,11 @@ class Choice:
         return f"{self.base.name}; {described(self.vae, changes(self.base.vae, self.vae))}"
 
     @property
+    def told(self) -> str:
+        """Note and warning."""
+        return " ".join(text for text in (self.note, self.warning) if text)
+
+    @property
     def trusted(self) -> bool:
         """Whether the self-test speaks for it: its moments or its decoder do, and no other is as good or better."""
         return (self.reading.passed or self.reading.confirmed) and self.better is None and self.alike is None

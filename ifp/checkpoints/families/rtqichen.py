@@ -6,6 +6,7 @@ Facts: vae_quant.py and lib/dist.py of that repository. The file holds the argum
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ifp.checkpoints.assemble import Habits, assemble
 from ifp.checkpoints.chain import ChainBuilder, array_of
@@ -41,21 +42,20 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     (activation,) = hidden_activations(options, "relu")
     linear = "encoder.fc1.weight" in source.weights
     encoder, images = (_linear_encoder if linear else _conv_encoder)(source, activation.value)
-    return [
-        assemble(
-            FAMILY.title,
-            source,
-            options,
-            encoder,
-            images,
-            activation,
-            _linear_decoder if linear else lambda chain: _conv_decoder(chain, activation.value),
-            Habits(head="interleaved", variance="log sigma"),
-            _training,
-            # the linear encoder makes this layer and never calls it
-            idle=("encoder.conv_z.weight", "encoder.conv_z.bias") if linear else (),
-        )
-    ]
+    vae = assemble(
+        FAMILY.title,
+        source,
+        options,
+        encoder,
+        images,
+        activation,
+        _linear_decoder if linear else lambda chain: _conv_decoder(chain, activation.value),
+        Habits(head="interleaved", variance="log sigma"),
+        _training,
+        # the linear encoder makes this layer and never calls it
+        idle=("encoder.conv_z.weight", "encoder.conv_z.bias") if linear else (),
+    )
+    return [replace(vae, may_be_laplace="dist" not in source.config)]
 
 
 def _linear_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
