@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ifp.analysis.joint.cost import measuring_seconds
 from ifp.analysis.joint.settings import (
     DIRECTIONS,
     METHODS,
@@ -24,7 +25,7 @@ from ifp.cli.checked_options import refuse_idle_sigma
 from ifp.cli.own_data import open_dataset
 from ifp.cli.stages import StageProgress
 from ifp.cli.whole_edges import run_edges
-from ifp.cli.whole_report import measure_seconds, report_whole
+from ifp.cli.whole_report import report_whole
 from ifp.datasets.catalog import short_name
 from ifp.errors import IfpError, bad_value
 from ifp.refusals import no_folder_if_refused
@@ -89,7 +90,9 @@ def run_whole(
                 naming=naming, stages=stages, as_json=as_json,
             )  # fmt: skip
             return
-        config = whole_config(settings, stored, dataset, stages.update)
+        # what a run costs does not depend on its range of beta, and finding that may take minutes
+        range_of = _range_there(out, settings) if dry_run else None
+        config = whole_config(settings, stored, dataset, stages.update, range_of=range_of)
         heat = direction == "both"
         if config.options["law"] == "author" and heat and not typed:
             heat = False
@@ -108,9 +111,25 @@ def run_whole(
         click.get_current_context().exit(1)
 
 
+def _range_there(out: Path | None, settings: dict[str, Any]) -> dict[str, float]:
+    """The range of beta of the run that the folder holds, so that it is known as the same; any range without one."""
+    highest, lowest = settings.get("beta_max"), settings.get("beta_min")
+    end = lowest or (highest / 10 if highest else 1.0)
+    found = {"beta_start": highest or 10 * end, "beta_end": end}
+    path = out / "run.json" if out is not None else None
+    if path is None or not path.is_file():
+        return found
+    try:
+        options = json.loads(path.read_text(encoding="utf-8"))["config"]["options"]
+        return {end: float(options[end]) for end in found}
+    except (OSError, ValueError, KeyError, TypeError):
+        return found  # what is wrong with the folder is said where it is taken up
+
+
 def _say_cost(study: JointStudy, stages: StageProgress, *, as_json: bool) -> None:
     cost: TrainCost = train_cost(study.setups[COOL], stages.update)
-    measuring = measure_seconds(study)
+    stages.update("Measuring information", 0, 1)
+    measuring = measuring_seconds(study)
     stages.close()
     runs = len(study.setups)
     if as_json:

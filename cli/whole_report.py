@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,16 +10,11 @@ import click
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.joint.held import held_nats
-from ifp.analysis.joint.measure import measure_mi
-from ifp.analysis.joint.search import MARGIN, STRIDE
 from ifp.analysis.joint.study import COOL, HEAT, UNSURE_NATS, JointStudy, read_study
 from ifp.analysis.naming import joint_order
 from ifp.analysis.tables import json_rows
-from ifp.checkpoints.posteriors import Sample
 from ifp.cli.stages import StageProgress
 from ifp.errors import NothingFroze
-from ifp.training.kept_codes import IMAGES
 from ifp.training.run import Outcome
 
 PRINTED = ("peaks", "steps", "joint_freezing_points", "joint_summary", "pressures", "spectrum", "joint_edges")
@@ -77,24 +71,6 @@ def _fail_if_nothing_froze(curves: pd.DataFrame, threshold_nats: float) -> None:
         f"Nothing froze: no latent's KL reached {threshold_nats:g} nats by the end of cooling ({ends}; the largest "
         f"{kl.max():.3g}, at beta {at['beta']:.3g} while {when}); lower --beta-min, or raise --steps."
     )
-
-
-def measure_seconds(study: JointStudy) -> float:
-    """What measuring the whole run would take, from one record of made-up codes of as many images."""
-    setup = study.setups[COOL]
-    config, dataset = setup.config, setup.dataset
-    # the images themselves are not needed, and may take long to render
-    sample = Sample(np.empty((0, *dataset.image_shape)), dataset.sample_images(IMAGES, config.seed)[0], dataset)
-    mean_ND = np.random.default_rng(0).standard_normal((len(sample.positions_NF), config.latents))
-    codes = sample.codes(mean_ND, np.full_like(mean_ND, -1.0))
-    started = time.perf_counter()
-    measure_mi(codes, config.seed)
-    seconds = (time.perf_counter() - started) * config.records
-    started = time.perf_counter()
-    for factor in range(len(codes.factor_names)):
-        held_nats(codes, factor)
-    records = config.records / STRIDE + STRIDE + 2 * MARGIN
-    return (seconds + (time.perf_counter() - started) * records * len(study.folders)) * config.seeds
 
 
 def _print(study: JointStudy, found: dict[str, pd.DataFrame], about: dict[str, Any], order: Sequence[str] = ()) -> None:

@@ -64,11 +64,14 @@ def whole_config(
     stored: dict[str, Any],
     dataset: FactorDataset,
     progress: Progress = lambda text, done, total: None,
+    *,
+    range_of: dict[str, float] | None = None,
 ) -> TrainConfig:
     """The training run that cools the whole of `dataset`.
 
     Parameters
     ----------
+    range_of : beta_start and beta_end, in the place of those that nobody gave; None finds them from the data.
     settings : of `ifp anneal`. stored : the settings of an earlier such run, on which `settings` lie; empty for none.
 
     Raises
@@ -97,7 +100,7 @@ def whole_config(
     if config.records < LEAST_RECORDS:
         raise bad_value("records", config.records, f"at least {LEAST_RECORDS} with --whole, for a derivative")
     if options["law"] != "author":
-        options = _with_range(options, dataset, config, progress)
+        options = _with_range({**(range_of or {}), **options}, dataset, config, progress)
     return TrainConfig.from_json({**config.to_json(), "options": options})
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from ifp.training.evaluation import IMAGES, make_evaluation
@@ -21,6 +22,10 @@ MEASURED_IMAGES = 512
 """Images to train and to record on while measuring."""
 MOST_SECONDS = 6.0
 """Of measured steps: a dry run is to end within half a minute whatever it estimates."""
+PROBE_BATCH = 16
+"""Images of the first steps; from their time follows how large a batch can be measured."""
+FEWEST_RECORDED = 32
+"""Images of a measured record, at least."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +79,20 @@ def train_cost(setup: Setup, progress: Progress = lambda text, done, total: None
     lots = divide(range(config.seeds), lambda seed: 0, setup)
     alone = setup.kernel_threads > 1 or setup.device.type != "cpu"
     at_once = 1 if alone else min(setup.threads, len(lots))
-    evaluation = make_evaluation(dataset, config, images, progress, MEASURED_IMAGES)
     statistics = images.statistics(config.likelihood)
-    states = [fresh_member(config, setup.objective, setup.network, statistics, seed) for seed in lots[0]]
+
+    def trainer_of(batch: int) -> Trainer:
+        states = [fresh_member(config, setup.objective, setup.network, statistics, seed) for seed in lots[0]]
+        return Trainer(replace(config, batch=batch), setup.objective, setup.network, images, lots[0], states)
+
     progress("Measuring a few steps", 0, 1)
     with kernel_threads(setup.kernel_threads):
-        trainer = Trainer(config, setup.objective, setup.network, images, lots[0], states)
-        trainer.run(1)
-        warm_up = _seconds(lambda: trainer.run(WARM_UP_STEPS), setup.device) / WARM_UP_STEPS
-        steps = max(1, min(MEASURED_STEPS, int(MOST_SECONDS / max(warm_up, 1e-6))))
-        step_seconds = _seconds(lambda: trainer.run(steps), setup.device) / steps
-        # a record of a part of the images stands for that of all
-        share = min(IMAGES, everything) / min(MEASURED_IMAGES, everything)
+        step_seconds, trainer = _step_seconds(trainer_of, config.batch, setup.device)
+        # a record of a part of the images stands for that of all; to encode and decode one is a third of a step
+        each = step_seconds / config.batch / 3
+        recorded = int(np.clip(MOST_SECONDS / 2 / max(each, 1e-9), FEWEST_RECORDED, MEASURED_IMAGES))
+        evaluation = make_evaluation(dataset, config, images, progress, recorded)
+        share = min(IMAGES, everything) / min(recorded, everything)
         record_seconds = _seconds(lambda: evaluation.records(trainer, None), setup.device) * share
     progress("Measuring a few steps", 1, 1)
     rounds = -(-len(lots) // at_once)
@@ -99,6 +106,32 @@ def train_cost(setup: Setup, progress: Progress = lambda text, done, total: None
         seconds=rounds * (config.steps * step_seconds + len(borders(config)) * record_seconds),
         image_bytes=min(config.images or everything, everything) * dataset.num_pixels,
     )
+
+
+def _step_seconds(trainer_of: Callable[[int], Trainer], batch: int, device: torch.device) -> tuple[float, Trainer]:
+    """Seconds of a step, and a trainer that has made some.
+
+    Where steps of the whole batch would take too long, those of a part of it are measured, and the time is taken to
+    grow from the probe's in a straight line.
+    """
+    size = min(batch, PROBE_BATCH)
+    probe = trainer_of(size)
+    probe.run(1)
+    of_probe = _seconds(lambda: probe.run(1), device)
+    # the first step, the warm-up, and at least one that is measured
+    fits = int(MOST_SECONDS / (WARM_UP_STEPS + 2) / max(of_probe / size, 1e-9))
+    if fits < size:
+        return of_probe * batch / size, probe
+    part = min(batch, fits)
+    trainer = trainer_of(part)
+    trainer.run(1)
+    warm_up = _seconds(lambda: trainer.run(WARM_UP_STEPS), device) / WARM_UP_STEPS
+    steps = max(1, min(MEASURED_STEPS, int(MOST_SECONDS / max(warm_up, 1e-6))))
+    of_part = _seconds(lambda: trainer.run(steps), device) / steps
+    if part == batch:
+        return of_part, trainer
+    rise = max(of_part - of_probe, 0.0) / (part - size) if part > size else of_probe / size
+    return of_part + rise * (batch - part), trainer
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:

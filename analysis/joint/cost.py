@@ -1,0 +1,89 @@
+"""What measuring the codes of a study will cost, extrapolated from made-up codes of few latents in some seconds.
+
+Shapes: N images, D latents.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from ifp.analysis.joint.held import held_nats
+from ifp.analysis.joint.measure import measure_mi
+from ifp.analysis.joint.prepared import COOL, JointStudy
+from ifp.analysis.joint.search import MARGIN, STRIDE
+from ifp.checkpoints.posteriors import Sample
+from ifp.codes import Codes
+from ifp.training.kept_codes import IMAGES
+
+MOST_SECONDS = 8.0
+FEWEST_LATENTS = 8
+"""With so many the measuring begins, and goes on with twice as many as long as there is time."""
+STEEPEST = 3.0
+"""Highest power of the number of latents with which time is taken to grow: of a classifier on all their products."""
+
+
+def measuring_seconds(study: JointStudy, *, most_seconds: float = MOST_SECONDS) -> float:
+    """Seconds that measuring the whole run takes on one core, about.
+
+    Parameters
+    ----------
+    most_seconds : of measuring; what is left then, latents or factors, is extrapolated from what was measured. One
+        factor of `FEWEST_LATENTS` latents is measured in any case.
+    """
+    setup = study.setups[COOL]
+    config, dataset = setup.config, setup.dataset
+    # the images themselves are not needed, and may take long to render
+    sample = Sample(np.empty((0, *dataset.image_shape)), dataset.sample_images(IMAGES, config.seed)[0], dataset)
+    mean_ND = np.random.default_rng(0).standard_normal((len(sample.positions_NF), config.latents))
+
+    def codes_of(latents: int) -> Codes:
+        return sample.codes(mean_ND[:, :latents], np.full((len(mean_ND), latents), -1.0))
+
+    def held_of(factor: int, latents: int) -> float:
+        return held_nats(codes_of(latents), factor)
+
+    begun = time.perf_counter()
+    mi = seconds_of_all(lambda d: measure_mi(codes_of(d), config.seed), config.latents, most_seconds / 2)
+    factors = len(codes_of(1).factor_names)
+    of_factors: list[float] = []
+    for factor in range(factors):
+        left = most_seconds - (time.perf_counter() - begun)
+        if of_factors and left <= 0:
+            break
+        share = left / (factors - factor)
+        of_factors.append(seconds_of_all(partial(held_of, factor), config.latents, share))
+    held = sum(of_factors) * factors / max(len(of_factors), 1)
+    records = config.records / STRIDE + STRIDE + 2 * MARGIN
+    return (mi * config.records + held * records * len(study.folders)) * config.seeds
+
+
+def seconds_of_all(work: Callable[[int], object], size: int, most_seconds: float) -> float:
+    """Seconds of `work(size)`: measured, or extrapolated by a power law from the largest size for which there is time.
+
+    The power is that of the last two sizes, from 1 to 3; 2 where only one was measured.
+
+    >>> 0.02 <= seconds_of_all(lambda n: time.sleep(n / 1000), 20, 10.0) < 0.2
+    True
+    """
+    measured: list[tuple[int, float]] = []
+    now, spent = min(FEWEST_LATENTS, size), 0.0
+    while True:
+        started = time.perf_counter()
+        work(now)
+        measured.append((now, time.perf_counter() - started))
+        spent += measured[-1][1]
+        # twice as many may take eight times as long
+        if now == size or spent + 2**STEEPEST * measured[-1][1] > most_seconds:
+            break
+        now = min(2 * now, size)
+    last, seconds = measured[-1]
+    power = 2.0
+    if len(measured) > 1:
+        before, seconds_before = measured[-2]
+        power = math.log(max(seconds, 1e-9) / max(seconds_before, 1e-9)) / math.log(last / before)
+    return seconds * (size / last) ** min(max(power, 1.0), STEEPEST)
