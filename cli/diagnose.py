@@ -9,12 +9,13 @@ import click
 
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, checked_seed
+from ifp.cli.naming_options import given_names
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.cli.regime_options import given_pairs, regime_options
 from ifp.cli.stages import StageProgress
 from ifp.errors import IfpError, bad_value
 
-FEWEST_IMAGES = 1000
+FEWEST_IMAGES = 50
 QUICK_METRICS = ("mig", "modularity", "factor-vae", "irs", "minimality", "total-correlation")
 """Under a second together."""
 
@@ -39,6 +40,10 @@ QUICK_METRICS = ("mig", "modularity", "factor-vae", "irs", "minimality", "total-
 @click.option("--metrics", default="quick",
               help="Metrics to add: quick, fast (seconds), all (minutes), none, or names such as mig,dci.")  # fmt: skip
 @regime_options
+@click.option("--joint/--no-joint", default=True,
+              help="Bound what all latents together hold of each factor: a minute or two a model.")  # fmt: skip
+@click.option("--name", "names", multiple=True, show_default="the files' names",
+              help="What to call a model: A=beta-VAE for the first, B=... for the second; repeat it.")  # fmt: skip
 @reading_options
 @click.option("--encoder", help="package.module:function of yours: images [N, C, H, W] in [0, 1] -> mean, logvar.",
               show_default="none")  # fmt: skip
@@ -73,6 +78,7 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
         if options[name] < least:
             raise bad_value(name, options[name], f"a whole number of at least {least}")
     figure_width(options["width"])
+    given_names(options["names"], _num_runs(paths, options))
     check_inputs(paths, options["dataset"], data_dir=options["data_dir"], background=options["background"])
     formats = given_formats(options["formats"])
 
@@ -100,6 +106,8 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
         metrics=_metrics(options["metrics"]),
         correlate=given_pairs(options),
         inverse=options["inverse"],
+        joint=options["joint"],
+        names=given_names(options["names"], _num_runs(paths, options)),
     )
     out = options["out"] or Path("runs") / f"diagnose-{_name(paths, options)}{'-correlated' * bool(settings.correlate)}"
     with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
@@ -117,6 +125,10 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
             formats=formats,
             as_json=options["as_json"],
         )
+
+
+def _num_runs(paths: tuple[Path, ...], options: dict[str, Any]) -> int:
+    return 1 if options["series"] or options["encoder"] else len(paths or options["codes"])
 
 
 def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:

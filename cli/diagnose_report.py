@@ -11,6 +11,7 @@ import click
 import numpy as np
 import pandas as pd
 
+from ifp.analysis.diffusion.models_sentence import models_sentence
 from ifp.analysis.diffusion.results import Results, make_results, write_results
 from ifp.analysis.metrics import udr
 from ifp.analysis.tables import json_rows, whole_file, write_csv
@@ -61,17 +62,18 @@ def report(
             files += draw_diagnosis(folder, width=width, formats=formats)
         contents.append(results)
     runs = _runs_table(diagnosed)
+    sentence = models_sentence([found.run.name for found in diagnosed], [found.last for found in diagnosed])
     if len(diagnosed) > 1:
         write_csv(runs, out / "runs.csv")
         files.append(out / "runs.csv")
     stages.close()
     if as_json:
-        _print_json(contents, runs, folders)
+        _print_json(contents, runs, folders, sentence)
         return
     for found, results in zip(diagnosed, contents, strict=True):
         print_diagnosis(found, results)
     if len(diagnosed) > 1:
-        print_runs(runs)
+        print_runs(runs, sentence)
     click.echo(f"Results and figures in {out} ({len(files)} files).")
 
 
@@ -83,10 +85,11 @@ def _folders(diagnosed: Sequence[Diagnosed], out: Path) -> list[Path]:
     return [out / f"{at}-{Path(found.run.name).name}" for at, found in enumerate(diagnosed, start=1)]
 
 
-def _print_json(contents: Sequence[Results], runs: pd.DataFrame, folders: Sequence[Path]) -> None:
+def _print_json(contents: Sequence[Results], runs: pd.DataFrame, folders: Sequence[Path], sentence: str) -> None:
     whole = {str(folder): results.content for folder, results in zip(folders, contents, strict=True)}
     single = contents[0].content | {"folder": str(folders[0])}
-    click.echo(json.dumps(single if len(contents) == 1 else {"runs": json_rows(runs), "diagnoses": whole}, indent=2))
+    several = {"summary": sentence, "runs": json_rows(runs), "diagnoses": whole}
+    click.echo(json.dumps(single if len(contents) == 1 else several, indent=2))
 
 
 def _about(found: Diagnosed, sample: Sample | None, settings: RunSettings) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ifp.analysis.diffusion.comparison import Comparison, compare
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.diagnosis import diagnose as diagnose_codes
+from ifp.analysis.diffusion.information import Progress
 from ifp.analysis.diffusion.series import Series, SeriesRecord, make_series
 from ifp.analysis.metrics import METRICS, Score, run_metrics
 from ifp.analysis.metrics.registry import varying_factors
@@ -23,6 +25,7 @@ from ifp.cli.diagnose import FEWEST_IMAGES
 from ifp.cli.own_data import open_dataset
 from ifp.cli.stages import StageProgress
 from ifp.codes import Codes
+from ifp.cpus import granted_cpus
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.correlated import Pair
 from ifp.datasets.regime import correlated_sampler
@@ -51,6 +54,8 @@ class RunSettings:
     metrics: tuple[str, ...]
     correlate: tuple[Pair, ...] = ()
     inverse: bool = False
+    joint: bool = True
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,13 +130,13 @@ def _correlated_runs(
 def _check_enough(images: int, name: str) -> None:
     if images < FEWEST_IMAGES:
         raise IfpError(
-            f"{name} holds {images} images and at least {FEWEST_IMAGES} are needed: what fewer show is mostly "
-            "noise; give more."
+            f"{name} holds {images} images and at least {FEWEST_IMAGES} are needed: fewer show only noise; give more."
         )
 
 
 def diagnose_runs(runs: list[Run], settings: RunSettings, stages: StageProgress) -> list[Diagnosed]:
     """Measure every record of every run; compare two."""
+    runs = [replace(run, name=settings.names.get(at, run.name)) for at, run in enumerate(runs)]
     if len(runs) > 1 and settings.codes:
         check_same_latents(runs)
     total = sum(len(run.records) for run in runs)
@@ -152,6 +157,9 @@ def diagnose_runs(runs: list[Run], settings: RunSettings, stages: StageProgress)
                 if settings.dataset
                 else "codes",
                 decompose=record is run.last,
+                joint=settings.joint and record is run.last,
+                jobs=granted_cpus(),
+                progress=_of_joint(stages),
             )
             records.append(SeriesRecord(step, record.label, measured))
             done += 1
@@ -168,6 +176,16 @@ def diagnose_runs(runs: list[Run], settings: RunSettings, stages: StageProgress)
         compared = compare(a.last, b.last, label_a=a.run.name, label_b=b.run.name)
         diagnosed = [a, replace(b, comparison=compared)]
     return diagnosed
+
+
+def _of_joint(stages: StageProgress) -> Progress:
+    """Progress of the joint information alone: the rest takes seconds a checkpoint."""
+
+    def tell(text: str, done: int, total: int) -> None:
+        if text.startswith("joint"):
+            stages.update(text, done, total)
+
+    return tell
 
 
 def _scores(codes: Codes, settings: RunSettings, stages: StageProgress) -> dict[str, tuple[Score, float]]:

@@ -9,7 +9,7 @@ from ifp import __version__
 
 REQUIRED = (
     "torch", "numpy", "scipy", "scikit-learn", "seaborn", "threadpoolctl", "matplotlib", "pandas", "pillow", "pooch",
-    "click", "rich",
+    "joblib", "click", "rich",
 )  # fmt: skip
 
 

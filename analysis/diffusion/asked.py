@@ -65,6 +65,7 @@ class Asked:
     share_V: np.ndarray = field(init=False)
     first_network: Any = None
     predicted: dict[tuple[int, ...], list[np.ndarray]] = field(default_factory=dict)
+    _bounds: dict[tuple[tuple[int, ...], int], Bound] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.value_N = np.unique(self.images.factors_NF[:, self.factor], return_inverse=True)[1]
@@ -76,10 +77,18 @@ class Asked:
         key = tuple(sorted(latents))
         if key not in self.predicted:
             self.predicted[key] = self.ask(self.images.draws_SND[:, :, key], keep=len(key) == len(self.images.used))
-        mixed = mixture_bound([*self.known(key), *more], self.value_M, self.share_V)
-        # whoever knows more latents knows at least as much: a mixture of many may stop short of its best part
-        parts = [self.bound(part) for part in self.predicted if set(part) < set(key)]
-        return max([mixed, *parts], key=lambda bound: bound.nats)
+        if more:
+            return self._largest(key, [*self.known(key), *more])
+        at = (key, len(self.predicted))
+        if at not in self._bounds:
+            self._bounds[at] = self._largest(key, self.known(key))
+        return self._bounds[at]
+
+    def _largest(self, key: tuple[int, ...], known: Sequence[np.ndarray]) -> Bound:
+        """Of the mixture of all and of the bounds of the subsets: whoever knows more latents knows at least as much,
+        but a mixture of many may stop short of its best part."""
+        parts = [self.bound(part) for part in list(self.predicted) if set(part) < set(key)]
+        return max([mixture_bound(known, self.value_M, self.share_V), *parts], key=lambda bound: bound.nats)
 
     def known(self, latents: Sequence[int]) -> list[np.ndarray]:
         """Predictions [S, M, V] of all sets asked that lie within `latents`: whoever knows these knows those."""

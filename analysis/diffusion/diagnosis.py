@@ -16,6 +16,7 @@ import pandas as pd
 from ifp.analysis.diffusion.decomposition import KlDecomposition, decompose_kl
 from ifp.analysis.diffusion.information import ESTIMATORS, Information, Progress, measure_information
 from ifp.analysis.diffusion.intervals import FEWEST_RESAMPLES, LEVEL, corrected_interval
+from ifp.analysis.diffusion.joint_information import FEWEST, JointInformation, measure_joint
 from ifp.analysis.diffusion.measures import (
     ACTIVE_NATS,
     COLLAPSED_NATS,
@@ -44,6 +45,7 @@ class Diagnosis:
     information : by estimator; empty without factors.
     factors : `factor_table` of every estimator. latents : `latent_table` of every estimator (of "" without factors).
     decomposition : KL = index-code MI + total correlation + dimension-wise KL; None where it was not asked for.
+    joint : what all latents together hold of each factor; None where it was not asked for or there are no factors.
     """
 
     factor_names: tuple[str, ...]
@@ -57,6 +59,7 @@ class Diagnosis:
     factors: pd.DataFrame
     latents: pd.DataFrame
     decomposition: KlDecomposition | None
+    joint: JointInformation | None = None
 
     @property
     def num_latents(self) -> int:
@@ -96,6 +99,8 @@ def diagnose(
     seed: int = 0,
     data: str = "",
     decompose: bool = True,
+    joint: bool = False,
+    jobs: int = 1,
     progress: Progress | None = None,
 ) -> Diagnosis:
     """Measure what each latent holds; without factors, the KL of each latent and its decomposition alone.
@@ -106,7 +111,8 @@ def diagnose(
     estimators : of `measure_information`. permutations, bootstraps, progress : see there; at least 20 bootstraps.
     seed : of permutations and resamples. Checkpoints to be compared need the same seed and the same images.
     data : names the images (data set and how they were drawn): what is not the same here is not compared.
-    decompose : whether to decompose the KL.
+    decompose : whether to decompose the KL. joint : whether to bound what all latents together hold of each factor
+        (`measure_joint`), 12 to 20 s a factor in each of `jobs` processes; not with fewer than FEWEST images.
 
     Raises
     ------
@@ -161,6 +167,9 @@ def diagnose(
             list(LATENT_COLUMNS)
         ],
         decomposition=decompose_kl(codes, seed=seed) if decompose else None,
+        joint=measure_joint(codes, seed=seed, permutations=permutations, jobs=jobs, progress=progress)
+        if joint and information and len(codes) >= FEWEST
+        else None,
     )
 
 

@@ -21,6 +21,8 @@ import pandas as pd
 from ifp.analysis.diffusion.comparison import COMPARISON_COLUMNS, Comparison
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.information import Information
+from ifp.analysis.diffusion.joint_information import JOINT_COLUMNS
+from ifp.analysis.diffusion.joint_verdict import joint_cases
 from ifp.analysis.diffusion.measures import FACTOR_COLUMNS, LATENT_COLUMNS, held_DF, noise_ceiling_nmi_DF
 from ifp.analysis.diffusion.series import CHANGE_COLUMNS, RECORD_COLUMNS, STEP_COLUMNS, Series
 from ifp.analysis.diffusion.verdict import checkpoint_verdict, comparison_verdict, series_verdict
@@ -38,15 +40,20 @@ MATRICES = ("nmi", "nmi_low", "nmi_high", "floor_nmi", "floor_high_nmi", "ceilin
 TABLES = {
     "factors": FACTOR_COLUMNS,
     "latents": LATENT_COLUMNS,
+    "joint": (*JOINT_COLUMNS, "copies", "case"),
     "series": RECORD_COLUMNS,
     "steps": STEP_COLUMNS,
     "changes": CHANGE_COLUMNS,
     "comparison": COMPARISON_COLUMNS,
 }
-"""Tables of the file, each also a csv when it has rows: `factors`, `latents` of the checkpoint (of a series the last);
-`series`, `steps`, `changes` as `Series` has them (there `factors`, `steps`, `changes`); `comparison`."""
-TEXT_COLUMNS = {"estimator", "factor", "held_by", "holds", "status", "label", "measure", "span"}
-FLAG_COLUMNS = {"nmi1_above_noise", "nmi2_above_noise", "within_noise"}
+"""Tables of the file, each also a csv when it has rows: `factors`, `latents`, `joint` (where each factor's information
+went: `JointInformation.table` with the verdict's case) of the checkpoint, of a series the last; `series`, `steps`,
+`changes` as `Series` has them (there `factors`, `steps`, `changes`); `comparison`."""
+TEXT_COLUMNS = {
+    "estimator", "factor", "held_by", "holds", "status", "label", "measure", "span", "pair_latents", "set_latents",
+    "copies", "case",
+}  # fmt: skip
+FLAG_COLUMNS = {"nmi1_above_noise", "nmi2_above_noise", "above_noise", "within_noise"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +148,8 @@ def make_results(
     total, low, high = diagnosis.total_kl_nats()
     tables = {"factors": diagnosis.factors, "latents": diagnosis.latents}
     sentences = {"checkpoint": checkpoint_verdict(diagnosis)}
+    if diagnosis.joint is not None:
+        tables["joint"] = joint_cases(diagnosis)
     if series is not None:
         tables |= {"series": series.factors, "steps": series.steps, "changes": series.changes}
         sentences["series"] = series_verdict(series)
@@ -161,6 +170,7 @@ def make_results(
         "kl_nats": diagnosis.kl_nats_D,
         "total_kl_nats": {"value": total, "low": low, "high": high},
         "decomposition": _decomposition(diagnosis),
+        "joint_settings": None if diagnosis.joint is None else dict(diagnosis.joint.settings),
         "entropy_nats": {name: measured.entropy_nats_F for name, measured in diagnosis.information.items()},
         **{name: {estimator: of[name] for estimator, of in matrices.items()} for name in (*MATRICES, "holds")},
         "compared": None

@@ -16,10 +16,18 @@ from typing import Any
 import numpy as np
 
 from ifp.analysis.diffusion.classifiers import probabilities
+from ifp.analysis.diffusion.mutual_information import histogram_mi_nats
 
 MOST_PAIRED = 16
 """Latents of which all pairs are looked at: of more, those that tell most alone or are missed most."""
-_IMAGES, _FILLS = 400, 6
+_IMAGES, _FILLS, _CELLS = 400, 6, 16
+
+
+def counted_singles(z_ND: np.ndarray, value_N: np.ndarray) -> list[int]:
+    """All latents, the one that tells most alone first, by counting in cells of equally many images."""
+    ranks_ND = np.argsort(np.argsort(z_ND, axis=0, kind="stable"), axis=0)
+    nats_DF = histogram_mi_nats(ranks_ND, value_N[:, None], bins=_CELLS)
+    return [int(latent) for latent in np.argsort(-nats_DF[:, 0], kind="stable")]
 
 
 class HiddenLatents:

@@ -7,13 +7,14 @@ over several latents (over a series: NMI2 rises). information leakage: informati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import pandas as pd
 
 from ifp.analysis.diffusion.comparison import ACTIVE_LATENTS, TOTAL_KL, Comparison
 from ifp.analysis.diffusion.diagnosis import HISTOGRAM, POSTERIOR, Diagnosis
 from ifp.analysis.diffusion.intervals import LEVEL
+from ifp.analysis.diffusion.joint_verdict import idle_sentences, joint_cases, joint_headline, joint_sentences
 from ifp.analysis.diffusion.measures import (
     ACTIVE,
     ACTIVE_NATS,
@@ -24,6 +25,10 @@ from ifp.analysis.diffusion.measures import (
     WEAK,
 )
 from ifp.analysis.diffusion.series import AT_END, DIFFUSION, LARGEST, LEAKAGE, Series
+from ifp.analysis.diffusion.wording import listed, signed, two_decimals
+
+ENOUGH_IMAGES = 1000
+"""With fewer the verdict says so."""
 
 LEVEL_TEXT = f"{LEVEL:.0%}".replace("%", " %")
 
@@ -37,14 +42,21 @@ def checkpoint_verdict(diagnosis: Diagnosis) -> list[str]:
             "What the latents hold cannot be said: that needs labels, images whose factors are known.",
         ]
     rows = diagnosis.factor_rows()
-    sentences = [_headline(diagnosis, rows), *(_factor_sentence(row) for _, row in rows.iterrows())]
+    cases = joint_cases(diagnosis) if diagnosis.joint is not None else None
+    if cases is None:
+        sentences = [_headline(diagnosis, rows), *(_factor_sentence(row) for _, row in rows.iterrows())]
+    elif (diagnosis.latent_rows()["status"] == COLLAPSED).all():
+        sentences = [_headline(diagnosis, rows)]
+    else:
+        sentences = [f"{joint_headline(cases)}.", *joint_sentences(diagnosis, cases)]
     for _, row in diagnosis.latent_rows().iterrows():
         held = row["holds"].split(SEPARATOR)
         if len(held) > 1:
             sentences.append(
-                f"Latent {row['latent']} is entangled: it holds {_listed(held)} (purity {row['purity']:.2f} of 1)."
+                f"Latent {row['latent']} is entangled: it holds {listed(held)} (purity {row['purity']:.2f} of 1)."
             )
-    return [*sentences, *_status_lists(diagnosis), *_caveats(diagnosis)]
+    sentences += [*idle_sentences(diagnosis, cases), *_status_lists(diagnosis), *_caveats(diagnosis)]
+    return [*sentences, *_few_images(diagnosis)]
 
 
 def series_verdict(series: Series) -> list[str]:
@@ -84,7 +96,7 @@ def series_verdict(series: Series) -> list[str]:
             factor for factor in changes.loc[frozen, "factor"].unique() if factor not in set(found[measure]["factor"])
         ]
         if quiet:
-            sentences.append(f"Information {measure} of {_listed(quiet)} is within noise.")
+            sentences.append(f"Information {measure} of {listed(quiet)} is within noise.")
     return sentences
 
 
@@ -95,9 +107,9 @@ def _series_headline(at_end: Mapping[str, pd.DataFrame]) -> str:
         rows = at_end[measure]
         large = rows["change_nmi"] >= HELD_NMI
         if large.any():
-            parts.append(f"information {measure} of {_listed(rows.loc[large, 'factor'])} ({how})")
+            parts.append(f"information {measure} of {listed(rows.loc[large, 'factor'])} ({how})")
         if (~large).any():
-            parts.append(f"small {measure} of {_listed(rows.loc[~large, 'factor'])} ({how} by less than {HELD_NMI:g})")
+            parts.append(f"small {measure} of {listed(rows.loc[~large, 'factor'])} ({how} by less than {HELD_NMI:g})")
     return "; ".join(parts) or "no information diffusion and no leakage beyond noise is left at the end"
 
 
@@ -112,7 +124,7 @@ def comparison_verdict(comparison: Comparison) -> list[str]:
     images = "the same images" if comparison.paired else "different images"
     by = f" ({estimator} estimator, {images})" if estimator else f" ({images})"
     if factors:
-        sentences = [f"{b} and {a} differ in what they hold of {_listed(factors)}{by}."]
+        sentences = [f"{b} and {a} differ in what they hold of {listed(factors)}{by}."]
     elif estimator:
         sentences = [f"What {b} and {a} hold of each factor is equal within noise{by}."]
     else:
@@ -123,7 +135,7 @@ def comparison_verdict(comparison: Comparison) -> list[str]:
             what = "the best latent holds" if rank == "1" else "the second latent holds"
             sentences.append(
                 f"{row['factor']}: {what} {'more' if row['difference'] > 0 else 'less'} in {b}, "
-                f"NMI{rank} above the floor {row['a']:.2f} -> {row['b']:.2f}, {_difference(row)}."
+                f"NMI{rank} above the floor {two_decimals(row['a'])} -> {two_decimals(row['b'])}, {_difference(row)}."
             )
     kl, active = (rows[rows["measure"] == measure].iloc[0] for measure in (TOTAL_KL, ACTIVE_LATENTS))
     equal = "equal within noise" if kl["within_noise"] else _difference(kl)
@@ -140,20 +152,26 @@ def _headline(diagnosis: Diagnosis, rows: pd.DataFrame) -> str:
     if held.empty:
         return f"{_latent_counts(diagnosis)[:-1]}, but no single latent holds any of the known factors{by}."
     spread = held.loc[held["held_by"].str.contains(SEPARATOR), "factor"].tolist()
-    missing = rows.loc[rows["held_by"] == "", "factor"].tolist()
-    head = f"Information diffusion in {_listed(spread)}" if spread else "No information diffusion"
+    constant = rows.loc[rows["entropy_nats"] == 0, "factor"].tolist()
+    missing = rows.loc[(rows["held_by"] == "") & (rows["entropy_nats"] > 0), "factor"].tolist()
+    head = f"Information diffusion in {listed(spread)}" if spread else "No information diffusion"
     single = [factor for factor in held["factor"] if factor not in spread]
     if single:
-        head += f"; {_listed(single)} {'is held by one latent' if len(single) == 1 else 'are held by one latent each'}"
+        head += f"; {listed(single)} {'is held by one latent' if len(single) == 1 else 'are held by one latent each'}"
     if missing:
-        head += f"; {_listed(missing)} by none"
+        head += f"; {listed(missing)} by none"
+    if constant:
+        head += f"; {listed(constant)} {'is' if len(constant) == 1 else 'are'} constant"
     return f"{head}{by}."
 
 
 def _factor_sentence(row: pd.Series) -> str:
     factor, latents = row["factor"], row["held_by"].split(SEPARATOR) if row["held_by"] else []
+    if not row["entropy_nats"]:
+        return f"{factor} has one value in these images (it is constant), so nothing can be said of it."
     most, second = (
-        f"NMI {row[name]:.2f} above its floor, {LEVEL_TEXT} {row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f}"
+        f"NMI {two_decimals(row[name])} above its floor, {LEVEL_TEXT} {two_decimals(row[f'{name}_low'])} to "
+        f"{two_decimals(row[f'{name}_high'])}"
         for name in ("excess_nmi1", "excess_nmi2")
     )
     if not latents:
@@ -166,10 +184,11 @@ def _factor_sentence(row: pd.Series) -> str:
     if len(latents) == 1:
         rest = "" if row["carrier2"] < 0 else "; what the others hold is within noise"
         if row["nmi2_above_noise"]:
-            rest = f"; the second, latent {row['carrier2']}, has little (NMI {row['excess_nmi2']:.3f} above its floor)"
+            little = f"NMI {two_decimals(row['excess_nmi2'])} above its floor"
+            rest = f"; the second, latent {row['carrier2']}, has little ({little})"
         return f"{factor} is held by latent {latents[0]} ({most}){rest}."
     return (
-        f"{factor} is spread over latents {_listed(latents)}: latent {row['carrier1']} holds the most ({most}), then "
+        f"{factor} is spread over latents {listed(latents)}: latent {row['carrier1']} holds the most ({most}), then "
         f"latent {row['carrier2']} ({second}); {row['carriers']:.1f} carriers."
     )
 
@@ -179,10 +198,10 @@ def _freezing_sentences(changes: pd.DataFrame, first_step: int) -> list[str]:
     sentences = [f"{factor} froze by step {step:.0f}." for factor, step in frozen.items() if step > first_step]
     early = [str(factor) for factor, step in frozen.items() if step <= first_step]
     if early:
-        sentences.insert(0, f"{_listed(early)} {'is' if len(early) == 1 else 'are'} held from the first record on.")
+        sentences.insert(0, f"{listed(early)} {'is' if len(early) == 1 else 'are'} held from the first record on.")
     never = [str(factor) for factor in frozen.index[frozen.isna()]]
     if never:
-        sentences.append(f"{_listed(never)} {'is' if len(never) == 1 else 'are'} held by no latent at any step.")
+        sentences.append(f"{listed(never)} {'is' if len(never) == 1 else 'are'} held by no latent at any step.")
     return sentences
 
 
@@ -193,6 +212,16 @@ def _latent_counts(diagnosis: Diagnosis) -> str:
         f"{active} of {diagnosis.num_latents} latents {'is' if active == 1 else 'are'} active; the total KL is "
         f"{total:.2f} nats ({LEVEL_TEXT} {low:.2f} to {high:.2f})."
     )
+
+
+def _few_images(diagnosis: Diagnosis) -> list[str]:
+    images = int(diagnosis.settings["images"])
+    if images >= ENOUGH_IMAGES:
+        return []
+    return [
+        f"These are {images} images: below {ENOUGH_IMAGES:,} intervals are wide, floors are high, and what is held "
+        "weakly may pass for lost."
+    ]
 
 
 def _status_lists(diagnosis: Diagnosis) -> list[str]:
@@ -206,7 +235,7 @@ def _status_lists(diagnosis: Diagnosis) -> list[str]:
         latents = [str(latent) for latent in rows.loc[rows["status"] == status, "latent"]]
         if latents:
             one = len(latents) == 1
-            sentences.append(f"Latent{'' if one else 's'} {_listed(latents)} {'is' if one else 'are'} {text}.")
+            sentences.append(f"Latent{'' if one else 's'} {listed(latents)} {'is' if one else 'are'} {text}.")
     return sentences
 
 
@@ -222,12 +251,12 @@ def _caveats(diagnosis: Diagnosis) -> list[str]:
             continue
         dead = sorted(set().union(*(held[factor] - spoken[factor] for factor in differing)) & collapsed, key=int)
         why = (
-            f" In part it reads means of collapsed latents ({_listed(dead)}), which drown in the latents' own noise "
+            f" In part it reads means of collapsed latents ({listed(dead)}), which drown in the latents' own noise "
             "before they reach the decoder."
             if dead and estimator == HISTOGRAM
             else ""
         )
-        sentences.append(f"The {estimator} estimator finds other holders of {_listed(differing)}.{why}")
+        sentences.append(f"The {estimator} estimator finds other holders of {listed(differing)}.{why}")
     return sentences
 
 
@@ -241,14 +270,4 @@ def _holders(diagnosis: Diagnosis, estimator: str) -> dict[str, set[str]]:
 
 
 def _difference(row: pd.Series) -> str:
-    return f"difference {row['difference']:+.3g} ({LEVEL_TEXT} {row['low']:+.3g} to {row['high']:+.3g})"
-
-
-def _listed(names: Iterable[str]) -> str:
-    """a, b and c.
-
-    >>> _listed(["posX"]), _listed(["posX", "posY", "scale"])
-    ('posX', 'posX, posY and scale')
-    """
-    *most, last = list(names)
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"difference {signed(row['difference'])} ({LEVEL_TEXT} {signed(row['low'])} to {signed(row['high'])})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -29,7 +30,19 @@ from ..checkpoints import exact_vaes as exact
 from ..checkpoints import family_files, family_files_b
 from ..checkpoints.hostile_files import hostile_files
 
-FAST = ["--images", "1000", "--permutations", "20", "--bootstraps", "20", "--metrics", "none", "--format", "none"]
+FAST = [
+    "--images",
+    "1000",
+    "--permutations",
+    "20",
+    "--bootstraps",
+    "20",
+    "--metrics",
+    "none",
+    "--format",
+    "none",
+    "--no-joint",
+]
 
 
 def diagnose(*args: object, fast: bool = True) -> Result:
@@ -248,7 +261,7 @@ def test_three_runs_side_by_side_with_udr(grid: str, model: Path, tmp_path: Path
     copies = [shutil.copy(model, tmp_path / f"{name}.pt") for name in "abc"]
     result = diagnose(*copies, "--dataset", grid, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert "Runs side by side" in result.stdout
+    assert "Models side by side" in result.stdout
     runs = table(tmp_path / "out", "runs")
     np.testing.assert_allclose(runs["udr"], 0.9, atol=1e-6)  # of equal models: Lasso's penalty of 0.1 is missing from 1
     np.testing.assert_allclose(runs["kl_nats"], exact.kl_nats().sum(), rtol=1e-4)
@@ -377,13 +390,26 @@ def test_json_is_json_alone_on_stdout(grid: str, model: Path, tmp_path: Path) ->
     assert single["folder"] == str(tmp_path)
     assert single["kl_nats"] == content_of(tmp_path)["kl_nats"]
     both = json.loads(diagnose(model, model, "--dataset", grid, "--json", "--out", tmp_path).stdout)
-    assert set(both) == {"runs", "diagnoses"}
+    assert set(both) == {"summary", "runs", "diagnoses"}
+    assert both["summary"].startswith("Information diffusion: none; lost: none; total KL ")
     assert set(both["diagnoses"]) == {str(tmp_path), str(tmp_path / "a")}
 
 
 def test_figures_and_metrics_on_demand(grid: str, model: Path, tmp_path: Path) -> None:
     sizes = ["--images", "1000", "--permutations", "20", "--bootstraps", "20"]
-    args = [model, "--dataset", grid, "--out", tmp_path, *sizes, "--format", "png", "--metrics", "mig,modularity"]
+    args = [
+        model,
+        "--dataset",
+        grid,
+        "--out",
+        tmp_path,
+        *sizes,
+        "--format",
+        "png",
+        "--metrics",
+        "mig,modularity",
+        "--no-joint",
+    ]
     result = diagnose(*args, fast=False)
     assert result.exit_code == 0, result.output
     assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".png", ".csv"}
@@ -391,6 +417,35 @@ def test_figures_and_metrics_on_demand(grid: str, model: Path, tmp_path: Path) -
     metrics = content_of(tmp_path)["about"]["metrics"]
     assert set(metrics) == {"mig", "modularity"}
     assert metrics["mig"]["value"] == pytest.approx(1, abs=1e-6)
+
+
+def test_where_the_information_went_of_two_models_side_by_side(rng: np.random.Generator, tmp_path: Path) -> None:
+    factors = np.column_stack([rng.integers(4, size=(120, 2)), np.full(120, 2)])
+    a, b = (factors[:, at] / 1.1 - 1.4 for at in (0, 1))
+    for name, mean in (("straight", [a, b]), ("turned", [(a + b) / 2**0.5, (a - b) / 2**0.5])):
+        mean_ND = np.column_stack([*mean, 1.2 * rng.normal(size=120), 0 * a])
+        logvar_ND = np.tile([-6.0, -6.0, -2.0, 0.0], (120, 1))
+        names = np.array(["posX", "posY", "shape"])
+        np.savez(tmp_path / f"{name}.npz", mean=mean_ND, logvar=logvar_ND, factors=factors, factor_names=names)
+    few = ["--permutations", "20", "--bootstraps", "20", "--metrics", "none", "--format", "none", "--quiet"]
+    straight, turned = (["--codes", str(tmp_path / f"{name}.npz")] for name in ("straight", "turned"))
+    named = ["--name", "A=beta-VAE", "--name", "B=DEFT", "--no-joint"]
+    both = CliRunner().invoke(main, ["diagnose", *straight, *turned, *named, *few, "--out", str(tmp_path / "both")])
+    one = CliRunner().invoke(main, ["diagnose", *turned, *few, "--out", str(tmp_path / "out")])
+    assert both.exit_code == one.exit_code == 0, (both.output, one.output, both.exception, one.exception)
+    for text in (
+        "No information diffusion; posX and posY are held by one latent each; shape is constant (posterior",
+        "Latent 2 is active (", "holds nothing of any known factor above the noise floor.",
+        "These are 120 images: below 1,000 intervals are wide",
+        "- Information diffusion: posX in DEFT, posY in DEFT; lost: none; total KL ", " nats in beta-VAE and DEFT.",
+    ):  # fmt: skip
+        assert text in both.stdout, (text, both.stdout)
+    assert "posX is held jointly by latents 0 and 1, a rotated pair, which it shares with posY: " in one.stdout
+    for stdout in (both.stdout, one.stdout):
+        assert not re.search(r"(?<!\+)-0\.00(?!\d)", stdout)
+        assert max(len(line) for line in stdout.splitlines() if line.startswith(" ")) <= 80
+    joint = table(tmp_path / "out", "joint").set_index("factor")
+    assert joint["case"].to_dict() == {"posX": "rotated pair", "posY": "rotated pair", "shape": "constant"}
 
 
 def test_piped_output_has_no_control_codes(grid: str, model: Path, tmp_path: Path) -> None:
@@ -594,7 +649,7 @@ MISTAKES = [
     (["{tmp}/hostile/tar", "--dataset", "{grid}"], "tar archive"),
     (["{tmp}/hostile/zip_module", "--dataset", "{grid}"], "whole module of the class"),
     (["{model}", "--dataset", "{tmp}/few.npz"], "Unknown dataset"),
-    (["{model}", "--dataset", "npz:{tmp}/few.npz"], "holds 500 images and at least 1000 are needed"),
+    (["{model}", "--dataset", "npz:{tmp}/few.npz"], "holds 49 images and at least 50 are needed"),
     (["{model}", "--dataset", "{grid}", "--family", "betavae"], "Unknown family 'betavae'"),
     (["{model}", "--dataset", "{grid}", "--family", "yanndubs"], "cannot be rebuilt"),
     (["{model}", "--dataset", "{grid}", "--activation", "maxout"], "Unknown activation 'maxout'"),
@@ -610,7 +665,9 @@ MISTAKES = [
     (["{model}", "--dataset", "{grid}", "--format", "svg"], "Unknown figure format 'svg'"),
     (["{model}", "--dataset", "{grid}", "--format", "none,pdf"], "none stands alone"),
     (["{model}", "--dataset", "{grid}", "--format", ","], "--format must name"),
-    (["{model}", "--dataset", "{grid}", "--images", "999"], "images must be a whole number of at least 1000"),
+    (["{model}", "--dataset", "{grid}", "--name", "beta-VAE"], "--name must be a letter, = and a name"),
+    (["{model}", "--dataset", "{grid}", "--name", "B=DEFT"], "names a model that is not there: model A alone is given"),
+    (["{model}", "--dataset", "{grid}", "--images", "49"], "images must be a whole number of at least 50"),
     (["{model}", "--dataset", "{grid}", "--permutations", "19"], "permutations must be"),
     (["{model}", "--dataset", "{grid}", "--bootstraps", "0"], "bootstraps must be"),
     (["{model}", "--dataset", "{grid}", "--device", "cuda:7"], "device must be"),
@@ -640,7 +697,7 @@ def mistaken(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # old files are read all the same
         torch.jit.script(torch.nn.Linear(2, 2)).save(str(folder / "script.pt"))
-    np.savez(folder / "few.npz", images=exact.grid_images()[:500], factors=exact.factor_grid()[:500])
+    np.savez(folder / "few.npz", images=exact.grid_images()[:49], factors=exact.factor_grid()[:49])
     np.savez(folder / "wider.npz", images=np.full((1000, 3, 7), 99, np.uint8), factors=exact.factor_grid())
     hostile_files(folder / "hostile", folder / "sentinel")
     yield folder
@@ -672,7 +729,7 @@ ARRAYS: list[tuple[str, Callable[[dict[str, np.ndarray]], dict[str, Any]], str]]
     ("small sizes", lambda a: a | {"factor_sizes": np.array([2, 2, 2])}, "outside 0 ... size - 1"),
     ("huge sizes", lambda a: a | {"factor_sizes": np.array([10**9, 10, 10])}, "1,000,000,000 values, and at most"),
     ("sizes of text", lambda a: a | {"factor_sizes": np.array(["a", "b", "c"])}, "3 whole numbers"),
-    ("few images", lambda a: {name: array[:500] for name, array in a.items()}, "at least 1000 are needed"),
+    ("few images", lambda a: {name: array[:49] for name, array in a.items()}, "at least 50 are needed"),
 ]
 
 

@@ -1,0 +1,184 @@
+"""Where a factor's information went, in words: held by one latent, spread over several, in a rotated pair, or lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.diffusion.diagnosis import Diagnosis
+from ifp.analysis.diffusion.measures import ACTIVE, HELD_NMI, SEPARATOR, noise_ceiling_nmi_DF
+from ifp.analysis.diffusion.wording import latents_text, listed, share, two_decimals
+
+ONE, COPIED, SPREAD, ROTATED, HIDDEN, LOST, CONSTANT = (
+    "held by one latent", "copied", "spread", "rotated pair", "hidden by other factors", "lost", "constant",
+)  # fmt: skip
+CASES = (ONE, COPIED, SPREAD, ROTATED, HIDDEN, LOST, CONSTANT)
+DIFFUSED = (COPIED, SPREAD, ROTATED)
+COPY_SHARE = 0.5
+"""A second latent is a copy when its NMI above the floor is this share of the first's, and no set is needed."""
+ROTATED_DIFFUSION, ROTATED_SYNERGY = 0.5, 0.25
+"""A pair is a rotated one when its best latent alone has lost this share of the joint information, and the pair holds
+this share of its own beyond the sum of its two latents."""
+HIDDEN_SHARE = 0.1
+"""What the other factors reveal is worth a sentence from this share of the entropy on."""
+
+
+def joint_cases(diagnosis: Diagnosis) -> pd.DataFrame:
+    """The table of `measure_joint` with `case` (one of `CASES`) and `copies`, the latents that hold a factor singly."""
+    assert diagnosis.joint is not None
+    held_by = diagnosis.factor_rows().set_index("factor")
+    table = diagnosis.joint.table.copy()
+    table["copies"] = [
+        SEPARATOR.join(sorted(_copies(row, held_by.loc[row["factor"]]), key=int)) for _, row in table.iterrows()
+    ]
+    table["case"] = [_case(row) for _, row in table.iterrows()]
+    return table
+
+
+def _copies(row: pd.Series, of_nmi: pd.Series) -> list[str]:
+    """All latents that hold the factor alone about as well as the best one does; none where a set is needed."""
+    latents = str(of_nmi["held_by"]).split(SEPARATOR)
+    needed = len(str(row["set_latents"]).split(SEPARATOR))
+    alike = of_nmi["excess_nmi2"] >= COPY_SHARE * of_nmi["excess_nmi1"]
+    return latents if row["above_noise"] and needed == 1 and len(latents) > 1 and alike else []
+
+
+def _case(row: pd.Series) -> str:
+    if not row["entropy_nats"]:
+        return CONSTANT
+    if not row["above_noise"] or row["joint_share"] < HELD_NMI:
+        return HIDDEN if _reveals(row) and row["given_others_nats"] >= HELD_NMI * row["entropy_nats"] else LOST
+    latents = row["set_latents"].split(SEPARATOR)
+    if len(latents) == 1:
+        return COPIED if row["copies"] else ONE
+    rotated = (
+        row["set_latents"] == row["pair_latents"]
+        and row["diffusion_share"] >= ROTATED_DIFFUSION
+        and row["synergy_low"] > 0
+        and row["synergy_nats"] >= ROTATED_SYNERGY * row["pair_nats"]
+    )
+    return ROTATED if rotated else SPREAD
+
+
+def _reveals(row: pd.Series) -> bool:
+    """Whether the other factors reveal more of it than the latents show by themselves."""
+    more = row["given_others_nats"] - row["joint_nats"]
+    return bool(row["given_others_low"] > row["joint_high"] and more >= HIDDEN_SHARE * row["entropy_nats"])
+
+
+def joint_headline(cases: pd.DataFrame) -> str:
+    """Which factors have diffused, how, and what became of the others; without a full stop."""
+    names = {case: cases.loc[cases["case"] == case, "factor"].tolist() for case in CASES}
+    diffused = [factor for case in DIFFUSED for factor in names[case]]
+    order = [factor for factor in cases["factor"] if factor in diffused]
+    head = f"Information diffusion in {listed(order)}" if order else "No information diffusion"
+    tails = []
+    if names[ROTATED]:
+        tails.append(f"{listed(names[ROTATED])} {_is(names[ROTATED])} held jointly in a rotated pair of latents")
+    if names[ONE]:
+        each = "" if len(names[ONE]) == 1 else " each"
+        tails.append(f"{listed(names[ONE])} {_is(names[ONE])} held by one latent{each}")
+    if names[HIDDEN]:
+        tails.append(f"{listed(names[HIDDEN])} {_shows(names[HIDDEN])} only when the other factors are known")
+    for case in (LOST, CONSTANT):
+        if names[case]:
+            tails.append(f"{listed(names[case])} {_is(names[case])} {case}")
+    return "; ".join([head, *tails])
+
+
+def joint_sentences(diagnosis: Diagnosis, cases: pd.DataFrame) -> list[str]:
+    """A sentence or two per factor."""
+    of_nmi = diagnosis.factor_rows().set_index("factor")
+    return [_factor_sentence(row, cases, of_nmi.loc[row["factor"]]) for _, row in cases.iterrows()]
+
+
+def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series) -> str:
+    factor, case = row["factor"], row["case"]
+    if case == CONSTANT:
+        return f"{factor} has one value in these images (it is constant), so nothing can be said of it."
+    entropy = two_decimals(row["entropy_nats"])
+    interval = f"95 % {two_decimals(row['joint_low'])} to {two_decimals(row['joint_high'])}"
+    all_hold = f"at least {two_decimals(row['joint_nats'])} of {entropy} nats ({interval})"
+    single, best = two_decimals(row["single_nats"]), f"latent {row['single_latent']}"
+    known = f" Given the other factors the latents hold at least {two_decimals(row['given_others_nats'])} nats of it."
+    given = known if _reveals(row) else ""
+    if case in (LOST, HIDDEN):
+        if row["above_noise"]:
+            text = f"{factor} is nearly lost: all latents together hold {all_hold}, less than {share(HELD_NMI)} of it."
+        else:
+            text = (
+                f"{factor} is lost: no classifier finds it in all latents together (at least "
+                f"{two_decimals(row['joint_nats'])} of {entropy} nats, within noise)."
+            )
+        if case == HIDDEN:
+            text = (
+                f"{factor} shows only when the other factors are known: then the latents hold at least "
+                f"{two_decimals(row['given_others_nats'])} of {entropy} nats, else {two_decimals(row['joint_nats'])}."
+            )
+        return text + (given if case == LOST else "")
+    if case == ONE:
+        rest = ""
+        if of_nmi["nmi2_above_noise"] and of_nmi["carrier2"] >= 0:
+            rest = f"; latent {of_nmi['carrier2']} repeats a little (NMI {two_decimals(of_nmi['excess_nmi2'])})"
+        return f"{factor} is held by {best}: {single} of the nats that all latents hold, {all_hold}{rest}.{given}"
+    if case == COPIED:
+        copies = [int(latent) for latent in row["copies"].split(SEPARATOR)]
+        return (
+            f"{factor} is spread over {len(copies)} latents ({latents_text(copies)}) as copies: each holds much of it "
+            f"alone, {best} the most ({single} nats); all latents together hold {all_hold}.{given}"
+        )
+    chosen = [int(latent) for latent in row["set_latents"].split(SEPARATOR)]
+    lost = f"{best} alone holds {single}"
+    moved = (
+        f"{share(row['diffusion_share'])} ({two_decimals(row['diffusion_nats'])} nats, 95 % "
+        f"{two_decimals(row['diffusion_low'])} to {two_decimals(row['diffusion_high'])})"
+    )
+    if case == ROTATED:
+        same = cases.loc[
+            (cases["pair_latents"] == row["pair_latents"]) & (cases["case"] == ROTATED) & (cases["factor"] != factor),
+            "factor",
+        ].tolist()
+        beside = f", which it shares with {listed(same)}" if same else ""
+        return (
+            f"{factor} is held jointly by latents {listed(chosen)}, a rotated pair{beside}: all latents hold "
+            f"{all_hold}, the pair {two_decimals(row['pair_nats'])}, the better of the two alone {single}.{given}"
+        )
+    return (
+        f"{factor} is spread over {len(chosen)} latents ({latents_text(chosen)}): all latents hold {all_hold}, these "
+        f"{two_decimals(row['set_nats'])}; {lost}, so that {moved} has diffused.{given}"
+    )
+
+
+def idle_sentences(diagnosis: Diagnosis, cases: pd.DataFrame | None) -> list[str]:
+    """Active latents that hold no factor above the noise floor: those that a set needs, and those that none does."""
+    information = diagnosis.information[diagnosis.estimator]
+    above_D = np.asarray(information.nmi_DF > noise_ceiling_nmi_DF(information)).any(axis=1)
+    rows = diagnosis.latent_rows().set_index("latent")
+    idle = [latent for latent in rows.index if rows.loc[latent, "status"] == ACTIVE and not above_D[latent]]
+    needed = {
+        latent: [row["factor"] for _, row in cases.iterrows() if str(latent) in row["set_latents"].split(SEPARATOR)]
+        for latent in idle
+    } if cases is not None else {}  # fmt: skip
+    sentences = [
+        f"Latent {latent} is active ({rows.loc[latent, 'kl_nats']:.2f} nats) and holds no known factor alone; it takes "
+        f"part in {listed(needed[latent])}."
+        for latent in idle
+        if needed.get(latent)
+    ]
+    alone = [latent for latent in idle if not needed.get(latent)]
+    if alone:
+        one = len(alone) == 1
+        nats = listed(f"{rows.loc[latent, 'kl_nats']:.2f}" for latent in alone)
+        sentences.append(
+            f"Latent{'' if one else 's'} {listed(alone)} {'is' if one else 'are'} active ({nats} nats) but "
+            f"{'holds' if one else 'hold'} nothing of any known factor above the noise floor."
+        )
+    return sentences
+
+
+def _is(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _shows(names: list[str]) -> str:
+    return "shows" if len(names) == 1 else "show"
