@@ -152,7 +152,7 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series) -> 
 def idle_sentences(diagnosis: Diagnosis, cases: pd.DataFrame | None) -> list[str]:
     """Active latents that hold no factor above the noise floor: those that a set needs, and those that none does."""
     information = diagnosis.information[diagnosis.estimator]
-    above_D = np.asarray(information.nmi_DF > noise_ceiling_nmi_DF(information)).any(axis=1)
+    above_D = np.any(information.nmi_DF > noise_ceiling_nmi_DF(information), axis=1).tolist()
     rows = diagnosis.latent_rows().set_index("latent")
     idle = [latent for latent in rows.index if rows.loc[latent, "status"] == ACTIVE and not above_D[latent]]
     needed = {
