@@ -81,7 +81,7 @@ def about_tests(record: Record) -> dict[str, Any]:
 
 def _lines_of_codes(record: Record) -> list[str]:
     """The part of the self-test that needs no decoder; arrays are the user's own word, so nothing is refused."""
-    codes = record.codes
+    codes = record.plain_codes or record.codes
     moments, prior = moment_test(codes.mean_ND, codes.logvar_ND), prior_test(codes.mean_ND, codes.logvar_ND)
     lines = [
         f"  self-test of the codes {'passed' if moments.passed else 'NOT PASSED'}: |Var(mean) + E[variance] - 1| of "

@@ -112,10 +112,12 @@ def _correlated_runs(
     """The last checkpoint of each run, read on images that are all alike, and its codes of correlated ones."""
     sampler = correlated_sampler(dataset, settings.correlate, settings.inverse)
     sample = draw_regime(dataset, sampler, settings.images, settings.seed, stages.update)
-    if settings.encoder:
-        record = encode_by_function(settings.encoder, sample, settings.device, stages.update)
-        return [Run(settings.encoder, (record,))], sample
     plain = draw_sample(dataset, READING_IMAGES, settings.seed, stages.update)
+    if settings.encoder:
+        tested, record = (
+            encode_by_function(settings.encoder, images, settings.device, stages.update) for images in (plain, sample)
+        )
+        return [Run(settings.encoder, (replace(record, plain_codes=tested.codes),))], sample
     kept, runs = CodesCache(out / "codes", sample, settings.seed, settings.reading), []
     for place in located:
         if len(place.files) > 1:

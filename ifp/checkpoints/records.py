@@ -51,6 +51,7 @@ class Record:
     reconstruction_nats : mean and standard error over RECONSTRUCTED_IMAGES, one draw of z each; None without a decoder.
     family, container, reader : how the file was read; "" for codes that came as arrays.
     choice : the model and what was assumed to read it; None for codes that came as arrays or from a function.
+    plain_codes : of images that are all alike, where `codes` are of correlated ones; the tests rest on these.
     data_test : whether the images seem to be those of training; of a series, of the last record alone.
     """
 
@@ -63,6 +64,7 @@ class Record:
     reader: str = ""
     choice: Choice | None = None
     data_test: DataTest | None = None
+    plain_codes: Codes | None = None
 
     @property
     def doubts(self) -> list[str]:

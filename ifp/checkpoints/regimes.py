@@ -66,7 +66,7 @@ def under_regime(run: Run, sample: Sample, device: str, *, seed: int, progress: 
     cost = None
     if vae.decoder is not None:
         cost = reconstruction_nats(vae, sample.images_NCHW[:RECONSTRUCTED_IMAGES], codes, target, seed, progress)
-    return Run(run.name, (dataclasses.replace(last, codes=codes, reconstruction_nats=cost),))
+    return Run(run.name, (dataclasses.replace(last, codes=codes, reconstruction_nats=cost, plain_codes=last.codes),))
 
 
 def _silent(text: str, done: int, total: int) -> None:

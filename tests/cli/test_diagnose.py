@@ -149,6 +149,27 @@ def test_a_series_under_a_correlation_is_its_last_checkpoint(grid: str, series: 
     assert len(content["about"]["series"]) == 1
 
 
+def test_the_codes_of_a_function_are_tested_on_images_that_are_all_alike(
+    grid: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The optimum as a function: its moments are 1 on the grid, and far from it where the factors are correlated."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    np.savez(tmp_path / "parts.npz", *exact.components()[:2], exact.components()[3])
+    (tmp_path / "optimum_of_correlated.py").write_text(
+        "import numpy as np, torch\n"
+        "weight, logvar, middle = (torch.from_numpy(a).float() for a in np.load('parts.npz').values())\n"
+        "def encode(images):\n"
+        "    mean = (images.flatten(1) - middle) @ weight\n"
+        "    return mean, logvar.expand_as(mean)\n"
+    )
+    given = ["--encoder", "optimum_of_correlated:encode", "--dataset", grid, "--out", tmp_path / "out"]
+    result = diagnose(*given, "--correlate", "first,second", "--sigma", "0.05")
+    assert result.exit_code == 0, result.output
+    assert "self-test of the codes passed" in result.stdout
+    assert "data test of the codes passed" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
