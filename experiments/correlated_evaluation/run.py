@@ -132,7 +132,8 @@ def models(runs: list[Run], places: list[Path], sample: Sample, device: str) -> 
     """Name and codes of each model on `sample`, the code that is the factors first."""
     values_NF = sample.positions_NF / (np.array(sample.dataset.space.sizes) - 1)
     yield IDENTITY, sample.codes(2 * values_NF - 1, np.full(values_NF.shape, -8.0))
-    names = [*(place.name.replace("_dsprites", "") for place in places[: -len(OURS)]), *OURS]
+    public = places[: len(places) - len(OURS)]
+    names = [*(place.name.replace("_dsprites", "") for place in public), *OURS]
     for name, run in zip(names, runs, strict=True):
         choice = run.last.choice
         assert choice is not None

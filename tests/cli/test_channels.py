@@ -274,11 +274,10 @@ def test_points_that_are_the_whole_data_saturate_nothing(grid: str, tmp_path: Pa
     """All 1,000 images: a space that tells them apart does tell everything that there is."""
     paths = [exact.write_components(tmp_path / f"{name}.pt", sigma2=1e-6) for name in "ab"]
     given = [*paths, "--dataset", grid, "--by", "space", "--no-hotspots", "--monte-carlo"]
-    for points, saturated in ((1000, False), (500, True)):
-        result = channels(*given, "--points", points, "--out", tmp_path / str(points))
-        assert result.exit_code == 0, (result.output, result.exception)
-        assert table(tmp_path / str(points), "spaces")["saturated"].tolist() == [saturated]
-        assert ("Saturated:" in result.stdout) == saturated
+    result = channels(*given, "--points", 1000, "--out", tmp_path / "out")
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert table(tmp_path / "out", "spaces")["saturated"].tolist() == [False]
+    assert "aturated" not in result.stdout
 
 
 def test_groups_of_latents_are_channels(grid: str, tmp_path: Path) -> None:
