@@ -16,7 +16,7 @@ from ifp.cli.stages import StageProgress
 from ifp.errors import IfpError, bad_value
 
 FEWEST_IMAGES = 50
-QUICK_METRICS = ("mig", "modularity", "factor-vae", "irs", "minimality", "total-correlation")
+QUICK_METRICS = ("mig", "jemmig", "modularity", "factor-vae", "irs", "minimality", "total-correlation")
 """Under a second together."""
 
 
