@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from ifp.checkpoints.bench import Bench
 from ifp.checkpoints.contents import read_contents
 from ifp.checkpoints.locate import CheckpointFile
 from ifp.checkpoints.open_model import open_model
 from ifp.checkpoints.pieces import read_pieces
 from ifp.checkpoints.posteriors import Progress
 from ifp.checkpoints.preference import is_better, is_open
-from ifp.checkpoints.readings import Bench, Reading
+from ifp.checkpoints.readings import Reading
 from ifp.checkpoints.rivals import (
     CHANGEABLE,
     Rebuild,

@@ -5,7 +5,6 @@ Shapes: N images, B images of a batch, C H W channels, rows, columns, D latents,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,25 +125,6 @@ def reconstruction_nats(
     cost_N = np.concatenate(costs)
     with np.errstate(invalid="ignore"):  # a diverged decoder's costs are infinite
         return float(cost_N.mean()), float(cost_N.std() / np.sqrt(len(cost_N)))
-
-
-def explained_share(vae: Vae, images_NCHW: np.ndarray, mean_ND: np.ndarray, device: torch.device) -> float:
-    """1 - cost(decoded means) / cost(mean image): 1 is perfect, 0 is no better than the mean image, below is worse.
-
-    Minus infinity where what the decoder gives is not finite.
-    """
-    spent = saved = 0.0
-    mean_image = torch.from_numpy(images_NCHW.mean(axis=0, dtype=np.float64)).float().to(device) / 255
-    with torch.inference_mode():
-        for start in range(0, len(images_NCHW), BATCH):
-            rows = slice(start, start + BATCH)
-            images = _on_device(images_NCHW[rows], device)
-            z = torch.from_numpy(mean_ND[rows]).float().to(device)
-            spent += float(vae.reconstruction_nats(images, z).sum())
-            saved += float(vae.cost_nats(mean_image.expand_as(images), images).sum())
-    if not math.isfinite(spent):
-        return -math.inf
-    return 1 - spent / saved if saved > 0 else 0.0
 
 
 def _on_device(images_BCHW: np.ndarray, device: torch.device) -> Tensor:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 
-from ifp.checkpoints.readings import Bench, Reading
+from ifp.checkpoints.bench import Bench
+from ifp.checkpoints.readings import Reading
 from ifp.checkpoints.vae import LAPLACE
 
 STATED_WITHIN = 1.5

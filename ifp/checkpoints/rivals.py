@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ifp.checkpoints.bench import Bench
 from ifp.checkpoints.chain import ACTIVATIONS
 from ifp.checkpoints.choices import scaled_input
-from ifp.checkpoints.readings import CONFIRMED, Bench
+from ifp.checkpoints.readings import CONFIRMED
 from ifp.checkpoints.vae import HEADS, LAPLACE, VARIANCES, Assumption, Vae
 from ifp.errors import IfpError
 

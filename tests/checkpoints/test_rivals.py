@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from ifp.checkpoints.bench import Bench
 from ifp.checkpoints.load import choose, load_candidates
 from ifp.checkpoints.locate import locate
 from ifp.checkpoints.posteriors import encode_images
-from ifp.checkpoints.readings import Bench
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.checkpoints.verdicts import Choice
