@@ -84,9 +84,9 @@ def _lines_of_codes(record: Record) -> list[str]:
     codes = record.plain_codes or record.codes
     moments, prior = moment_test(codes.mean_ND, codes.logvar_ND), prior_test(codes.mean_ND, codes.logvar_ND)
     lines = [
-        f"  self-test of the codes {'passed' if moments.passed else 'NOT PASSED'}: |Var(mean) + E[variance] - 1| of "
+        f"self-test of the codes {'passed' if moments.passed else 'NOT PASSED'}: |Var(mean) + E[variance] - 1| of "
         f"active latents, median {moments.deviation:.3f}",
-        f"  data test of the codes {'passed' if prior.passed else 'NOT PASSED'}: {_of_prior(prior)}",
+        f"data test of the codes {'passed' if prior.passed else 'NOT PASSED'}: {_of_prior(prior)}",
     ]
     if not (moments.passed and prior.passed):
         lines.append(
