@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from pathlib import Path
 
@@ -43,6 +44,17 @@ def test_what_the_beta_of_an_objective_weighs(name: str, said: bool, tmp_path: P
     (entry,) = [entry for entry in vae.assumptions if entry.what == "beta"]
     assert ("objective's beta = 6 the total correlation alone" in entry.value) == said
     assert vae.beta == 1
+
+
+@pytest.mark.parametrize(("step", "capacity"), [(500, 12.5), (2000, 25.0)])
+def test_the_capacity_of_an_annealed_vae_is_that_of_its_step(step: int, capacity: float, tmp_path: Path) -> None:
+    network = MlpNetwork(hidden=8, latents=4)
+    parameters = network.initial(statistics(90), torch.Generator().manual_seed(0))
+    about = {"objective": {"name": "annealed", "options": {"c_max": 25.0, "threshold_steps": 1000}}}
+    shape = {"image_shape": (3, 6, 5), "latents": 4, "likelihood": "bernoulli"}
+    save_vae(tmp_path / "a.pt", parameters, beta=math.nan, step=step, **shape, **about)
+    (vae,) = FAMILY.build(source_of(tmp_path / "a.pt"), ReadingOptions())
+    assert (vae.beta, vae.capacity_nats) == (None, capacity)
 
 
 @pytest.mark.parametrize("kind", ["mlp", "conv"])

@@ -18,7 +18,7 @@ from ifp.checkpoints.image_shapes import ImageShape, stated_image
 from ifp.checkpoints.native import VERSION
 from ifp.checkpoints.settings import number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
-from ifp.checkpoints.training import Beta, Training, no_beta
+from ifp.checkpoints.training import Beta, Training, held_at, no_beta
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.conv import DECODER_LAYERS, ENCODER_LAYERS
 from ifp.formats import VAE_FORMAT
@@ -127,6 +127,8 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
     if likelihood == "gaussian":
         sigma = number_at(source.config, "sigma") or 0.0
         spread = 2 * sigma * sigma
+    if (capacity := _capacity_nats(source)) is not None:
+        return Training(likelihood, "the file", held_at(capacity), 1 / spread if 0 < spread < math.inf else 1.0)
     if beta is None or not 0 < spread < math.inf or not beta * spread < math.inf:
         return Training(likelihood, "the file", no_beta("not said (beta or sigma is missing or no number)"))
     units = f" (beta = {beta:g} where sigma = {sigma:g})" if likelihood == "gaussian" else ""
@@ -135,6 +137,16 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
         note = f"; it weighs the whole KL, and the objective's beta = {weighed:g} the total correlation alone"
     said = Assumption("beta", f"{beta * spread:g}{units}{note}", "the file")
     return Training(likelihood, "the file", Beta(beta * spread, said), 1 / spread)
+
+
+def _capacity_nats(source: Source) -> float | None:
+    """Where AnnealedVAE held the KL at this step, see `ifp.objectives.annealed`; None for other objectives."""
+    if word_at(source.config, "objective.name") != "annealed":
+        return None
+    highest, steps = (number_at(source.config, f"objective.options.{name}") for name in ("c_max", "threshold_steps"))
+    if not highest or not steps or source.step is None:
+        return None
+    return min(highest, highest * source.step / steps)
 
 
 FAMILY = Family("ifp", "ifp", _recognises, _build)
