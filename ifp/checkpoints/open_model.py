@@ -19,7 +19,7 @@ from ifp.checkpoints.contents import Contents
 from ifp.checkpoints.family import Family
 from ifp.checkpoints.registry import families, matching, no_family, several_families
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.unknown import OTHERWISE, nearness
+from ifp.checkpoints.unknown import OTHERWISE, is_reparametrised, nearness
 from ifp.checkpoints.unwrap import Unwrapped
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.checkpoints.weight_sets import DECODER, preference
@@ -76,8 +76,14 @@ def open_model(contents: Contents, config: Mapping[str, Any], options: ReadingOp
             f"{taken.family.title}; got --image-shape {','.join(map(str, shape))}, leave it out."
         )
     others = [opened.source.place for opened in found[1:] if not _equal(opened.source, taken.source)]
-    said = _said(taken.source, others, options)
-    return replace(taken, vaes=tuple(vae.assuming(*said) for vae in taken.vaes))
+    said, theirs = _said(taken.source, others, options), _beginnings(others)
+    return replace(
+        taken,
+        vaes=tuple(
+            vae.assuming(*said, unused=tuple(name for name in vae.unused if not name.startswith(theirs)))
+            for vae in taken.vaes
+        ),
+    )
 
 
 class _Trial:
@@ -112,9 +118,9 @@ class _Trial:
     def reason(self) -> IfpError:
         """Why nothing was read: what a family said of arrays that it recognises, else that none does."""
         known = [error for guessed, error in self._errors if not guessed or not isinstance(error, ShapeMismatch)]
-        if known:
-            return known[0]
         tried = self._plain or self.named
+        if known and not (isinstance(known[0], ShapeMismatch) and is_reparametrised(tried[0].weights)):
+            return known[0]
         largest = max(len(source.weights) for source in tried)
         return no_family(max((s for s in tried if len(s.weights) == largest), key=lambda s: nearness(s.weights)))
 
@@ -181,6 +187,12 @@ def _equal(one: Source, other: Source) -> bool:
     """Whether two sets are the same arrays, kept twice."""
     a, b = one.weights, other.weights
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name], equal_nan=True) for name in a)
+
+
+def _beginnings(places: Sequence[str]) -> tuple[str, ...]:
+    """How the names of arrays of other models begin where they lie in one dictionary: those are not left over."""
+    split = [place.split(".") for place in places]
+    return tuple(f"{'.'.join(words[at:])}." for words in split for at in range(len(words)))
 
 
 def _said(taken: Source, others: Sequence[str], options: ReadingOptions) -> list[Assumption]:

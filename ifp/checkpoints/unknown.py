@@ -20,12 +20,13 @@ CODES_OF_DISCRETE = (
 )
 """What to do with models whose codes are discrete."""
 _ENCODER = "give --encoder package.module:function, a function of yours that loads it and returns mean and logvar"
+_REPARAMETRISED = r"parametrizations\.\w+\.original|weight_orig$|weight_v$"
 _KINDS: tuple[tuple[str, str, str], ...] = (  # what stands in an array's name, what the model is, what to do
     (r"\.ATTRIBUTES/VARIABLE_VALUE$", "a checkpoint of Keras or TensorFlow 2, whose names do not say how its layers "
      "follow each other", f"{_ENCODER} (docs/diagnosis.md shows one for Keras)"),
     (r"codebook|quantize|\bvq|vq_|_vq\b|embed_avg|cluster_size", "a vector-quantised model: its codes are discrete, "
      "without a mean and a variance", CODES_OF_DISCRETE),
-    (r"parametrizations\.\w+\.original|weight_orig$|weight_v$", "a model with weight or spectral normalisation, whose "
+    (_REPARAMETRISED, "a model with weight or spectral normalisation, whose "
      "arrays are not the weights themselves", "take it off before saving (remove_parametrizations of "
      "torch.nn.utils.parametrize, remove_weight_norm, remove_spectral_norm)"),
     (r"quant_conv\.", "an autoencoder of a latent diffusion model, whose latents are maps", f"{_ENCODER}, flat or "
@@ -61,12 +62,21 @@ def no_family(source: Source, titles: dict[str, str]) -> IfpError:
     """The error for arrays of none of the families, `titles` by name."""
     arrays = f"its arrays are called {_with_shapes(source.weights)}"
     for pattern, kind, remedy in _KINDS:
-        if any(re.search(pattern, name, re.IGNORECASE) for name in source.weights):
+        if _has(source.weights, pattern):
             return IfpError(f"{source.path} looks like {kind}; {remedy} ({arrays}).")
     near = _difference(source.weights, titles)
     return IfpError(
         f"{source.path} is of none of the families read here ({', '.join(titles)}): {arrays}{near}; {OTHERWISE}."
     )
+
+
+def is_reparametrised(weights: Weights) -> bool:
+    """Whether weight or spectral normalisation stands between the arrays and the weights."""
+    return _has(weights, _REPARAMETRISED)
+
+
+def _has(weights: Weights, pattern: str) -> bool:
+    return any(re.search(pattern, name, re.IGNORECASE) for name in weights)
 
 
 def _with_shapes(weights: Weights) -> str:

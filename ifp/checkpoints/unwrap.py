@@ -59,7 +59,8 @@ class Unwrapped:
             settings |= values if isinstance(values, dict) else {}
         self._bare = Source(contents.path, contents.container, {}, settings, _step(tree))
         self._sets = weight_sets(contents.tree)
-        if not self._sets or (_ADVERSARIAL & set(tree) and not any(map(_has_encoder, self._sets))):
+        adversarial = _ADVERSARIAL & set(tree) and not {"E", "D"} <= set(tree)  # E and D are an encoder and a decoder
+        if not self._sets or (adversarial and not any(map(_has_encoder, self._sets))):
             raise _no_model(contents)
 
     def models(self) -> Iterator[Iterator[Source]]:

@@ -173,12 +173,19 @@ def _parts(node: object) -> Iterator[tuple[str, object]]:
 
 
 def _direct(node: object) -> dict[str, np.ndarray]:
-    """The arrays that a dictionary holds itself, if they are more than counters."""
+    """The arrays that a dictionary, or a list of pairs, holds itself, if they are more than counters."""
     node = node.state if isinstance(node, Foreign) and not is_module(node) else node
+    if isinstance(node, list | tuple):  # list(model.named_parameters())
+        pairs = [pair for pair in node if isinstance(pair, tuple | list) and len(pair) == 2 and _is_named(*pair)]
+        node = {pair[0]: pair[1] for pair in pairs}
     if not isinstance(node, dict):
         return {}
     arrays = {key: value for key, value in node.items() if isinstance(key, str) and isinstance(value, np.ndarray)}
     return arrays if any(array.ndim for array in arrays.values()) else {}
+
+
+def _is_named(name: object, array: object) -> bool:
+    return isinstance(name, str) and isinstance(array, np.ndarray)
 
 
 def _flat(node: object, depth: int = 0) -> dict[str, np.ndarray]:

@@ -50,6 +50,12 @@ def test_each_family_has_an_example_that_it_is_nearest_to() -> None:
             assert any(f"; {title} comes nearest" in message for message in messages), name
 
 
+def test_a_known_model_with_normalised_weights_is_named_as_one() -> None:
+    normalised = {re.sub(r"conv1\.weight$", "conv1.weight_orig", name): array for name, array in state().items()}
+    with pytest.raises(IfpError, match=r"weight or spectral normalisation.*take it off before saving"):
+        opened(normalised)
+
+
 def test_shapes_stand_beside_names_and_what_differs_is_said() -> None:
     fork = {name.replace("mu_logvar_gen", "head"): array for name, array in state().items()}
     with pytest.raises(IfpError) as error:

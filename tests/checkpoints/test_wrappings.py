@@ -137,6 +137,11 @@ WRAPPINGS: dict[str, tuple[Callable[[Arrays], object], str, str]] = {  # the tre
         lambda s: {"q": part(s, "encoder"), "p": part(s, "decoder")}, "",
         "'q' read as the encoder, 'p' as the decoder (a guess)",
     ),
+    "named parameters": (lambda s: list(s.items()), "", ""),
+    "parts by their letters": (
+        lambda s: {"E": under("module.", part(s, "encoder")), "D": part(s, "decoder")}, "",
+        "'E' read as the encoder, 'D' as the decoder, 'module.' after 'encoder.' taken off (a guess)",
+    ),
     "a tuple of parts": (
         lambda s: [part(s, "encoder"), part(s, "decoder")], "", "'0' read as the encoder, '1' as the decoder (a guess)",
     ),
@@ -232,6 +237,8 @@ def test_of_two_sets_one_is_taken_and_the_other_said_and_chosen(kind: str) -> No
         assert f"{taken}; the file also holds" in said(found, "weights")
         assert second in said(found, "weights")
     assert "(--weights " in said(found, "weights")
+    if kind != "two encoders":
+        assert found.vaes[0].unused in ((), ("step",))
     for key, arrays in ((first, trained), (second, copy)):
         if key:
             chosen = opened(pack(trained, copy), weights=key)

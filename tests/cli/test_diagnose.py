@@ -221,6 +221,31 @@ def test_a_series_is_ordered_by_the_steps_inside_the_files(grid: str, series: Pa
     assert {path.name for path in tmp_path.iterdir()} >= {"series.csv", "steps.csv", "changes.csv"}
 
 
+def test_an_average_in_the_file_is_said_and_chosen(grid: str, model: Path, tmp_path: Path) -> None:
+    both = torch.load(model)
+    average = exact.write_components(tmp_path / "average.pt", sigma2=0.04)
+    both["state_dict_ema"] = torch.load(average)["state_dict"]
+    torch.save(both, tmp_path / "both.pt")
+    content = done(tmp_path / "both.pt", "--dataset", grid, out=tmp_path / "a")
+    np.testing.assert_allclose(content["kl_nats"], exact.kl_nats(), atol=1e-4)
+    said = {entry["what"]: entry["value"] for entry in content["about"]["checkpoint"]["assumptions"]}
+    assert (
+        said["weights"] == "those under 'state_dict'; the file also holds 'state_dict_ema' (--weights state_dict_ema)"
+    )
+    # codes that were kept are of the other weights, and not taken
+    chosen = done(tmp_path / "both.pt", "--dataset", grid, "--weights", "state_dict_ema", out=tmp_path / "a")
+    np.testing.assert_allclose(chosen["kl_nats"], exact.kl_nats(0.04), atol=1e-4)
+    refused = diagnose(tmp_path / "both.pt", "--dataset", grid, "--weights", "ema", "--out", tmp_path / "b")
+    assert refused.exit_code == 2
+    assert "Unknown set of weights 'ema': allowed are state_dict, state_dict_ema" in refused.stderr
+
+
+def test_an_image_shape_that_cannot_be_is_refused(grid: str, model: Path) -> None:
+    for shape, words in (("1,3", "three whole numbers"), ("1,3,-6", "three whole numbers"), ("1,6,3", "takes images")):
+        result = diagnose(model, "--dataset", grid, "--image-shape", shape)
+        assert (result.exit_code, words in result.stderr) == (2, True), result.stderr
+
+
 def test_files_named_one_by_one_are_a_series_on_demand(grid: str, series: Path, tmp_path: Path) -> None:
     files = sorted(series.iterdir())
     content = done(*files, "--series", "--dataset", grid, out=tmp_path / "out")
