@@ -61,6 +61,10 @@ def report(
 
             files += draw_diagnosis(folder, width=width, formats=formats)
         contents.append(results)
+    if formats and len(diagnosed) > 1:
+        from ifp.analysis.diffusion.plot_diagnosis import draw_models
+
+        files += draw_models(folders, out / "figures", width=width, formats=formats)
     runs = _runs_table(diagnosed)
     sentence = models_sentence([found.run.name for found in diagnosed], [found.last for found in diagnosed])
     if len(diagnosed) > 1:

@@ -14,7 +14,9 @@ from ifp.analysis.diffusion.measures import ACTIVE_NATS, COLLAPSED_NATS
 from ifp.analysis.diffusion.plot_comparison import MEASURES, comparison_figure
 from ifp.analysis.diffusion.plot_curves import nmi_curves_figure
 from ifp.analysis.diffusion.plot_latents import decomposition_figure, kl_figure
+from ifp.analysis.diffusion.plot_models import ModelPanel, models_figure
 from ifp.analysis.diffusion.plot_nmi import nmi_figure
+from ifp.analysis.diffusion.plot_pages import add_heading
 from ifp.analysis.diffusion.plot_series import nmi_series_figure
 from ifp.analysis.diffusion.plot_traversals import traversals_figure
 from ifp.analysis.diffusion.results import Results, load_results
@@ -68,11 +70,60 @@ def draw_diagnosis(
     with paper_style():
         # all are drawn before the first is saved: a mistake leaves no half of the set
         drawn = {name: possible[name]() for name in chosen}
+        if heading := heading_of(results):
+            for figure, _ in drawn.values():
+                add_heading(figure, heading)
     into = out or folder / "figures"
     if out is None:
         _remove_stale(into, set(FIGURES) - set(possible))
     saved = [save_figure(figure, into / name, data, formats=formats) for name, (figure, data) in drawn.items()]
     return [path for paths in saved for path in paths]
+
+
+def draw_models(
+    folders: Sequence[Path], out: Path, *, width: str | float = "icml", formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """The NMI matrices of several diagnoses in one figure, `models`, in `out`; nothing of models without labels.
+
+    Parameters
+    ----------
+    folders : of diagnoses of the same data, in the order of their panels. width, formats : see `draw_diagnosis`.
+
+    Returns
+    -------
+    The paths written.
+    """
+    shown = [load_results(folder) for folder in folders]
+    if not all(results.estimators for results in shown):
+        return []
+    panels = [
+        ModelPanel(
+            str((results.content.get("about") or {}).get("run") or folder.name),
+            _of(results.table("nmi"), results.estimator),
+            _of(results.table("latents"), results.estimator),
+        )
+        for results, folder in zip(shown, folders, strict=True)
+    ]
+    with paper_style():
+        figure, data = models_figure(panels, estimator=shown[0].estimator, width_in=figure_width(width))
+        if heading := " \N{MIDDLE DOT} ".join(_conditions(shown[0])):
+            add_heading(figure, heading)
+    return save_figure(figure, out / "models", data, formats=formats)
+
+
+def heading_of(results: Results) -> str:
+    """Model, data and likelihood, as far as they are known."""
+    compared = results.content.get("compared") or {}
+    model = f"{compared['a']}, {compared['b']}" if compared else (results.content.get("about") or {}).get("run")
+    return " \N{MIDDLE DOT} ".join([*([str(model)] if model else []), *_conditions(results)])
+
+
+def _conditions(results: Results) -> list[str]:
+    """Data and likelihood."""
+    about = results.content.get("about") or {}
+    likelihood = (about.get("checkpoint") or {}).get("likelihood")
+    name = (about.get("dataset") or {}).get("name")
+    return [*([str(name)] if name else []), *([f"{likelihood} likelihood"] if likelihood else [])]
 
 
 def _possible(results: Results, folder: Path, estimator: str, width_in: float) -> dict[str, Callable[[], _Drawn]]:
@@ -92,7 +143,10 @@ def _possible(results: Results, folder: Path, estimator: str, width_in: float) -
             active_nats=float(settings.get("active_nats", ACTIVE_NATS)),
         )  # fmt: skip
     if not parts.empty:
-        found["kl_decomposition"] = lambda: decomposition_figure(parts, width_in=width_in, cap_nats=cap_nats)
+        found["kl_decomposition"] = lambda: decomposition_figure(
+            parts, width_in=width_in, cap_nats=cap_nats,
+            saturated=bool((results.content.get("decomposition") or {}).get("near_cap")),
+        )  # fmt: skip
     if traversals is not None:
         found["traversals"] = lambda: traversals_figure(*traversals, latents, width_in=width_in)
     if series["step"].nunique() > 1:

@@ -25,10 +25,10 @@ RAMP = LinearSegmentedColormap.from_list(
 """From pale to dark blue, computed with equal steps of CIE lightness, so that a copy in grey has equal steps too."""
 _WHITE_TEXT_FROM = 0.48
 
-MISSING = "\N{EN DASH}"
+MISSING, LITTLE = "\N{EN DASH}", "<.01"
 MOST_PAGE_IN = 9.0
 """Height of a page of text; figures of many rows give up their numbers before they pass it."""
-_NUMBER_IN = 0.195  # width of a cell that holds "0.00" in small letters
+NUMBER_IN = 0.195  # width of a cell that holds "0.00" in small letters
 _MOST_CELL_IN, _LEAST_PANEL_IN, _GAP_IN, _BAR_IN = 0.5, 0.9, 0.1, 0.45
 
 
@@ -118,7 +118,7 @@ def plan_grid(
                     left_in + (width_in - whole_in) / 2, head_in, notes_in)  # fmt: skip
 
     for choice in (grid(True, True), grid(False, True)):
-        if choice.cell_in >= _NUMBER_IN and choice.height_in <= MOST_PAGE_IN:
+        if choice.cell_in >= NUMBER_IN and choice.height_in <= MOST_PAGE_IN:
             return choice
     return grid(True, False)
 
@@ -130,22 +130,34 @@ def _crowded(names: Sequence[str], cell_in: float) -> bool:
     return touching or max(widths[0], widths[-1]) > cell_in + 0.1
 
 
-def draw_heatmap(ax: Axes, value_RC: np.ndarray, shown_RC: np.ndarray, grid: Grid, *, named: bool = True) -> Axes:
+def draw_heatmap(
+    ax: Axes,
+    value_RC: np.ndarray,
+    shown_RC: np.ndarray,
+    grid: Grid,
+    *,
+    named: bool = True,
+    blank_R: Sequence[bool] | None = None,
+) -> Axes:
     """Fill `ax` with cells, row 0 on top, row r at y = r; colours from 0 to 1.
 
     Where `shown_RC` is False the cell stays white with its number in grey: it is noise, not data. NaN is a dash.
-    `named` : whether the columns' names stand below.
+    `named` : whether the columns' names stand below. `blank_R` : rows without colour and numbers (collapsed latents).
     """
+    if blank_R is not None:
+        shown_RC = shown_RC & ~np.asarray(blank_R, dtype=bool)[:, None]
     rows, columns = value_RC.shape
     colored_RC = np.ma.masked_where(~(shown_RC & np.isfinite(value_RC)), value_RC)
     # cells as shapes: viewers blur a small picture that they enlarge
     ax.pcolormesh(np.arange(columns + 1) - 0.5, np.arange(rows + 1) - 0.5, colored_RC, cmap=RAMP, vmin=0, vmax=1,
                   edgecolors="white", linewidth=0.5)  # fmt: skip
     for (row, column), value in np.ndenumerate(value_RC):
-        if not grid.numbers and np.isfinite(value):
+        if (not grid.numbers and np.isfinite(value)) or (blank_R is not None and blank_R[row]):
             continue
         color = NEUTRAL if not shown_RC[row, column] else "white" if value >= _WHITE_TEXT_FROM else INK
         text = f"{value:.2f}" if np.isfinite(value) else MISSING
+        # what is more than noise is not 0.00
+        text = LITTLE if text == "0.00" and shown_RC[row, column] else text
         ax.text(column, row, text, ha="center", va="center_baseline", fontsize=SMALL_PT, color=color)
     ax.set_xlim(-0.5, columns - 0.5)
     ax.set_ylim(rows - 0.5, -0.5)

@@ -35,6 +35,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "collapsed": {"facecolor": "white", "edgecolor": NEUTRAL},
 }
 _LEFT_IN, _RIGHT_IN, _HEAD_IN, _FOOT_IN = 0.3, 0.42, 0.24, 0.34
+_BOUND_SHARE = 0.12  # length of an arrow, in shares of the longest bar
 
 
 def kl_figure(
@@ -110,7 +111,7 @@ def _mark_thresholds(ax: Axes, edges: tuple[float, float, float, float]) -> None
 
 
 def decomposition_figure(
-    parts: pd.DataFrame, *, width_in: float, cap_nats: float | None = None
+    parts: pd.DataFrame, *, width_in: float, cap_nats: float | None = None, saturated: bool = False
 ) -> tuple[Figure, pd.DataFrame]:
     """A bar per part of the KL, the last row being their sum; call within `paper_style`.
 
@@ -118,6 +119,8 @@ def decomposition_figure(
     ----------
     parts : columns part, nats, stderr_nats, in the order to draw; an estimate may be a little below 0.
     width_in : of the page. cap_nats : what the first part cannot exceed, marked on its bar where it is near.
+    saturated : whether the first part is so near that the truth is larger and the second part, the total correlation,
+        smaller: both are then drawn as bounds, hatched with an arrow to where the truth lies.
 
     Returns
     -------
@@ -130,14 +133,28 @@ def decomposition_figure(
     is_sum = np.arange(len(parts)) == len(parts) - 1
     for rows, face, edge in ((~is_sum, "#56B4E9", "#0072B2"), (is_sum, BAND, INK)):
         ax.barh(np.flatnonzero(rows), nats[rows], height=0.62, facecolor=face, edgecolor=edge, linewidth=0.5, zorder=2)
-    ax.errorbar(nats, range(len(nats)), xerr=1.96 * stderr, fmt="none", ecolor=INK, elinewidth=0.9, zorder=3)
+    if saturated:
+        _draw_bounds(ax, nats)
+    bounded = np.arange(len(parts)) < (2 if saturated else 0)
+    ax.errorbar(
+        nats[~bounded],
+        np.flatnonzero(~bounded),
+        xerr=1.96 * stderr[~bounded],
+        fmt="none",
+        ecolor=INK,
+        elinewidth=0.9,
+        zorder=3,
+    )
     for place, value in enumerate(nats):
-        ax.text(1, place, f"{value:.2f}", transform=beside(ax, _RIGHT_IN - 0.05, x="axes", y="data"), ha="right",
-                va="center_baseline", fontsize=SMALL_PT)  # fmt: skip
+        sign = (r"$\geq$ ", r"$\leq$ ")[place] if bounded[place] else ""
+        at = beside(ax, _RIGHT_IN - 0.05, x="axes", y="data")
+        ax.text(1, place, f"{sign}{value + 0.0:.2f}", transform=at, ha="right", va="center_baseline",
+                fontsize=SMALL_PT)  # fmt: skip
     if cap_nats is not None and nats[0] > 0.5 * cap_nats:
         ax.plot([cap_nats, cap_nats], [-0.42, 0.42], color=INK, linestyle=":", linewidth=1.0, zorder=4)
-        ax.text(cap_nats, 0, "at most ln N", transform=beside(ax, 0.04, x="data", y="data"), fontsize=SMALL_PT,
-                color=NEUTRAL, va="center_baseline")  # fmt: skip
+        beyond = 1.1 * _BOUND_SHARE * float(nats.max()) if saturated else 0.0  # of the arrow
+        ax.text(cap_nats + beyond, 0, "at most ln N", transform=beside(ax, 0.04, x="data", y="data"),
+                fontsize=SMALL_PT, color=NEUTRAL, va="center_baseline")  # fmt: skip
     ax.axvline(0, color=INK, linewidth=0.5, zorder=4)
     ax.spines["left"].set_visible(False)
     ax.set_yticks(range(len(parts)), parts["part"])
@@ -145,3 +162,15 @@ def decomposition_figure(
     ax.set_ylim(len(parts) - 0.5, -0.5)
     ax.set_xlabel("nats")
     return figure, parts.reset_index(drop=True)
+
+
+def _draw_bounds(ax: Axes, nats: np.ndarray) -> None:
+    """The first two bars as bounds: the first goes on to the right, the second ends somewhere to the left."""
+    reach = _BOUND_SHARE * float(nats.max())
+    for place, way in ((0, 1), (1, -1)):
+        ax.barh([place], [nats[place]], height=0.62, facecolor="white", edgecolor="#0072B2", linewidth=0.5,
+                hatch="//////", zorder=2.5)  # fmt: skip
+        ax.annotate("", (nats[place] + way * reach, place), (nats[place], place), zorder=4,
+                    arrowprops={"arrowstyle": "->", "color": INK, "linewidth": 0.9, "shrinkA": 0,
+                                "shrinkB": 0})  # fmt: skip
+    ax.set_xlim(right=max(ax.get_xlim()[1], 1.05 * float(nats.max() + 0.0), float(nats[0]) + 1.3 * reach))

@@ -23,14 +23,15 @@ from ifp.analysis.diffusion.plot_pages import (
 from ifp.analysis.style import INK, NEUTRAL, SMALL_PT
 
 COLUMNS = ("estimator", "latent", "kl_nats", "status", "factor", "nmi", "ceiling_nmi", "above_noise")
-_LEFT_IN, _HEAD_IN, _KL_IN = 0.66, 0.33, 0.045
+LEFT_IN, HEAD_IN, _KL_IN = 0.66, 0.33, 0.045
 
 
 def nmi_figure(nmi: pd.DataFrame, latents: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.DataFrame]:
     """A panel per estimator, latents x factors; call within `paper_style`.
 
-    The largest KL is on top, each KL beside its row. Cells that are not above the noise have no colour. Weak and
-    collapsed latents are bracketed. At most 64 latents are drawn; the foot of the page says how many are not.
+    The largest KL is on top, each KL beside its row. Cells that are not above the noise have no colour, those of
+    collapsed latents are blank. Weak and collapsed latents are bracketed. At most 64 latents are drawn; the foot of the
+    page says how many are not.
 
     Parameters
     ----------
@@ -45,10 +46,11 @@ def nmi_figure(nmi: pd.DataFrame, latents: pd.DataFrame, *, width_in: float) -> 
     estimators, factors = list(dict.fromkeys(nmi["estimator"])), list(dict.fromkeys(nmi["factor"]))
     shown = rows[["latent", "kl_nats", "status"]].merge(nmi, on="latent")
     shown["above_noise"] = shown["above_noise"].astype(bool)
-    muted = not shown["above_noise"].all()
+    # collapsed latents are blank: their means drown in their own noise before they reach the decoder
+    muted = not shown.loc[shown["status"] != STATUSES[-1], "above_noise"].all()
     lines = int(muted) + bool(left_out)
     grid = plan_grid(
-        factors, len(rows), len(estimators), width_in=width_in, left_in=_LEFT_IN, head_in=_HEAD_IN,
+        factors, len(rows), len(estimators), width_in=width_in, left_in=LEFT_IN, head_in=HEAD_IN,
         right_in=EDGE_IN + statuses_width_in(rows["status"].tolist(), row_height_in(len(rows))),
         notes_in=lines * LINE_IN + (EDGE_IN if lines else 0),
     )  # fmt: skip
@@ -61,10 +63,11 @@ def nmi_figure(nmi: pd.DataFrame, latents: pd.DataFrame, *, width_in: float) -> 
             for name in ("nmi", "above_noise")
         )
         draw_heatmap(ax, value_DF.to_numpy(dtype=float), above_DF.to_numpy(dtype=bool), grid,
-                     named=grid.side_by_side or number == len(panels) - 1)  # fmt: skip
+                     named=grid.side_by_side or number == len(panels) - 1,
+                     blank_R=(rows["status"] == STATUSES[-1]).tolist())  # fmt: skip
         panel_name(ax, f"NMI, {estimator}", estimator, width_in=grid.panel_in[0])
         if number == 0 or not grid.side_by_side:
-            _label_rows(ax, rows)
+            label_rows(ax, rows)
         if number == len(panels) - 1 or not grid.side_by_side:
             mark_statuses(ax, rows["status"].tolist(), grid.row_in)
     color_bar(figure, grid)
@@ -73,7 +76,7 @@ def nmi_figure(nmi: pd.DataFrame, latents: pd.DataFrame, *, width_in: float) -> 
     return figure, data[[*COLUMNS]]
 
 
-def _label_rows(ax: Axes, rows: pd.DataFrame) -> None:
+def label_rows(ax: Axes, rows: pd.DataFrame) -> None:
     """Number and KL of each latent to the left of its row, collapsed ones in grey."""
     number_at, kl_at = beside(ax, -0.41, x="axes", y="data"), beside(ax, -_KL_IN, x="axes", y="data")
     for place, (_, row) in enumerate(rows.iterrows()):

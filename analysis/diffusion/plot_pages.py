@@ -13,11 +13,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine, PlaceHolderLayoutEngine
 from matplotlib.textpath import text_to_path
 from matplotlib.transforms import ScaledTranslation, Transform, blended_transform_factory
 
 from ifp.analysis.plot_style import new_figure
-from ifp.analysis.style import MEDIUM_PT, NEUTRAL, PALE, SMALL_PT
+from ifp.analysis.style import MEDIUM_PT, NEUTRAL, PALE, SMALL_PT, plain
 
 EDGE_IN = 0.03
 """White at the edges of a page."""
@@ -125,3 +126,23 @@ def panel_name(ax: Axes, name: str, short: str, *, width_in: float) -> None:
     """The name of a panel, or its short name where it is wider than the panel, centred above it."""
     name = name if text_width_in(name, MEDIUM_PT) <= width_in else short
     ax.text(0.5, 1, name, transform=beside(ax, 0, 0.045), fontsize=MEDIUM_PT, ha="center", va="bottom")
+
+
+def add_heading(figure: Figure, text: str) -> None:
+    """A line of small text above all that a finished page shows; the page grows by it, what it shows does not move."""
+    width_in, before_in = figure.get_size_inches()
+    # a whole number of pixels, so that a page laid out in pixels stays one
+    height_in = before_in + math.ceil((LINE_IN + 0.02) * figure.dpi) / figure.dpi
+    kept = before_in / height_in
+    engine = figure.get_layout_engine()
+    if engine is None or isinstance(engine, PlaceHolderLayoutEngine):
+        for ax in figure.axes:
+            box = ax.get_position(original=True)
+            ax.set_position((box.x0, box.y0 * kept, box.width, box.height * kept))
+    elif isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0, 0, 1, kept))
+    for shown in figure.texts:
+        shown.set_y(shown.get_position()[1] * kept)
+    figure.set_size_inches(width_in, height_in)
+    figure.text(EDGE_IN / width_in, 1 - EDGE_IN / height_in, plain(shortened(text, width_in - 2 * EDGE_IN)),
+                fontsize=SMALL_PT, color=NEUTRAL, ha="left", va="top")  # fmt: skip

@@ -42,6 +42,7 @@ _LEAST_DPI = 300
 _GAP = 0.05  # between images, in image widths
 _LATENT_IN, _KL_IN, _HELD_IN = 0.27, 0.35, 0.62  # columns of the labels
 _HEAD_IN, _FOOT_IN = 0.28, 0.29
+_HELD_LINES, _HELD_LINE_IN = 2, 0.4  # of the factors held: lines that a row of images can bear, and their width
 
 
 class PixelFigure(Figure):
@@ -68,8 +69,8 @@ def traversals_figure(
 ) -> tuple[Figure, pd.DataFrame]:
     """A row per latent, the largest KL on top, collapsed latents faded and named; call within `paper_style`.
 
-    To the left: number, KL and main factor (the first it holds). At most 12 latents are drawn, and of values too many
-    for the page every second, third, ...; the foot of the page says so.
+    To the left: number, KL and all factors that it holds, the main one first. At most 12 latents are drawn, and
+    of values too many for the page every second, third, ...; the foot of the page says so.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def traversals_figure(
     for row in np.flatnonzero((rows["status"] == STATUSES[-1]).to_numpy()):
         images_RKCHW[row] = faded(images_RKCHW[row])
     held = _held_texts(rows)
-    left_in = EDGE_IN + _LATENT_IN + _KL_IN + 0.08 + max(map(text_width_in, held)) + 0.05
+    left_in = EDGE_IN + _LATENT_IN + _KL_IN + 0.08 + max(map(_lines_width_in, held)) + 0.05
     free_in = width_in - left_in - EDGE_IN
     _, _, _, height, width = images_RKCHW.shape
     broad = max(1.0, width / height)  # the rows have to be as high as their labels
@@ -156,11 +157,28 @@ def _mosaic(images_RKCHW: np.ndarray, grid: PixelGrid) -> np.ndarray:
 
 
 def _held_texts(rows: pd.DataFrame) -> list[str]:
-    """What stands beside each row: the class of a latent that is not active, else its main factor."""
+    """What stands beside each row: the class of a latent that is not active, else all factors it holds."""
     return [
-        status if status != STATUSES[0] else plain(shortened(str(holds).split(SEPARATOR)[0], _HELD_IN))
+        status if status != STATUSES[0] else _all_held(str(holds).split(SEPARATOR))
         for status, holds in zip(rows["status"], rows["holds"].fillna(""), strict=True)
     ]
+
+
+def _lines_width_in(text: str) -> float:
+    return max(map(text_width_in, text.split("\n")))
+
+
+def _all_held(factors: list[str]) -> str:
+    """All factors, the first it holds most of, on at most `_HELD_LINES` lines."""
+    lines = [""]
+    for factor in (shortened(factor, _HELD_IN) for factor in factors):
+        joined = f"{lines[-1]}, {factor}" if lines[-1] else factor
+        if not lines[-1] or text_width_in(joined) <= _HELD_LINE_IN or len(lines) == _HELD_LINES:
+            lines[-1] = joined
+        else:
+            lines[-1] += ","
+            lines.append(factor)
+    return "\n".join(plain(shortened(line, _HELD_IN)) for line in lines)
 
 
 def _label_columns(ax: Axes, shown_K: np.ndarray, centre_K: np.ndarray, *, room_in: float) -> None:
@@ -176,13 +194,14 @@ def _label_rows(figure: Figure, rows: pd.DataFrame, held: list[str], *, left: fl
     """Number, KL and main factor of each row; `left` in inches, `centres` as shares of the page from its top."""
     width_in, height_in = figure.get_size_inches()
     held_at = (left - 0.05) / width_in
-    kl_at = held_at - (max(map(text_width_in, held)) + 0.08) / width_in
+    kl_at = held_at - (max(map(_lines_width_in, held)) + 0.08) / width_in
     number_at = kl_at - _KL_IN / width_in
     style: dict[str, Any] = {"fontsize": SMALL_PT, "ha": "right"}
     for (_, row), name, centre in zip(rows.iterrows(), held, centres, strict=True):
         color = NEUTRAL if row["status"] == STATUSES[-1] else INK
         for text, at in ((f"{row['latent']}", number_at), (kl_text(row["kl_nats"]), kl_at), (name, held_at)):
-            figure.text(at, 1 - centre, text, color=color, va="center_baseline", **style)
+            figure.text(at, 1 - centre, text, color=color, linespacing=0.95,
+                        va="center" if "\n" in text else "center_baseline", **style)  # fmt: skip
     holds = "holds" if rows["holds"].fillna("").any() else ""
     for text, at in (("latent", number_at), ("KL\n(nats)", kl_at), (holds, held_at)):
         figure.text(at, 1 - (_HEAD_IN - 0.04) / height_in, text, color=NEUTRAL, va="bottom", linespacing=1.0, **style)

@@ -13,7 +13,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from ifp.analysis.diffusion.plot_heatmap import MOST_PAGE_IN, RAMP
+from ifp.analysis.diffusion.plot_models import ModelPanel, models_figure
 from ifp.analysis.diffusion.plot_nmi import nmi_figure
+from ifp.analysis.diffusion.plot_pages import add_heading
 from ifp.analysis.diffusion.plot_series import nmi_series_figure
 from ifp.analysis.plot_style import paper_style
 
@@ -76,8 +78,10 @@ def test_rows_are_latents_by_kl_and_columns_factors_in_their_order(rng: np.rando
     ax = panels_of(figure)[0]
     expected = nmi.pivot(index="latent", columns="factor", values="nmi").loc[[1, 3, 2, 0], list(FACTORS)].to_numpy()
     np.testing.assert_array_equal(cells_of(ax).data, expected)
-    np.testing.assert_array_equal(cells_of(ax).mask, expected <= CEILING)
-    assert texts_at(ax, (4, 5)).tolist() == [[f"{value:.2f}" for value in row] for row in expected]
+    # the collapsed latent is blank: no colour, no number
+    collapsed = np.arange(4)[:, None] == 3
+    np.testing.assert_array_equal(cells_of(ax).mask, (expected <= CEILING) | collapsed)
+    assert texts_at(ax, (4, 5)).tolist() == [[f"{value:.2f}" for value in row] for row in expected[:3]] + [[""] * 5]
     assert [tick.get_text() for tick in ax.get_xticklabels()] == list(FACTORS)
     assert list(dict.fromkeys(data["latent"])) == [1, 3, 2, 0]
     np.testing.assert_array_equal(data["nmi"].to_numpy().reshape(4, 5), expected)
@@ -193,3 +197,23 @@ def test_the_ramp_darkens_evenly_so_that_it_prints_in_grey() -> None:
     assert (steps < 0).all()
     np.testing.assert_allclose(steps, steps.mean(), rtol=0.25)
     assert lightness(RAMP(0.0)) < 96  # the least of the data is not the white of noise
+
+
+def test_a_panel_per_model_and_headings_leave_what_is_shown_where_it_was(rng: np.random.Generator) -> None:
+    models = [
+        ModelPanel(name, nmi_table(rng, count), latents_table([2.0, 1.0, 0.001, 0.5][:count]))
+        for name, count in (("beta-VAE", 4), ("_price in $", 3))
+    ]
+    for width_in, side_by_side in ((5.5, True), (3.25, False)):
+        with paper_style():
+            figure, data = models_figure(models, estimator="posterior", width_in=width_in)
+            panels, before = panels_of(figure), [ax.get_window_extent().bounds for ax in panels_of(figure)]
+            add_heading(figure, "beta-VAE \N{MIDDLE DOT} sprites \N{MIDDLE DOT} bernoulli likelihood")
+        assert data.groupby("model").size().to_dict() == {"beta-VAE": 20, "_price in $": 15}
+        np.testing.assert_allclose([ax.get_window_extent().bounds for ax in panels], before, atol=0.01)
+        tops = [ax.get_position().y1 for ax in panels]
+        assert bool(tops[0] == pytest.approx(tops[1])) is side_by_side
+        assert figure.get_figwidth() == width_in
+        figure.canvas.draw()
+        assert figure.texts[-1].get_window_extent().y1 <= figure.bbox.height
+        assert figure.texts[-1].get_window_extent().y0 > max(ax.get_window_extent().y1 for ax in panels)

@@ -65,9 +65,9 @@ def test_rows_are_ordered_by_kl_and_collapsed_ones_faded(rng: np.random.Generato
     assert np.ptp(collapsed) < 0.4
     assert collapsed.min() > 0.5
     texts = {text.get_text(): text.get_color() for text in figure.texts}
-    assert {"3.000", "0.050", "0.001", "posX", "weak", "collapsed"} <= set(texts)
+    assert {"3.000", "0.050", "0.001", "posX,\nscale", "weak", "collapsed"} <= set(texts)
     assert texts["collapsed"] == texts["0.001"] == "#6E6E6E"
-    assert texts["posX"] == texts["weak"] == "#222222"
+    assert texts["posX,\nscale"] == texts["weak"] == "#222222"
 
 
 def test_fading_keeps_the_order_of_greys() -> None:
