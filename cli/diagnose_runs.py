@@ -13,6 +13,7 @@ from ifp.analysis.diffusion.diagnosis import diagnose as diagnose_codes
 from ifp.analysis.diffusion.information import Progress
 from ifp.analysis.diffusion.series import Series, SeriesRecord, make_series
 from ifp.analysis.metrics import METRICS, Score, run_metrics
+from ifp.analysis.metrics.arrays import MIN_SAMPLES
 from ifp.analysis.metrics.registry import varying_factors
 from ifp.checkpoints.codes_cache import CodesCache
 from ifp.checkpoints.custom import encode_by_function, read_codes
@@ -191,7 +192,10 @@ def _of_joint(stages: StageProgress) -> Progress:
 
 
 def _scores(codes: Codes, settings: RunSettings, stages: StageProgress) -> dict[str, tuple[Score, float]]:
-    """The metrics that these codes allow, each with the seconds it took."""
+    """The metrics that these codes allow, each with the seconds it took; none of few images."""
+    if settings.metrics and len(codes) < MIN_SAMPLES:
+        stages.say(f"Metrics are left out: of {len(codes)} images they are mostly bias, {MIN_SAMPLES} are the fewest.")
+        return {}
     there = len(varying_factors(codes).factor_names)
     names = [name for name in settings.metrics if METRICS[name].min_factors <= there]
     scores: dict[str, tuple[Score, float]] = {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -52,3 +54,13 @@ def test_the_factors_themselves_under_two_regimes(
     for measure in ("minimality", "minimality sufficiency"):
         assert under.loc[measure, "value"] == pytest.approx(plain.loc[measure, "value"], abs=0.01)
     assert str(tmp_path) not in (tmp_path / "settings.json").read_text()
+
+
+def test_the_kept_figure_is_drawn_from_the_kept_table(experiment: dict[str, ModuleType], tmp_path: Path) -> None:
+    kept = FOLDER / "results"
+    shutil.copy(kept / "scores.csv", tmp_path)
+    experiment["draw"].draw(tmp_path)
+    for name in ("summary.csv", "figures/regimes.csv"):
+        pd.testing.assert_frame_equal(pd.read_csv(tmp_path / name), pd.read_csv(kept / name), rtol=1e-3)
+    scores = pd.read_csv(kept / "scores.csv").set_index(["model", "measure", "regime"])["value"]
+    assert np.isfinite(scores).all()

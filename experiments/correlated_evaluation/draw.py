@@ -49,15 +49,16 @@ def draw(folder: Path) -> None:
                 look = looks[model]
                 ax.plot(
                     range(len(regimes)), rows.loc[regimes, "value"], color=look.color, marker=look.marker,
-                    markersize=3, linewidth=0.8, label=model,
+                    linestyle=look.linestyle, markersize=3, linewidth=0.6, label=model,
                 )  # fmt: skip
             ax.set_title(title)
             ax.set_ylim(0, None)
             ax.set_xticks(range(len(regimes)), [str(number) for number in range(len(regimes))])
-        for ax in axes[1]:
-            ax.set_xlabel("regime")
+        key = [f"{number}: {regime}" for number, regime in enumerate(regimes)]
+        text = "; ".join(key[:4]) + ";\n" + "; ".join(key[4:])
+        figure.supxlabel(text, fontsize="medium")
         handles, labels = axes.flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4)
+        figure.legend(handles, labels, loc="outside upper center", ncols=4)
         shown = scores[scores["measure"].isin(PANELS)].copy()
         shown.insert(2, "number", shown["regime"].map(regimes.index))
         save_figure(figure, folder / "figures" / "regimes", shown)

@@ -190,6 +190,14 @@ def test_correlations_that_cannot_be(
     assert not (tmp_path / "out").exists()
 
 
+def test_few_images_have_no_metrics_and_are_told(grid: str, model: Path, tmp_path: Path) -> None:
+    few = ["--images", "500", "--permutations", "20", "--bootstraps", "20", "--format", "none", "--out", tmp_path]
+    result = CliRunner().invoke(main, ["diagnose", *map(str, [model, "--dataset", grid, *few])])
+    assert result.exit_code == 0, result.output
+    assert "Metrics are left out: of 500 images they are mostly bias, 1000 are the fewest." in result.stderr
+    assert content_of(tmp_path)["about"]["metrics"] == {}
+
+
 def test_what_is_written_and_printed(grid: str, model: Path, tmp_path: Path) -> None:
     result = diagnose(model, "--dataset", grid, "--out", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -694,7 +702,7 @@ MISTAKES = [
     (["{tmp}/hostile/encoder.pkl", "--dataset", "{grid}"], "plain Python pickle"),
     (["{tmp}/hostile/tar", "--dataset", "{grid}"], "tar archive"),
     (["{tmp}/hostile/zip_module", "--dataset", "{grid}"], "whole module of the class"),
-    (["{model}", "--dataset", "{tmp}/few.npz"], "Unknown dataset"),
+    (["{model}", "--dataset", "{tmp}/few.npz"], "write npz:"),
     (["{model}", "--dataset", "npz:{tmp}/few.npz"], "holds 49 images and at least 50 are needed"),
     (["{model}", "--dataset", "{grid}", "--family", "betavae"], "Unknown family 'betavae'"),
     (["{model}", "--dataset", "{grid}", "--family", "yanndubs"], "cannot be rebuilt"),
