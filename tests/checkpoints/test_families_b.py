@@ -399,6 +399,15 @@ def test_models_of_pythae_with_other_posteriors_are_refused_by_class_and_by_arra
             candidates(plain.source(**arrays))
 
 
+def test_a_class_of_pythae_that_is_not_known_is_a_guess(examples: dict[str, Example]) -> None:
+    plain = examples["pythae dense"]
+    for name, words in (("IWAEConfig", "weighs by importance"), ("OurVAEConfig", "OurVAEConfig is not known")):
+        (vae,) = candidates(Source(Path("model.pt"), "torch zip", plain.weights, {**plain.config, "name": name}))
+        assert words in said(vae, "posterior")[0]
+    (vae,) = candidates(plain)
+    assert not [entry for entry in vae.assumptions if entry.what == "posterior"]
+
+
 def test_every_family_refuses_an_autoencoder_by_its_decoder(examples: dict[str, Example]) -> None:
     """As many rows in the last layer as the decoder takes codes: means alone, of an even number of latents."""
     for name, (head, *more) in KNOWN_HEADS.items():

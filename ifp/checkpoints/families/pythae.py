@@ -18,7 +18,7 @@ from ifp.checkpoints.settings import lookup, number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
 from ifp.checkpoints.unknown import CODES_OF_DISCRETE
-from ifp.checkpoints.vae import Vae
+from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
 
 _KERNEL, _STRIDE, _PADDING = 4, 2, 1  # of every convolution in the encoders
@@ -44,6 +44,12 @@ _REFUSED = {
 }
 """Model -> what its posterior is, and how the names of arrays begin that no model before it here has. Its class in
 model_config.json is the model's name and "Config", with or without an underscore between."""
+_GAUSSIAN = (
+    "VAE", "BetaVAE", "DisentangledBetaVAE", "FactorVAE", "BetaTCVAE", "VAMP", "MSSSIM_VAE", "INFOVAE_MMD", "VAEGAN",
+    "Adversarial_AE",
+)  # fmt: skip
+_PROPOSALS = ("IWAE", "MIWAE", "PIWAE", "CIWAE")
+"""Models that are trained by an importance-weighted bound, whose posterior is not the Gaussian of their encoder."""
 _CODES_ALONE = ("AE", "WAE_MMD", "RAE_L2", "RAE_GP")
 """Models whose encoder gives a code and no variance."""
 _HABITS = Habits(output="probabilities", about_head=", of the two layers embedding and log_var", named_head=True)
@@ -76,7 +82,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
         assemble(
             FAMILY.title, set_aside(source, _BESIDE), options, encoder, images, activation,
             lambda chain: _decode(chain, activation.value), _HABITS, _training,
-            notes=learnt_prior(source, _MIXTURE_PRIOR),
+            notes=(*learnt_prior(source, _MIXTURE_PRIOR), *_about_posterior(source)),
         )
     ]  # fmt: skip
 
@@ -102,6 +108,17 @@ def _refuse_what_cannot_be_read(source: Source) -> None:
             "is never unpickled; give --encoder package.module:function, which returns mean and logvar, or "
             "--codes file.npz."
         )
+
+
+def _about_posterior(source: Source) -> tuple[Assumption, ...]:
+    """What is to be known of the posterior where the class is not one of those whose encoder gives it."""
+    name = word_at(source.config, "name") or ""
+    model = name.removesuffix("Config").removesuffix("_")
+    if not model or model in _GAUSSIAN:
+        return ()
+    if model in _PROPOSALS:
+        return (Assumption("posterior", f"the proposals of {model}, which its bound weighs by importance", "the file"),)
+    return (Assumption("posterior", f"Gaussian, as in the VAE; the class {name} is not known", "a guess"),)
 
 
 def _is_known(weights: Weights) -> bool:
