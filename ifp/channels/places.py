@@ -14,7 +14,7 @@ import numpy as np
 
 from ifp.channels.nouns import LEAST_MEMBERS, KlTrace
 from ifp.checkpoints.beside import read_json
-from ifp.checkpoints.locate import CheckpointFile, locate
+from ifp.checkpoints.locate import CheckpointFile, Located, locate
 from ifp.checkpoints.shown import listed, printable
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
@@ -68,7 +68,7 @@ class Place:
 
 
 def list_places(paths: Sequence[Path]) -> tuple[list[Place], list[str]]:
-    """The trainings that `paths` mean, and a sentence for each run whose unfinished seeds were left out.
+    """The trainings that `paths` mean, and a sentence for what was left out: unfinished seeds, best checkpoints.
 
     Raises
     ------
@@ -80,7 +80,9 @@ def list_places(paths: Sequence[Path]) -> tuple[list[Place], list[str]]:
     for argument, path in enumerate(paths):
         about = _about(path, TRAIN_FORMAT)
         if about is None:
-            places.append(_single(argument, path))
+            located = locate(path)
+            places.append(_single(argument, located))
+            notes += located.notes
             continue
         finished, others = _seeds(about)
         if not finished:
@@ -102,8 +104,7 @@ def check_enough_models(models: int, *, hotspots: bool) -> None:
         )
 
 
-def _single(argument: int, path: Path) -> Place:
-    located = locate(path)
+def _single(argument: int, located: Located) -> Place:
     folder = located.files[-1].path.resolve().parent
     seed = folder.name.removeprefix("seed-")
     run = _about(folder.parent, TRAIN_FORMAT) if _about(folder, VAE_FORMAT) is not None and seed.isdecimal() else None
