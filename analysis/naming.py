@@ -41,18 +41,19 @@ def joint_order(summary: pd.DataFrame, order: Sequence[str] = ()) -> list[str]:
     ----------
     summary : `joint_summary` or `joint_edges`, one row per factor. order : the factors that come first, in this order;
         the others follow, highest freezing point first: the geometric middle of the medians of cooling and heating,
-        else the edge given all others, else the edge alone.
+        where every factor has both; else, so that one measure orders all, the edge given all others.
 
     Raises
     ------
     IfpError : a factor named twice.
     """
     _check_once(order)
-    centers = {}
-    for row in summary.to_dict("records"):
-        sets = (("cool_median", "heat_median"), ("beta_given_rest",), ("beta_alone",))
-        known = ([float(row[name]) for name in names if float(row.get(name, np.nan)) > 0] for names in sets)
-        centers[str(row["factor"])] = next((float(np.exp(np.mean(np.log(k)))) for k in known if k), 0.0)
+    both = ("cool_median", "heat_median")
+    known = set(both) <= set(summary) and bool(summary[[*both]].notna().to_numpy().all())
+    beta_FK = summary[[*both] if known else ["beta_given_rest"]].to_numpy(float)
+    with np.errstate(divide="ignore"):
+        center_F = np.exp(np.log(np.nan_to_num(beta_FK)).mean(axis=1))
+    centers = dict(zip(summary["factor"].astype(str), center_F.tolist(), strict=True))
     first = [name for name in order if name in centers]
     return first + sorted((name for name in centers if name not in first), key=lambda name: -centers[name])
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from matplotlib.font_manager import fontManager, get_font
 from matplotlib.text import Text
 
 from ifp.analysis.style import STYLE
@@ -34,9 +34,17 @@ def choose_fonts(figure: Figure) -> None:
     for text, letters in texts.items():
         if letters - own:
             text.set_fontfamily(families)
-    missing = foreign.difference(*map(_letters, families))
+    missing = foreign.difference(*map(_letters, families)).union(
+        *(_in_formulas(text.get_text()) - own for text in texts)
+    )
     if missing:
         warnings.warn(_sentence(missing), IfpWarning, stacklevel=2)
+
+
+def _in_formulas(text: str) -> set[str]:
+    """The letters of the lines with a formula in them: matplotlib sets those in fonts of formulas alone."""
+    lines = [line for line in text.split("\n") if "$" in line.replace(r"\$", "")]
+    return set("".join(lines)) - _whitespace()
 
 
 def _sentence(missing: Iterable[str]) -> str:
@@ -54,12 +62,22 @@ def _whitespace() -> frozenset[str]:
 
 
 @cache
+def _regular_fonts() -> dict[str, str]:
+    """The file of the upright font of usual weight of each family that has one."""
+    return {
+        entry.name: entry.fname
+        for entry in fontManager.ttflist
+        if entry.style == "normal" and entry.weight in (400, "normal", "regular")
+    }
+
+
+@cache
 def _letters(family: str) -> frozenset[str]:
     """The letters of a font; none of one that cannot be drawn with."""
-    if family.startswith(_LAST_RESORT):
+    path = _regular_fonts().get(family)
+    if path is None or family.startswith(_LAST_RESORT):
         return frozenset()
     try:
-        path = findfont(FontProperties(family=[family]), fallback_to_default=False)
         font = get_font(path)
         # a bitmap font has no outlines, and compact outlines cannot be embedded as TrueType
         if not font.scalable or _has_compact_outlines(path):
@@ -84,7 +102,7 @@ def _families_with(letters: frozenset[str]) -> tuple[str, ...]:
     """Few families of this machine that have as many of these letters as can be had, the same ones every time."""
     left, chosen = set(letters), []
     if left:
-        names = sorted({entry.name for entry in fontManager.ttflist})
+        names = sorted(_regular_fonts())
         while left:
             best = max(names, key=lambda name: len(left & _letters(name)))
             if not left & _letters(best):

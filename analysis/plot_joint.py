@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ifp.analysis.diffusion.plot_pages import shortened
+from ifp.analysis.diffusion.plot_pages import on_lines, shortened
 from ifp.analysis.joint.study import read_study
 from ifp.analysis.naming import check_names, joint_order
 from ifp.analysis.plot_joint_lanes import draw_lanes
@@ -107,10 +107,10 @@ def joint_figure(
         draw_information(axes[4], curves, names, looks, threshold_nats)
         of_factors = points[points["kind"] == "factor"]
         draw_lanes(axes[5], of_factors, edges, names, looks, tried=tried, shown=shown_beta)
-    label = [r"$\beta$ (nats per nat)", *([conditions] if conditions else [])]
+    label = [r"$\beta$ (nats per nat)", *([on_lines(conditions, width_in)] if conditions else [])]
     axes[-1].set_xlabel("\n".join(label), linespacing=1.35)
     figure.align_ylabels(axes)
-    rows = add_legend(figure, axes, joint_labels(threshold_nats), joint_entry) + len(label)
+    rows = add_legend(figure, axes, joint_labels(threshold_nats), joint_entry) + len(axes[-1].get_xlabel().splitlines())
     figure.set_size_inches(width_in, sum(heights) + _TICKS_IN + _LINE_IN * rows)
     parts = {
         "record": mi, "information": curves, "curve": derivative, "peak": tables["peaks"], "step": tables["steps"],

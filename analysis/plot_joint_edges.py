@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ifp.analysis.diffusion.plot_pages import shortened
+from ifp.analysis.diffusion.plot_pages import on_lines, shortened
 from ifp.analysis.naming import check_names, joint_order
 from ifp.analysis.plot_joint_lanes import say_beyond
 from ifp.analysis.plot_lanes import NAMES_SHARE
@@ -82,9 +82,11 @@ def edges_figure(
     The figure, and the rows it shows.
     """
     rows = len(edges)
-    label = [r"$\beta$ (nats per nat)", *([conditions] if conditions else [])]
+    label = [r"$\beta$ (nats per nat)", *([on_lines(conditions, width_in)] if conditions else [])]
     heights = [1.1] + ([0.16 * rows + 0.12] if rows else [])
-    figure = new_figure(width_in, 0.24 + sum(heights) + 0.14 * len(label) + (0.18 if rows else 0))
+    figure = new_figure(
+        width_in, 0.24 + sum(heights) + 0.14 * len("\n".join(label).splitlines()) + (0.18 if rows else 0)
+    )
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     high = float(spectrum["beta_edge"].max())
     lowest = [float(edges[["beta_alone", "given_rest_low"]].replace(0, np.nan).min().min())] if rows else []

@@ -27,6 +27,8 @@ from ifp.analysis.style import NEUTRAL, SMALL_PT, FactorLook, plain
 
 _DECADES = 4.0
 """How far below its maximum the axis of -dMI/dbeta reaches at most, on its logarithmic scale."""
+_NOTE_SHARE = 0.5
+"""Of the page's width, for a line of names within a panel."""
 FEWEST_STEPS = 2
 """So many steps of the linear theory are shown at least, if there are as many at the betas of the figure."""
 
@@ -132,15 +134,16 @@ def draw_information(
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_ylabel("$I(z;\\,$factor$)$\n(nats)")
     if nothing:
-        which = "of every factor" if len(nothing) == len(names) else f"of {', '.join(nothing)}"
-        _note(ax, f"0 wherever it was measured: {which}")
+        wide_in = _NOTE_SHARE * ax.figure.bbox.width / ax.figure.dpi
+        which = "every factor" if len(nothing) == len(names) else shortened(", ".join(nothing), wide_in)
+        _note(ax, f"0 wherever measured:\n{plain(which)}", low=True)
 
 
-def _note(ax: Axes, text: str) -> None:
-    """A remark at the top of a panel."""
-    wide_in = 0.75 * ax.figure.bbox.width / ax.figure.dpi
-    ax.text(0.99, 0.97, plain(shortened(text, wide_in)), transform=ax.transAxes, ha="right", va="top", color=NEUTRAL,
-            fontsize=SMALL_PT, bbox={"color": "white", "pad": 1, "alpha": 0.85})  # fmt: skip
+def _note(ax: Axes, text: str, *, low: bool = False) -> None:
+    """A remark in the upper right, or the lower left, corner of a panel."""
+    x, y = (0.01, 0.03) if low else (0.99, 0.97)
+    ax.text(x, y, text, transform=ax.transAxes, ha="left" if low else "right", va="bottom" if low else "top",
+            color=NEUTRAL, fontsize=SMALL_PT, bbox={"color": "white", "pad": 1, "alpha": 0.85})  # fmt: skip
 
 
 def _draw_level(ax: Axes, threshold_nats: float) -> None:

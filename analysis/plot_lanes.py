@@ -179,7 +179,9 @@ def lane_label(lane: Lane, width_in: float, between: str = "\n") -> str:
     """What a lane is called, shortened to this width, and of how many members it tells."""
     counts = [int(lane.medians[measure]["n"]) if measure in lane.medians else 0 for measure in lane.shown]
     flat = f", {lane.flat_contexts} flat" if lane.flat_contexts else ""
-    return f"{plain(shortened(lane.label, width_in))}{between}$n = {max(counts)}${flat}"
+    # a formula in the line of a name would keep the name from fonts that have its letters
+    number = f"$n = {max(counts)}$" if between == "\n" else f"n = {max(counts)}"
+    return f"{plain(shortened(lane.label, width_in))}{between}{number}{flat}"
 
 
 def say_flat(ax: Axes, y: float) -> None:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 
 from ifp.analysis.curves import curve_table
-from ifp.analysis.diffusion.plot_pages import text_width_in
+from ifp.analysis.diffusion.plot_pages import on_lines
 from ifp.analysis.lanes import Lane, lanes_table, prepare_lanes
 from ifp.analysis.measures import EXACT, LOWER_EDGE
 from ifp.analysis.naming import check_names, factor_order
@@ -35,7 +35,7 @@ from ifp.analysis.plot_legend import (
 from ifp.analysis.plot_style import FORMATS, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.plot_trace import plot_trace, trace_legend
 from ifp.analysis.run_folder import RunFolder, check_table, read_run
-from ifp.analysis.style import MEDIUM_PT, SMALL_PT, factor_looks, figure_width
+from ifp.analysis.style import SMALL_PT, factor_looks, figure_width
 from ifp.analysis.summary import summarize
 from ifp.errors import IfpError, unknown_name
 
@@ -48,8 +48,6 @@ FILE_OF = {"kde": "ifp_distribution", "trace": "kl_trace", "hist": "ifp_hist", "
 # inches: of a lane (one unit of the vertical axis) by kind, of the tick labels, and of a line of text
 _LANE_IN = {"kde": 0.28, "strip": 0.33, "ridge": 0.55, "hist": 0.6}
 _TICKS_IN, _LINE_IN = 0.22, 0.14
-_CONDITIONS_SHARE = 0.66
-"""A line of conditions that takes more of the width is broken: it is centred on the axes, not on the page."""
 
 
 def draw_run(
@@ -126,9 +124,7 @@ def distribution_figure(
     lanes = prepare_lanes(points, **how)
     figure = new_figure(width_in, 1.0)
     ax = figure.add_subplot()
-    conditions = run.conditions()
-    if text_width_in(conditions, MEDIUM_PT) > _CONDITIONS_SHARE * width_in:
-        conditions = "\n".join(conditions.rsplit(", ", 1))
+    conditions = on_lines(run.conditions(), width_in)
     plot_freezing_points(points, kind=kind, scale=scale, conditions=conditions, ax=ax, **how)
     lines = len(ax.get_xlabel().splitlines()) + add_legend(figure, [ax], legend_labels(lanes, kind))
     low, high = ax.get_ylim()

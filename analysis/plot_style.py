@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from collections.abc import Iterator, Sequence
@@ -32,9 +33,18 @@ def paper_style() -> Iterator[None]:
 
     Of letters that a font lacks `save_figure` speaks, once; matplotlib would at each drawing.
     """
+    # they tell of a bold, or a letter, that a font has not
+    loggers = [logging.getLogger(f"matplotlib.{name}") for name in ("font_manager", "mathtext")]
+    levels = [logger.level for logger in loggers]
     with mpl.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
         warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
-        yield
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:

@@ -26,6 +26,8 @@ LINE_IN = 0.125
 """Height of a line of small text."""
 MOST_LATENTS = 64
 """Latents in one figure: with more, those of the smallest KL are left out, and the figure says how many."""
+CONDITIONS_SHARE = 0.66
+"""A line of conditions that takes more of the width is broken: it is centred on the axes, not on the page."""
 STATUSES = ("active", "weak", "collapsed")
 
 
@@ -65,6 +67,13 @@ def shortened(text: str, width_in: float, size_pt: float = SMALL_PT) -> str:
         letters = len(kept) - 2 if "\N{HORIZONTAL ELLIPSIS}" in kept else len(kept) - 1
         kept = text[: (letters + 1) // 2] + "\N{HORIZONTAL ELLIPSIS}" + text[len(text) - letters // 2 :]
     return kept
+
+
+def on_lines(conditions: str, width_in: float) -> str:
+    """The line of a run's conditions, broken before its likelihood where it is too wide for the label of an axis."""
+    if text_width_in(conditions, MEDIUM_PT) <= CONDITIONS_SHARE * width_in:
+        return conditions
+    return "\n".join(conditions.rsplit(", ", 1))
 
 
 def by_kl(latents: pd.DataFrame, *, most: int = MOST_LATENTS) -> tuple[pd.DataFrame, str]:

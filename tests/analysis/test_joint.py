@@ -354,7 +354,7 @@ def test_a_figure_of_nothing_found_says_so_and_shows_the_first_steps_of_theory()
     assert not {"peak", "step"} & set(shown["shows"])
     _, slope, latents, _, information, lanes = figure.axes
     assert [text.get_text() for text in slope.texts] == ["not above 0 anywhere"]
-    assert [text.get_text() for text in information.texts] == ["0 wherever it was measured: of every factor"]
+    assert [text.get_text() for text in information.texts] == ["0 wherever measured:\nevery factor"]
     assert latents.get_ylim()[1] > 2
     assert lanes.get_xlabel().startswith(r"$\beta$ (nats per nat)")
     texts = {text.get_text() for text in figure.legends[0].get_texts()}
@@ -402,6 +402,15 @@ def test_order_and_labels_of_a_whole_data_set(figure_of: str) -> None:
     assert lanes.get_xlabel().endswith("sprites, 64 x 64")
     with pytest.raises(IfpError, match="names the factor 'scale' twice"):
         joint_order(held["joint_summary"], ["scale", "scale"])
+
+
+def test_one_measure_orders_all_factors_of_a_whole_data_set() -> None:
+    known = pd.DataFrame({"factor": list("abc"), "cool_median": [1, 9, 3.0], "heat_median": [2, 3, 4.0]})
+    edges = known.assign(beta_given_rest=[5, 0, 7.0], beta_alone=[1, 99, 1.0])
+    assert joint_order(edges) == ["b", "c", "a"]
+    assert joint_order(edges.assign(heat_median=[2, np.nan, 4])) == ["c", "a", "b"]  # b never froze
+    assert joint_order(edges[["factor", "beta_given_rest"]], ["a"]) == ["a", "c", "b"]
+    assert joint_order(edges.iloc[:0]) == []
 
 
 def test_edges_beyond_the_axis_are_numbers() -> None:

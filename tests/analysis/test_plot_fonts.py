@@ -21,17 +21,19 @@ from ifp.errors import IfpWarning
 
 SHAPE = "\u5f62"
 """The Chinese word for shape: one letter that neither STIX nor DejaVu has."""
+NOBODY = "\U000cfffd"
+"""A letter for private use, which fonts have not."""
 
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     """What is known of fonts is forgotten before and after, and fonts of a test go with it."""
     before = list(font_manager.fontManager.ttflist)
-    for cached in (plot_fonts._letters, plot_fonts._families_with):
+    for cached in (plot_fonts._letters, plot_fonts._families_with, plot_fonts._regular_fonts):
         cached.cache_clear()
     yield
     font_manager.fontManager.ttflist = before
-    for cached in (plot_fonts._letters, plot_fonts._families_with):
+    for cached in (plot_fonts._letters, plot_fonts._families_with, plot_fonts._regular_fonts):
         cached.cache_clear()
 
 
@@ -89,22 +91,22 @@ def test_without_such_a_font_one_sentence_says_so(tmp_path: Path, text: str, mon
     assert said.startswith(f"Figures show boxes for {letters}, which no font on this machine has; install one")
 
 
-def test_the_command_says_it_once_on_stderr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plot_fonts, "_families_with", lambda letters: ())
+def test_the_command_says_it_once_on_stderr(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     factors = np.stack(np.meshgrid(range(4), range(2), indexing="ij"), axis=-1).reshape(-1, 2)
     images = np.zeros((8, 8, 8), np.uint8)
     for number, (row, width) in enumerate(factors):
         images[number, row, : 4 + width] = 255
-    np.savez(tmp_path / "d.npz", images=images, factors=factors, factor_names=np.array([SHAPE, "bar"]))
+    np.savez(tmp_path / "d.npz", images=images, factors=factors, factor_names=np.array([NOBODY, "bar"]))
     out = ["--out", str(tmp_path / "run")]
     options = ["--dataset", f"npz:{tmp_path / 'd.npz'}", "--method", "closed-form", "--contexts", "1", "--quiet"]
     assert CliRunner().invoke(main, ["anneal", *options, *out]).exit_code == 0
     found = CliRunner().invoke(main, ["plot", str(tmp_path / "run"), "--kind", "all"])
     assert found.exit_code == 0, found.output
+    assert caplog.records == []
     assert found.stderr.count("Figures show boxes") == 1
     assert found.stderr.strip().count("\n") == 0
-    assert SHAPE in found.stderr
-    named = CliRunner().invoke(main, ["plot", str(tmp_path / "run"), "--label", f"{SHAPE}=shape"])
+    assert "\\U000cfffd" in found.stderr
+    named = CliRunner().invoke(main, ["plot", str(tmp_path / "run"), "--label", f"{NOBODY}=shape"])
     assert named.exit_code == 0
     assert named.stderr == ""
 
