@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ifp.analysis.diffusion.results import Results
+from ifp.analysis.metrics import METRICS, Score
 from ifp.cli.diagnose_reading import reading_lines
 from ifp.cli.diagnose_runs import Diagnosed
 from ifp.cli.factor_tables import factors_table, joint_table, latents_tables, runs_tables
@@ -32,7 +33,7 @@ def print_diagnosis(found: Diagnosed, results: Results) -> None:
     for sentence in results.sentences():
         console.print(f"- {sentence}", soft_wrap=True)
     if found.scores:
-        scores = [f"{name} {score.value:.3f} ({seconds:.1f} s)" for name, (score, seconds) in found.scores.items()]
+        scores = [_score(name, score, seconds) for name, (score, seconds) in found.scores.items()]
         console.print(f"Metrics: {', '.join(scores)}; settings in diagnosis.json", soft_wrap=True)
     for line in _regime(results.content["about"]["dataset"].get("regime")):
         console.print(line, soft_wrap=True)
@@ -57,6 +58,17 @@ def _regime(regime: dict[str, Any] | None) -> list[str]:
         "reads on the other; minimality and sufficiency do not suffer from that (Almudévar et al. 2024), other metrics "
         "may."
     ]
+
+
+def _score(name: str, score: Score, seconds: float) -> str:
+    """Value, what is reported beside it, and the time it took.
+
+    >>> _score("mig", Score(value=0.25, settings={}), 1.2)
+    'mig 0.250 (1.2 s)'
+    """
+    numbers = score.numbers()
+    beside = [f"{part.replace('_', ' ')} {numbers[part]:.3f}" for part in METRICS[name].beside]
+    return f"{name} {score.value:.3f} ({', '.join([*beside, f'{seconds:.1f} s'])})"
 
 
 def print_runs(runs: pd.DataFrame, sentence: str) -> None:

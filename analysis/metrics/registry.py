@@ -42,6 +42,7 @@ class Metric:
     ----------
     describes : one line. run : (codes, seed, min_samples) -> score.
     slow : takes minutes on 10,000 images. needs_factors : cannot be had without them. min_factors : the fewest.
+    beside : the other numbers of the score that are reported with its value.
     """
 
     describes: str
@@ -49,6 +50,7 @@ class Metric:
     slow: bool = False
     needs_factors: bool = True
     min_factors: int = 1
+    beside: tuple[str, ...] = ()
 
     def __call__(self, codes: Codes, *, seed: int = 0, min_samples: int = MIN_SAMPLES) -> Score:
         return self.run(codes, seed, min_samples)
@@ -72,11 +74,13 @@ METRICS: dict[str, Metric] = {
         lambda codes, seed, least: dci(codes.mean_ND, codes.factors_NF, seed=seed, min_samples=least),
         slow=True,
         min_factors=2,
+        beside=("completeness", "informativeness_test"),
     ),
     "dci-fast": Metric(
         "the same by random forests, in seconds; not comparable with the standard one",
         lambda codes, seed, least: dci(codes.mean_ND, codes.factors_NF, forest="fast", seed=seed, min_samples=least),
         min_factors=2,
+        beside=("completeness", "informativeness_test"),
     ),
     "dci-es": Metric(
         "how shallow a forest reads the factors off; explicitness and size beside DCI (Eastwood et al. 2023)",
@@ -89,11 +93,13 @@ METRICS: dict[str, Metric] = {
         ),
         slow=True,
         min_factors=2,
+        beside=("disentanglement", "completeness", "informativeness", "size"),
     ),
     "infomec": Metric(
         "modularity, compactness, explicitness by nearest neighbours, without bins (Hsu et al. 2023)",
         lambda codes, seed, least: infomec(codes.mean_ND, codes.factors_NF, seed=seed, min_samples=least),
         min_factors=2,
+        beside=("compactness", "explicitness"),
     ),
     "factor-vae": Metric(
         "which factor a batch shares, told by the latent that varies least (Kim and Mnih 2018)",
@@ -117,18 +123,21 @@ METRICS: dict[str, Metric] = {
     "irs": Metric(
         "a latent stays put while its factor is held; noise is not 0 (Suter et al. 2019)",
         lambda codes, seed, least: irs(codes.mean_ND, codes.factors_NF, seed=seed, min_samples=least),
+        beside=("noise_value",),
     ),
     "minimality": Metric(
         "minimality and sufficiency, codes in 15 bins (Almudévar et al. 2024)",
         lambda codes, seed, least: minimality(
             codes.mean_ND, codes.factors_NF, logvar_ND=codes.logvar_ND, min_samples=least
         ),
+        beside=("sufficiency",),
     ),
     "minimality-posterior": Metric(
         "minimality and sufficiency from the posteriors, without bins",
         lambda codes, seed, least: minimality(
             codes.mean_ND, codes.factors_NF, logvar_ND=codes.logvar_ND, estimator="posterior", min_samples=least
         ),
+        beside=("sufficiency",),
     ),
     "total-correlation": Metric(
         "linear dependence among latents, nats, with bias and interval",

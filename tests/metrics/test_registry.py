@@ -36,6 +36,7 @@ def test_every_metric_runs_by_name(noisy: Codes, name: str) -> None:
     again = METRICS[name](noisy)
     assert again.numbers() == score.numbers()
     assert METRICS[name].describes
+    assert set(METRICS[name].beside) <= set(score.numbers()) - {"value"}
 
 
 def test_by_default_all_that_are_quick(noisy: Codes) -> None:
