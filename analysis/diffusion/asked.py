@@ -19,6 +19,8 @@ from ifp.seeds import derive_seed, numpy_generator
 
 LEAST_KL_NATS = 0.005
 """Latents below this are left out: all that they hold is less than this each."""
+MOST_VALUES = 64
+"""Values that classifiers tell apart: neighbours among more are put together, which can only lose information."""
 FOLDS, SCORED, SCORE_DRAWS, FIT_ROWS = 5, 2000, 2, 2000
 """Fits are to 4 of 5 folds. With many images only so many folds are scored that SCORED images are; with few, a fit sees
 several draws of each image, FIT_ROWS in all."""
@@ -67,8 +69,16 @@ class Asked:
     predicted: dict[tuple[int, ...], list[np.ndarray]] = field(default_factory=dict)
     _bounds: dict[tuple[tuple[int, ...], int], Bound] = field(default_factory=dict)
 
+    entropy_nats: float = field(init=False)
+
     def __post_init__(self) -> None:
-        self.value_N = np.unique(self.images.factors_NF[:, self.factor], return_inverse=True)[1]
+        values, self.value_N, counts = np.unique(
+            self.images.factors_NF[:, self.factor], return_inverse=True, return_counts=True
+        )
+        share = counts / counts.sum()
+        self.entropy_nats = float(-(share * np.log(share)).sum())
+        if len(values) > MOST_VALUES:
+            self.value_N = self.value_N * MOST_VALUES // len(values)
         self.value_M = self.value_N[np.concatenate(self.images.scored)]
         self.share_V = np.bincount(self.value_N) / len(self.value_N)
 

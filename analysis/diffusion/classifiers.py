@@ -25,6 +25,8 @@ WIDTH, NARROW = 128, 64
 """Of the network's hidden layers; narrow for one or two coordinates."""
 MOST_QUADRATIC = 24
 """Coordinates with their products: of more, the discriminants take the coordinates alone."""
+MOST_TRIED = 32
+"""Coordinates that a tree tries at each split."""
 _STEPS, _LEAST_PASSES, _MOST_PASSES, _BATCH = 1900, 20, 30, 128
 
 
@@ -35,8 +37,10 @@ def classifiers(coordinates: int, images: int, seed: int) -> list[Any]:
     network = MLPClassifier((width, width), alpha=1e-3, batch_size=min(_BATCH, images), learning_rate_init=2e-3,
                             max_iter=passes, random_state=seed % 2**32)  # fmt: skip
     # in one dimension a leaf has to hold more, or it counts its own noise
-    trees = ExtraTreesClassifier(40, min_samples_leaf=12 if coordinates == 1 else 3, max_features=None,
-                                 random_state=seed % 2**32)  # fmt: skip
+    leaf = 12 if coordinates == 1 else 3
+    trees = ExtraTreesClassifier(
+        40, min_samples_leaf=leaf, max_features=min(coordinates, MOST_TRIED), random_state=seed % 2**32
+    )
     return [make_pipeline(StandardScaler(), network), trees, _discriminants(coordinates)]
 
 

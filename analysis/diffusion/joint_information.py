@@ -135,7 +135,7 @@ def measure_joint(
 def _factor(images: ScoredImages, factor: int, permutations: int, seed: int) -> dict[str, object]:
     """The measures of one factor, without its name."""
     asked = Asked(images, factor, seed)
-    entropy = float(-(asked.share_V * np.log(asked.share_V)).sum())
+    entropy = asked.entropy_nats
     if len(asked.share_V) < 2:
         return {"entropy_nats": 0.0}
     latents = tuple(range(len(images.used)))
@@ -231,7 +231,7 @@ def _given_others(asked: Asked, latents: tuple[int, ...], joint: Bound) -> dict[
         together = asked.bound(latents, [*of_others, *more])
     added = together.less(alone)
     low, high = _interval(added)
-    entropy = float(-(asked.share_V * np.log(asked.share_V)).sum())
+    entropy = asked.entropy_nats
     return {
         "given_others_nats": max(added.nats, 0.0), "given_others_low": low, "given_others_high": high,
         "entropy_given_others_nats": entropy - max(alone.nats, 0.0),

@@ -66,17 +66,22 @@ class HiddenLatents:
 
     def best_pair(self) -> tuple[int, ...]:
         """The pair that tells most together; pairs count whose latents tell nothing alone (XOR)."""
-        latents: Iterable[int] = range(self.z_MD.shape[1])
-        if self.z_MD.shape[1] > MOST_PAIRED:
-            missed = sorted(latents, key=lambda latent: self.nats(set(range(self.z_MD.shape[1])) - {latent}))
-            latents = sorted({*self.singles()[: MOST_PAIRED // 2], *missed[: MOST_PAIRED // 2]})
+        latents = self._candidates()
         return max(itertools.combinations(latents, 2), key=self.nats)
 
     def grown(self, start: tuple[int, ...]) -> list[int]:
-        """All latents: `start`, then always the one that adds most."""
-        order, rest = list(start), [latent for latent in range(self.z_MD.shape[1]) if latent not in start]
+        """All latents: `start`, then always the one that adds most (of very many, the candidates of pairs only)."""
+        order, rest = list(start), [latent for latent in self._candidates() if latent not in start]
         while rest:
             best = max(rest, key=lambda latent: self.nats([*order, latent]))
             order.append(best)
             rest.remove(best)
-        return order
+        return [*order, *(latent for latent in self.singles() if latent not in order)]
+
+    def _candidates(self) -> list[int]:
+        """All latents, of more than MOST_PAIRED those that tell most alone and those that are missed most."""
+        every = set(range(self.z_MD.shape[1]))
+        if len(every) <= MOST_PAIRED:
+            return sorted(every)
+        missed = sorted(every, key=lambda latent: self.nats(every - {latent}))
+        return sorted({*self.singles()[: MOST_PAIRED // 2], *missed[: MOST_PAIRED // 2]})

@@ -208,3 +208,15 @@ def test_a_mixture_knows_which_classifier_to_trust(rng: np.random.Generator) -> 
     assert abs(mixture_bound([sure_of_nonsense], value, share).nats) < 0.005
     floor = permuted_nats([right, sure_of_nonsense], value, share, permutations=20, generator=rng)
     assert np.abs(floor).max() < 0.01
+
+
+def test_many_latents_and_a_factor_of_very_many_values(rng: np.random.Generator) -> None:
+    """A factor of 600 values in two of 40 latents: neighbours are told apart as groups, which only lowers the bound."""
+    value = rng.permutation(N) % 600
+    mean_ND = rng.normal(size=(N, 40))
+    mean_ND[:, [7, 30]] = np.c_[value // 30, value % 30] / 8.7 - [1.1, 1.7]
+    found = row_of(codes_of(mean_ND, value[:, None], np.where(np.isin(np.arange(40), [7, 30]), 0.02, 0.5)))
+
+    assert found["entropy_nats"] == pytest.approx(np.log(600), abs=0.1)
+    assert np.log(10) < found["joint_nats"] <= np.log(64)
+    assert found["single_latent"] == 7
