@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from ifp.analysis.diffusion.joint_verdict import CONSTANT, COPIED, HIDDEN, ONE, ROTATED
-from ifp.analysis.diffusion.measures import SEPARATOR
+from ifp.analysis.diffusion.measures import COLLAPSED, SEPARATOR
 from ifp.analysis.diffusion.results import Results
 from ifp.analysis.diffusion.wording import latents_text, two_decimals
 
@@ -32,14 +32,15 @@ def latents_tables(name: str, results: Results) -> list[Table]:
     for factors in _chunks(results.factor_names, [max(len(factor), 5) + 2 for factor in results.factor_names]):
         table = Table(
             title=f"{name}: what each latent holds" + (f" (NMI above the floor, {estimator})" if estimator else ""),
-            caption="-: within noise; *: held by this latent" if estimator else "",
+            caption="-: within noise; *: held by this latent; collapsed latents are blank" if estimator else "",
             box=box.SIMPLE_HEAD,
             padding=_PADDING,
         )
         for heading in ("latent", "KL nats", "status", *factors):
             table.add_column(heading, justify="left" if heading == "status" else "right")
         for _, row in latents.iterrows():
-            cells = [_nmi_cell(nmi.loc[(row["latent"], factor)]) for factor in factors]
+            collapsed = row["status"] == COLLAPSED
+            cells = ["" if collapsed else _nmi_cell(nmi.loc[(row["latent"], factor)]) for factor in factors]
             table.add_row(str(row["latent"]), f"{row['kl_nats']:.3f}", str(row["status"]), *cells)
         tables.append(table)
     return tables
@@ -133,7 +134,8 @@ def _chunks(names: Sequence[str], widths: Sequence[int], room: int = COLUMNS - _
 def _nmi_cell(entry: pd.Series) -> str:
     if not entry["above_noise"]:
         return "- "
-    return two_decimals(entry["nmi"] - entry["floor_nmi"]) + ("*" if entry["holds"] else " ")
+    excess = entry["nmi"] - entry["floor_nmi"]
+    return ("<.001" if excess < 0.001 else two_decimals(excess)) + ("*" if entry["holds"] else " ")
 
 
 def _short(value: object) -> str:
