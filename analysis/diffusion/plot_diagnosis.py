@@ -70,8 +70,8 @@ def draw_diagnosis(
     with paper_style():
         # all are drawn before the first is saved: a mistake leaves no half of the set
         drawn = {name: possible[name]() for name in chosen}
-        if heading := heading_of(results):
-            for figure, _ in drawn.values():
+        for name, (figure, _) in drawn.items():
+            if heading := heading_of(results, both=name == "comparison"):
                 add_heading(figure, heading)
     into = out or folder / "figures"
     if out is None:
@@ -111,9 +111,9 @@ def draw_models(
     return save_figure(figure, out / "models", data, formats=formats)
 
 
-def heading_of(results: Results) -> str:
-    """Model, data and likelihood, as far as they are known."""
-    compared = results.content.get("compared") or {}
+def heading_of(results: Results, *, both: bool = False) -> str:
+    """Model (or both that were compared), data and likelihood, as far as they are known."""
+    compared = (results.content.get("compared") or {}) if both else {}
     model = f"{compared['a']}, {compared['b']}" if compared else (results.content.get("about") or {}).get("run")
     return " \N{MIDDLE DOT} ".join([*([str(model)] if model else []), *_conditions(results)])
 

@@ -153,8 +153,9 @@ def decomposition_figure(
     if cap_nats is not None and nats[0] > 0.5 * cap_nats:
         ax.plot([cap_nats, cap_nats], [-0.42, 0.42], color=INK, linestyle=":", linewidth=1.0, zorder=4)
         beyond = 1.1 * _BOUND_SHARE * float(nats.max()) if saturated else 0.0  # of the arrow
-        ax.text(cap_nats + beyond, 0, "at most ln N", transform=beside(ax, 0.04, x="data", y="data"),
-                fontsize=SMALL_PT, color=NEUTRAL, va="center_baseline")  # fmt: skip
+        name = "cap: ln N" if saturated else "at most ln N"
+        at = beside(ax, 0.04, x="data", y="data")
+        ax.text(cap_nats + beyond, 0, name, transform=at, fontsize=SMALL_PT, color=NEUTRAL, va="center_baseline")
     ax.axvline(0, color=INK, linewidth=0.5, zorder=4)
     ax.spines["left"].set_visible(False)
     ax.set_yticks(range(len(parts)), parts["part"])

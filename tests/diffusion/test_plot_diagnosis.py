@@ -18,8 +18,8 @@ from matplotlib.text import Text
 from ifp.analysis.diffusion.comparison import compare
 from ifp.analysis.diffusion.decomposition import KlDecomposition
 from ifp.analysis.diffusion.diagnosis import Diagnosis, diagnose
-from ifp.analysis.diffusion.plot_diagnosis import FIGURES, TRAVERSALS_FILE, draw_diagnosis
-from ifp.analysis.diffusion.results import load_results, make_results, write_results
+from ifp.analysis.diffusion.plot_diagnosis import FIGURES, TRAVERSALS_FILE, draw_diagnosis, heading_of
+from ifp.analysis.diffusion.results import Results, load_results, make_results, write_results
 from ifp.analysis.diffusion.series import SeriesRecord, make_series
 from ifp.analysis.style import WIDTHS_IN, figure_width
 from ifp.codes import Codes
@@ -223,3 +223,14 @@ def test_a_folder_is_drawn_without_torch_and_without_windows(folder: Path, tmp_p
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=tmp_path)
     assert (tmp_path / "nmi.pdf").exists()
+
+
+def test_a_heading_names_the_model_of_the_figure_and_both_where_two_are_compared() -> None:
+    content = {
+        "compared": {"a": "beta-VAE", "b": "DEFT"},
+        "about": {"run": "DEFT", "dataset": {"name": "sprites"}, "checkpoint": {"likelihood": "bernoulli"}},
+    }
+    middle = " \N{MIDDLE DOT} "
+    assert heading_of(Results(content)) == middle.join(["DEFT", "sprites", "bernoulli likelihood"])
+    assert heading_of(Results(content), both=True).startswith("beta-VAE, DEFT" + middle)
+    assert heading_of(Results({"compared": None})) == ""
