@@ -191,7 +191,19 @@ def test_correlations_that_cannot_be(
 
 
 def test_few_images_have_no_metrics_and_are_told(grid: str, model: Path, tmp_path: Path) -> None:
-    few = ["--images", "500", "--permutations", "20", "--bootstraps", "20", "--format", "none", "--out", tmp_path]
+    few = [
+        "--images",
+        "500",
+        "--permutations",
+        "20",
+        "--bootstraps",
+        "20",
+        "--format",
+        "none",
+        "--no-joint",
+        "--out",
+        tmp_path,
+    ]
     result = CliRunner().invoke(main, ["diagnose", *map(str, [model, "--dataset", grid, *few])])
     assert result.exit_code == 0, result.output
     assert "Metrics are left out: of 500 images they are mostly bias, 1000 are the fewest." in result.stderr
