@@ -37,12 +37,14 @@ def freezing_points(
     dataset: str = "",
     likelihood: str = "bernoulli",
     factor_names: Sequence[str] = (),
+    smoothing_records: int = SMOOTHING_RECORDS,
 ) -> pd.DataFrame:
     """One row per curve of `trace`, with the beta at which its total KL crosses the threshold for good.
 
     Cooling and equilibrium curves: the last upward crossing as beta falls, after which the KL stays above. Heating
     curves: the last downward crossing as beta rises, after which it stays below. Interpolated between the two records,
-    ln KL linear in ln beta. Trained curves are first smoothed by a running median of 5 records; exact ones are not.
+    ln KL linear in ln beta (KL itself where one of the two is 0). Trained curves are first smoothed by a running median
+    of 5 records; exact ones are not.
 
     Parameters
     ----------
@@ -50,6 +52,7 @@ def freezing_points(
     threshold_nats : the total KL, summed over latents, that counts as frozen.
     dataset, likelihood : copied into every row; a freezing point means nothing without them.
     factor_names : the data set's factors; where given, every factor of the trace must be among them.
+    smoothing_records : of the running median; 1 for none.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def freezing_points(
             f"The trace holds the factor {strangers[0]!r}, which the data set has not ({', '.join(factor_names)}); "
             "run.json and trace.npz are of different runs."
         )
-    status_M, beta_M, low_M, high_M = _crossings(trace, threshold_nats)
+    status_M, beta_M, low_M, high_M = _crossings(trace, threshold_nats, smoothing_records)
     return pd.DataFrame(
         {
             "dataset": dataset,
@@ -124,7 +127,7 @@ def running_median(kl_nats_MT: np.ndarray, window: int = SMOOTHING_RECORDS) -> n
     return np.where(np.isnan(kl_nats_MT), np.nan, ((low + high) / 2)[:, :, 0])
 
 
-def _in_order(trace: AnnealTrace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _in_order(trace: AnnealTrace, smoothing_records: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """ln beta [M, T], total KL [M, T] (smoothed where trained) and the number of records [M].
 
     Records without a number come last. Exact curves are sorted along their direction, because refinement may have
@@ -139,11 +142,13 @@ def _in_order(trace: AnnealTrace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     order_MT = np.argsort(key_MT, axis=1, kind="stable")
     ln_beta_MT = np.take_along_axis(ln_beta_MT, order_MT, axis=1)
     total_MT = np.take_along_axis(np.where(recorded_MT, total_MT, np.nan), order_MT, axis=1)
-    smoothed_MT = np.where(exact_M1, total_MT, running_median(total_MT))
+    smoothed_MT = np.where(exact_M1, total_MT, running_median(total_MT, smoothing_records))
     return ln_beta_MT, smoothed_MT, recorded_MT.sum(axis=1)
 
 
-def _crossings(trace: AnnealTrace, threshold_nats: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _crossings(
+    trace: AnnealTrace, threshold_nats: float, smoothing_records: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Status, freezing point, and the bracket's low and high beta, each [M]."""
     members = len(trace)
     status_M = np.full(members, "", dtype=object)
@@ -153,7 +158,7 @@ def _crossings(trace: AnnealTrace, threshold_nats: float) -> tuple[np.ndarray, n
         status_M[_flat_edges(trace)] = NEVER_FROZE
         return status_M, blank, blank.copy(), blank.copy()
 
-    ln_beta_MT, kl_MT, count_M = _in_order(trace)
+    ln_beta_MT, kl_MT, count_M = _in_order(trace, smoothing_records)
     heat_M = trace.direction_M == "heat"
     above_MT = kl_MT >= threshold_nats
     # records that have not crossed yet: the crossing for good follows the last one of them
@@ -175,9 +180,12 @@ def _crossings(trace: AnnealTrace, threshold_nats: float) -> tuple[np.ndarray, n
     before_M = np.clip(last_M, 0, max(ln_beta_MT.shape[1] - 2, 0))
     after_M = np.minimum(before_M + 1, ln_beta_MT.shape[1] - 1)
     x0, x1 = ln_beta_MT[rows, before_M], ln_beta_MT[rows, after_M]
-    y0, y1 = (np.log(np.maximum(kl_MT[rows, at], KL_FLOOR_NATS)) for at in (before_M, after_M))
+    k0, k1 = kl_MT[rows, before_M], kl_MT[rows, after_M]
+    y0, y1 = (np.log(np.maximum(kl_M, KL_FLOOR_NATS)) for kl_M in (k0, k1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        share_M = np.clip((np.log(threshold_nats) - y0) / (y1 - y0), 0, 1)
+        # no logarithm leads from 0 to anything: it would put the crossing on the record that is not 0
+        whole_M = (threshold_nats - k0) / (k1 - k0)
+        share_M = np.where(np.minimum(k0, k1) <= 0, whole_M, (np.log(threshold_nats) - y0) / (y1 - y0)).clip(0, 1)
         frozen_M = status_M == FROZEN
         beta_M = np.where(frozen_M, np.exp(x0 + share_M * (x1 - x0)), np.nan)
         low_M = np.where(frozen_M, np.exp(np.minimum(x0, x1)), np.nan)

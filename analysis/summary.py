@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.freezing import FROZEN, STATUSES
-from ifp.analysis.measures import LOWER_EDGE, MEASURES, measured_values
+from ifp.analysis.measures import EXACT, LOWER_EDGE, MEASURES, measured_values
 from ifp.analysis.median_interval import FEWEST_CLUSTERS, median_interval
 from ifp.analysis.naming import factor_order
 
@@ -116,6 +116,8 @@ def summary_texts(table: pd.DataFrame) -> pd.DataFrame:
         rows_of_factor = table[table["factor"] == factor]
         texts = {row["measure"]: format_median(row) for _, row in rows_of_factor.iterrows()}
         contexts, clusters = rows_of_factor["n_contexts"].max(), rows_of_factor["n_clusters"].max()
+        # edges alone make a first-order transition likely; exact curves show it
+        by_curves = bool((rows_of_factor["measure"] == EXACT).any())
         first_order = rows_of_factor.loc[rows_of_factor["measure"] == LOWER_EDGE, "n_first_order"].sum()
         counts = [
             f"{row['measure']}: {row[status]} {status.replace('_', ' ')}"
@@ -127,7 +129,7 @@ def summary_texts(table: pd.DataFrame) -> pd.DataFrame:
             {
                 "factor": factor,
                 "contexts": str(contexts) if clusters == contexts else f"{contexts} in {clusters} clusters",
-                "first-order": f"{first_order} of {contexts}" if first_order else "-",
+                "first-order": f"{first_order} of {contexts}{'' if by_curves else ' likely'}" if first_order else "-",
                 **{measure: texts.get(measure, "-") for measure in MEASURES},
                 "censored": "; ".join(counts),
             }

@@ -16,6 +16,7 @@ import click
 from ifp.checkpoints.shown import printable
 from ifp.errors import IfpError, IfpWarning, NothingFroze
 
+NO_MEMORY = ("can't allocate memory", "out of memory")
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -52,6 +53,13 @@ def one_line_errors() -> Iterator[None]:
         raise UserMistake("Error: " + "\n".join(map(printable, str(error).split("\n")))) from error
     except NothingFroze as error:
         raise NothingFound(str(error)) from error
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch says it by a message on a CPU and by a class of its own, which is a RuntimeError too, on a GPU
+        if not isinstance(error, MemoryError) and not any(words in str(error) for words in NO_MEMORY):
+            raise
+        raise UserMistake(
+            "Error: The memory does not suffice; ask for smaller networks, batches or fewer at once."
+        ) from error
     except (KeyboardInterrupt, click.Abort) as error:
         raise Interrupted("Interrupted.") from error
     except OSError as error:

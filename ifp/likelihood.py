@@ -12,14 +12,18 @@ from scipy.special import xlogy
 from ifp.errors import IfpError, bad_value, unknown_name
 
 LIKELIHOODS = ("bernoulli", "gaussian")
+SIGMA_RANGE = (1e-30, 1e30)
+"""Beyond these, costs (over sigma squared) and their products leave the range of float64."""
 
 
 def check_likelihood(likelihood: str, sigma: float = 1.0) -> None:
-    """Raise IfpError unless `likelihood` is known and `sigma` is positive."""
+    """Raise IfpError unless `likelihood` is known and `sigma` is a positive number whose inverse square is one too."""
     if likelihood not in LIKELIHOODS:
         raise unknown_name("likelihood", likelihood, LIKELIHOODS)
     if not (np.isfinite(sigma) and sigma > 0):
         raise bad_value("sigma", sigma, "a positive number")
+    if not SIGMA_RANGE[0] <= sigma <= SIGMA_RANGE[1]:
+        raise bad_value("sigma", sigma, f"between {SIGMA_RANGE[0]:g} and {SIGMA_RANGE[1]:g}, in units of a pixel")
 
 
 def binary_entropy_nats(p: np.ndarray) -> np.ndarray:

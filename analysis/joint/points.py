@@ -41,8 +41,9 @@ def joint_freezing_points(
     """One row per factor, then one per latent, of one network and direction, with POINT_COLUMNS.
 
     Crossings and statuses are those of traversals (`ifp.analysis.freezing`): cooled curves cross where they rise above
-    the threshold for good, heated ones where they fall below it for good; running median of 5 records, ln nats linear
-    in ln beta between two of them. What never rose above it in either direction is never_froze.
+    the threshold for good, heated ones where they fall below it for good. The KL of latents is smoothed as there; the
+    information on factors, measured on many images at each record, is not: at the end of a curve a running median lags.
+    What never rose above it in either direction is never_froze.
 
     Parameters
     ----------
@@ -66,7 +67,14 @@ def joint_freezing_points(
         recon_nats_MT=np.full(curves_TM.T.shape, np.nan),
         kl_nats_MTD=curves_TM.T[:, :, None].copy(),
     )
-    found = freezing_points(trace, threshold_nats=threshold_nats)
+    factors, latents = np.arange(len(factor_names)), np.arange(len(factor_names), members)
+    found = pd.concat(
+        [
+            freezing_points(trace.select(factors), threshold_nats=threshold_nats, smoothing_records=1),
+            freezing_points(trace.select(latents), threshold_nats=threshold_nats),
+        ],
+        ignore_index=True,
+    )
     kind = [FACTOR] * len(factor_names) + [LATENT] * kl_nats_TD.shape[1]
     return found.rename(columns={"factor": "name"}).assign(kind=kind, beta_half_nmi=np.nan)[list(POINT_COLUMNS)]
 

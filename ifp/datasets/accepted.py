@@ -91,7 +91,8 @@ def accept_factors(factors: np.ndarray | None, names: np.ndarray | None, count: 
     if len(factors) != count:
         raise IfpError(f"{of} holds {count} images but {len(factors)} rows of factors; give one row per image.")
     if factors.dtype.kind not in "biufUS":
-        raise IfpError(f"The factors of {of} must be integers, text or fractions, got {factors.dtype}; number them.")
+        hint = "factors.astype(str) makes text of them" if factors.dtype.kind == "O" else "number them"
+        raise IfpError(f"The factors of {of} must be integers, text or fractions, got {factors.dtype}; {hint}.")
     done: list[str] = []
     columns = tuple(_column(factors[:, at], at, of) for at in range(factors.shape[1]))
     if factors.dtype.kind == "f" and any(column.dtype.kind == "f" for column in columns):

@@ -18,6 +18,7 @@ from ifp.factors import MOVING, FactorSpace
 from ifp.seeds import numpy_generator
 
 _SHOWN_VALUES = 8
+_HASH_IMAGES = 4096
 
 
 class ArrayDataset(FactorDataset):
@@ -53,7 +54,7 @@ class ArrayDataset(FactorDataset):
         self._positions_GF = positions_NF[order_N[self._first_slot_G]]
         self.nuisance_name = "repeat" if self._repeats_G.max() > 1 else ""
         self._contexts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self._sha256 = ""
+        self._sha256 = self._content_sha256 = ""
 
     @property
     def num_images(self) -> float:
@@ -67,15 +68,24 @@ class ArrayDataset(FactorDataset):
         return self._sha256
 
     def _digest(self) -> str:
-        sha = hashlib.sha256(repr((self._images.shape, self.space.names)).encode())
-        for array in (self._images, self._image_of_slot_N, self._positions_GF, *self.factor_values):
-            sha.update(np.ascontiguousarray(array).data if array.dtype.kind != "U" else repr(array.tolist()).encode())
-        return sha.hexdigest()
+        values = repr([values.tolist() for values in self.factor_values])
+        return hashlib.sha256(f"{self.space.names}{values}{self._content()}".encode()).hexdigest()
+
+    def _content(self) -> str:
+        """SHA-256 of the images in the order of their factors, and of the factors' numbers."""
+        if not self._content_sha256:
+            sha = hashlib.sha256(repr(self._images.shape).encode())
+            for start in range(0, len(self._images), _HASH_IMAGES):
+                sha.update(self._images[self._image_of_slot_N[start : start + _HASH_IMAGES]].data)
+            for array in (self._positions_GF, self._repeats_G):
+                sha.update(np.ascontiguousarray(array, dtype=np.int64).data)
+            self._content_sha256 = sha.hexdigest()
+        return self._content_sha256
 
     @property
     def draw_label(self) -> str:
-        """The content, not its name or path, decides which contexts a seed draws."""
-        return f"npz:{self.checksum()}"
+        """Images and numbers of factors decide which contexts a seed draws: not what they were read from, nor how."""
+        return f"own:{self._content()}"
 
     def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:
         """Images, uint8 [M, C, H, W]; among images of equal factor values number (nuisance modulo how many).

@@ -54,6 +54,8 @@ class FolderDataset(ArrayDataset):
         columns = _columns(rows, str(table)) if rows else accept_factors(None, None, len(there), str(folder))
         accepted = accept_images(_read_pictures(self.path, self._files, report), str(folder))
         super().__init__(f"images:{folder}", accepted, columns, labelled=rows is not None)
+        if rows is None:
+            self.done = (f"no {TABLE}, so that the one factor is the picture's number", *self.done)
         if left_out := len(there) - len(self._files):
             self.done = (f"{left_out} of {len(there)} pictures left out, which {table} does not name", *self.done)
 

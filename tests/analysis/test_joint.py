@@ -440,3 +440,13 @@ def test_tables_of_an_earlier_version_are_said_to_be_so(tmp_path: Path) -> None:
 def test_no_folder_to_draw(tmp_path: Path) -> None:
     with pytest.raises(IfpError, match=r"There is no .*mi\.csv; give the --out folder of a finished"):
         draw_joint(tmp_path)
+
+
+def test_a_bracket_holds_the_records_either_side_of_the_crossing_of_the_information() -> None:
+    # heated: the last record above the threshold is at 19.665, and nothing is measured from 21.555 on
+    beta_T = np.array([10.0, 12.0, 14.0, 16.0, 18.0, 19.665, 21.555, 23.628])
+    info_TF = np.array([[0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.0, 0.0]]).T
+    (row,) = joint(beta_T, np.zeros((8, 0)), info_TF, ["shape"], direction="heat", seed=0).to_dict("records")
+    assert_allclose((row["beta_bracket_low"], row["beta_bracket_high"]), (19.665, 21.555))
+    # linear in nats where one of the two is 0: two thirds of the way in ln beta
+    assert row["beta_ifp"] == pytest.approx(19.665 * (21.555 / 19.665) ** (2 / 3))

@@ -108,6 +108,15 @@ def test_data_in_memory_go_through_the_annealing_test() -> None:
     assert set(trace.factor_M) == {"a", "b", "c"}
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64, np.float64, str])
+def test_a_seed_draws_the_same_contexts_however_the_data_are_wrapped(kind: type, tmp_path: Path) -> None:
+    order = RNG.permutation(24)
+    wrapped = ifp.dataset(IMAGES[order] / 255, FACTORS[order].astype(kind), ["a", "b", "c"])
+    np.savez(tmp_path / "d.npz", images=IMAGES, factors=FACTORS + 7, factor_names=["x", "b", "c"])
+    want = NpzDataset(tmp_path / "d.npz").sample_traversals("b", 4, seed=0)
+    assert wrapped.sample_traversals("b", 4, seed=0) == want
+
+
 def test_what_is_in_memory_has_a_checksum_of_its_content() -> None:
     same, other = ifp.dataset(IMAGES, FACTORS), ifp.dataset(IMAGES, FACTORS[::-1])
     assert same.checksum() == ifp.dataset(IMAGES / 255, FACTORS, name="else").checksum()
