@@ -16,9 +16,9 @@ from ifp.errors import IfpError
 
 
 def test_every_rendered_set_is_pinned_and_this_machine_makes_it() -> None:
-    from ifp.datasets.catalog import DATASETS
+    from ifp.datasets.catalog import DATASETS, is_own
 
-    rendered = {name for name in DATASETS if not official_files(name) and not name.startswith("npz:")}
+    rendered = {name for name in DATASETS if not official_files(name) and not is_own(name)}
     assert set(PINNED) == rendered
     for name in rendered:
         (found,) = check(name)

@@ -12,8 +12,8 @@ from ifp.analysis.freezing import freezing_points
 
 @pytest.fixture(scope="module")
 def points() -> pd.DataFrame:
-    # the standard preset with a third of its steps and three contexts per factor
-    config = ifp.preset_config("standard", dataset="sprites", contexts=3, steps=1000, records=100, batch=32)
+    # the standard preset with a third of its steps and two contexts per factor
+    config = ifp.preset_config("standard", dataset="sprites", contexts=2, steps=1000, records=80, batch=32)
     dataset = ifp.load_dataset("sprites")
     return freezing_points(ifp.anneal(dataset, config, threads=2), dataset="sprites", factor_names=dataset.space.names)
 
@@ -24,7 +24,7 @@ def test_members_obey_the_theory(points: pd.DataFrame) -> None:
     assert shares.loc["cooling below heating", "share"] >= 0.95
     for check in shares.index[2:]:
         assert shares.loc[check, "share"] >= 0.9, check
-    assert (shares["of"] >= 15).all()
+    assert (shares["of"] >= 10).all()
 
 
 def test_information_above_the_threshold_needs_beta_below_the_upper_edge(points: pd.DataFrame) -> None:
