@@ -31,7 +31,9 @@ QUICK_METRICS = ("mig", "jemmig", "modularity", "factor-vae", "irs", "minimality
     show_default="runs/diagnose-NAME",
 )
 @click.option("--series", is_flag=True, help="The PATHs are checkpoints of one run, to be put in order of training.")
-@click.option("--images", type=int, default=10_000, help="Images to encode.")
+@click.option(
+    "--images", type=int, default=10_000, help="Images to encode, 50 at least; below 1,000 intervals are wide."
+)
 @click.option(
     "--seed", type=int, default=0, callback=checked_seed, help="The seed of images, permutations and resamples."
 )
@@ -41,7 +43,7 @@ QUICK_METRICS = ("mig", "jemmig", "modularity", "factor-vae", "irs", "minimality
               help="Metrics to add: quick, fast (seconds), all (minutes), none, or names such as mig,dci.")  # fmt: skip
 @regime_options
 @click.option("--joint/--no-joint", default=True,
-              help="Bound what all latents together hold of each factor: a minute or two a model.")  # fmt: skip
+              help="Bound what all latents together hold of each factor: 1 to 2 CPU minutes a model.")  # fmt: skip
 @click.option("--name", "names", multiple=True, show_default="the files' names",
               help="What to call a model: A=beta-VAE for the first, B=... for the second; repeat it.")  # fmt: skip
 @reading_options

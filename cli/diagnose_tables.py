@@ -30,8 +30,8 @@ def print_diagnosis(found: Diagnosed, results: Results) -> None:
         tables.append(factors_table(results))
     for table in tables:
         _print_table(console, table)
-    for sentence in results.sentences():
-        console.print(f"- {sentence}", soft_wrap=True)
+    for line in _verdict_lines(name, results):
+        console.print(line, soft_wrap=True)
     if found.scores:
         scores = [_score(name, score, seconds) for name, (score, seconds) in found.scores.items()]
         console.print(f"Metrics: {', '.join(scores)}; settings in diagnosis.json", soft_wrap=True)
@@ -43,6 +43,23 @@ def print_diagnosis(found: Diagnosed, results: Results) -> None:
     for line in reading_lines(found.run.last):
         console.print(line, soft_wrap=True)
     console.print()
+
+
+def _verdict_lines(name: str, results: Results) -> list[str]:
+    """The verdict's sentences, each part under a heading where there are several."""
+    compared = results.content["compared"]
+    headings = {
+        "comparison": f"{compared['b']} compared with {compared['a']}:" if compared else "",
+        "series": "Over the series:",
+        "checkpoint": f"{name} by itself:",
+    }
+    parts = {key: results.content["verdict"].get(key, []) for key in headings}
+    several = sum(map(bool, parts.values())) > 1
+    lines = []
+    for key, sentences in parts.items():
+        lines += [headings[key]] if several and sentences else []
+        lines += [f"- {sentence}" for sentence in sentences]
+    return lines
 
 
 def _regime(regime: dict[str, Any] | None) -> list[str]:

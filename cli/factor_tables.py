@@ -8,7 +8,8 @@ import pandas as pd
 from rich import box
 from rich.table import Table
 
-from ifp.analysis.diffusion.joint_verdict import CONSTANT, COPIED, HIDDEN, ONE, ROTATED
+from ifp.analysis.diffusion.intervals import LEAST_SHOWN
+from ifp.analysis.diffusion.joint_verdict import CONSTANT, COPIED, HIDDEN, JOINTLY, ONE, ROTATED
 from ifp.analysis.diffusion.measures import COLLAPSED, SEPARATOR
 from ifp.analysis.diffusion.results import Results
 from ifp.analysis.diffusion.wording import latents_text, two_decimals
@@ -18,7 +19,7 @@ COLUMNS = 80
 _LATENT_COLUMNS = 30
 """Of the latent, its KL and status."""
 _PADDING = (0, 1, 0, 0)
-_SHORT = {ONE: "one latent", COPIED: "copies", ROTATED: "rotated", HIDDEN: "hidden"}
+_SHORT = {ONE: "one latent", COPIED: "copies", ROTATED: "rotated", JOINTLY: "jointly", HIDDEN: "hidden"}
 
 
 def latents_tables(name: str, results: Results) -> list[Table]:
@@ -32,7 +33,7 @@ def latents_tables(name: str, results: Results) -> list[Table]:
     for factors in _chunks(results.factor_names, [max(len(factor), 5) + 2 for factor in results.factor_names]):
         table = Table(
             title=f"{name}: what each latent holds" + (f" (NMI above the floor, {estimator})" if estimator else ""),
-            caption="-: within noise; *: held by this latent; collapsed latents are blank" if estimator else "",
+            caption="-: within noise or below 0.005; *: held by this latent; blank: collapsed" if estimator else "",
             box=box.SIMPLE_HEAD,
             padding=_PADDING,
         )
@@ -40,7 +41,8 @@ def latents_tables(name: str, results: Results) -> list[Table]:
             table.add_column(heading, justify="left" if heading == "status" else "right")
         for _, row in latents.iterrows():
             collapsed = row["status"] == COLLAPSED
-            cells = ["" if collapsed else _nmi_cell(nmi.loc[(row["latent"], factor)]) for factor in factors]
+            entries = [nmi.loc[(row["latent"], factor)] for factor in factors]
+            cells = ["" if collapsed and not entry["above_noise"] else _nmi_cell(entry) for entry in entries]
             table.add_row(str(row["latent"]), f"{row['kl_nats']:.3f}", str(row["status"]), *cells)
         tables.append(table)
     return tables
@@ -50,7 +52,7 @@ def joint_table(results: Results) -> Table:
     """Where each factor's information is: all latents, the best, the set that is needed; nats, at least."""
     table = Table(
         title="Where each factor's information is (nats, at least; +- 95 %)",
-        caption="best: one latent alone; needed: for 90 % of it; given: the other factors known",
+        caption="best: one latent; needed: for 90 %; given: other factors known; -: nothing",
         box=box.SIMPLE_HEAD,
         padding=_PADDING,
     )
@@ -60,17 +62,22 @@ def joint_table(results: Results) -> Table:
         if row["case"] == CONSTANT:
             table.add_row(str(row["factor"]), "0.00", *["-"] * 4, CONSTANT)
             continue
+        width = (row["joint_high"] - row["joint_low"]) / 2
         latents = [int(latent) for latent in str(row["set_latents"]).split(SEPARATOR) if latent]
         table.add_row(
             str(row["factor"]),
             two_decimals(row["entropy_nats"]),
-            f"{two_decimals(row['joint_nats'])} +-{two_decimals((row['joint_high'] - row['joint_low']) / 2)}",
-            f"{two_decimals(row['single_nats'])} (in {row['single_latent']:.0f})" if latents else "-",
+            f"{two_decimals(row['joint_nats'])} +-{two_decimals(width)}" if row["above_noise"] else "-",
+            f"{two_decimals(row['single_nats'])} (in {row['single_latent']:.0f})" if _single_holds(row) else "-",
             latents_text(latents) or "-",
-            two_decimals(row["given_others_nats"]),
+            two_decimals(row["given_others_nats"]) if row["given_others_nats"] >= LEAST_SHOWN else "-",
             _SHORT.get(row["case"], str(row["case"])),
         )
     return table
+
+
+def _single_holds(row: pd.Series) -> bool:
+    return bool(row["above_noise"] and row["single_nats"] >= LEAST_SHOWN and (row["alone"] or row["case"] != JOINTLY))
 
 
 def factors_table(results: Results) -> Table:
@@ -135,7 +142,7 @@ def _nmi_cell(entry: pd.Series) -> str:
     if not entry["above_noise"]:
         return "- "
     excess = entry["nmi"] - entry["floor_nmi"]
-    return ("<.001" if excess < 0.001 else two_decimals(excess)) + ("*" if entry["holds"] else " ")
+    return two_decimals(excess) + ("*" if entry["holds"] else " ")
 
 
 def _short(value: object) -> str:

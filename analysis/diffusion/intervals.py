@@ -22,6 +22,8 @@ LEVEL = 0.95
 FEWEST_RESAMPLES = 20
 ROUNDING = 1e-9
 """Differences below this are rounding, not information."""
+LEAST_SHOWN = 0.005
+"""An NMI or nats that two decimals show as 0.00 are not called more than noise."""
 
 
 def corrected_interval(

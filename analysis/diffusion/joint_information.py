@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 from ifp.analysis.diffusion.aggregated import aggregated_nats
 from ifp.analysis.diffusion.asked import FOLDS, SCORED, Asked, ScoredImages, scored_images
 from ifp.analysis.diffusion.information import Progress
-from ifp.analysis.diffusion.intervals import LEVEL, ROUNDING
+from ifp.analysis.diffusion.intervals import LEAST_SHOWN, LEVEL, ROUNDING
 from ifp.analysis.diffusion.mixture import Bound, mixture_bound, permuted_nats
 from ifp.analysis.diffusion.subsets import HiddenLatents, counted_singles
 from ifp.codes import Codes
@@ -122,7 +122,7 @@ def measure_joint(
             progress("joint information (factors)", factor + 1, count)
     table = pd.DataFrame(rows, columns=list(JOINT_COLUMNS))
     texts = ["pair_latents", "set_latents"]
-    table[texts] = table[texts].fillna("")
+    table[texts] = table[texts].astype(object).fillna("")  # all are NaN where every factor is constant
     table["above_noise"] = table["above_noise"].eq(True)
     table["single_latent"] = table["single_latent"].fillna(-1).astype(int)
     return JointInformation(table, {
@@ -149,7 +149,7 @@ def _factor(images: ScoredImages, factor: int, permutations: int, seed: int) -> 
         )  # fmt: skip
     # no factor passes by chance, whichever is looked at
     floor_high = float(np.quantile(floor_P, LEVEL ** (1 / images.factors_NF.shape[1])))
-    above = bool(joint.nats > floor_high + ROUNDING and _low(joint) > ROUNDING)
+    above = bool(joint.nats > floor_high + ROUNDING and joint.nats >= LEAST_SHOWN and _low(joint) > ROUNDING)
     single = pair = chosen = none
     at_single: tuple[int, ...] = ()
     at_pair: tuple[int, ...] = ()

@@ -1,4 +1,4 @@
-"""Where a factor's information went, in words: held by one latent, spread over several, in a rotated pair, or lost."""
+"""Where a factor's information went, in words: held by one latent, spread over several, held jointly, or lost."""
 
 from __future__ import annotations
 
@@ -6,30 +6,38 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
-from ifp.analysis.diffusion.measures import ACTIVE, HELD_NMI, SEPARATOR, noise_ceiling_nmi_DF
+from ifp.analysis.diffusion.intervals import LEAST_SHOWN
+from ifp.analysis.diffusion.measures import ACTIVE, HELD_NMI, SEPARATOR, above_noise_DF
 from ifp.analysis.diffusion.wording import latents_text, listed, share, two_decimals
 
-ONE, COPIED, SPREAD, ROTATED, HIDDEN, LOST, CONSTANT = (
-    "held by one latent", "copied", "spread", "rotated pair", "hidden by other factors", "lost", "constant",
+ONE, COPIED, SPREAD, ROTATED, JOINTLY, HIDDEN, LOST, CONSTANT = (
+    "held by one latent", "copied", "spread", "rotated pair", "held jointly", "hidden by other factors", "lost",
+    "constant",
 )  # fmt: skip
-CASES = (ONE, COPIED, SPREAD, ROTATED, HIDDEN, LOST, CONSTANT)
-DIFFUSED = (COPIED, SPREAD, ROTATED)
+CASES = (ONE, COPIED, SPREAD, ROTATED, JOINTLY, HIDDEN, LOST, CONSTANT)
+DIFFUSED = (COPIED, SPREAD, ROTATED, JOINTLY)
 COPY_SHARE = 0.5
 """A second latent is a copy when its NMI above the floor is this share of the first's, and no set is needed."""
 ROTATED_DIFFUSION, ROTATED_SYNERGY = 0.5, 0.25
-"""A pair is a rotated one when its best latent alone has lost this share of the joint information, and the pair holds
-this share of its own beyond the sum of its two latents."""
+"""A pair holds a factor jointly when its best latent alone has lost this share of the joint information, and the pair
+holds this share of its own beyond the sum of its two latents. It is a rotated pair where both hold something alone."""
 HIDDEN_SHARE = 0.1
 """What the other factors reveal is worth a sentence from this share of the entropy on."""
 
 
 def joint_cases(diagnosis: Diagnosis) -> pd.DataFrame:
-    """The table of `measure_joint` with `case` (one of `CASES`) and `copies`, the latents that hold a factor singly."""
+    """The table of `measure_joint` with `case` (one of `CASES`), `copies`, the latents that hold a factor singly,
+    and `alone`, the latents of the set that hold something of it alone."""
     assert diagnosis.joint is not None
     held_by = diagnosis.factor_rows().set_index("factor")
     table = diagnosis.joint.table.copy()
     table["copies"] = [
         SEPARATOR.join(sorted(_copies(row, held_by.loc[row["factor"]]), key=int)) for _, row in table.iterrows()
+    ]
+    above_DF = above_noise_DF(diagnosis.information[diagnosis.estimator])
+    table["alone"] = [
+        SEPARATOR.join(map(str, sorted(_alone(row, above_DF[:, diagnosis.factor_names.index(row["factor"])]))))
+        for _, row in table.iterrows()
     ]
     table["case"] = [_case(row) for _, row in table.iterrows()]
     return table
@@ -43,6 +51,24 @@ def _copies(row: pd.Series, of_nmi: pd.Series) -> list[str]:
     return latents if row["above_noise"] and needed == 1 and len(latents) > 1 and alike else []
 
 
+def _alone(row: pd.Series, above_D: np.ndarray) -> set[int]:
+    """Latents of the set that are above the noise alone, by their NMI or by their own bound."""
+    chosen = _latents(row["set_latents"])
+    alone = {latent for latent in chosen if above_D[latent]}
+    least = np.nanmax([LEAST_SHOWN, row["floor_high_nats"]])
+    single = int(row["single_latent"])
+    if single in chosen and row["single_nats"] > least:
+        alone.add(single)
+    # the other one's bound is what is left of the pair
+    if len(chosen) == 2 and single in chosen and row["pair_nats"] - row["synergy_nats"] - row["single_nats"] > least:
+        alone |= set(chosen)
+    return alone
+
+
+def _latents(text: str) -> list[int]:
+    return [int(latent) for latent in text.split(SEPARATOR) if latent]
+
+
 def _case(row: pd.Series) -> str:
     if not row["entropy_nats"]:
         return CONSTANT
@@ -51,13 +77,15 @@ def _case(row: pd.Series) -> str:
     latents = row["set_latents"].split(SEPARATOR)
     if len(latents) == 1:
         return COPIED if row["copies"] else ONE
-    rotated = (
+    jointly = (
         row["set_latents"] == row["pair_latents"]
         and row["diffusion_share"] >= ROTATED_DIFFUSION
         and row["synergy_low"] > 0
         and row["synergy_nats"] >= ROTATED_SYNERGY * row["pair_nats"]
     )
-    return ROTATED if rotated else SPREAD
+    if not jointly:
+        return SPREAD
+    return ROTATED if row["alone"] == row["pair_latents"] else JOINTLY
 
 
 def _reveals(row: pd.Series) -> bool:
@@ -75,6 +103,8 @@ def joint_headline(cases: pd.DataFrame) -> str:
     tails = []
     if names[ROTATED]:
         tails.append(f"{listed(names[ROTATED])} {_is(names[ROTATED])} held jointly in a rotated pair of latents")
+    for _, row in cases[cases["case"] == JOINTLY].iterrows():
+        tails.append(f"{row['factor']} is {_jointly(row)}")
     if names[ONE]:
         each = "" if len(names[ONE]) == 1 else " each"
         tails.append(f"{listed(names[ONE])} {_is(names[ONE])} held by one latent{each}")
@@ -84,6 +114,14 @@ def joint_headline(cases: pd.DataFrame) -> str:
         if names[case]:
             tails.append(f"{listed(names[case])} {_is(names[case])} {case}")
     return "; ".join([head, *tails])
+
+
+def _jointly(row: pd.Series) -> str:
+    """Which two latents hold it together, and which of them holds nothing alone."""
+    pair, alone = _latents(row["set_latents"]), _latents(row["alone"])
+    silent = [latent for latent in pair if latent not in alone]
+    by = "neither alone" if not alone else f"latent {silent[0]} not alone"
+    return f"held jointly by latents {listed(pair)}, by {by}"
 
 
 def joint_sentences(diagnosis: Diagnosis, cases: pd.DataFrame) -> list[str]:
@@ -107,28 +145,34 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series) -> 
             text = f"{factor} is nearly lost: all latents together hold {all_hold}, less than {share(HELD_NMI)} of it."
         else:
             text = (
-                f"{factor} is lost: no classifier finds it in all latents together (at least "
-                f"{two_decimals(row['joint_nats'])} of {entropy} nats, within noise)."
+                f"{factor} is lost: in all latents together no classifier finds anything of its {entropy} nats above "
+                "the noise."
             )
         if case == HIDDEN:
             text = (
                 f"{factor} shows only when the other factors are known: then the latents hold at least "
-                f"{two_decimals(row['given_others_nats'])} of {entropy} nats, else {two_decimals(row['joint_nats'])}."
+                f"{two_decimals(row['given_others_nats'])} of {entropy} nats, else "
+                f"{two_decimals(row['joint_nats']) if row['above_noise'] else 'nothing above the noise'}."
             )
         return text + (given if case == LOST else "")
     if case == ONE:
         rest = ""
         if of_nmi["nmi2_above_noise"] and of_nmi["carrier2"] >= 0:
             rest = f"; latent {of_nmi['carrier2']} repeats a little (NMI {two_decimals(of_nmi['excess_nmi2'])})"
-        return f"{factor} is held by {best}: {single} of the nats that all latents hold, {all_hold}{rest}.{given}"
+        joint = two_decimals(row["joint_nats"])
+        together = "and so have all together" if single == joint else f"all latents together at least {joint}"
+        return (
+            f"{factor} is held by {best}: that latent alone has at least {single} of the {entropy} nats there are, "
+            f"{together} ({interval}){rest}.{given}"
+        )
     if case == COPIED:
-        copies = [int(latent) for latent in row["copies"].split(SEPARATOR)]
+        copies = _latents(row["copies"])
         return (
             f"{factor} is spread over {len(copies)} latents ({latents_text(copies)}) as copies: each holds much of it "
             f"alone, {best} the most ({single} nats); all latents together hold {all_hold}.{given}"
         )
-    chosen = [int(latent) for latent in row["set_latents"].split(SEPARATOR)]
-    lost = f"{best} alone holds {single}"
+    chosen = _latents(row["set_latents"])
+    lost = f"{best} alone holds {single}" if row["single_nats"] >= LEAST_SHOWN else "none alone holds anything of it"
     moved = (
         f"{share(row['diffusion_share'])} ({two_decimals(row['diffusion_nats'])} nats, 95 % "
         f"{two_decimals(row['diffusion_low'])} to {two_decimals(row['diffusion_high'])})"
@@ -143,6 +187,10 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series) -> 
             f"{factor} is held jointly by latents {listed(chosen)}, a rotated pair{beside}: all latents hold "
             f"{all_hold}, the pair {two_decimals(row['pair_nats'])}, the better of the two alone {single}.{given}"
         )
+    if case == JOINTLY:
+        better = f", {best} alone {single}" if row["alone"] else ""
+        pair = two_decimals(row["pair_nats"])
+        return f"{factor} is {_jointly(row)}: all latents hold {all_hold}, these two {pair}{better}.{given}"
     return (
         f"{factor} is spread over {len(chosen)} latents ({latents_text(chosen)}): all latents hold {all_hold}, these "
         f"{two_decimals(row['set_nats'])}; {lost}, so that {moved} has diffused.{given}"
@@ -151,10 +199,11 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series) -> 
 
 def idle_sentences(diagnosis: Diagnosis, cases: pd.DataFrame | None) -> list[str]:
     """Active latents that hold no factor above the noise floor: those that a set needs, and those that none does."""
-    information = diagnosis.information[diagnosis.estimator]
-    above_D = np.any(information.nmi_DF > noise_ceiling_nmi_DF(information), axis=1).tolist()
+    above_D = np.any(above_noise_DF(diagnosis.information[diagnosis.estimator]), axis=1).tolist()
+    alone_by_bound = {latent for text in cases["alone"] for latent in _latents(text)} if cases is not None else set()
     rows = diagnosis.latent_rows().set_index("latent")
     idle = [latent for latent in rows.index if rows.loc[latent, "status"] == ACTIVE and not above_D[latent]]
+    idle = [latent for latent in idle if latent not in alone_by_bound]
     needed = {
         latent: [row["factor"] for _, row in cases.iterrows() if str(latent) in row["set_latents"].split(SEPARATOR)]
         for latent in idle

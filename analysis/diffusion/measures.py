@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.information import Information
-from ifp.analysis.diffusion.intervals import LEVEL, ROUNDING, corrected_interval
+from ifp.analysis.diffusion.intervals import LEAST_SHOWN, LEVEL, ROUNDING, corrected_interval
 
 ACTIVE_NATS = 0.1
 """A latent is active from this KL on: the threshold at which the annealing test calls information frozen."""
@@ -76,10 +76,23 @@ def noise_ceiling_nmi_DF(information: Information, *, level: float = LEVEL) -> n
     return scale_DF * over_mean_DF(np.maximum(shape_DF, shape_DF.mean(axis=0)), at_level) + ROUNDING
 
 
+def above_noise(nmi: np.ndarray, floor_nmi: np.ndarray, ceiling_nmi: np.ndarray) -> np.ndarray:
+    """Whether an NMI is more than noise: above its ceiling, and above its floor by what two decimals show.
+
+    >>> above_noise(np.array([0.2, 0.2, 0.104]), np.array([0.1, 0.1, 0.1]), np.array([0.15, 0.3, 0.102])).tolist()
+    [True, False, False]
+    """
+    return np.asarray((nmi > ceiling_nmi) & (nmi - floor_nmi >= LEAST_SHOWN))
+
+
+def above_noise_DF(information: Information) -> np.ndarray:
+    """`above_noise` of each latent and factor: tables, sentences and figures all go by it."""
+    return above_noise(information.nmi_DF, information.floor_nmi_DF, noise_ceiling_nmi_DF(information))
+
+
 def held_DF(information: Information) -> np.ndarray:
     """Whether each latent holds each factor: above the noise, and by at least `HELD_NMI` of the factor's entropy."""
-    excess_DF = information.nmi_DF - information.floor_nmi_DF
-    return np.asarray((information.nmi_DF > noise_ceiling_nmi_DF(information)) & (excess_DF >= HELD_NMI))
+    return np.asarray(above_noise_DF(information) & (information.nmi_DF - information.floor_nmi_DF >= HELD_NMI))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +123,7 @@ def factor_numbers(information: Information) -> tuple[FactorNumbers, FactorNumbe
     those are is decided once, not in each resample.
     """
     nmi_DF, boot_BDF = information.nmi_DF, information.bootstrap_nmi_BDF
-    above_DF = nmi_DF > noise_ceiling_nmi_DF(information)
+    above_DF = above_noise_DF(information)
     # the resamples' added bias is taken off before the floor is, or weak latents would weigh too much in them
     centred_BDF = boot_BDF - (boot_BDF.mean(axis=0) - nmi_DF)
     floor_DF = information.floor_nmi_DF
@@ -134,16 +147,17 @@ def factor_table(information: Information, names: Sequence[str], sizes: Sequence
         bias, as the literature's do; their intervals do not.
     latent1, latent2 : which latents; with a single latent nmi2 is 0 and latent2 -1.
     carriers : see `factor_numbers`.
-    excess_nmi1, excess_nmi2 : largest and second largest NMI less the latent's own floor, carrier1 and carrier2 those
-        latents, with `nmi_interval_DF`'s intervals. Where floors differ between latents (the posterior estimator takes
-        as many cells as a latent can tell apart) these, and not the NMI as counted, say who holds a factor.
-    nmi1_above_noise, nmi2_above_noise : whether one latent, and a second, is above `noise_ceiling_nmi_DF`.
+    excess_nmi1, excess_nmi2 : largest and second largest NMI less the latent's own floor, of latents above the noise
+        before others, carrier1 and carrier2 those latents, with `nmi_interval_DF`'s intervals. Where floors differ
+        between latents (the posterior estimator takes as many cells as a latent can tell apart) these, and not the NMI
+        as counted, say who holds a factor.
+    nmi1_above_noise, nmi2_above_noise : whether carrier1, and carrier2, is above the noise (`above_noise_DF`).
     held_by : all latents that hold it (`held_DF`), the one with the largest excess first.
     """
     estimate, boot, floor = factor_numbers(information)
     nmi_DF, num_latents = information.nmi_DF, len(information.nmi_DF)
     order_DF = np.argsort(-nmi_DF, axis=0, kind="stable")
-    ceiling_DF, holds_DF = noise_ceiling_nmi_DF(information), held_DF(information)
+    above_DF, holds_DF = above_noise_DF(information), held_DF(information)
     columns: dict[str, object] = {
         "estimator": information.estimator,
         "factor": list(names),
@@ -157,14 +171,14 @@ def factor_table(information: Information, names: Sequence[str], sizes: Sequence
         columns[measure] = getattr(estimate, measure)
         columns[f"{measure}_low"], columns[f"{measure}_high"] = np.clip(low_F, *bounds), np.clip(high_F, *bounds)
     excess_DF = nmi_DF - information.floor_nmi_DF
-    carrier_DF = np.argsort(-excess_DF, axis=0, kind="stable")
+    carrier_DF = np.lexsort((-excess_DF, ~above_DF), axis=0)  # those above the noise first
     low_DF, high_DF = information.nmi_interval_DF(LEVEL)
     nothing_F = np.zeros(len(names))
     for rank in (1, 2):
         there = rank <= num_latents
         columns[f"latent{rank}"] = order_DF[rank - 1] if there else np.full(len(names), -1)
         columns[f"carrier{rank}"] = carrier_DF[rank - 1] if there else np.full(len(names), -1)
-        columns[f"nmi{rank}_above_noise"] = (nmi_DF > ceiling_DF).sum(axis=0) >= rank
+        columns[f"nmi{rank}_above_noise"] = above_DF.sum(axis=0) >= rank
         for ending, of_DF in (("", excess_DF), ("_low", np.clip(low_DF, 0, 1)), ("_high", np.clip(high_DF, 0, 1))):
             sorted_DF = np.take_along_axis(of_DF, carrier_DF, axis=0)
             columns[f"excess_nmi{rank}{ending}"] = sorted_DF[rank - 1] if there else nothing_F
@@ -207,7 +221,7 @@ def latent_table(
     if information is None:
         return table
     nmi_DF, holds_DF = information.nmi_DF, held_DF(information)
-    above_DF = nmi_DF > noise_ceiling_nmi_DF(information)
+    above_DF = above_noise_DF(information)
     excess_DF = np.maximum(nmi_DF - information.floor_nmi_DF, 0) * above_DF
     total_D = excess_DF.sum(axis=1)
     table["largest_nmi"] = nmi_DF.max(axis=1)

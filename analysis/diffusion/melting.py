@@ -21,7 +21,7 @@ from scipy.stats import t as student_t
 
 from ifp.analysis.diffusion.information import Information
 from ifp.analysis.diffusion.intervals import LEVEL
-from ifp.analysis.diffusion.measures import noise_ceiling_nmi_DF
+from ifp.analysis.diffusion.measures import above_noise_DF
 from ifp.errors import IfpError
 
 MELTED, NOT_HELD, NEVER_MELTED = "melted", "not_held", "never_melted"
@@ -88,7 +88,7 @@ def melting_points(
         # resamples are centred on the estimate: their own bias would move every curve up
         boot_TBDF = np.stack([one.bootstrap_nmi_BDF - one.bootstrap_nmi_BDF.mean(axis=0) for one in information])
         largest_TBF = (boot_TBDF + excess_TDF[:, None]).max(axis=2)
-        held_F = (information[0].nmi_DF > noise_ceiling_nmi_DF(information[0])).any(axis=0)
+        held_F = np.any(above_noise_DF(information[0]), axis=0).tolist()
         for factor, name in enumerate(factor_names):
             start = float(largest_TF[0, factor])
             point = last_crossing(beta_T, largest_TF[:, factor], start / 2) if held_F[factor] else float("nan")

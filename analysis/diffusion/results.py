@@ -23,7 +23,7 @@ from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.information import Information
 from ifp.analysis.diffusion.joint_information import JOINT_COLUMNS
 from ifp.analysis.diffusion.joint_verdict import joint_cases
-from ifp.analysis.diffusion.measures import FACTOR_COLUMNS, LATENT_COLUMNS, held_DF, noise_ceiling_nmi_DF
+from ifp.analysis.diffusion.measures import FACTOR_COLUMNS, LATENT_COLUMNS, above_noise, held_DF, noise_ceiling_nmi_DF
 from ifp.analysis.diffusion.series import CHANGE_COLUMNS, RECORD_COLUMNS, STEP_COLUMNS, Series
 from ifp.analysis.diffusion.verdict import checkpoint_verdict, comparison_verdict, series_verdict
 from ifp.analysis.tables import json_rows, whole_file, write_csv
@@ -40,7 +40,7 @@ MATRICES = ("nmi", "nmi_low", "nmi_high", "floor_nmi", "floor_high_nmi", "ceilin
 TABLES = {
     "factors": FACTOR_COLUMNS,
     "latents": LATENT_COLUMNS,
-    "joint": (*JOINT_COLUMNS, "copies", "case"),
+    "joint": (*JOINT_COLUMNS, "copies", "alone", "case"),
     "series": RECORD_COLUMNS,
     "steps": STEP_COLUMNS,
     "changes": CHANGE_COLUMNS,
@@ -51,7 +51,7 @@ went: `JointInformation.table` with the verdict's case) of the checkpoint, of a 
 `changes` as `Series` has them (there `factors`, `steps`, `changes`); `comparison`."""
 TEXT_COLUMNS = {
     "estimator", "factor", "held_by", "holds", "status", "label", "measure", "span", "pair_latents", "set_latents",
-    "copies", "case",
+    "copies", "alone", "case",
 }  # fmt: skip
 FLAG_COLUMNS = {"nmi1_above_noise", "nmi2_above_noise", "above_noise", "within_noise"}
 
@@ -110,6 +110,7 @@ class Results:
         rows = []
         for estimator in self.estimators:
             matrices = {name: self.matrix_DF(name, estimator) for name in MATRICES}
+            above_DF = above_noise(*(matrices[name] for name in ("nmi", "floor_nmi", "ceiling_nmi")))
             holds = np.array(self.content["holds"][estimator], dtype=bool)
             for latent, factor in np.ndindex(*holds.shape):
                 numbers = {name: float(matrix[latent, factor]) for name, matrix in matrices.items()}
@@ -119,7 +120,7 @@ class Results:
                         "latent": latent,
                         "factor": self.factor_names[factor],
                         **numbers,
-                        "above_noise": numbers["nmi"] > numbers["ceiling_nmi"],
+                        "above_noise": bool(above_DF[latent, factor]),
                         "holds": bool(holds[latent, factor]),
                     }
                 )

@@ -7,13 +7,13 @@ over several latents (over a series: NMI2 rises). information leakage: informati
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from ifp.analysis.diffusion.comparison import ACTIVE_LATENTS, TOTAL_KL, Comparison
 from ifp.analysis.diffusion.diagnosis import HISTOGRAM, POSTERIOR, Diagnosis
-from ifp.analysis.diffusion.intervals import LEVEL
+from ifp.analysis.diffusion.intervals import LEAST_SHOWN, LEVEL
 from ifp.analysis.diffusion.joint_verdict import idle_sentences, joint_cases, joint_headline, joint_sentences
 from ifp.analysis.diffusion.measures import (
     ACTIVE,
@@ -42,6 +42,9 @@ def checkpoint_verdict(diagnosis: Diagnosis) -> list[str]:
             "What the latents hold cannot be said: that needs labels, images whose factors are known.",
         ]
     rows = diagnosis.factor_rows()
+    if not rows["entropy_nats"].any():
+        nothing = f"{_latent_counts(diagnosis)[:-1]}, but {_constant(rows['factor'])}, so there is nothing to hold."
+        return [nothing, *_status_lists(diagnosis), *_few_images(diagnosis)]
     cases = joint_cases(diagnosis) if diagnosis.joint is not None else None
     if cases is None:
         sentences = [_headline(diagnosis, rows), *(_factor_sentence(row) for _, row in rows.iterrows())]
@@ -71,6 +74,7 @@ def series_verdict(series: Series) -> list[str]:
             f"{before[ACTIVE]} and then {after[ACTIVE]} active latents.",
             "Diffusion and leakage cannot be told without labels.",
         ]
+    of_last = last.diagnosis.factor_rows()
     changes = series.changes[series.changes["estimator"] == estimator]
     found = {
         measure: changes[(changes["measure"] == measure) & ~changes["within_noise"] & changes["frozen_step"].notna()]
@@ -79,7 +83,7 @@ def series_verdict(series: Series) -> list[str]:
     at_end = {measure: rows[rows["span"] == AT_END] for measure, rows in found.items()}
     sentences = [
         f"{between[0].upper()}{between[1:]}: {_series_headline(at_end)}.",
-        *_freezing_sentences(changes, first.step),
+        *_freezing_sentences(changes, first.step, of_last.loc[of_last["entropy_nats"] == 0, "factor"].tolist()),
     ]
     for measure, text in ((DIFFUSION, "NMI2 of {} rose"), (LEAKAGE, "NMI1 of {} fell")):
         for _, row in found[measure].iterrows():
@@ -119,14 +123,17 @@ def comparison_verdict(comparison: Comparison) -> list[str]:
     estimators = [name for name in table["estimator"].unique() if name]
     estimator = POSTERIOR if POSTERIOR in estimators else next(iter(estimators), "")
     rows = table[table["estimator"].isin([estimator, ""])]
-    apart = rows[rows["within_noise"].eq(False)]
+    beyond_noise = rows["within_noise"].eq(False)
+    tiny = rows["measure"].isin(["excess_nmi1", "excess_nmi2"]) & (rows["difference"].abs() < LEAST_SHOWN)
+    apart = rows[beyond_noise & ~tiny]
     factors = apart.loc[apart["measure"].isin(["excess_nmi1", "excess_nmi2"]), "factor"].unique().tolist()
     images = "the same images" if comparison.paired else "different images"
     by = f" ({estimator} estimator, {images})" if estimator else f" ({images})"
     if factors:
         sentences = [f"{b} and {a} differ in what they hold of {listed(factors)}{by}."]
     elif estimator:
-        sentences = [f"What {b} and {a} hold of each factor is equal within noise{by}."]
+        noise = f"noise or to less than {LEAST_SHOWN:g}" if (beyond_noise & tiny).any() else "noise"
+        sentences = [f"What {b} and {a} hold of each factor is equal within {noise}{by}."]
     else:
         sentences = [f"What {b} and {a} hold cannot be compared without labels; their KL can{by}."]
     for _, row in apart.iterrows():
@@ -142,6 +149,11 @@ def comparison_verdict(comparison: Comparison) -> list[str]:
     sentences.append(f"Total KL: {kl['a']:.2f} nats in {a}, {kl['b']:.2f} in {b}, {equal}.")
     sentences.append(f"Active latents: {active['a']:.0f} in {a}, {active['b']:.0f} in {b}.")
     return [*sentences, "These intervals speak of the two checkpoints; other training seeds would differ by more."]
+
+
+def _constant(factors: Iterable[str]) -> str:
+    names = list(factors)
+    return f"{listed(names)} {'has' if len(names) == 1 else 'have'} one value in these images"
 
 
 def _headline(diagnosis: Diagnosis, rows: pd.DataFrame) -> str:
@@ -176,13 +188,17 @@ def _factor_sentence(row: pd.Series) -> str:
     )
     if not latents:
         if not row["nmi1_above_noise"]:
-            return f"{factor} is not held by any single latent: the largest NMI, {row['nmi1']:.3f}, is within noise."
+            if row["excess_nmi1"] < LEAST_SHOWN:
+                return f"{factor} is not held by any single latent: no NMI is {LEAST_SHOWN:g} above its floor."
+            largest = f"{two_decimals(row['excess_nmi1'])} above its floor (latent {row['carrier1']})"
+            return f"{factor} is not held by any single latent: the largest NMI, {largest}, is within noise."
         return (
-            f"{factor} is hardly held: latent {row['carrier1']} has the most ({most}), more than noise but less "
-            f"than the {HELD_NMI:g} that counts as held."
+            f"{factor} is hardly held: latent {row['carrier1']} has the most above the noise ({most}), less than the "
+            f"{HELD_NMI:g} that counts as held."
         )
     if len(latents) == 1:
-        rest = "" if row["carrier2"] < 0 else "; what the others hold is within noise"
+        noise = f"below {LEAST_SHOWN:g}" if row["excess_nmi2"] < LEAST_SHOWN else "within noise"
+        rest = "" if row["carrier2"] < 0 else f"; what the others hold is {noise}"
         if row["nmi2_above_noise"]:
             little = f"NMI {two_decimals(row['excess_nmi2'])} above its floor"
             rest = f"; the second, latent {row['carrier2']}, has little ({little})"
@@ -193,15 +209,17 @@ def _factor_sentence(row: pd.Series) -> str:
     )
 
 
-def _freezing_sentences(changes: pd.DataFrame, first_step: int) -> list[str]:
+def _freezing_sentences(changes: pd.DataFrame, first_step: int, constant: list[str]) -> list[str]:
     frozen = changes.drop_duplicates("factor").set_index("factor")["frozen_step"]
     sentences = [f"{factor} froze by step {step:.0f}." for factor, step in frozen.items() if step > first_step]
     early = [str(factor) for factor, step in frozen.items() if step <= first_step]
     if early:
         sentences.insert(0, f"{listed(early)} {'is' if len(early) == 1 else 'are'} held from the first record on.")
-    never = [str(factor) for factor in frozen.index[frozen.isna()]]
+    never = [str(factor) for factor in frozen.index[frozen.isna()] if factor not in constant]
     if never:
         sentences.append(f"{listed(never)} {'is' if len(never) == 1 else 'are'} held by no latent at any step.")
+    if constant:
+        sentences.append(f"{_constant(constant)}, so nothing can be said of {'it' if len(constant) == 1 else 'them'}.")
     return sentences
 
 

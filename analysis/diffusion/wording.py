@@ -1,4 +1,4 @@
-"""Numbers and lists in sentences and tables: never "-0.00", and never "0.00" for what is more than noise."""
+"""Numbers and lists in sentences and tables: two decimals, and never "-0.00"."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ NEGLIGIBLE = 5e-5
 
 
 def two_decimals(value: float) -> str:
-    """Two decimals, and of what would round to 0 its first digit.
+    """Two decimals; 0 has no sign, and a dash stands for what there is not.
 
-    >>> [two_decimals(value) for value in (2.468, 0.0951, 0.004, -0.0004, -1e-9, float("nan"))]
-    ['2.47', '0.10', '0.004', '-0.0004', '0.00', '-']
+    >>> [two_decimals(value) for value in (2.468, 0.0951, 0.007, -0.0004, float("nan"))]
+    ['2.47', '0.10', '0.01', '0.00', '-']
     """
-    if math.isnan(value):
-        return "-"
-    if abs(value) < NEGLIGIBLE:
-        return "0.00"
-    return f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1g}"
+    return "-" if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}"
 
 
 def signed(value: float) -> str:

@@ -15,6 +15,7 @@ from ifp.analysis.diffusion.joint_verdict import joint_cases
 from ifp.analysis.diffusion.models_sentence import models_sentence
 from ifp.analysis.diffusion.results import load_results, make_results, write_results
 from ifp.analysis.diffusion.verdict import checkpoint_verdict
+from ifp.cli.factor_tables import joint_table
 
 ENTROPY = 2.0
 ONE = {"joint_nats": 1.9, "single_nats": 1.85, "single_latent": 0, "set_latents": "0", "pair_latents": "0; 1"}
@@ -26,6 +27,7 @@ ROTATED = {
     "joint_nats": 1.8, "single_nats": 0.3, "single_latent": 1, "set_latents": "1; 2", "pair_latents": "1; 2",
     "pair_nats": 1.75, "set_nats": 1.75, "synergy_nats": 1.2, "synergy_low": 1.1,
 }  # fmt: skip
+XOR = ROTATED | {"single_nats": 0.0, "synergy_nats": 1.75, "synergy_low": 1.6}
 LOST = {"joint_nats": 0.0, "above_noise": False, "single_latent": -1}
 FAINT = {"joint_nats": 0.04, "single_nats": 0.04, "set_latents": "0"}
 HIDDEN = LOST | {"given_others_nats": 1.2, "given_others_low": 1.1}
@@ -61,8 +63,10 @@ HELD = [[0.9, 0, 0], *[[0.0, 0, 0]] * 4]
 @pytest.mark.parametrize(
     ("row", "nmi", "case", "sentence"),
     [
-        (ONE, HELD, "held by one latent", "shape is held by latent 0: 1.85 of the nats that all latents hold, at least "
-         "1.90 of 2.00 nats (95 % 1.88 to 1.92)."),
+        (ONE, HELD, "held by one latent", "shape is held by latent 0: that latent alone has at least 1.85 of the 2.00 "
+         "nats there are, all latents together at least 1.90 (95 % 1.88 to 1.92)."),
+        (ONE | {"single_nats": 1.9}, HELD, "held by one latent", "1.90 of the 2.00 nats there are, and so have all "
+         "together (95 % 1.88 to 1.92)."),
         (ONE, [[0.9, 0, 0], [0.1, 0, 0], *NO_NMI[:3]], "held by one latent", "; latent 1 repeats a little (NMI 0.10)."),
         (ONE, [[0.9, 0, 0], [0.8, 0, 0], *NO_NMI[:3]], "copied", "shape is spread over 2 latents (0, 1) as copies: "
          "each holds much of it alone, latent 0 the most (1.85 nats)"),
@@ -71,13 +75,19 @@ HELD = [[0.9, 0, 0], *[[0.0, 0, 0]] * 4]
          "diffused."),
         (ROTATED, NO_NMI, "rotated pair", "shape is held jointly by latents 1 and 2, a rotated pair: all latents hold "
          "at least 1.80"),
+        (XOR, NO_NMI, "held jointly", "shape is held jointly by latents 1 and 2, by neither alone: all latents hold at "
+         "least 1.80 of 2.00 nats (95 % 1.78 to 1.82), these two 1.75."),
+        (XOR | {"single_nats": 0.3, "synergy_nats": 1.45}, NO_NMI, "held jointly", "by latents 1 and 2, by latent 2 "
+         "not alone: all latents hold at least 1.80 of 2.00 nats (95 % 1.78 to 1.82), these two 1.75, latent 1 alone "
+         "0.30."),
+        (XOR, [[0.0, 0, 0], [0.02, 0, 0], [0.02, 0, 0], *NO_NMI[:2]], "rotated pair", "1 and 2, a rotated pair"),
         (ROTATED | {"synergy_nats": 0.1}, NO_NMI, "spread", "spread over 2 latents (1, 2)"),
-        (LOST, NO_NMI, "lost", "shape is lost: no classifier finds it in all latents together (at least 0.00 of 2.00 "
-         "nats, within noise)."),
+        (LOST, NO_NMI, "lost", "shape is lost: in all latents together no classifier finds anything of its 2.00 nats "
+         "above the noise."),
         (FAINT, NO_NMI, "lost", "shape is nearly lost: all latents together hold at least 0.04 of 2.00 nats (95 % 0.02 "
          "to 0.06), less than 5 % of it."),
         (HIDDEN, NO_NMI, "hidden by other factors", "shape shows only when the other factors are known: then the "
-         "latents hold at least 1.20 of 2.00 nats, else 0.00."),
+         "latents hold at least 1.20 of 2.00 nats, else nothing above the noise."),
         (CONSTANT, NO_NMI, "constant", "shape has one value in these images (it is constant)"),
         (SPREAD | {"given_others_nats": 1.9, "given_others_low": 1.85}, HELD, "spread", "has diffused. Given the other "
          "factors the latents hold at least 1.90 nats of it."),
@@ -119,14 +129,27 @@ def test_active_latents_that_hold_nothing_alone(constructed: ModuleType, rng: np
     assert idle in sentences
 
 
-def test_what_little_there_is_is_not_rounded_away(constructed: ModuleType, rng: np.random.Generator) -> None:
-    faint = {"joint_nats": 0.003, "single_nats": 0.003, "set_latents": "0"}
-    sentence = checkpoint_verdict(diagnosis_of(constructed, rng, [faint, ONE, ONE], HELD))[1]
-    assert "at least 0.003 of 2.00 nats (95 % 0.00 to 0.02)" in sentence
-    # the same without joint information: above the noise, and yet 0.00 as two decimals
-    little = constructed.information_of([[0.004, 0, 0]], rng, bias=0.0001, spread=0.00001)
-    sentence = checkpoint_verdict(constructed.diagnosis_of(little, rng))[1]
-    assert "NMI 0.004 above its floor, 95 % 0.004 to 0.004), more than noise" in sentence
+def test_a_latent_whose_own_bound_is_above_the_noise_is_not_idle(
+    constructed: ModuleType, rng: np.random.Generator
+) -> None:
+    sentences = checkpoint_verdict(diagnosis_of(constructed, rng, [ROTATED, ONE, ONE], HELD))
+    assert any(sentence.startswith("Latents 3 and 4 are active (") for sentence in sentences)
+    assert not any(sentence.startswith(("Latent 1 ", "Latent 2 ")) for sentence in sentences)
+
+
+def test_two_latents_that_hold_nothing_alone_are_no_rotated_pair(
+    constructed: ModuleType, rng: np.random.Generator
+) -> None:
+    diagnosis = diagnosis_of(constructed, rng, [XOR, ONE, LOST], HELD)
+    sentences = checkpoint_verdict(diagnosis)
+    assert sentences[0] == (
+        "Information diffusion in shape; shape is held jointly by latents 1 and 2, by neither alone; scale is held by "
+        "one latent; posX is lost."
+    )
+    assert "Latent 1 is active (2.00 nats) and holds no known factor alone; it takes part in shape." in sentences
+    cells = [list(column.cells) for column in joint_table(make_results(diagnosis)).columns]
+    assert [str(row[0]) for row in cells[2:]] == ["1.80 +-0.02", "-", "1, 2", "1.80", "jointly"]
+    assert [str(row[2]) for row in cells[2:]] == ["-", "-", "-", "-", "lost"]
 
 
 def test_one_sentence_for_any_number_of_models(constructed: ModuleType, rng: np.random.Generator) -> None:
@@ -146,5 +169,6 @@ def test_the_file_holds_the_table_and_gives_it_back(
     assert folder / "joint.csv" in write_results(results, folder)
     table = load_results(folder).table("joint")
     assert table["case"].tolist() == ["spread", "constant", "lost"]
+    assert table["alone"].tolist() == ["0; 1", "", ""]
     assert table["set_latents"].tolist() == ["0; 1; 2; 4", "", ""]
     assert np.isnan(table["joint_nats"].iloc[1])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import ModuleType
 
 import numpy as np
 
 from ifp.analysis.diffusion.comparison import compare
 from ifp.analysis.diffusion.diagnosis import diagnose
+from ifp.analysis.diffusion.results import make_results
 from ifp.analysis.diffusion.series import SeriesRecord, make_series
 from ifp.analysis.diffusion.verdict import checkpoint_verdict, comparison_verdict, series_verdict
 from ifp.codes import Codes
@@ -25,7 +27,7 @@ def test_a_disentangled_model(constructed: ModuleType, rng: np.random.Generator)
         "No information diffusion; shape, scale and posX are held by one latent each (histogram estimator)."
     )
     assert sentences[1] == (
-        "shape is held by latent 0 (NMI 0.60 above its floor, 95 % 0.60 to 0.60); what the others hold is within noise."
+        "shape is held by latent 0 (NMI 0.60 above its floor, 95 % 0.60 to 0.60); what the others hold is below 0.005."
     )
     assert sentences[-1] == "Latent 3 is collapsed (KL below 0.01 nat)."
     assert len(sentences) == 5
@@ -41,7 +43,7 @@ def test_diffusion_entanglement_and_a_factor_nobody_holds(constructed: ModuleTyp
     )
     assert sentences[1].startswith("shape is spread over latents 0 and 1: latent 0 holds the most (NMI 0.40 above")
     assert sentences[1].endswith("2.0 carriers.")
-    assert sentences[3] == "posX is not held by any single latent: the largest NMI, 0.010, is within noise."
+    assert sentences[3] == "posX is not held by any single latent: no NMI is 0.005 above its floor."
     assert "Latent 0 is entangled: it holds shape and scale (purity 0.57 of 1)." in sentences
     assert "Latent 2 is weak (KL of 0.01 to 0.1 nat)." in sentences
 
@@ -51,8 +53,48 @@ def test_little_above_the_noise_is_not_called_held(constructed: ModuleType, rng:
 
     sentences = checkpoint_verdict(constructed.diagnosis_of(information, rng))
 
-    assert sentences[2].startswith("scale is hardly held: latent 0 has the most (NMI 0.03 above")
+    assert sentences[2].startswith("scale is hardly held: latent 0 has the most above the noise (NMI 0.03 above")
     assert "scale by none" in sentences[0]
+
+
+def test_table_sentence_and_idle_latents_go_by_the_same_noise(
+    constructed: ModuleType, rng: np.random.Generator
+) -> None:
+    # latent 0 reads most of shape, but within its wide noise; latent 1 is above its own narrow noise
+    plain = constructed.information_of([[0.06, 0, 0], [0.02, 0, 0], [0.004, 0.004, 0]], rng, spread=0.0001)
+    wide_DF = np.array([[0.6], [0], [0]])
+    information = dataclasses.replace(
+        plain,
+        mi_nats_DF=plain.mi_nats_DF + wide_DF,
+        floor_nats_DF=plain.floor_nats_DF + wide_DF,
+        floor_high_nats_DF=plain.floor_high_nats_DF + wide_DF * 7 / 6,
+    )
+    diagnosis = constructed.diagnosis_of(information, rng)
+
+    sentences = checkpoint_verdict(diagnosis)
+
+    assert sentences[1].startswith("shape is hardly held: latent 1 has the most above the noise (NMI 0.02 above")
+    assert sentences[2] == "scale is not held by any single latent: no NMI is 0.005 above its floor."
+    assert sentences[-1].startswith("Latents 0 and 2 are active (2.00 and 2.00 nats) but hold nothing")
+    row = diagnosis.factors.iloc[0]
+    assert (row["carrier1"], row["nmi1_above_noise"], row["nmi2_above_noise"]) == (1, True, False)
+    assert make_results(diagnosis).table("nmi")["above_noise"].tolist() == [False] * 3 + [True] + [False] * 5
+    within = constructed.diagnosis_of(dataclasses.replace(information, floor_high_nats_DF=information.mi_nats_DF), rng)
+    assert "the largest NMI, 0.06 above its floor (latent 0), is within noise." in checkpoint_verdict(within)[1]
+
+
+def test_constant_factors_leave_nothing_to_hold(rng: np.random.Generator) -> None:
+    codes = Codes(
+        rng.normal(size=(200, 2)), np.full((200, 2), -3.0), np.ones((200, 2), int), ("shape", "scale"), (3, 3)
+    )
+
+    for joint in (False, True):
+        sentences = checkpoint_verdict(diagnose(codes, bootstraps=50, joint=joint))
+        assert sentences[0].startswith("2 of 2 latents are active; the total KL is ")
+        assert sentences[0].endswith(
+            "), but shape and scale have one value in these images, so there is nothing to hold."
+        )
+        assert len(sentences) == 2, "beside it, that the images are few"
 
 
 def test_a_model_that_holds_nothing(constructed: ModuleType, rng: np.random.Generator) -> None:
