@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, WidthMismatch
 from ifp.checkpoints.choices import chosen_head, chosen_pixels, chosen_variance
 from ifp.checkpoints.image_shapes import Images, ImageShape
 from ifp.checkpoints.shown import listed
@@ -70,7 +70,8 @@ def assemble(
 
     Raises
     ------
-    IfpError : an autoencoder, whose decoder takes as many codes as the encoder's last layer has rows.
+    IfpError : an autoencoder, whose decoder takes as many codes as the encoder's last layer has rows, or a model
+        whose decoder takes another number of codes than there are latents.
     ShapeMismatch : a last layer with an odd number of rows, a layer without its bias, or arrays of the encoder that
         were not used: a layer that is left out would make every number wrong.
     """
@@ -85,6 +86,13 @@ def assemble(
     if odd or len(encoder.shape) != 1:
         raise ShapeMismatch(
             f"The encoder's last layer gives {list(encoder.shape)} values, not a mean and a variance for each latent."
+        )
+    taken = _codes_taken(source.weights, latents, decode)
+    if taken != latents:
+        raise IfpError(
+            f"{source.path}: the encoder's last layer has {rows} rows, which would be means and variances of {latents} "
+            f"latents, but the decoder takes {taken} codes; {_other_codes(rows, taken)}; give its codes with --codes "
+            "file.npz, or the encoder with --encoder package.module:function."
         )
     decoder, about_decoder, used = _decoder(source.weights, latents, images.shape, decode, habits)
     head, head_source = chosen_head(options, habits.head)
@@ -161,6 +169,34 @@ def _takes(weights: Weights, width: int, decode: Callable[[ChainBuilder], object
     with suppress(IfpError):
         decode(chain)
     return chain.learnt
+
+
+def _codes_taken(weights: Weights, latents: int, decode: Callable[[ChainBuilder], object]) -> int:
+    """How many codes the decoder's first layer takes; `latents` too where there is no such layer."""
+    chain = ChainBuilder(weights, (latents,), set())
+    try:
+        decode(chain)
+    except WidthMismatch as error:
+        taken = latents + error.excess
+        if taken > 0 and not chain.learnt and _takes(weights, taken, decode):
+            return taken
+    except ShapeMismatch:
+        pass
+    return latents
+
+
+def _other_codes(rows: int, taken: int) -> str:
+    """What a model may be whose decoder takes `taken` codes where the encoder's last layer has `rows` rows."""
+    more = taken - rows // 2
+    if more < 0:
+        return f"the last layer may hold more than means and variances ({-2 * more} rows more)"
+    conditions = f"the decoder may be given {more} conditions besides"
+    if taken >= rows:
+        return conditions
+    return (
+        f"it may have discrete latents beside Gaussian ones, as JointVAE does ({rows - taken} Gaussian ones and "
+        f"{2 * taken - rows} rows of classes), or {conditions}"
+    )
 
 
 def _check_complete(what: str, weights: Weights, used: Collection[str], beginnings: tuple[str, ...]) -> None:

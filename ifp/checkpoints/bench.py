@@ -5,6 +5,7 @@ Shapes: N images of the test, M of them that are reconstructed, E values that th
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -78,6 +79,17 @@ class Bench:
         (low_cost, low_kl), (high_cost, high_kl) = changes
         with np.errstate(divide="ignore", invalid="ignore"):
             return float(np.float64(high_cost - low_cost) / np.float64(low_kl - high_kl))
+
+    def rescaled(self, reading: Reading, factor: float) -> Reconstruction:
+        """Cost and KL of the reading's draws with every log variance multiplied by `factor`; its shares stay."""
+        assert reading.reconstruction is not None
+        vae = reading.vae.to(self.device)
+        mean_ND, logvar_ND = self.posteriors(vae)
+        mean_MD, logvar_MD = mean_ND[: len(self._few_MCHW)], factor * logvar_ND[: len(self._few_MCHW)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            kl_M = _kl_nats_N(vae, mean_MD, logvar_MD)
+        cost_M = self._cost_of_draws(vae, mean_MD, logvar_MD)
+        return dataclasses.replace(reading.reconstruction, cost_M=cost_M, kl_M=kl_M)
 
     def posteriors(self, vae: Vae) -> tuple[np.ndarray, np.ndarray]:
         """Mean and log variance, float64 [N, D] each."""

@@ -33,6 +33,14 @@ class ShapeMismatch(IfpError):
     """The arrays do not fit together as the family's network."""
 
 
+class WidthMismatch(ShapeMismatch):
+    """A layer takes another number of channels or features than the one before gives."""
+
+    def __init__(self, name: str, takes: int, gives: int) -> None:
+        super().__init__(f"{name!r} takes {takes} channels or features, but the layer before gives {gives}.")
+        self.excess = takes - gives
+
+
 def array_of(weights: Weights, name: str, ndim: int) -> np.ndarray:
     """The array `name`; ShapeMismatch unless it is there, has `ndim` axes and is not empty."""
     if name not in weights:
@@ -204,6 +212,4 @@ class ChainBuilder:
 
     def _expect(self, name: str, features: int) -> None:
         if self.shape[0] != features:
-            raise ShapeMismatch(
-                f"{name!r} takes {features} channels or features, but the layer before gives {self.shape[0]}."
-            )
+            raise WidthMismatch(name, features, self.shape[0])

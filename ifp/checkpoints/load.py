@@ -17,7 +17,7 @@ from ifp.checkpoints.locate import CheckpointFile
 from ifp.checkpoints.open_model import open_model
 from ifp.checkpoints.pieces import read_pieces
 from ifp.checkpoints.posteriors import Progress
-from ifp.checkpoints.preference import is_better, is_open
+from ifp.checkpoints.preference import better_factor, is_better, is_open
 from ifp.checkpoints.readings import Reading
 from ifp.checkpoints.rivals import (
     CHANGEABLE,
@@ -142,7 +142,10 @@ def choose(
     alike = None
     if better is None and not reading.test.passed and not is_stated(reading.vae, "variance"):
         alike = next((one for one in _variances(reading, base, bench) if is_open(one, reading, bench)), None)
-    return told(Choice(reading, tuple(tried.values()), base, better, alike), undecided)
+    factor = 1.0
+    if better is None and alike is None and (reading.passed or reading.confirmed):
+        factor = better_factor(reading, bench, habitual=reading.vae.variance == base.vae.variance)
+    return told(Choice(reading, tuple(tried.values()), base, better, alike, factor), undecided)
 
 
 def _alike(named: Sequence[tuple[str, Vae]], candidates: Candidates, bench: Bench, like: Choice) -> Choice:

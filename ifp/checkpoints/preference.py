@@ -27,6 +27,11 @@ FINDS_SOMETHING = 0.02
 CAPACITY_WITHIN, CAPACITY_OFF = 0.1, 0.25
 """Where the settings say at how many nats the KL was held: the one is near enough, the other is not."""
 
+FACTORS = (0.5, 0.7, 0.85, 1.15, 1.4, 2.0)
+"""On log variances; right are 0.69 and 2.30 where they are to base 2 and 10, and 1.15 of base 10 read as log sigma."""
+RESCALED_SAVES = 0.03
+"""Of beta KL, what such a factor must save: a trained model is never exactly at its minimum."""
+
 
 def is_better(rival: Reading, best: Reading, bench: Bench, *, habitual: bool = True) -> bool:
     """Whether `rival` is clearly the better reading; both have decoders.
@@ -72,6 +77,26 @@ def is_open(rival: Reading, best: Reading, bench: Bench) -> bool:
         return False
     betas = _betas(rival, best, bench)
     return not mine.beats(theirs, betas) and not theirs.beats(mine, betas)
+
+
+def better_factor(reading: Reading, bench: Bench, *, habitual: bool) -> float:
+    """The factor on all log variances that fits clearly better at the stated beta; 1 where none does or none is stated.
+
+    Without a stated beta nothing shows: a wrong base then only moves the beta at which the reading is at a minimum.
+    A reading that is not the code base's own (`habitual`) gets less benefit of the doubt about beta.
+    """
+    beta, mine = reading.vae.beta, reading.reconstruction
+    if mine is None or beta is None or beta <= 0 or reading.vae.variance == LAPLACE:
+        return 1.0
+    betas = beta / STATED_WITHIN, beta * (STATED_WITHIN if habitual else 1)
+    fitting = {}
+    for factor in FACTORS:
+        other = bench.rescaled(reading, factor)
+        saved = [mine.objective_nats(at) - other.objective_nats(at) for at in betas]
+        enough = [RESCALED_SAVES * at * float(mine.kl_M.mean()) for at in betas]
+        if other.beats(mine, betas) and all(one > least for one, least in zip(saved, enough, strict=True)):
+            fitting[factor] = mine.objective_nats(beta) - other.objective_nats(beta)
+    return max(fitting, key=lambda factor: fitting[factor], default=1.0)
 
 
 def _stated(reading: Reading) -> bool:

@@ -180,6 +180,7 @@ def read_run(
         prior_test(codes.mean_ND, codes.logvar_ND),
         sample.dataset.name,
         named_dataset(candidates.settings),
+        model.reading.drawn,
     )
     return Run(located.name, (*records[:-1], dataclasses.replace(records[-1], choice=model, data_test=tested)))
 

@@ -26,6 +26,7 @@ class Choice:
     base : the code base's own reading, from which it was reached.
     better : one that fits clearly better though what the user or the file says excludes it; None where there is none.
     alike : one with another kind of variance that nothing tells apart from it; None where something does.
+    factor : on all log variances, with which the reading fits clearly better; 1 where it fits best as it is.
     note : "" or a sentence on how it was chosen. warning : "" or one on why it is not to be trusted.
     """
 
@@ -34,6 +35,7 @@ class Choice:
     base: Reading
     better: Reading | None = None
     alike: Reading | None = None
+    factor: float = 1.0
     note: str = ""
     warning: str = ""
 
@@ -55,7 +57,8 @@ class Choice:
     @property
     def trusted(self) -> bool:
         """Whether the self-test speaks for it: its moments or its decoder do, and no other is as good or better."""
-        return (self.reading.passed or self.reading.confirmed) and self.better is None and self.alike is None
+        unrivalled = self.better is None and self.alike is None and self.factor == 1
+        return (self.reading.passed or self.reading.confirmed) and unrivalled
 
 
 def told(choice: Choice, undecided: Sequence[str]) -> Choice:
@@ -75,6 +78,8 @@ def told(choice: Choice, undecided: Sequence[str]) -> Choice:
         warning = _outdone(choice, choice.better)
     elif choice.alike is not None:
         warning = _open(choice, choice.alike)
+    elif choice.factor != 1:
+        warning = _rescaled(choice)
     elif not choice.trusted:
         warning = _misread(choice)
     return dataclasses.replace(choice, note=note, warning=warning)
@@ -147,6 +152,16 @@ def _open(choice: Choice, alike: Reading) -> str:
         f"and by neither are its moments right (off by {choice.reading.test.deviation:.2f} and "
         f"{alike.test.deviation:.2f}); the KL is {kl:.2f} nats by the one and {other:.2f} by the other. Say which with "
         "--variance, or put the settings of training beside the file."
+    )
+
+
+def _rescaled(choice: Choice) -> str:
+    return (
+        f"With every log variance multiplied by {choice.factor:g} the cost of a draw + beta KL is clearly smaller, at "
+        f"the stated beta of {choice.vae.beta:.3g} and around it: the model may give logarithms to another base (the "
+        "factor is 0.69 for base 2 and 2.3 for base 10), or that is not its beta. Its KL is then off by much of "
+        "itself; give its codes with --codes file.npz, or --encoder package.module:function, which returns the "
+        "natural logarithm of the variance."
     )
 
 

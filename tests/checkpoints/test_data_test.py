@@ -43,6 +43,20 @@ def test_the_share_of_the_dimension_wise_kl_is_told_in_numbers() -> None:
     assert "19.00 of 31.00 nats of KL (61%)" in problem
 
 
+def test_rather_far_and_poorly_drawn_speak_against_images_together() -> None:
+    far = PriorTest(4.1, 14.7)  # a public model on arrows
+    (problem,) = DataTest(far, "arrow", drawn=0.65).problems
+    assert "28%" in problem
+    assert "draws save 65%" in problem
+    for prior, drawn in (
+        (far, 0.93),
+        (far, None),  # without a decoder nothing is drawn
+        (PriorTest(2.9, 25.0), 0.65),  # a model of few nats draws poorly
+        (PriorTest(0.4, 1.2), 0.1),  # nearly collapsed
+    ):
+        assert DataTest(prior, "arrow", drawn=drawn).passed, (prior, drawn)
+
+
 def test_where_settings_name_their_data() -> None:
     assert named_dataset({"dataset": "dsprites"}) == "dsprites"
     assert named_dataset({"dataset.name": "dsprites_full"}) == "dsprites_full"

@@ -320,6 +320,33 @@ def test_a_head_cut_to_its_means_is_an_autoencoder(kind: str, tmp_path: Path) ->
         build(source)
 
 
+@pytest.mark.parametrize("kind", [kind for kind, file in FILES.items() if not file.head.endswith("head_mu")])
+@pytest.mark.parametrize(
+    ("rows", "codes", "words"), [(4, 4, "JointVAE"), (0, 2, "2 conditions"), (4, 0, "4 rows more")]
+)
+def test_a_decoder_of_other_codes_is_refused_with_both_numbers(
+    kind: str, rows: int, codes: int, words: str, tmp_path: Path
+) -> None:
+    """JointVAE's classes behind the means and variances; a label beside the codes; more in the head than is known."""
+    source = source_at(family_files.write(tmp_path, kind, family_files.make(kind)))
+    for part in ("weight", "bias"):
+        array = source.weights[f"{FILES[kind].head}.{part}"]
+        source = wrong(source, f"{FILES[kind].head}.{part}", np.concatenate([array, array[:rows]]))
+    width = LATENTS + 2 * kind.endswith("sbd")  # which gives the decoder two coordinates besides
+    name, axis = next(
+        (name, int(array.shape[0] != width))
+        for name, array in source.weights.items()
+        if "decoder." in name and array.ndim > 1 and width in array.shape[:2]
+    )
+    array = source.weights[name]
+    source = wrong(source, name, np.concatenate([array, array.take(range(codes), axis)], axis))
+    counts = rf"has {2 * LATENTS + rows} rows, .* of {LATENTS + rows // 2} latents, .* takes {LATENTS + codes} codes"
+    with pytest.raises(
+        IfpError, match=f"{counts}.*{words}.*--codes|gives {2 * LATENTS + rows} .* takes {LATENTS + codes}, not half"
+    ):
+        build(source)
+
+
 def test_a_conditional_vae_of_amir_abdi_is_refused(tmp_path: Path) -> None:
     state = family_files.make("amir-abdi conv").state_dict()
     source = source_of(family_files.amir_file({**state, "tiler.main.0.weight": torch.ones(64, 1)}), tmp_path / "last")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import ifp
 from ifp.checkpoints.records import Record
+from ifp.datasets.catalog import load_dataset
 from ifp.datasets.sprites import Sprites
 
 MODELS = ("VAE", "betaH", "betaB", "btcvae")
@@ -69,3 +71,10 @@ def test_the_self_test_does_not_fail(read: tuple[str, Record, dict[str, float]])
     assert record.data_test is not None
     assert record.data_test.trained_on == "dsprites"
     assert record.data_test.prior.share < 0.2
+
+
+def test_arrows_are_not_what_a_model_of_dsprites_knows(fixtures_dir: Path, tmp_path: Path) -> None:
+    """Without its settings, which would say so."""
+    shutil.copy(fixtures_dir / "public-checkpoints" / "betaH_dsprites" / "model.pt", tmp_path)
+    doubts = ifp.read_checkpoints(tmp_path / "model.pt", load_dataset("arrow"), images=500).last.doubts
+    assert any("finds too little again" in doubt for doubt in doubts)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +81,19 @@ def test_what_the_user_states_stays_and_is_tested(name: str, tmp_path: Path) -> 
     right = choice_of(path, variance=fork.spread, activation="leaky_relu_0.2" if "leaky" in name else "relu")
     assert right.trusted
     assert right.note == ""
+
+
+def test_log_variances_to_base_2_are_doubted_where_beta_is_stated(tmp_path: Path) -> None:
+    model = trained.train(Fork(likelihood="gaussian", sigma=0.2))
+    assert choice_of(model.write(tmp_path / "own.pt")).factor == 1
+    head = copy.deepcopy(model.layers["encoder.logvar"])
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter /= math.log(2)
+    other = dataclasses.replace(model, layers={**model.layers, "encoder.logvar": head})
+    choice = choice_of(other.write(tmp_path / "other.pt"))
+    assert (choice.factor, choice.trusted) == (0.7, False)
+    assert "logarithms to another base" in choice.warning
 
 
 def test_the_beta_of_a_trained_model_is_found_from_its_draws(tmp_path: Path) -> None:
