@@ -203,6 +203,7 @@ def idle_sentences(diagnosis: Diagnosis, cases: pd.DataFrame | None) -> list[str
     alone_by_bound = {latent for text in cases["alone"] for latent in _latents(text)} if cases is not None else set()
     rows = diagnosis.latent_rows().set_index("latent")
     idle = [latent for latent in rows.index if rows.loc[latent, "status"] == ACTIVE and not above_D[latent]]
+    by_bound = [latent for latent in idle if latent in alone_by_bound]
     idle = [latent for latent in idle if latent not in alone_by_bound]
     needed = {
         latent: [row["factor"] for _, row in cases.iterrows() if str(latent) in row["set_latents"].split(SEPARATOR)]
@@ -214,6 +215,12 @@ def idle_sentences(diagnosis: Diagnosis, cases: pd.DataFrame | None) -> list[str
         for latent in idle
         if needed.get(latent)
     ]
+    if by_bound:
+        one = len(by_bound) == 1
+        sentences.append(
+            f"Latent{'' if one else 's'} {listed(by_bound)} {'holds' if one else 'hold'} something alone by the bound "
+            "of classifiers, though every NMI, counted in cells, is within its noise: more images may show it."
+        )
     alone = [latent for latent in idle if not needed.get(latent)]
     if alone:
         one = len(alone) == 1

@@ -23,7 +23,9 @@ def models_sentence(names: Sequence[str], diagnoses: Sequence[Diagnosis]) -> str
     if not all(diagnosis.information for diagnosis in diagnoses):
         return f"{kl[0].upper()}{kl[1:]}; what they hold needs labels."
     diffused, lost = zip(*map(_diffused_and_lost, diagnoses), strict=True)
-    return f"Information diffusion: {_by_model(names, diffused)}; lost: {_by_model(names, lost)}; {kl}."
+    singles = any(diagnosis.joint is None for diagnosis in diagnoses)
+    gone = "held by no single latent" if singles else "lost"
+    return f"Information diffusion: {_by_model(names, diffused)}; {gone}: {_by_model(names, lost)}; {kl}."
 
 
 def _diffused_and_lost(diagnosis: Diagnosis) -> tuple[list[str], list[str]]:

@@ -457,7 +457,7 @@ def test_json_is_json_alone_on_stdout(grid: str, model: Path, tmp_path: Path) ->
     assert single["kl_nats"] == content_of(tmp_path)["kl_nats"]
     both = json.loads(diagnose(model, model, "--dataset", grid, "--json", "--out", tmp_path).stdout)
     assert set(both) == {"summary", "runs", "diagnoses"}
-    assert both["summary"].startswith("Information diffusion: none; lost: none; total KL ")
+    assert both["summary"].startswith("Information diffusion: none; held by no single latent: none; total KL ")
     assert set(both["diagnoses"]) == {str(tmp_path), str(tmp_path / "a")}
 
 
@@ -503,7 +503,8 @@ def test_where_the_information_went_of_two_models_side_by_side(rng: np.random.Ge
         "No information diffusion; posX and posY are held by one latent each; shape is constant (posterior",
         "Latent 2 is active (", "holds nothing of any known factor above the noise floor.",
         "These are 120 images: below 1,000 intervals are wide",
-        "- Information diffusion: posX in DEFT, posY in DEFT; lost: none; total KL ", " nats in beta-VAE and DEFT.",
+        "- Information diffusion: posX in DEFT, posY in DEFT; held by no single latent: none; total KL ",
+        " nats in beta-VAE and DEFT.",
     ):  # fmt: skip
         assert text in both.stdout, (text, both.stdout)
     assert "posX is held jointly by latents 0 and 1, a rotated pair, which it shares with posY: " in one.stdout

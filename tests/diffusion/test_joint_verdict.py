@@ -135,6 +135,7 @@ def test_a_latent_whose_own_bound_is_above_the_noise_is_not_idle(
     sentences = checkpoint_verdict(diagnosis_of(constructed, rng, [ROTATED, ONE, ONE], HELD))
     assert any(sentence.startswith("Latents 3 and 4 are active (") for sentence in sentences)
     assert not any(sentence.startswith(("Latent 1 ", "Latent 2 ")) for sentence in sentences)
+    assert any(sentence.startswith("Latents 1 and 2 hold something alone by the bound of") for sentence in sentences)
 
 
 def test_two_latents_that_hold_nothing_alone_are_no_rotated_pair(
@@ -157,6 +158,8 @@ def test_one_sentence_for_any_number_of_models(constructed: ModuleType, rng: np.
     assert models_sentence(["A", "B"], of) == (
         "Information diffusion: shape in B; lost: posX in B; total KL 10.00 and 10.00 nats in A and B."
     )
+    singly = models_sentence(["A", "B"], [dataclasses.replace(one, joint=None) for one in of])
+    assert "; held by no single latent: scale in A and B, posX in A and B; " in singly
     three = models_sentence(["A", "B", "C"], [of[1], of[1], of[1]])
     assert three.startswith("Information diffusion: shape in all; lost: posX in all; total KL 10.00, 10.00 and 10.00")
 

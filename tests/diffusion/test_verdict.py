@@ -159,6 +159,21 @@ def test_a_series(constructed: ModuleType, rng: np.random.Generator) -> None:
     assert sentences[5].endswith("from step 10 to step 20.")
 
 
+def test_a_constant_factor_of_a_series_is_not_called_unheld(constructed: ModuleType, rng: np.random.Generator) -> None:
+    information = constructed.information_of([[0.6, 0, 0]], rng)
+    still = dataclasses.replace(
+        information,
+        entropy_nats_F=np.array([2.0, 2.0, 0.0]),
+        bootstrap_entropy_nats_BF=information.bootstrap_entropy_nats_BF * [1, 1, 0],
+    )
+    records = [SeriesRecord(step, f"{step}", constructed.diagnosis_of(still, rng)) for step in (1, 2)]
+
+    sentences = series_verdict(make_series(records))
+
+    assert "scale is held by no latent at any step." in sentences
+    assert "posX has one value in these images, so nothing can be said of it." in sentences
+
+
 def test_a_change_beyond_noise_may_be_small(constructed: ModuleType, rng: np.random.Generator) -> None:
     truths = ([[0.6, 0, 0], [0, 0.5, 0], [0, 0, 0.4]], [[0.6, 0, 0], [0.03, 0.5, 0], [0, 0, 0.4]])
     records = [
