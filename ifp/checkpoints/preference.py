@@ -82,11 +82,20 @@ def is_open(rival: Reading, best: Reading, bench: Bench) -> bool:
 def better_factor(reading: Reading, bench: Bench, *, habitual: bool) -> float:
     """The factor on all log variances that fits clearly better at the stated beta; 1 where none does or none is stated.
 
-    Without a stated beta nothing shows: a wrong base then only moves the beta at which the reading is at a minimum.
+    Where the settings say that the KL was held at a capacity, and it is well above that, the factor that comes nearest.
+    Without either nothing shows: a wrong base then only moves the beta at which the reading is at a minimum.
     A reading that is not the code base's own (`habitual`) gets less benefit of the doubt about beta.
     """
     beta, mine = reading.vae.beta, reading.reconstruction
-    if mine is None or beta is None or beta <= 0 or reading.vae.variance == LAPLACE:
+    capacity = reading.vae.capacity_nats
+    if mine is None or reading.vae.variance == LAPLACE:
+        return 1.0
+    if capacity:
+        if mine.kl_M.mean() < (1 + CAPACITY_OFF) * capacity:
+            return 1.0
+        held = {factor: bench.rescaled(reading, factor).kl_M.mean() for factor in FACTORS}
+        return min(held, key=lambda factor: abs(math.log(held[factor] / capacity)))
+    if beta is None or beta <= 0:
         return 1.0
     betas = beta / STATED_WITHIN, beta * (STATED_WITHIN if habitual else 1)
     fitting = {}

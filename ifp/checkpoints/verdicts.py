@@ -156,12 +156,20 @@ def _open(choice: Choice, alike: Reading) -> str:
 
 
 def _rescaled(choice: Choice) -> str:
-    return (
+    (_, kl), capacity = _cost_and_kl(choice.reading), choice.vae.capacity_nats
+    found = (
         f"With every log variance multiplied by {choice.factor:g} the cost of a draw + beta KL is clearly smaller, at "
-        f"the stated beta of {choice.vae.beta:.3g} and around it: the model may give logarithms to another base (the "
-        "factor is 0.69 for base 2 and 2.3 for base 10), or that is not its beta. Its KL is then off by much of "
-        "itself; give its codes with --codes file.npz, or --encoder package.module:function, which returns the "
-        "natural logarithm of the variance."
+        f"the stated beta of {choice.vae.beta or 0:.3g} and around it"
+    )
+    if capacity:
+        found = (
+            f"The settings say that the KL was held at {capacity:g} nats, and it is {kl:.2f}; every log variance "
+            f"multiplied by {choice.factor:g} would come nearest"
+        )
+    return (
+        f"{found}: the model may give logarithms to another base (the factor is 0.69 for base 2 and 2.3 for base 10), "
+        "or those settings are not its own. Its KL is then off by much of itself; give its codes with --codes "
+        "file.npz, or --encoder package.module:function, which returns the natural logarithm of the variance."
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import math
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import ifp
 from ifp.checkpoints.records import Record
@@ -73,8 +75,24 @@ def test_the_self_test_does_not_fail(read: tuple[str, Record, dict[str, float]])
     assert record.data_test.prior.share < 0.2
 
 
+@pytest.mark.parametrize(
+    ("model", "base", "words"), [("betaB", 2, "held at 25 nats"), ("VAE", 10, "stated beta of 1 ")]
+)
+def test_logarithms_to_another_base_are_doubted(
+    model: str, base: float, words: str, fixtures_dir: Path, tmp_path: Path
+) -> None:
+    folder = fixtures_dir / "public-checkpoints" / f"{model}_dsprites"
+    arrays = torch.load(folder / "model.pt", weights_only=True)
+    for part in ("weight", "bias"):
+        arrays[f"encoder.mu_logvar_gen.{part}"][1::2] /= math.log(base)
+    torch.save(arrays, tmp_path / "model.pt")
+    shutil.copy(folder / "specs.json", tmp_path)
+    doubts = ifp.read_checkpoints(tmp_path, Sprites(), images=300).last.doubts
+    assert any("logarithms to another base" in doubt and words in doubt for doubt in doubts), doubts
+
+
 def test_arrows_are_not_what_a_model_of_dsprites_knows(fixtures_dir: Path, tmp_path: Path) -> None:
     """Without its settings, which would say so."""
     shutil.copy(fixtures_dir / "public-checkpoints" / "betaH_dsprites" / "model.pt", tmp_path)
-    doubts = ifp.read_checkpoints(tmp_path / "model.pt", load_dataset("arrow"), images=500).last.doubts
+    doubts = ifp.read_checkpoints(tmp_path / "model.pt", load_dataset("arrow"), images=200).last.doubts
     assert any("finds too little again" in doubt for doubt in doubts)
