@@ -243,7 +243,7 @@ def test_a_series_is_ordered_by_the_steps_inside_the_files(grid: str, series: Pa
 
 def test_an_average_in_the_file_is_said_and_chosen(grid: str, model: Path, tmp_path: Path) -> None:
     both = torch.load(model)
-    average = exact.write_components(tmp_path / "average.pt", sigma2=0.04)
+    average = exact.write_components(tmp_path / "average.pt", sigma2=0.0012)  # near the beta that the file states
     both["state_dict_ema"] = torch.load(average)["state_dict"]
     torch.save(both, tmp_path / "both.pt")
     content = done(tmp_path / "both.pt", "--dataset", grid, out=tmp_path / "a")
@@ -254,7 +254,7 @@ def test_an_average_in_the_file_is_said_and_chosen(grid: str, model: Path, tmp_p
     )
     # codes that were kept are of the other weights, and not taken
     chosen = done(tmp_path / "both.pt", "--dataset", grid, "--weights", "state_dict_ema", out=tmp_path / "a")
-    np.testing.assert_allclose(chosen["kl_nats"], exact.kl_nats(0.04), atol=1e-4)
+    np.testing.assert_allclose(chosen["kl_nats"], exact.kl_nats(0.0012), atol=1e-4)
     refused = diagnose(tmp_path / "both.pt", "--dataset", grid, "--weights", "ema", "--out", tmp_path / "b")
     assert refused.exit_code == 2
     assert "Unknown set of weights 'ema': allowed are state_dict, state_dict_ema" in refused.stderr
