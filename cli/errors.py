@@ -53,6 +53,8 @@ def one_line_errors() -> Iterator[None]:
         raise UserMistake("Error: " + "\n".join(map(printable, str(error).split("\n")))) from error
     except NothingFroze as error:
         raise NothingFound(str(error)) from error
+    except (KeyboardInterrupt, click.Abort) as error:
+        raise Interrupted("Interrupted.") from error
     except (MemoryError, RuntimeError) as error:
         # PyTorch says it by a message on a CPU and by a class of its own, which is a RuntimeError too, on a GPU
         if not isinstance(error, MemoryError) and not any(words in str(error) for words in NO_MEMORY):
@@ -60,8 +62,6 @@ def one_line_errors() -> Iterator[None]:
         raise UserMistake(
             "Error: The memory does not suffice; ask for smaller networks, batches or fewer at once."
         ) from error
-    except (KeyboardInterrupt, click.Abort) as error:
-        raise Interrupted("Interrupted.") from error
     except OSError as error:
         # a closed pipe (`ifp ... | head`) is click's to handle; without a file it is no user's fault, save a full disk
         if error.errno == errno.EPIPE or (error.filename is None and error.errno not in DISK_FULL):

@@ -83,6 +83,12 @@ def test_an_unknown_command_and_option() -> None:
         ),
         (KeyboardInterrupt(), 130, "Interrupted.\n"),
         (click.Abort(), 130, "Interrupted.\n"),
+        (MemoryError(), 2, "Error: The memory does not suffice; "),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+            2,
+            "Error: The memory does not suffice; ",
+        ),
         (PermissionError(errno.EACCES, "Permission denied", "/runs"), 2, "Error: /runs: Permission denied; "),
         (OSError(errno.ENOSPC, "No space left on device"), 2, "Error: No space left on device; "),
         (IfpError("3 files are missing:\n  a\n  b"), 2, "Error: 3 files are missing:\n  a\n  b\n"),
