@@ -88,7 +88,7 @@ def exact_annealing(
 ) -> AnnealTrace:
     """The KL and reconstruction of an ideal VAE against beta: cooling, heating, and the equilibrium of both.
 
-    A traversal's numbers do not depend on the others: alone or among them they agree to 1e-9 (each is padded to sizes
+    A traversal's numbers do not depend on the others: alone or among them they agree to 1e-8 (each is padded to sizes
     that depend on itself alone).
 
     Parameters

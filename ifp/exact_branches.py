@@ -15,6 +15,10 @@ import numpy as np
 
 COLLAPSED = -1
 """Index of the state that holds nothing, which is stable above the lower edge."""
+DIFFERENT_KL_NATS = 1e-6
+"""States whose KLs differ by less are the same."""
+SAME_TARGET = 1e-3
+"""A state found at a beta counts as found at the target that its KL is this near to, in numbers of targets."""
 SAME = 1e-7  # two objectives this near, in units of beta_closed_form, are equal
 JUST = 2e-3  # how far past a jump's beta the first record after it is taken
 
@@ -136,9 +140,9 @@ def equilibrium_path(curve: Curve, beta_closed_form: float, collapsed_nats: floa
     for j in order:
         before = COLLAPSED if last == COLLAPSED else float(curve.index_J[last])
         low_kl, low_recon = (0.0, collapsed_nats) if last == COLLAPSED else (kl_J[last], recon_J[last])
-        if kl_J[j] <= low_kl:
-            continue  # a second copy of the same state, from the other branch
-        if curve.index_J[j] > before + 1:
+        if kl_J[j] <= low_kl + DIFFERENT_KL_NATS:
+            continue  # a second copy of the same state, from another branch or found again
+        if curve.index_J[j] > before + 1 + SAME_TARGET:
             path.jumps.append(
                 Jump(len(path.points), last, int(j), float((low_recon - recon_J[j]) / (kl_J[j] - low_kl)))
             )

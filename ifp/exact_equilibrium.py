@@ -9,22 +9,23 @@ Shapes: M traversals of a batch, T records, D latents.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from ifp.equilibrium import TraversalBatch
 from ifp.exact_arrangements import FEW_IMAGES
-from ifp.exact_branches import COLLAPSED, Curve, Path, equilibrium_path
+from ifp.exact_branches import COLLAPSED, DIFFERENT_KL_NATS, Curve, Path, equilibrium_path
 from ifp.exact_curve import JUMP
 from ifp.exact_improve import Surroundings, lowest
 from ifp.exact_records import Extra, Job, Records, above_the_edge, assemble, at_beta, kept
 from ifp.exact_search import SearchResult
 
 MEETING_STEPS = 12
-DIFFERENT_KL_NATS = 1e-6
-"""States whose KLs differ by less are the same."""
+SETTLED = 1e-4
+"""Newton's method ends when beta moves by less than this share: the next step would move it by the square."""
 MET = 1e-4
 """Objectives meet when they differ by less than this, in units of beta; Newton's last step leaves far less."""
 ROUNDS = 8
@@ -36,31 +37,38 @@ GAP = 1.05
 
 
 def equilibrium_records(around: Surroundings, searched: SearchResult, group: Sequence[Job]) -> list[Records]:
-    """The equilibrium of each member of a batch, by falling beta; states found on the way go into the store."""
-    batch, tick = around.batch, around.tick
+    """The equilibrium of each member of a batch, by falling beta; states found on the way go into the store.
+
+    A member is read off again only where a lower state of its own was found, so that the others of its batch do not
+    decide how often.
+    """
+    batch = around.batch
     asked: set[tuple[int, float]] = set()
-    for turn in range(ROUNDS):
-        records = _read_off(batch, searched, group)
-        tick()
-        if turn == 0 and batch.x_MNP.shape[1] <= FEW_IMAGES:
-            _rearrange(around, searched, records)
-            records = _read_off(batch, searched, group)
-        if not _hand_on(batch, searched, records, asked):
-            return records
-        tick()
-    return _read_off(batch, searched, group)
+    records = _read_off(batch, searched, group, range(len(group)))
+    if batch.x_MNP.shape[1] <= FEW_IMAGES:
+        records |= _read_off(batch, searched, group, _rearrange(around, searched, records))
+    changed = list(records)
+    for _ in range(ROUNDS):
+        changed = _hand_on(batch, searched, {m: records[m] for m in changed}, asked)
+        if not changed:
+            break
+        records |= _read_off(batch, searched, group, changed)
+        around.tick()
+    return [records[m] for m in range(len(group))]
 
 
-def _read_off(batch: TraversalBatch, searched: SearchResult, group: Sequence[Job]) -> list[Records]:
-    """The lowest of the known states at each beta."""
+def _read_off(
+    batch: TraversalBatch, searched: SearchResult, group: Sequence[Job], members: Sequence[int]
+) -> dict[int, Records]:
+    """The lowest of the known states of these members at each beta."""
     collapsed = batch.collapsed_nats_M.tolist()
-    curves = [searched.store.every(m) for m in range(len(group))]
-    paths = [
-        equilibrium_path(curve, job.beta_closed_form, collapsed[m], above_the_edge(searched, m, job))
-        for m, (curve, job) in enumerate(zip(curves, group, strict=True))
-    ]
+    curves = {m: searched.store.every(m) for m in members}
+    paths = {
+        m: equilibrium_path(curves[m], group[m].beta_closed_form, collapsed[m], above_the_edge(searched, m, group[m]))
+        for m in members
+    }
     extra = _meetings(batch, searched, curves, paths, collapsed)
-    return [_rising(assemble(*parts)) for parts in zip(curves, paths, collapsed, extra, strict=True)]
+    return {m: _rising(assemble(curves[m], paths[m], collapsed[m], extra[m])) for m in members}
 
 
 def _rising(r: Records) -> Records:
@@ -70,24 +78,30 @@ def _rising(r: Records) -> Records:
     return Records(r.beta_T[keep], r.recon_nats_T[keep], r.kl_nats_TD[keep], r.row_T[keep])
 
 
-def _rearrange(around: Surroundings, searched: SearchResult, records: Sequence[Records]) -> None:
-    """Look for lower states of few images, whose order along z a descent cannot change, at every record's beta."""
+def _rearrange(around: Surroundings, searched: SearchResult, records: Mapping[int, Records]) -> list[int]:
+    """Look for lower states of few images, whose order along z a descent cannot change, at every record's beta.
+
+    Returns the members for which one was found.
+    """
     store = searched.store
-    where = [(m, int(row)) for m, r in enumerate(records) for row in r.row_T if row != COLLAPSED]
-    members = [m for m, _ in where]
-    at = [float(store.get([row]).beta_M[0]) for _, row in where]
-    known = at_beta(around.batch, members, store.all(), [row for _, row in where], at)
-    found, changed = lowest(around, members, known, power=0.0, fresh=False)
-    if changed:
-        searched.keep([members[i] for i in changed], found.take(known.beta_M.new_tensor(changed).long()))
+    where = [(m, row) for m, r in records.items() for row in r.row_T.tolist() if row != COLLAPSED]
+    members, rows = [m for m, _ in where], [row for _, row in where]
+    known = at_beta(around.batch, members, store.all(), rows, store.get(rows).beta_M.tolist())
+    found, better = lowest(around, members, known, power=0.0, fresh=False)
+    if better:
+        searched.keep([members[i] for i in better], found.take(known.beta_M.new_tensor(better).long()))
+    return sorted({members[i] for i in better})
 
 
 def _hand_on(
-    batch: TraversalBatch, searched: SearchResult, records: Sequence[Records], asked: set[tuple[int, float]]
-) -> bool:
-    """Minimise each record's state at its neighbours' betas, but for those `asked` before; whether any ended lower."""
+    batch: TraversalBatch, searched: SearchResult, records: Mapping[int, Records], asked: set[tuple[int, float]]
+) -> list[int]:
+    """Minimise each record's state at its neighbours' betas, but for those `asked` before.
+
+    Returns the members of which any ended lower.
+    """
     members, rows, betas, limits = [], [], [], []
-    for m, r in enumerate(records):
+    for m, r in records.items():
         nats_T = r.recon_nats_T + r.beta_T * r.kl_nats_TD.sum(1)
         target_T = searched.target_of(r.kl_nats_TD.sum(1))
         wanted: list[tuple[int, float, float]] = []
@@ -104,13 +118,13 @@ def _hand_on(
                 betas.append(float(beta))
                 limits.append(float(limit))
     if not members:
-        return False
+        return []
     found = at_beta(batch, members, searched.store.all(), rows, betas)
     nats = (found.recon_nats_M + found.beta_M * found.total_kl_nats_M).tolist()
     lower = [i for i in range(len(nats)) if nats[i] < limits[i] - LOWER * betas[i]]
     if lower:
         searched.keep([members[i] for i in lower], found.take(found.beta_M.new_tensor(lower).long()))
-    return bool(lower)
+    return sorted({members[i] for i in lower})
 
 
 def _changes(searched: SearchResult, row_T: np.ndarray) -> np.ndarray:
@@ -126,53 +140,49 @@ def _changes(searched: SearchResult, row_T: np.ndarray) -> np.ndarray:
 def _meetings(
     batch: TraversalBatch,
     searched: SearchResult,
-    curves: Sequence[Curve],
-    paths: Sequence[Path],
+    curves: Mapping[int, Curve],
+    paths: Mapping[int, Path],
     collapsed: Sequence[float],
-) -> list[list[Extra]]:
+) -> dict[int, list[Extra]]:
     """The two states either side of each jump, at the beta where their objectives meet.
 
-    Newton's method on the difference of the objectives, whose slope in beta is the difference of the KLs.
+    Newton's method on the difference of the objectives, whose slope in beta is the difference of the KLs; each jump
+    ends by itself. A state that is no minimum there slides down to the other side: then there is nothing to meet.
     """
-    extra: list[list[Extra]] = [[] for _ in paths]
-    where = [(m, jump) for m, path in enumerate(paths) for jump in path.jumps]
-    if not where:
-        return extra
-    known = searched.store.all()
-    members = [m for m, _ in where]
+    extra: dict[int, list[Extra]] = {m: [] for m in paths}
+    where = [(m, jump) for m, path in paths.items() for jump in path.jumps]
     beta = [jump.beta for _, jump in where]
-    ends = [(jump.low, jump.high) for _, jump in where]
-    held = [(i, side) for i, pair in enumerate(ends) for side in (0, 1) if pair[side] != COLLAPSED]
-    start = [int(curves[members[i]].state_J[ends[i][side]]) for i, side in held]
-    # both states touch the envelope, so that their objectives meet between their own betas
-    between = [
-        (float(curves[m].beta_J[high]), np.inf if low == COLLAPSED else float(curves[m].beta_J[low]))
-        for m, (low, high) in zip(members, ends, strict=True)
-    ]
+    known = searched.store.all()
+    running = list(range(len(where)))
     for _ in range(MEETING_STEPS):
-        found = at_beta(batch, [members[i] for i, _ in held], known, start, [beta[i] for i, _ in held])
-        nats = [[collapsed[m], collapsed[m]] for m in members]
-        kl = [[0.0, 0.0] for _ in members]
-        for (i, side), recon, total in zip(
-            held, found.recon_nats_M.tolist(), found.total_kl_nats_M.tolist(), strict=True
-        ):
-            nats[i][side], kl[i][side] = recon, total
-        # a state that is no minimum at this beta slides down to the other side: then there is nothing to meet
-        meet = [
-            min(max((recon[0] - recon[1]) / (k[1] - k[0]), low), high) if k[1] - k[0] > DIFFERENT_KL_NATS else b
-            for recon, k, b, (low, high) in zip(nats, kl, beta, between, strict=True)
-        ]
-        settled = max(abs(new / old - 1) for new, old in zip(meet, beta, strict=True)) < 1e-4
-        if settled:
+        if not running:
             break
-        beta = meet
-    sides: dict[tuple[int, int], Extra] = {}
-    rows = searched.keep([members[i] for i, _ in held], found)
-    for at, ((i, side), row) in enumerate(zip(held, rows, strict=True)):
-        sides[i, side] = kept(found, at, where[i][1].after, row)
-    for i, (m, jump) in enumerate(where):
-        apart = nats[i][1] - nats[i][0] + beta[i] * (kl[i][1] - kl[i][0])
-        if kl[i][1] - kl[i][0] > DIFFERENT_KL_NATS and abs(apart) < MET * beta[i]:
-            nothing = Extra(jump.after, sides[i, 1].beta, collapsed[m], 0 * sides[i, 1].kl_nats_D, COLLAPSED)
-            extra[m] += [sides.get((i, 0), nothing), sides[i, 1]]
+        held = [(i, end) for i in running for end in ("low", "high") if getattr(where[i][1], end) != COLLAPSED]
+        members = [where[i][0] for i, _ in held]
+        start = [int(curves[where[i][0]].state_J[getattr(where[i][1], end)]) for i, end in held]
+        found = at_beta(batch, members, known, start, [beta[i] for i, _ in held])
+        sides = {key: kept(found, at, where[key[0]][1].after, COLLAPSED) for at, key in enumerate(held)}
+        place = {key: at for at, key in enumerate(held)}
+        still = []
+        for i in running:
+            m, jump = where[i]
+            high = sides[i, "high"]
+            low = sides.get((i, "low")) or Extra(jump.after, beta[i], collapsed[m], 0 * high.kl_nats_D, COLLAPSED)
+            more = float(high.kl_nats_D.sum() - low.kl_nats_D.sum())
+            if more <= DIFFERENT_KL_NATS:
+                continue
+            # both states touch the envelope, so that their objectives meet between their own betas
+            at_most = np.inf if jump.low == COLLAPSED else float(curves[m].beta_J[jump.low])
+            meet = min(max((low.recon_nats - high.recon_nats) / more, float(curves[m].beta_J[jump.high])), at_most)
+            if abs(meet / beta[i] - 1) >= SETTLED:
+                beta[i] = meet
+                still.append(i)
+            elif abs(high.recon_nats - low.recon_nats + beta[i] * more) < MET * beta[i]:
+                ends = [(end, side) for end, side in (("low", low), ("high", high)) if (i, end) in place]
+                picked = found.take(found.beta_M.new_tensor([place[i, end] for end, _ in ends]).long())
+                rows = dict(zip((end for end, _ in ends), searched.keep([m] * len(ends), picked), strict=True))
+                extra[m] += [replace(low, row=rows.get("low", COLLAPSED)), replace(high, row=rows["high"])]
+        running = still
+    for items in extra.values():
+        items.sort(key=lambda item: item.after)
     return extra

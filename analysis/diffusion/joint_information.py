@@ -52,7 +52,7 @@ class JointInformation:
 
     Attributes
     ----------
-    table : one row a factor with `JOINT_COLUMNS`; NaN and "" where the factor has one value in these images.
+    table : one row per factor with `JOINT_COLUMNS`; NaN and "" where the factor has one value in these images.
         joint: of all latents, with a 95 % interval of the bound (not of the truth, which may lie above), its share of
         the entropy, and what permuted values read (mean, and the level no factor passes by chance).
         single, pair, set: of the best latent, the best pair, and the smallest set found that holds `ENOUGH_SHARE` of

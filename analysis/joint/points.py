@@ -41,8 +41,9 @@ def joint_freezing_points(
     """One row per factor, then one per latent, of one network and direction, with POINT_COLUMNS.
 
     Crossings and statuses are those of traversals (`ifp.analysis.freezing`): cooled curves cross where they rise above
-    the threshold for good, heated ones where they fall below it for good. The KL of latents is smoothed as there; the
-    information on factors, measured on many images at each record, is not: at the end of a curve a running median lags.
+    the threshold for good, heated ones where they fall below it for good. The KL of latents is smoothed as there. The
+    information on factors is not smoothed, because a running median lags at the end of a curve, and each of its records
+    is an average over many images already.
     What never rose above it in either direction is never_froze.
 
     Parameters

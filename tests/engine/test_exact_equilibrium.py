@@ -28,3 +28,15 @@ def test_no_record_of_any_direction_lies_below_the_equilibrium(name: str) -> Non
     assert (np.diff(beta_T) <= 0).all()
     kl_T = trace.total_kl_nats_MT[row][: len(beta_T)]
     assert (np.diff(kl_T) >= -1e-9).all()
+
+
+def test_the_members_of_a_batch_do_not_decide_how_often_another_is_looked_at() -> None:
+    sets = [np.random.default_rng(seed).random((5, 1, 12)).round(2) for seed in range(4)]
+    together = exact_annealing(sets)
+    for number, images in enumerate(sets):
+        alone = exact_annealing(images)
+        for row, direction in enumerate(alone.direction_M):
+            among, own = together.beta_MT[3 * number + row], alone.beta_MT[row]
+            among, own = among[np.isfinite(among)], own[np.isfinite(own)]
+            assert len(among) == len(own), direction
+            np.testing.assert_allclose(among, own, rtol=1e-8)
