@@ -24,7 +24,7 @@ from ifp.exact_records import Extra, Job, Records, above_the_edge, assemble, at_
 from ifp.exact_search import SearchResult
 
 MEETING_STEPS = 12
-SETTLED = 1e-4
+SETTLED = 1e-6
 """Newton's method ends when beta moves by less than this share: the next step would move it by the square."""
 MET = 1e-4
 """Objectives meet when they differ by less than this, in units of beta; Newton's last step leaves far less."""
