@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,3 +112,23 @@ def bars_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "bars.npz"
     np.savez(path, images=images.reshape(-1, 8, 12), factors=factors, factor_names=np.array(["width", "place"]))
     return path
+
+
+@pytest.fixture
+def load_experiment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[Path, Sequence[str]], dict[str, ModuleType]]]:
+    """Imports modules of an experiment's folder, which import each other as scripts do, and forgets them afterwards."""
+    import torch
+
+    threads, loaded = torch.get_num_threads(), list[str]()
+
+    def load(folder: Path, modules: Sequence[str]) -> dict[str, ModuleType]:
+        monkeypatch.syspath_prepend(str(folder))
+        loaded.extend(modules)
+        return {name: import_module(name) for name in modules}
+
+    yield load
+    torch.set_num_threads(threads)
+    for name in loaded:
+        sys.modules.pop(name, None)

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 FOLDER = Path(__file__).parents[1] / "experiments" / "correlated_evaluation"
 MODULES = ("run", "draw")
 
 
 @pytest.fixture
-def experiment(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
-    """The experiment's modules by name, which import each other as scripts do."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    threads = torch.get_num_threads()
-    yield {name: import_module(name) for name in MODULES}
-    torch.set_num_threads(threads)
-    for name in MODULES:
-        sys.modules.pop(name, None)
+def experiment(load_experiment: Callable[[Path, Sequence[str]], dict[str, ModuleType]]) -> dict[str, ModuleType]:
+    """The experiment's modules by name."""
+    return load_experiment(FOLDER, MODULES)
 
 
 def test_the_factors_themselves_under_two_regimes(

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
 import pytest
-import torch
 
 from ifp.objectives.deft_pressures import PRESSURES
 from ifp.objectives.registry import make_objective
@@ -26,14 +24,9 @@ CLOSED_FORM = [41.5, 22.2, 1.0]
 
 
 @pytest.fixture
-def experiment(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
-    """The experiment's modules by name, which import each other as scripts do."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    threads = torch.get_num_threads()
-    yield {name: import_module(name) for name in MODULES}
-    torch.set_num_threads(threads)
-    for name in MODULES:
-        sys.modules.pop(name, None)
+def experiment(load_experiment: Callable[[Path, Sequence[str]], dict[str, ModuleType]]) -> dict[str, ModuleType]:
+    """The experiment's modules by name."""
+    return load_experiment(FOLDER, MODULES)
 
 
 @pytest.mark.parametrize("name", ["small", "paper"])
