@@ -8,18 +8,18 @@ from __future__ import annotations
 from ifp.lazy import lazy_names
 
 _HOME = {
-    "RunFolder": "ifp.analysis.run_folder",
-    "draw_run": "ifp.analysis.plot_run",
-    "first_order": "ifp.analysis.transitions",
-    "freezing_points": "ifp.analysis.freezing",
-    "hysteresis": "ifp.analysis.freezing",
+    "RunFolder": "ifp.analysis.freezing.saved_run",
+    "draw_run": "ifp.analysis.freezing.plot_run",
+    "first_order": "ifp.analysis.freezing.transitions",
+    "freezing_points": "ifp.analysis.freezing.points",
+    "hysteresis": "ifp.analysis.freezing.points",
     "json_rows": "ifp.analysis.tables",
-    "measured_values": "ifp.analysis.measures",
-    "pressure_stages": "ifp.analysis.pressures",
-    "read_run": "ifp.analysis.run_folder",
-    "suggest_pressures": "ifp.analysis.pressures",
-    "summarize": "ifp.analysis.summary",
-    "summary_texts": "ifp.analysis.summary",
+    "measured_values": "ifp.analysis.freezing.by_measure",
+    "pressure_stages": "ifp.analysis.freezing.pressures",
+    "read_run": "ifp.analysis.freezing.saved_run",
+    "suggest_pressures": "ifp.analysis.freezing.pressures",
+    "summarize": "ifp.analysis.freezing.summary",
+    "summary_texts": "ifp.analysis.freezing.summary",
     "write_csv": "ifp.analysis.tables",
 }
 __all__ = sorted(_HOME)

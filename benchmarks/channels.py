@@ -29,9 +29,9 @@ import numpy as np
 import torch
 
 import ifp
-from ifp.channels.fingerprints import GaussianFingerprints
-from ifp.channels.nouns import Channel, Similarity
-from ifp.channels.similarity import measure_similarity
+from ifp.fingerprints.fingerprints import GaussianFingerprints
+from ifp.fingerprints.models import Channel, Similarity
+from ifp.fingerprints.similarity import measure_similarity
 from ifp.seeds import numpy_generator
 
 LATENTS = 10

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ifp.analysis.consistency import consistency
-from ifp.analysis.run_folder import read_run
+from ifp.analysis.freezing.consistency import consistency
+from ifp.analysis.freezing.saved_run import read_run
 
 if __name__ == "__main__":
     points = read_run(Path(sys.argv[1])).points()

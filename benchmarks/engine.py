@@ -22,12 +22,12 @@ import numpy as np
 import torch
 
 import ifp
-from ifp.annealing import anneal_chunk, start_chunk, train_block
-from ifp.config import AnnealConfig, preset_config
-from ifp.cost import training_cost
+from ifp.annealing.config import AnnealConfig, preset_config
+from ifp.annealing.members import Member, chunk_members, data_of
+from ifp.annealing.train import anneal_chunk, start_chunk, train_block
+from ifp.annealing.training_cost import training_cost
 from ifp.datasets.catalog import load_dataset
-from ifp.members import Member, chunk_members, data_of
-from ifp.workers import single_threaded_kernels
+from ifp.system.threads import single_threaded_kernels
 
 sys.path.insert(0, str(Path(__file__).parent))
 from plain_loop import plain_loop_steps_per_second

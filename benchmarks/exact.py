@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ifp.analysis.freezing import freezing_points
-from ifp.closed_form import freezing_bounds
+from ifp.analysis.freezing.points import freezing_points
 from ifp.datasets.catalog import load_dataset
-from ifp.exact import exact_annealing
+from ifp.exact.annealing import exact_annealing
+from ifp.system.threads import single_threaded_kernels
+from ifp.theory.closed_form import freezing_bounds
 from ifp.trace import AnnealTrace
-from ifp.workers import single_threaded_kernels
 
 CHUNK = 20
 """Traversals a job, about as many as `ifp anneal` gives one."""

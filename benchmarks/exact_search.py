@@ -23,14 +23,14 @@ import numpy as np
 import torch
 from scipy.special import ndtri
 
-from ifp.analysis.freezing import freezing_points
-from ifp.closed_form import freezing_bounds
+from ifp.analysis.freezing.points import freezing_points
+from ifp.datasets.factors import FactorTraversal
 from ifp.datasets.sprites import Sprites
-from ifp.equilibrium import make_batch
-from ifp.exact import exact_annealing, exact_minimum
-from ifp.exact_curve import States, penalised_nats, solve
-from ifp.factors import FactorTraversal
-from ifp.reduction import reduce_traversal
+from ifp.exact.annealing import exact_annealing, exact_minimum
+from ifp.exact.follow import States, penalised_nats, solve
+from ifp.exact.ideal_vae import make_batch
+from ifp.theory.closed_form import freezing_bounds
+from ifp.theory.reduction import reduce_traversal
 
 ALLOWED = 1e-4
 """How far above another state's objective a record may be, in nats of KL (objective over beta)."""

@@ -11,7 +11,7 @@ import click
 
 from ifp.cli.errors import one_line_errors
 from ifp.errors import unknown_name
-from ifp.versions import versions
+from ifp.system.versions import versions
 
 COMMANDS = {
     "anneal": ("ifp.cli.anneal:anneal", "Measure the information freezing points of a data set's factors."),

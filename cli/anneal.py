@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
+from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.cli.anneal_options import config_options, given_settings
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
+from ifp.cli.earlier_run import clipped_note, stored_settings
 from ifp.cli.naming_options import order_and_labels
 from ifp.cli.stages import StageProgress
-from ifp.cli.stored import clipped_note, stored_settings
-from ifp.config import AnnealConfig, preset_config
-from ifp.cpus import granted_cpus
 from ifp.errors import IfpError, bad_value
+from ifp.system.cpus import granted_cpus
 
 
 @click.command()
@@ -74,7 +74,7 @@ def anneal(
     check_inputs((), given_settings(options).get("dataset"), data_dir=data_dir)
     if whole:
         _check_width(width)
-        from ifp.cli.whole import run_whole
+        from ifp.cli.whole_dataset import run_whole
 
         run_whole(
             given_settings(options), config_file, out=out, data_dir=data_dir, device=device, threads=threads,
@@ -87,13 +87,13 @@ def anneal(
     _check_width(width)
 
     # torch is loaded only now, when the settings are known to be good
-    from ifp.analysis.naming import read_labels, read_order
+    from ifp.analysis.figures.naming import read_labels, read_order
+    from ifp.annealing.folder import RunWriter
+    from ifp.annealing.plan import check_some_can_freeze, fit_architecture, plan_cells, plan_keys, run_factors, trains
+    from ifp.annealing.run import Resources, check_device, run
     from ifp.cli.anneal_report import DRY_RUN_TRAVERSALS, report, say_cost
     from ifp.cli.own_data import open_dataset
-    from ifp.plan import check_some_can_freeze, fit_architecture, plan_cells, plan_keys, run_factors, trains
-    from ifp.refusals import no_folder_if_refused
-    from ifp.run_folder import RunWriter
-    from ifp.runs import Resources, check_device, run
+    from ifp.system.out_folder import no_folder_if_refused
 
     resources = Resources(check_device(device), threads)
     dataset = open_dataset(config.dataset, data_dir=data_dir, background=config.background, quiet=quiet)
@@ -150,6 +150,6 @@ def _default_out(config: AnnealConfig) -> Path:
 
 
 def _check_width(width: str) -> None:
-    from ifp.analysis.style import figure_width
+    from ifp.analysis.figures.style import figure_width
 
     figure_width(width)

@@ -11,20 +11,20 @@ import click
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.freezing import FROZEN, freezing_points, hysteresis
-from ifp.analysis.median_interval import FEWEST_CLUSTERS
-from ifp.analysis.plot_run import draw_run
-from ifp.analysis.pressures import pressure_stages
-from ifp.analysis.summary import summarize, summary_texts
+from ifp.analysis.freezing.median_interval import FEWEST_CLUSTERS
+from ifp.analysis.freezing.plot_run import draw_run
+from ifp.analysis.freezing.points import FROZEN, freezing_points, hysteresis
+from ifp.analysis.freezing.pressures import pressure_stages
+from ifp.analysis.freezing.summary import summarize, summary_texts
 from ifp.analysis.tables import json_rows, write_csv
+from ifp.annealing.config import AnnealConfig
+from ifp.annealing.folder import RunWriter
+from ifp.annealing.plan import Cell
+from ifp.annealing.run import Resources
+from ifp.annealing.run_cost import RunCost, run_cost
 from ifp.cli.stages import StageProgress
-from ifp.config import AnnealConfig
 from ifp.errors import NothingFroze
-from ifp.exact_states import ends_in_words
-from ifp.plan import Cell
-from ifp.run_cost import RunCost, run_cost
-from ifp.run_folder import RunWriter
-from ifp.runs import Resources
+from ifp.exact.states import ends_in_words
 from ifp.trace import AnnealTrace
 
 NO_INTERVAL = f"; no interval with fewer than {FEWEST_CLUSTERS} contexts, or clusters of them"
@@ -78,7 +78,7 @@ def report(
 ) -> None:
     """Write the tables and figures and print them; raises NothingFroze when no curve has a freezing point.
 
-    `naming` : the order of the factors, and what figures call them; see `ifp.analysis.naming`.
+    `naming` : the order of the factors, and what figures call them; see `ifp.analysis.figures.naming`.
     """
     points = freezing_points(
         trace,

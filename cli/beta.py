@@ -7,8 +7,8 @@ import math
 
 import click
 
-from ifp.beta_units import CONVENTIONS, find_convention, from_nats, to_nats
 from ifp.errors import IfpError, bad_value
+from ifp.theory.beta_units import CONVENTIONS, find_convention, from_nats, to_nats
 
 
 class NumberFirst(click.Command):

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from ifp.channels.places import check_enough_models, list_places
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.cli.stages import StageProgress
 from ifp.datasets.catalog import check_available
 from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.fingerprints.find_models import check_enough_models, list_places
 
 
 @click.command()
@@ -68,7 +68,7 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
     ifp channels a.pt b.pt --dataset dsprites --by space --no-hotspots
     """
     from ifp.analysis.channels.hotspots import DISTANCES
-    from ifp.analysis.style import figure_width
+    from ifp.analysis.figures.style import figure_width
 
     figure_width(options["width"])
     _check_sources(paths, options)
@@ -86,11 +86,11 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
         raise bad_value("threshold", options["threshold"], "a positive number")
 
     # torch is loaded only now, when the settings are known to be good
-    from ifp.channels.build import WAYS
+    from ifp.annealing.run import check_device
     from ifp.cli.channels_report import report
     from ifp.cli.channels_work import Settings, analyse, collect
-    from ifp.refusals import no_folder_if_refused
-    from ifp.runs import check_device
+    from ifp.fingerprints.build import WAYS
+    from ifp.system.out_folder import no_folder_if_refused
 
     if options["by"] not in WAYS:
         raise unknown_name("kind of channel", options["by"], WAYS)

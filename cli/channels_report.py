@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.channels.results import Results, channel_table, plain, write_results
-from ifp.channels.estimates import Estimate, Ratio
-from ifp.channels.monte_carlo import DRAWS
+from ifp.annealing.folder import BETA_CONVENTION
 from ifp.checkpoints.posteriors import Sample
 from ifp.cli.channels_tables import print_results
 from ifp.cli.channels_work import Found, Settings
 from ifp.cli.stages import StageProgress
-from ifp.run_folder import BETA_CONVENTION
-from ifp.versions import versions
+from ifp.fingerprints.estimates import Estimate, Ratio
+from ifp.fingerprints.monte_carlo import DRAWS
+from ifp.system.versions import versions
 
 
 def report(

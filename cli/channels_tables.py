@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ifp.analysis.channels.results import Results
-from ifp.channels.comparisons import SATURATED_BITS
-from ifp.channels.estimates import Estimate, Ratio, average
+from ifp.fingerprints.comparisons import SATURATED_BITS
+from ifp.fingerprints.estimates import Estimate, Ratio, average
 
 LOG_WIDTH = 150
 """Columns where stdout is no terminal."""

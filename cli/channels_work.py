@@ -14,17 +14,17 @@ from ifp.analysis.channels.fragments import FragmentMap, fragment_map
 from ifp.analysis.channels.freezing import channel_freezing, hotspot_freezing
 from ifp.analysis.channels.hotspots import SHARE, Hotspots, find_hotspots
 from ifp.analysis.channels.stability import stability
-from ifp.channels.build import Comparison, compare_members
-from ifp.channels.collect import Ensemble, collect_members, members_of_codes
-from ifp.channels.comparisons import SpaceComparisons
-from ifp.channels.monte_carlo import compare_all
-from ifp.channels.nouns import LEAST_MEMBERS, Member, Similarity
-from ifp.channels.places import check_enough_models
-from ifp.checkpoints.records import latent_traversals
+from ifp.checkpoints.encoded_runs import latent_traversals
 from ifp.checkpoints.source import ReadingOptions
 from ifp.cli.own_data import open_dataset
 from ifp.cli.stages import StageProgress
 from ifp.errors import IfpError
+from ifp.fingerprints.build import Comparison, compare_members
+from ifp.fingerprints.collect import Ensemble, collect_members, members_of_codes
+from ifp.fingerprints.comparisons import SpaceComparisons
+from ifp.fingerprints.find_models import check_enough_models
+from ifp.fingerprints.models import LEAST_MEMBERS, Member, Similarity
+from ifp.fingerprints.monte_carlo import compare_all
 from ifp.seeds import numpy_generator
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ifp.checkpoints.locate import locate
+from ifp.checkpoints.folders.locate import locate
 from ifp.datasets.catalog import check_available
 
 
@@ -16,7 +16,7 @@ def check_inputs(
 
     Raises
     ------
-    IfpError : what `ifp.checkpoints.locate.locate` or `ifp.datasets.catalog.check_available` says.
+    IfpError : what `ifp.checkpoints.folders.locate.locate` or `ifp.datasets.catalog.check_available` says.
     """
     for path in paths:
         locate(path)

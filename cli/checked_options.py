@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ifp.errors import IfpError, bad_value
-from ifp.refusals import check_out
+from ifp.system.out_folder import check_out
 
 
 def checked_out(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:

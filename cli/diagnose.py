@@ -73,7 +73,7 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     ifp diagnose runs/betavae runs/deft --dataset sprites --out runs/compared
     ifp diagnose --codes codes.npz
     """
-    from ifp.analysis.style import figure_width
+    from ifp.analysis.figures.style import figure_width
 
     _check_sources(paths, options)
     for name, least in (("images", FEWEST_IMAGES), ("permutations", 20), ("bootstraps", 20)):
@@ -85,11 +85,11 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     formats = given_formats(options["formats"])
 
     # torch is loaded only now, when the settings are known to be good
+    from ifp.annealing.run import check_device
     from ifp.cli.diagnose_doubts import say_doubts
     from ifp.cli.diagnose_report import report
     from ifp.cli.diagnose_runs import RunSettings, collect_runs, diagnose_runs
-    from ifp.refusals import no_folder_if_refused
-    from ifp.runs import check_device
+    from ifp.system.out_folder import no_folder_if_refused
 
     settings = RunSettings(
         paths=paths,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from ifp.analysis.diffusion.results import plain
-from ifp.checkpoints.records import Record, Run
+from ifp.checkpoints.encoded_runs import Record, Run
 from ifp.cli.diagnose_reading import about_tests, reading_lines
 from ifp.cli.stages import StageProgress
 

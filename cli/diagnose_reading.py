@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ifp.checkpoints.readings import Reading
-from ifp.checkpoints.records import Record
-from ifp.checkpoints.self_test import PriorTest, moment_test, prior_test
-from ifp.checkpoints.verdicts import share_in_words
+from ifp.checkpoints.encoded_runs import Record
+from ifp.checkpoints.readings.moment_test import PriorTest, moment_test, prior_test
+from ifp.checkpoints.readings.reading import Reading
+from ifp.checkpoints.readings.verdicts import share_in_words
 
 
 def reading_lines(record: Record) -> list[str]:

@@ -15,8 +15,9 @@ from ifp.analysis.diffusion.models_sentence import models_sentence
 from ifp.analysis.diffusion.results import Results, make_results, write_results
 from ifp.analysis.metrics import udr
 from ifp.analysis.tables import json_rows, whole_file, write_csv
+from ifp.annealing.folder import BETA_CONVENTION
+from ifp.checkpoints.encoded_runs import RECONSTRUCTED_IMAGES, Record, latent_traversals
 from ifp.checkpoints.posteriors import Sample
-from ifp.checkpoints.records import RECONSTRUCTED_IMAGES, Record, latent_traversals
 from ifp.cli.diagnose_doubts import without_verdict
 from ifp.cli.diagnose_reading import about_tests
 from ifp.cli.diagnose_runs import Diagnosed, RunSettings
@@ -24,8 +25,7 @@ from ifp.cli.diagnose_tables import print_diagnosis, print_runs
 from ifp.cli.stages import StageProgress
 from ifp.datasets.regime import shared_nats
 from ifp.errors import IfpError
-from ifp.run_folder import BETA_CONVENTION
-from ifp.versions import versions
+from ifp.system.versions import versions
 
 
 def report(

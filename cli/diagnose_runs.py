@@ -17,20 +17,20 @@ from ifp.analysis.metrics.arrays import MIN_SAMPLES
 from ifp.analysis.metrics.registry import varying_factors
 from ifp.checkpoints.codes_cache import CodesCache
 from ifp.checkpoints.custom import encode_by_function, read_codes
-from ifp.checkpoints.locate import Located, locate
+from ifp.checkpoints.encoded_runs import Run, check_same_latents, read_last, read_run
+from ifp.checkpoints.folders.locate import Located, locate
 from ifp.checkpoints.posteriors import Sample, check_image_shape, draw_regime, draw_sample
-from ifp.checkpoints.records import Run, check_same_latents, read_last, read_run
 from ifp.checkpoints.regimes import READING_IMAGES, under_regime
 from ifp.checkpoints.source import ReadingOptions
 from ifp.cli.diagnose import FEWEST_IMAGES
 from ifp.cli.own_data import open_dataset
 from ifp.cli.stages import StageProgress
 from ifp.codes import Codes
-from ifp.cpus import granted_cpus
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.correlated import Pair
 from ifp.datasets.regime import correlated_sampler
 from ifp.errors import IfpError
+from ifp.system.cpus import granted_cpus
 
 SAY_COST_SECONDS = 30.0
 

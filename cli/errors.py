@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import click
 
-from ifp.checkpoints.shown import printable
+from ifp.checkpoints.files.printable import printable
 from ifp.errors import IfpError, IfpWarning, NothingFroze
 
 NO_MEMORY = ("can't allocate memory", "out of memory")

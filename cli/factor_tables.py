@@ -8,9 +8,9 @@ import pandas as pd
 from rich import box
 from rich.table import Table
 
+from ifp.analysis.diffusion.holders import COLLAPSED, SEPARATOR
 from ifp.analysis.diffusion.intervals import LEAST_SHOWN
 from ifp.analysis.diffusion.joint_verdict import CONSTANT, COPIED, HIDDEN, JOINTLY, ONE, ROTATED
-from ifp.analysis.diffusion.measures import COLLAPSED, SEPARATOR
 from ifp.analysis.diffusion.results import Results
 from ifp.analysis.diffusion.wording import latents_text, two_decimals
 

@@ -97,14 +97,14 @@ def _draw_channels(asked: Asked) -> list[Path]:
 
 
 def _draw_whole(asked: Asked) -> list[Path]:
-    from ifp.analysis.plot_joint import draw_joint
+    from ifp.analysis.joint.plot_joint import draw_joint
 
     asked.refuse("an annealing of a whole data set, whose figure is always the same", *_TRAVERSALS_ONLY)
     return draw_joint(asked.run, **_named(asked), **asked.page)
 
 
 def _draw_edges(asked: Asked) -> list[Path]:
-    from ifp.analysis.plot_joint_edges import draw_edges
+    from ifp.analysis.joint.plot_edges import draw_edges
 
     asked.refuse("a closed form of a whole data set, whose figure is always the same", *_TRAVERSALS_ONLY)
     return draw_edges(asked.run, **_named(asked), **asked.page)
@@ -114,17 +114,17 @@ def _named(asked: Asked) -> dict[str, Any]:
     """Order and labels for the figure of a whole data set."""
     if not asked.order and not asked.labels:
         return {}
-    from ifp.analysis.naming import read_labels, read_order
-    from ifp.analysis.run_folder import read_about
+    from ifp.analysis.figures.naming import read_labels, read_order
+    from ifp.analysis.freezing.saved_run import read_about
 
     known = read_about(asked.run, ("dataset", "likelihood"))["dataset"]["factor_names"]
     return {"order": read_order(asked.order, known), "labels": read_labels(asked.labels, known)}
 
 
 def _draw_traversals(asked: Asked) -> list[Path]:
-    from ifp.analysis.naming import read_labels, read_order
-    from ifp.analysis.plot_run import draw_run
-    from ifp.analysis.run_folder import factors_in
+    from ifp.analysis.figures.naming import read_labels, read_order
+    from ifp.analysis.freezing.plot_run import draw_run
+    from ifp.analysis.freezing.saved_run import factors_in
 
     known = factors_in(asked.run) if asked.order or asked.labels else ()
     return draw_run(

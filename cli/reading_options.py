@@ -62,7 +62,7 @@ def _with(command: Command, options: tuple[Callable[[Command], Command], ...]) -
 
 def given_reading(options: dict[str, Any]) -> ReadingOptions:
     """What `reading_options` were given, checked; IfpError for what cannot be."""
-    from ifp.checkpoints.chain import ACTIVATIONS
+    from ifp.checkpoints.rebuild.chain import ACTIVATIONS
     from ifp.checkpoints.source import ReadingOptions
     from ifp.checkpoints.vae import HEADS, VARIANCES
 
@@ -104,7 +104,7 @@ def _given_shape(text: str | None) -> tuple[int, int, int] | None:
 
 def given_formats(text: str) -> list[str]:
     """The figures' formats out of --format, [] for none; IfpError for others."""
-    from ifp.analysis.plot_style import FORMATS
+    from ifp.analysis.figures.plot_page import FORMATS
 
     wanted = [name.strip() for name in text.split(",") if name.strip()]
     if wanted == ["none"]:

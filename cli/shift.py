@@ -52,7 +52,7 @@ def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
 
     Example: `ifp shift runs/betavae runs/deft --dataset sprites --probe heat`
     """
-    from ifp.analysis.style import figure_width
+    from ifp.analysis.figures.style import figure_width
 
     figure_width(options["width"])
     if options["dataset"] is None:
@@ -63,9 +63,9 @@ def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
     if not options["threshold"] > 0:
         raise bad_value("threshold", options["threshold"], "a positive number")
 
+    from ifp.annealing.run import check_device
     from ifp.cli.shift_runs import run_shift
-    from ifp.refusals import no_folder_if_refused
-    from ifp.runs import check_device
+    from ifp.system.out_folder import no_folder_if_refused
 
     options["device"] = check_device(options["device"])
     out = options.pop("out") or Path("runs") / f"shift-{baseline.resolve().name}-{mitigated.resolve().name}"

@@ -14,20 +14,20 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.information import Information, measure_information
-from ifp.analysis.diffusion.melting import FEWEST_PAIRS, melting_points, shifts
+from ifp.analysis.shift.melting import FEWEST_PAIRS, melting_points, shifts
 from ifp.analysis.tables import json_rows, whole_file, write_csv
-from ifp.checkpoints.locate import locate
+from ifp.annealing.folder import BETA_CONVENTION, write_json
+from ifp.checkpoints.encoded_runs import read_model
+from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.posteriors import Sample, draw_sample
-from ifp.checkpoints.records import read_model
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.cli.own_data import open_dataset
 from ifp.cli.stages import StageProgress
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
-from ifp.probe import ProbeConfig, ProbeTrace, probe
-from ifp.run_folder import BETA_CONVENTION, write_json
-from ifp.versions import versions
+from ifp.system.versions import versions
+from ifp.training.probe import ProbeConfig, ProbeTrace, probe
 
 PERMUTATIONS, BOOTSTRAPS = 20, 50
 """Of each record: the floor and the spread of one point of a curve."""
@@ -96,7 +96,7 @@ def run_shift(baseline: Path, mitigated: Path, out: Path, stages: StageProgress,
         "versions": versions(),
     }
     write_json(out / "shift.json", about | {"shifts": json_rows(moved), "melting": json_rows(melting)})
-    from ifp.analysis.diffusion.plot_shift import draw_shift
+    from ifp.analysis.shift.plot_shift import draw_shift
 
     paths = draw_shift(out, width=options["width"])
     if options["as_json"]:

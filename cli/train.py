@@ -10,8 +10,8 @@ import click
 
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
+from ifp.cli.earlier_run import clipped_note, stored_settings
 from ifp.cli.stages import StageProgress
-from ifp.cli.stored import clipped_note, stored_settings
 from ifp.cli.train_options import given_settings, train_options
 from ifp.errors import IfpError, bad_value
 
@@ -64,10 +64,10 @@ def train(
     refuse_idle_sigma(given_settings(options), config.likelihood, "--pixel-sigma")
 
     from ifp.analysis.diffusion.mutual_information import histogram_nmi
+    from ifp.annealing.plan import fit_architecture
     from ifp.cli.own_data import open_dataset
     from ifp.cli.train_report import report, say_cost
-    from ifp.plan import fit_architecture
-    from ifp.refusals import no_folder_if_refused
+    from ifp.system.out_folder import no_folder_if_refused
     from ifp.training.run import train as train_networks
     from ifp.training.setup import set_up
 

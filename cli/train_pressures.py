@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 import ifp
-from ifp.analysis.run_folder import read_about
+from ifp.analysis.freezing.saved_run import read_about
 from ifp.errors import IfpError
 
 

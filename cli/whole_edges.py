@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
+from ifp.analysis.figures.naming import joint_order
 from ifp.analysis.joint.edges import affordable_images, check_folder, edges_text, write_edges
-from ifp.analysis.naming import joint_order
 from ifp.analysis.tables import json_rows
 from ifp.cli.stages import StageProgress
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import short_name
-from ifp.joint_edges import JointEdges, joint_edges
+from ifp.theory.joint_edges import JointEdges, joint_edges
 
 SHOWN = 8
 """Eigenvalues printed; the csv holds them all."""
@@ -38,7 +38,7 @@ def run_edges(
     Parameters
     ----------
     settings : likelihood, sigma and seed, where the user gave them. images : read, 0 for as many as minutes allow.
-    naming : the order of the factors, and what the figure calls them; see `ifp.analysis.naming`.
+    naming : the order of the factors, and what the figure calls them; see `ifp.analysis.figures.naming`.
     """
     likelihood, sigma = settings.get("likelihood", "bernoulli"), settings.get("sigma", 1.0)
     seed = settings.get("seed", 0)
@@ -51,7 +51,7 @@ def run_edges(
     )  # fmt: skip
     tables = write_edges(edges, folder, dataset, likelihood, sigma, seed)
     stages.update("Figures", 0, 1)
-    from ifp.analysis.plot_joint_edges import draw_edges
+    from ifp.analysis.joint.plot_edges import draw_edges
 
     order, labels = naming
     figures = draw_edges(folder, width=width, order=order, labels=labels)

@@ -10,8 +10,8 @@ import click
 import numpy as np
 import pandas as pd
 
+from ifp.analysis.figures.naming import joint_order
 from ifp.analysis.joint.study import COOL, HEAT, UNSURE_NATS, JointStudy, read_study
-from ifp.analysis.naming import joint_order
 from ifp.analysis.tables import json_rows
 from ifp.cli.stages import StageProgress
 from ifp.errors import NothingFroze
@@ -33,11 +33,11 @@ def report_whole(
 ) -> None:
     """Draw the figure and print the tables; raises NothingFroze when no latent took up information.
 
-    `naming` : the order of the factors, and what the figure calls them; see `ifp.analysis.naming`.
+    `naming` : the order of the factors, and what the figure calls them; see `ifp.analysis.figures.naming`.
     """
     found, about = read_study(study.path)
     stages.update("Figures", 0, 1)
-    from ifp.analysis.plot_joint import draw_joint
+    from ifp.analysis.joint.plot_joint import draw_joint
 
     order, labels = naming
     figures = draw_joint(study.path, width=width, order=order, labels=labels)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ifp.errors import IfpError
-from ifp.whole_files import replacing
+from ifp.system.files import replacing
 
 METHODS = ("closed-form", "exact", "train")
 DIRECTIONS = ("cool", "heat", "equilibrium", "")
@@ -42,7 +42,7 @@ class AnnealTrace:
     beta_MT, recon_nats_MT, kl_nats_MTD : float64, in the order recorded (beta falls when cooling, rises when
         heating), NaN after a member's last record. Nats an image; recon summed over all pixels of the original
         image, KL per latent.
-    ended_M : text, why an exact curve ended at its deep end (keys of `ifp.exact_states.ENDS`); "" for all others and in
+    ended_M : text, why an exact curve ended at its deep end (keys of `ifp.exact.states.ENDS`); "" for all others and in
         traces written before this was recorded.
     """
 

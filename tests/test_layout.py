@@ -16,7 +16,7 @@ import pytest
 import ifp
 import ifp.analysis
 from ifp.cli import main
-from ifp.versions import REQUIRED
+from ifp.system.versions import REQUIRED
 
 ROOT = Path(__file__).parents[1]
 PACKAGE_OF = {"ifp": "ifp", "analysis": "ifp.analysis", "cli": "ifp.cli"}
@@ -92,14 +92,14 @@ def test_imports_point_one_way(path: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "module", "line"),
     [
-        ("ifp", "ifp.trace", "from ifp.analysis.freezing import freezing_points"),
+        ("ifp", "ifp.trace", "from ifp.analysis.freezing.points import freezing_points"),
         ("ifp", "ifp.trace", "from ifp import cli"),
         ("ifp", "ifp.trace", "from .analysis import freezing"),
         ("ifp", "ifp.datasets.base", "from ..cli import main"),
         ("ifp", "ifp.trace", "def f():\n    import matplotlib.pyplot as plt"),
-        ("analysis", "ifp.analysis.freezing", "import ifp.cli.anneal"),
-        ("analysis", "ifp.analysis.freezing", "import analysis.tables"),
-        ("analysis", "ifp.analysis.freezing", "from torch import nn"),
+        ("analysis", "ifp.analysis.freezing.points", "import ifp.cli.anneal"),
+        ("analysis", "ifp.analysis.freezing.points", "import analysis.tables"),
+        ("analysis", "ifp.analysis.freezing.points", "from torch import nn"),
         ("cli", "ifp.cli.anneal", "from cli import options"),
     ],
 )

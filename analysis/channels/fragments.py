@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.channels.hotspots import FACTOR_NMI, SHARE, Hotspot, find_hotspots
-from ifp.channels.nouns import LEAST_MEMBERS, Member, Similarity
 from ifp.errors import IfpError, bad_value
+from ifp.fingerprints.models import LEAST_MEMBERS, Member, Similarity
 
 AT_FIRST, APPEARS, RETURNS, CONTINUES, SPLIT, MERGED = "at_first", "appears", "returns", "continues", "split", "merged"
 """Origins: there at the highest beta already; linked to nothing at any higher beta; linked past the next higher level

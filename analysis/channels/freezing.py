@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.diffusion.melting import last_crossing
-from ifp.analysis.freezing import ABOVE, BELOW, FROZEN, FROZEN_AT_START, NEVER_FROZE, NEVER_MELTED
-from ifp.analysis.median_interval import median_interval
-from ifp.channels.nouns import KlTrace, Member, Similarity
+from ifp.analysis.freezing.median_interval import median_interval
+from ifp.analysis.freezing.points import ABOVE, BELOW, FROZEN, FROZEN_AT_START, NEVER_FROZE, NEVER_MELTED
+from ifp.analysis.shift.melting import last_crossing
 from ifp.errors import IfpError, bad_value
+from ifp.fingerprints.models import KlTrace, Member, Similarity
 
 if TYPE_CHECKING:
     from ifp.analysis.channels.hotspots import Hotspots
@@ -52,7 +52,7 @@ def channel_freezing(similarity: Similarity, members: Sequence[Member], threshol
     Returns
     -------
     DataFrame with `CHANNEL_COLUMNS`: `channel` is the place in `similarity`, `run` the first member with the same
-    trace, `latents` a text. `status` is one of those of `ifp.analysis.freezing`; `beta_ifp` is NaN unless it is
+    trace, `latents` a text. `status` is one of those of `ifp.analysis.freezing.points`; `beta_ifp` is NaN unless it is
     "frozen". `bracket_low`, `bracket_high`: the betas either side of the crossing, of a censored channel the one bound
     that is known (never_froze: high is the lowest beta; frozen_at_start, never_melted: low is the highest). `kl_nats`
     is that of the last record; beta went from `beta_from` to `beta_to`.

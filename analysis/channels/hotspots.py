@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.channels.clusters import Profile, mean_over_pairs, profile_of
-from ifp.channels.nouns import LEAST_MEMBERS, Similarity
 from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.fingerprints.models import LEAST_MEMBERS, Similarity
 
 DISTANCES = ("vi", "nmi")
 """Variation of information, bits; or -ln NMI."""

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from ifp.analysis.channels.fragment_lanes import heights_of
+from ifp.analysis.channels.fragment_heights import heights_of
 from ifp.analysis.channels.fragments import APPEARS, SEPARATOR, FragmentMap
-from ifp.analysis.plot_style import FORMATS, axes_or_new, new_figure, paper_style, save_figure
-from ifp.analysis.style import INK, NEUTRAL, PALE, SMALL_PT, FactorLook, factor_looks, figure_width
+from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import INK, NEUTRAL, PALE, SMALL_PT, FactorLook, factor_looks, figure_width
 from ifp.errors import IfpError
 
 _LARGEST_PT, _WIDEST_PT = 7.0, 3.0

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ifp.analysis.diffusion.plot_pages import beside
-from ifp.analysis.freezing import ABOVE, BELOW, FROZEN
-from ifp.analysis.median_interval import FEWEST_CLUSTERS
-from ifp.analysis.plot_lanes import crowding, spread
-from ifp.analysis.plot_legend import BOUND, INTERVAL, MEDIAN, mark_style
-from ifp.analysis.plot_style import axes_or_new, beta_axis
-from ifp.analysis.style import INK, NEUTRAL, PALE, SMALL_PT, FactorLook
+from ifp.analysis.figures.plot_layout import beside
+from ifp.analysis.figures.plot_legend import BOUND, INTERVAL, MEDIAN, mark_style
+from ifp.analysis.figures.plot_page import axes_or_new, beta_axis
+from ifp.analysis.figures.style import INK, NEUTRAL, PALE, SMALL_PT, FactorLook
+from ifp.analysis.freezing.median_interval import FEWEST_CLUSTERS
+from ifp.analysis.freezing.plot_lanes import crowding, spread
+from ifp.analysis.freezing.points import ABOVE, BELOW, FROZEN
 
 _POINT_SIZE, _ARROW_SIZE = 2.6, 3.4
 _PLAIN = FactorLook(NEUTRAL, "o", "-", "")

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from ifp.analysis.channels.hotspots import Hotspot
 from ifp.analysis.channels.plot_structure_page import CONNECTOR_IN, GAP_IN, ImageRows, Page
 from ifp.analysis.channels.structure import middle
-from ifp.analysis.diffusion.plot_pages import EDGE_IN, beside
-from ifp.analysis.style import INK, NEUTRAL, SMALL_PT
+from ifp.analysis.figures.plot_layout import EDGE_IN, beside
+from ifp.analysis.figures.style import INK, NEUTRAL, SMALL_PT
 from ifp.errors import IfpError, bad_value
 
 MOST_PIXELS = 100

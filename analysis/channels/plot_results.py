@@ -8,7 +8,7 @@ from pathlib import Path
 from ifp.analysis.channels.plot_fragments import draw_fragment_map
 from ifp.analysis.channels.plot_structure import draw_structure
 from ifp.analysis.channels.results import load_results
-from ifp.analysis.plot_style import FORMATS
+from ifp.analysis.figures.plot_page import FORMATS
 
 STEMS = ("structure", "fragments")
 
@@ -20,7 +20,7 @@ def draw_results(
 
     Parameters
     ----------
-    folder : of an `ifp channels` run. width : a venue or inches; see `ifp.analysis.style.figure_width`.
+    folder : of an `ifp channels` run. width : a venue or inches; see `ifp.analysis.figures.style.figure_width`.
     out : where to write; `folder/figures` if None, and there figures of an earlier comparison do not stay.
 
     Raises

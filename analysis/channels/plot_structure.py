@@ -21,11 +21,11 @@ from ifp.analysis.channels.plot_representatives import checked_traversals, draw_
 from ifp.analysis.channels.plot_structure_page import MOST_ROWS, ROW_IN, Page, plan_page
 from ifp.analysis.channels.plot_structure_panels import draw_factors, draw_legend, draw_matrix, draw_profile
 from ifp.analysis.channels.structure import structure_of, structure_table
-from ifp.analysis.diffusion.plot_pages import EDGE_IN, axes_at, text_width_in, write_notes
 from ifp.analysis.diffusion.plot_series import ordinal
 from ifp.analysis.diffusion.plot_traversals import PixelFigure
-from ifp.analysis.plot_style import FORMATS, paper_style, save_figure
-from ifp.analysis.style import NEUTRAL, SMALL_PT, factor_looks, figure_width
+from ifp.analysis.figures.plot_layout import EDGE_IN, axes_at, text_width_in, write_notes
+from ifp.analysis.figures.plot_page import FORMATS, paper_style, save_figure
+from ifp.analysis.figures.style import NEUTRAL, SMALL_PT, factor_looks, figure_width
 
 
 def plot_structure(

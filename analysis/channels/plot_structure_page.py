@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ifp.analysis.channels.structure import Structure, middle
-from ifp.analysis.diffusion.plot_pages import EDGE_IN, LINE_IN, shortened, text_width_in
-from ifp.analysis.style import plain
+from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN, shortened, text_width_in
+from ifp.analysis.figures.style import plain
 
 PROFILE_IN, ROW_IN = 0.55, 0.17
 """Heights: of the reachability profile, of a lane of freezing points."""

@@ -17,8 +17,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.channels.plot_structure_page import PROFILE_IN, Page
 from ifp.analysis.channels.structure import Structure, middle
-from ifp.analysis.diffusion.plot_pages import EDGE_IN, LINE_IN, axes_at, beside, text_width_in
-from ifp.analysis.style import BAND, INK, NEUTRAL, SMALL_PT, FactorLook, factor_looks, plain
+from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN, axes_at, beside, text_width_in
+from ifp.analysis.figures.style import BAND, INK, NEUTRAL, SMALL_PT, FactorLook, factor_looks, plain
 
 COLORS = "magma_r"
 """Of the matrix: 0 pale, 1 black, in even steps of lightness."""

@@ -14,10 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.decomposition import KlDecomposition, decompose_kl
-from ifp.analysis.diffusion.information import ESTIMATORS, Information, Progress, measure_information
-from ifp.analysis.diffusion.intervals import FEWEST_RESAMPLES, LEVEL, corrected_interval
-from ifp.analysis.diffusion.joint_information import FEWEST, JointInformation, measure_joint
-from ifp.analysis.diffusion.measures import (
+from ifp.analysis.diffusion.holders import (
     ACTIVE_NATS,
     COLLAPSED_NATS,
     HELD_NMI,
@@ -25,6 +22,9 @@ from ifp.analysis.diffusion.measures import (
     factor_table,
     latent_table,
 )
+from ifp.analysis.diffusion.information import ESTIMATORS, Information, Progress, measure_information
+from ifp.analysis.diffusion.intervals import FEWEST_RESAMPLES, LEVEL, corrected_interval
+from ifp.analysis.diffusion.joint_information import FEWEST, JointInformation, measure_joint
 from ifp.codes import Codes
 from ifp.errors import bad_value, unknown_name
 from ifp.seeds import numpy_generator

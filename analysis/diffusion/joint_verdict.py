@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
+from ifp.analysis.diffusion.holders import ACTIVE, HELD_NMI, SEPARATOR, above_noise_DF
 from ifp.analysis.diffusion.intervals import LEAST_SHOWN
-from ifp.analysis.diffusion.measures import ACTIVE, HELD_NMI, SEPARATOR, above_noise_DF
 from ifp.analysis.diffusion.wording import latents_text, listed, share, two_decimals
 
 ONE, COPIED, SPREAD, ROTATED, JOINTLY, HIDDEN, LOST, CONSTANT = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
+from ifp.analysis.diffusion.holders import SEPARATOR
 from ifp.analysis.diffusion.joint_verdict import DIFFUSED, LOST, joint_cases
-from ifp.analysis.diffusion.measures import SEPARATOR
 from ifp.analysis.diffusion.wording import listed
 
 

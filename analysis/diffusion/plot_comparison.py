@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ifp.analysis.diffusion.plot_pages import EDGE_IN, axes_at, new_page, panel_name, shortened, text_width_in
 from ifp.analysis.diffusion.plot_series import MEASURES as NAMES
-from ifp.analysis.style import INK, MEDIUM_PT, PALE, SMALL_PT, FactorLook, factor_looks, plain
+from ifp.analysis.figures.plot_layout import EDGE_IN, axes_at, new_page, panel_name, shortened, text_width_in
+from ifp.analysis.figures.style import INK, MEDIUM_PT, PALE, SMALL_PT, FactorLook, factor_looks, plain
 
 MEASURES = {f"excess_{measure}": name for measure, name in NAMES.items()}
 """NMI1 and NMI2 above the floors: as counted, models whose posteriors differ in width are not comparable."""

@@ -13,10 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from ifp.analysis.diffusion.plot_pages import shortened
 from ifp.analysis.diffusion.plot_series import MEASURES, step_unit
-from ifp.analysis.plot_style import new_figure, round_numbers
-from ifp.analysis.style import BAND, INK, MEDIUM_PT, PALE, SMALL_PT, FactorLook, factor_looks, plain
+from ifp.analysis.figures.plot_layout import shortened
+from ifp.analysis.figures.plot_page import new_figure, round_numbers
+from ifp.analysis.figures.style import BAND, INK, MEDIUM_PT, PALE, SMALL_PT, FactorLook, factor_looks, plain
 
 COLUMNS = (
     "step", "label", "estimator", "factor", "excess_nmi1", "excess_nmi1_low", "excess_nmi1_high", "excess_nmi2",

@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ifp.analysis.diffusion.measures import ACTIVE_NATS, COLLAPSED_NATS
+from ifp.analysis.diffusion.holders import ACTIVE_NATS, COLLAPSED_NATS
 from ifp.analysis.diffusion.plot_comparison import MEASURES, comparison_figure
 from ifp.analysis.diffusion.plot_curves import nmi_curves_figure
 from ifp.analysis.diffusion.plot_latents import decomposition_figure, kl_figure
 from ifp.analysis.diffusion.plot_models import ModelPanel, models_figure
 from ifp.analysis.diffusion.plot_nmi import nmi_figure
-from ifp.analysis.diffusion.plot_pages import add_heading
 from ifp.analysis.diffusion.plot_series import nmi_series_figure
 from ifp.analysis.diffusion.plot_traversals import traversals_figure
 from ifp.analysis.diffusion.results import Results, load_results
-from ifp.analysis.plot_style import FORMATS, paper_style, save_figure
-from ifp.analysis.style import figure_width
+from ifp.analysis.figures.plot_layout import add_heading
+from ifp.analysis.figures.plot_page import FORMATS, paper_style, save_figure
+from ifp.analysis.figures.style import figure_width
 from ifp.errors import IfpError, unknown_name
 
 FIGURES = ("nmi", "kl", "kl_decomposition", "traversals", "nmi_series", "nmi_curves", "comparison")

@@ -15,8 +15,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from ifp.analysis.diffusion.plot_pages import EDGE_IN, LINE_IN, axes_at, shortened, text_width_in
-from ifp.analysis.style import BAND, INK, NEUTRAL, SMALL_PT, plain
+from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN, axes_at, shortened, text_width_in
+from ifp.analysis.figures.style import BAND, INK, NEUTRAL, SMALL_PT, plain
 
 RAMP = LinearSegmentedColormap.from_list(
     "ifp_blues",

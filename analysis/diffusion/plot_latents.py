@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ifp.analysis.diffusion.plot_heatmap import row_height_in
-from ifp.analysis.diffusion.plot_pages import (
+from ifp.analysis.figures.plot_layout import (
     EDGE_IN,
     LINE_IN,
     STATUSES,
@@ -23,8 +23,8 @@ from ifp.analysis.diffusion.plot_pages import (
     text_width_in,
     write_notes,
 )
-from ifp.analysis.plot_style import axes_or_new
-from ifp.analysis.style import BAND, INK, NEUTRAL, SMALL_PT
+from ifp.analysis.figures.plot_page import axes_or_new
+from ifp.analysis.figures.style import BAND, INK, NEUTRAL, SMALL_PT
 
 COLUMNS = ("latent", "kl_nats", "kl_low", "kl_high", "status")
 LOWEST_SHARE = 0.1

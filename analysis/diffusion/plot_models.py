@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ifp.analysis.diffusion.plot_heatmap import NUMBER_IN, draw_heatmap, plan_grid, row_height_in
 from ifp.analysis.diffusion.plot_nmi import HEAD_IN, LEFT_IN, label_rows
-from ifp.analysis.diffusion.plot_pages import (
+from ifp.analysis.figures.plot_layout import (
     EDGE_IN,
     LINE_IN,
     STATUSES,
@@ -23,7 +23,7 @@ from ifp.analysis.diffusion.plot_pages import (
     statuses_width_in,
     write_notes,
 )
-from ifp.analysis.style import MEDIUM_PT, plain
+from ifp.analysis.figures.style import MEDIUM_PT, plain
 
 COLUMNS = ("model", "latent", "kl_nats", "status", "factor", "nmi", "ceiling_nmi", "above_noise")
 _GAP_IN = 0.1

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ifp.analysis.diffusion.plot_heatmap import color_bar, draw_heatmap, plan_grid, row_height_in
-from ifp.analysis.diffusion.plot_pages import (
+from ifp.analysis.figures.plot_layout import (
     EDGE_IN,
     LINE_IN,
     STATUSES,
@@ -20,7 +20,7 @@ from ifp.analysis.diffusion.plot_pages import (
     statuses_width_in,
     write_notes,
 )
-from ifp.analysis.style import INK, NEUTRAL, SMALL_PT
+from ifp.analysis.figures.style import INK, NEUTRAL, SMALL_PT
 
 COLUMNS = ("estimator", "latent", "kl_nats", "status", "factor", "nmi", "ceiling_nmi", "above_noise")
 LEFT_IN, HEAD_IN, _KL_IN = 0.66, 0.33, 0.045

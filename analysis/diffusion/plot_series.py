@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ifp.analysis.diffusion.plot_heatmap import color_bar, draw_heatmap, plan_grid
-from ifp.analysis.diffusion.plot_pages import (
+from ifp.analysis.figures.plot_layout import (
     EDGE_IN,
     LINE_IN,
     beside,
@@ -22,7 +22,7 @@ from ifp.analysis.diffusion.plot_pages import (
     text_width_in,
     write_notes,
 )
-from ifp.analysis.style import NEUTRAL, SMALL_PT
+from ifp.analysis.figures.style import NEUTRAL, SMALL_PT
 
 MEASURES = {"nmi1": r"NMI$_1$", "nmi2": r"NMI$_2$"}
 COLUMNS = ("step", "label", "estimator", "factor", "nmi1", "nmi1_above_noise", "nmi2", "nmi2_above_noise")

@@ -17,8 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ifp.analysis.diffusion.measures import SEPARATOR
-from ifp.analysis.diffusion.plot_pages import (
+from ifp.analysis.diffusion.holders import SEPARATOR
+from ifp.analysis.diffusion.plot_series import ordinal
+from ifp.analysis.figures.plot_layout import (
     EDGE_IN,
     LINE_IN,
     STATUSES,
@@ -28,8 +29,7 @@ from ifp.analysis.diffusion.plot_pages import (
     text_width_in,
     write_notes,
 )
-from ifp.analysis.diffusion.plot_series import ordinal
-from ifp.analysis.style import INK, NEUTRAL, SMALL_PT, plain
+from ifp.analysis.figures.style import INK, NEUTRAL, SMALL_PT, plain
 from ifp.errors import bad_value
 
 MOST_ROWS = 12

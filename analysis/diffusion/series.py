@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
+from ifp.analysis.diffusion.holders import ACTIVE, COLLAPSED, WEAK, factor_numbers
 from ifp.analysis.diffusion.intervals import LEVEL, ROUNDING, band, deviations
-from ifp.analysis.diffusion.measures import ACTIVE, COLLAPSED, WEAK, factor_numbers
 from ifp.errors import IfpError
 
 DIFFUSION, LEAKAGE = "diffusion", "leakage"

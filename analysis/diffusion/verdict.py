@@ -13,9 +13,7 @@ import pandas as pd
 
 from ifp.analysis.diffusion.comparison import ACTIVE_LATENTS, TOTAL_KL, Comparison
 from ifp.analysis.diffusion.diagnosis import HISTOGRAM, POSTERIOR, Diagnosis
-from ifp.analysis.diffusion.intervals import LEAST_SHOWN, LEVEL
-from ifp.analysis.diffusion.joint_verdict import idle_sentences, joint_cases, joint_headline, joint_sentences
-from ifp.analysis.diffusion.measures import (
+from ifp.analysis.diffusion.holders import (
     ACTIVE,
     ACTIVE_NATS,
     COLLAPSED,
@@ -24,6 +22,8 @@ from ifp.analysis.diffusion.measures import (
     SEPARATOR,
     WEAK,
 )
+from ifp.analysis.diffusion.intervals import LEAST_SHOWN, LEVEL
+from ifp.analysis.diffusion.joint_verdict import idle_sentences, joint_cases, joint_headline, joint_sentences
 from ifp.analysis.diffusion.series import AT_END, DIFFUSION, LARGEST, LEAKAGE, Series
 from ifp.analysis.diffusion.wording import listed, signed, two_decimals
 

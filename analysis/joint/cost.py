@@ -18,7 +18,7 @@ from ifp.analysis.joint.prepared import COOL, JointStudy
 from ifp.analysis.joint.search import MARGIN, STRIDE
 from ifp.checkpoints.posteriors import Sample
 from ifp.codes import Codes
-from ifp.training.kept_codes import IMAGES
+from ifp.training.codes_folder import IMAGES
 
 MOST_SECONDS = 8.0
 FEWEST_LATENTS = 8

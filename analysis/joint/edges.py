@@ -15,11 +15,11 @@ import pandas as pd
 
 import ifp
 from ifp.analysis.tables import write_csv
+from ifp.annealing.folder import BETA_CONVENTION, write_json
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
-from ifp.joint_edges import JointEdges
-from ifp.run_folder import BETA_CONVENTION, write_json
-from ifp.versions import versions
+from ifp.system.versions import versions
+from ifp.theory.joint_edges import JointEdges
 
 FORMAT = "ifp-joint-edges"
 SPECTRUM_COLUMNS = ("number", "beta_edge")

@@ -12,10 +12,10 @@ import pandas as pd
 
 from ifp.analysis.diffusion.decomposition import decompose_kl
 from ifp.analysis.diffusion.information import Information, measure_information
-from ifp.analysis.diffusion.melting import melting_points
 from ifp.analysis.joint.held import held_nats
 from ifp.analysis.joint.points import FACTOR, LATENT, joint_freezing_points
 from ifp.analysis.joint.search import measure_crossing
+from ifp.analysis.shift.melting import melting_points
 from ifp.codes import Codes
 
 SAMPLES = 2000

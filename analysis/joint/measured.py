@@ -17,11 +17,11 @@ from ifp.analysis.joint.peaks import MiPeaks, joint_pressures, mi_peaks, why_emp
 from ifp.analysis.joint.points import summarize_joint
 from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, TABLES, TEXTS, JointStudy, Progress, finished_seeds
 from ifp.analysis.tables import write_csv
-from ifp.joint_edges import joint_edges
-from ifp.run_folder import write_json
+from ifp.annealing.folder import write_json
 from ifp.seeds import numpy_generator
-from ifp.training.kept_codes import IMAGES, CodesFolder, KeptCodes
-from ifp.versions import versions
+from ifp.system.versions import versions
+from ifp.theory.joint_edges import joint_edges
+from ifp.training.codes_folder import IMAGES, CodesFolder, KeptCodes
 
 FORMAT = "ifp whole 2"
 UNSURE_NATS = 0.5

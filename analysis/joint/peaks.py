@@ -23,8 +23,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.pressures import LAST_PRESSURE
-from ifp.analysis.smoothing import Smooth, local_parabolas, noise_of
+from ifp.analysis.freezing.pressures import LAST_PRESSURE
+from ifp.analysis.joint.smoothing import Smooth, local_parabolas, noise_of
 from ifp.errors import IfpError, bad_value
 
 LEVEL = 0.95

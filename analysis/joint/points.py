@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.freezing import ABOVE, BELOW, FROZEN, freezing_points
-from ifp.analysis.median_interval import median_interval
+from ifp.analysis.freezing.median_interval import median_interval
+from ifp.analysis.freezing.points import ABOVE, BELOW, FROZEN, freezing_points
 from ifp.trace import OK, AnnealTrace
 
 FACTOR, LATENT = "factor", "latent"
@@ -40,11 +40,10 @@ def joint_freezing_points(
 ) -> pd.DataFrame:
     """One row per factor, then one per latent, of one network and direction, with POINT_COLUMNS.
 
-    Crossings and statuses are those of traversals (`ifp.analysis.freezing`): cooled curves cross where they rise above
-    the threshold for good, heated ones where they fall below it for good. The KL of latents is smoothed as there. The
-    information on factors is not smoothed, because a running median lags at the end of a curve, and each of its records
-    is an average over many images already.
-    What never rose above it in either direction is never_froze.
+    Crossings and statuses are those of traversals (`ifp.analysis.freezing.points`): cooled curves cross where they rise
+    above the threshold for good, heated ones where they fall below it for good. The KL of latents is smoothed as there.
+    The information on factors is not smoothed, because a running median lags at the end of a curve, and each of its
+    records is an average over many images already. What never rose above it in either direction is never_froze.
 
     Parameters
     ----------
@@ -84,7 +83,7 @@ def summarize_joint(points: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
     """One row per factor with SUMMARY_COLUMNS: median over networks of either direction, with its interval.
 
     A network that froze below, or above, all betas that were tried takes part by its side. Intervals are empty with
-    fewer than 6 networks; see `ifp.analysis.median_interval`.
+    fewer than 6 networks; see `ifp.analysis.freezing.median_interval`.
 
     Parameters
     ----------

@@ -14,8 +14,8 @@ from ifp.analysis.joint.settings import heat_config
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import FINISHED
+from ifp.training.codes_folder import CodesFolder
 from ifp.training.config import TrainConfig
-from ifp.training.kept_codes import CodesFolder
 from ifp.training.setup import Setup, set_up
 
 COOL, HEAT = "cool", "heat"

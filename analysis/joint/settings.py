@@ -22,7 +22,7 @@ import numpy as np
 from ifp.analysis.joint.peaks import LEAST_RECORDS
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.joint_edges import conditional_edges, joint_edges
+from ifp.theory.joint_edges import conditional_edges, joint_edges
 from ifp.training.config import TrainConfig
 from ifp.training.images import Progress
 from ifp.training.presets import OWN, preset_train_config

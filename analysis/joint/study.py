@@ -15,7 +15,7 @@ from ifp.analysis.joint.measured import UNSURE_NATS, measure_study
 from ifp.analysis.joint.prepared import COOL, HEAT, JointStudy, Progress, finished_seeds, joint_study, read_study
 from ifp.errors import IfpError
 from ifp.formats import FINISHED
-from ifp.training.kept_codes import CodesFolder
+from ifp.training.codes_folder import CodesFolder
 from ifp.training.run import Outcome, train
 
 __all__ = ["COOL", "HEAT", "UNSURE_NATS", "JointStudy", "joint_study", "read_study", "run_study"]

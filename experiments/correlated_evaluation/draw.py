@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ifp.analysis.plot_style import new_figure, paper_style, save_figure
-from ifp.analysis.style import factor_looks, figure_width
+from ifp.analysis.figures.plot_page import new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import factor_looks, figure_width
 
 PANELS = {
     "mig": "MIG",

@@ -23,20 +23,20 @@ import torch
 
 from ifp.analysis.diffusion.mutual_information import histogram_nmi
 from ifp.analysis.metrics import run_metrics
-from ifp.checkpoints.locate import locate
+from ifp.annealing.folder import write_json
+from ifp.checkpoints.encoded_runs import Run, read_run
+from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.posteriors import Sample, draw_regime, draw_sample, encode_images
-from ifp.checkpoints.records import Run, read_run
 from ifp.checkpoints.regimes import READING_IMAGES
 from ifp.checkpoints.source import ReadingOptions
 from ifp.codes import Codes
 from ifp.datasets.catalog import load_dataset
 from ifp.datasets.correlated import Pair
 from ifp.datasets.regime import correlated_sampler, shared_nats
-from ifp.run_folder import write_json
+from ifp.system.versions import versions
 from ifp.training.presets import preset_train_config
 from ifp.training.run import train
 from ifp.training.setup import set_up
-from ifp.versions import versions
 
 HERE = Path(__file__).resolve().parent
 DATASET = "sprites"

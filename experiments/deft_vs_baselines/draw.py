@@ -17,8 +17,8 @@ from configurations import BASELINE, SHIFTED, gamma_names
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ifp.analysis.plot_style import new_figure, paper_style, save_figure
-from ifp.analysis.style import NEUTRAL, factor_looks, figure_width
+from ifp.analysis.figures.plot_page import new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import NEUTRAL, factor_looks, figure_width
 
 METHODS = (BASELINE, *SHIFTED)
 ESTIMATOR = "histogram"

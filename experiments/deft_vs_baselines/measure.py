@@ -14,8 +14,8 @@ import torch
 
 from ifp.analysis.diffusion.information import Information, measure_information
 from ifp.analysis.metrics import run_metrics
+from ifp.checkpoints.encoded_runs import read_model
 from ifp.checkpoints.posteriors import Sample, encode_images, reconstruction_nats
-from ifp.checkpoints.records import read_model
 from ifp.checkpoints.source import ReadingOptions
 from ifp.codes import kl_nats
 

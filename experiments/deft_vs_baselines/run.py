@@ -30,16 +30,16 @@ from images import write_images
 from measure import measure_run
 
 from ifp.analysis.diffusion.mutual_information import histogram_nmi
+from ifp.annealing.folder import write_json
 from ifp.checkpoints.posteriors import draw_sample
 from ifp.cli.anneal import anneal
 from ifp.cli.shift import shift
 from ifp.cli.train_pressures import pressures_from
 from ifp.datasets.catalog import load_dataset
-from ifp.run_folder import write_json
+from ifp.system.versions import versions
 from ifp.training.config import TrainConfig
 from ifp.training.run import train
 from ifp.training.setup import set_up
-from ifp.versions import versions
 
 HERE = Path(__file__).resolve().parent
 SHIFTS = "shifts"

@@ -16,8 +16,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ifp.analysis.plot_style import new_figure, paper_style, save_figure
-from ifp.analysis.style import NEUTRAL, PALE, factor_looks, figure_width
+from ifp.analysis.figures.plot_page import new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import NEUTRAL, PALE, factor_looks, figure_width
 from ifp.analysis.tables import write_csv
 
 OBJECTIVES = {"info": "shared information", "vi": "exp(-VI)", "nmi": "NMI"}

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ifp.ensemble import Ensemble
-from ifp.networks import MlpNetwork, Parameters, PixelStatistics
+from ifp.annealing.ensemble import Ensemble
+from ifp.networks.fully_connected import MlpNetwork, Parameters, PixelStatistics
 from ifp.seeds import derive_seed
 
 BLOCK = 100

@@ -25,11 +25,11 @@ import torch
 from learners import train_learners
 
 from ifp.analysis.tables import write_csv
-from ifp.channels.fingerprints import GaussianFingerprints
-from ifp.channels.fusion import OBJECTIVES, FusedSpace, continuity, fuse
-from ifp.run_folder import write_json
+from ifp.annealing.folder import write_json
+from ifp.fingerprints.fingerprints import GaussianFingerprints
+from ifp.fingerprints.fusion import OBJECTIVES, FusedSpace, continuity, fuse
 from ifp.seeds import numpy_generator
-from ifp.versions import versions
+from ifp.system.versions import versions
 
 SEED = 0
 DTYPE = torch.float64

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 import ifp
-from ifp.checkpoints.locate import CheckpointFile
+from ifp.checkpoints.encoded_runs import Record
+from ifp.checkpoints.folders.locate import CheckpointFile
 from ifp.checkpoints.posteriors import Sample
-from ifp.checkpoints.records import Record
 from ifp.checkpoints.source import ReadingOptions
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
-from ifp.whole_files import replacing
+from ifp.system.files import replacing
 
 _ARRAYS = ("mean", "logvar", "step", "reconstruction", "key", "read_as")
 _HASH_BLOCK = 1 << 24

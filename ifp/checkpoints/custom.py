@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ifp.checkpoints.encoded_runs import Record
 from ifp.checkpoints.posteriors import Progress, Sample, encode_images
-from ifp.checkpoints.records import Record
 from ifp.codes import Codes
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError

@@ -11,8 +11,8 @@ from typing import Any
 
 from ifp.errors import IfpError
 from ifp.formats import VAE_FORMAT
-from ifp.networks import Parameters
-from ifp.whole_files import reason_of, write_whole
+from ifp.networks.fully_connected import Parameters
+from ifp.system.files import reason_of, write_whole
 
 VERSION = 1
 
@@ -33,8 +33,9 @@ def save_vae(
 
     Parameters
     ----------
-    parameters : of an `ifp.conv.ConvNetwork`, or of an `ifp.networks.MlpNetwork` that saw all pixels; or of one of
-        them divided into groups of latents (`ifp.group_networks`, `ifp.shared_trunk`).
+    parameters : of an `ifp.networks.convolutional.ConvNetwork`, or of an `ifp.networks.fully_connected.MlpNetwork` that
+    saw all pixels; or of one of
+        them divided into groups of latents (`ifp.networks.grouped`, `ifp.networks.shared_trunk`).
     about : more plain values to keep (data set, seed, objective). A divided network needs its `stage`, a whole number:
         when it is read, the groups after that one give the prior.
 

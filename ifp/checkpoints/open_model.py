@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from ifp.checkpoints.chain import ShapeMismatch
-from ifp.checkpoints.contents import Contents
-from ifp.checkpoints.family import Family
-from ifp.checkpoints.registry import families, matching, no_family, several_families
+from ifp.checkpoints.arrays.unwrap import Unwrapped
+from ifp.checkpoints.arrays.weight_sets import DECODER, preference
+from ifp.checkpoints.families.family import Family
+from ifp.checkpoints.families.registry import families, matching, no_family, several_families
+from ifp.checkpoints.families.unknown import OTHERWISE, is_reparametrised, nearness
+from ifp.checkpoints.files.contents import Contents
+from ifp.checkpoints.rebuild.chain import ShapeMismatch
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.unknown import OTHERWISE, is_reparametrised, nearness
-from ifp.checkpoints.unwrap import Unwrapped
 from ifp.checkpoints.vae import Assumption, Vae
-from ifp.checkpoints.weight_sets import DECODER, preference
 from ifp.errors import IfpError, unknown_name
 
 _SHOWN_PLACES = 5

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from ifp.checkpoints.locate import locate
+from ifp.checkpoints.encoded_runs import RECONSTRUCTED_IMAGES, Run, read_run
+from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.posteriors import Progress, Sample, draw_regime, draw_sample, encode_images, reconstruction_nats
-from ifp.checkpoints.records import RECONSTRUCTED_IMAGES, Run, read_run
 from ifp.checkpoints.source import ReadingOptions
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.correlated import Pair

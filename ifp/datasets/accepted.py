@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ifp.datasets.factors import check_factor_names
 from ifp.errors import IfpError
-from ifp.factors import check_factor_names
 
 CHANNELS = (1, 3, 4)
 """Grey, RGB, and RGB with transparency."""

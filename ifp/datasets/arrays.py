@@ -12,9 +12,9 @@ import numpy as np
 
 from ifp.datasets.accepted import AcceptedFactors, AcceptedImages, accept_factors, accept_images
 from ifp.datasets.base import FactorDataset
+from ifp.datasets.factors import MOVING, FactorSpace
 from ifp.datasets.joint_sampler import FactorSampler
 from ifp.errors import IfpError, bad_value
-from ifp.factors import MOVING, FactorSpace
 from ifp.seeds import numpy_generator
 
 _SHOWN_VALUES = 8

@@ -26,8 +26,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from ifp.datasets.base import FactorDataset
+from ifp.datasets.factors import FactorSpace
 from ifp.datasets.joint_sampler import JointSampler
-from ifp.factors import FactorSpace
 
 SIDE = 64
 PLACES = 32

@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ifp.datasets.factors import MOVING, FactorSpace, FactorTraversal
 from ifp.datasets.joint_sampler import FactorSampler
 from ifp.errors import IfpError, bad_value
-from ifp.factors import MOVING, FactorSpace, FactorTraversal
 from ifp.seeds import numpy_generator
 
 NUISANCE_MODES = ("fixed", "random")

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ifp.cpus import granted_cpus
 from ifp.errors import IfpError
+from ifp.system.cpus import granted_cpus
 
 Progress = Callable[[int, int], None]
 """Called as progress(done, total)."""

@@ -19,9 +19,9 @@ from functools import cached_property
 
 import numpy as np
 
+from ifp.datasets.factors import FactorSpace
 from ifp.datasets.joint_sampler import JointSampler
 from ifp.errors import IfpError, bad_value
-from ifp.factors import FactorSpace
 
 FAMILY = "gaussian"
 """The name of the family in what is stored."""

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
+from ifp.datasets.factors import FactorSpace
 from ifp.errors import IfpError, bad_value
-from ifp.factors import FactorSpace
 
 
 class FactorSampler(Protocol):

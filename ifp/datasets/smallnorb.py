@@ -23,9 +23,9 @@ from PIL import Image
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.cache import cache_folder
 from ifp.datasets.download import default_data_dir, find_file
+from ifp.datasets.factors import FactorSpace
 from ifp.datasets.norb_format import read_matrix_rows
 from ifp.errors import IfpError
-from ifp.factors import FactorSpace
 
 SPLITS = ("smallnorb-5x46789x9x18x6x2x96x96-training", "smallnorb-5x01235x9x18x6x2x96x96-testing")
 PARTS = ("dat", "cat", "info")

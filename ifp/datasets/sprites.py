@@ -2,8 +2,8 @@
 
 dSprites (Matthey et al., 2017, deepmind/dsprites-dataset) was drawn as vector shapes straight at 64 x 64 pixels,
 without antialiasing, by a graphics card that rounds vertices to 1/256 pixel; the outlines were found from real images.
-The agreement is measured in tests/data/test_sprites.py: 99 of 100 real images are equal, a heart is off by one pixel.
-Shapes: N images, F factors, V vertices of a shape.
+The agreement is measured in tests/datasets/test_sprites.py: 99 of 100 real images are equal, a heart is off by one
+pixel. Shapes: N images, F factors, V vertices of a shape.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.cache import PackedGrid, Progress, build_grid, cache_folder, open_grid
+from ifp.datasets.factors import FactorSpace
 from ifp.datasets.polygons import SIDE, SUBPIXELS, fill_polygons
-from ifp.factors import FactorSpace
 
 SHAPES = ("square", "ellipse", "heart")
 SPACE = FactorSpace(("shape", "scale", "orientation", "posX", "posY"), (3, 6, 40, 32, 32))

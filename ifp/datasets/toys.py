@@ -16,9 +16,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from ifp.datasets.base import FactorDataset
+from ifp.datasets.factors import FactorSpace
 from ifp.datasets.raytrace import NO_SOLID, Solids, first_hits, normals, ray_coordinates, sample_positions
 from ifp.datasets.toy_solids import CATEGORIES, INSTANCES, toy_solids
-from ifp.factors import FactorSpace
 
 SIDE = 64
 SUPERSAMPLING = 2

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from ifp.datasets.base import FactorDataset
+from ifp.datasets.factors import FactorSpace
 from ifp.datasets.polygons import SIDE
 from ifp.datasets.sprites import SHAPES, SPACE, sprite_masks
 from ifp.errors import IfpError, unknown_name
-from ifp.factors import FactorSpace
 
 _PICTURE_SIZE = (350, 274)  # a picture is made to fit in it (width, height), as in disentanglement_lib
 

@@ -17,8 +17,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ifp.losses import gaussian_kl_nats
-from ifp.networks import Network
+from ifp.networks.fully_connected import Network
+from ifp.networks.losses import gaussian_kl_nats
 
 State = dict[str, Tensor]
 """What an objective remembers between steps, by name, with a leading member axis; part of every checkpoint."""

@@ -37,12 +37,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ifp.conv import ConvNetwork
 from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.group_networks import GroupedConv, GroupedMlp
-from ifp.networks import MlpNetwork, Network
+from ifp.networks.convolutional import ConvNetwork
+from ifp.networks.fully_connected import MlpNetwork, Network
+from ifp.networks.grouped import GroupedConv, GroupedMlp
+from ifp.networks.shared_trunk import SharedConv, SharedMlp
 from ifp.objectives.base import Batch, Objective, State
-from ifp.shared_trunk import SharedConv, SharedMlp
 
 MODES = ("rate", "scale", "freeze")
 STAGES_BY = ("steps", "beta")

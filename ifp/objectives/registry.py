@@ -15,7 +15,7 @@ from ifp.objectives.controlled import ControlVae, DynamicVae
 from ifp.objectives.deft import Deft
 from ifp.objectives.dip import DipVae1, DipVae2
 from ifp.objectives.factor import FactorVae
-from ifp.stored_config import KINDS
+from ifp.system.settings import KINDS
 
 OBJECTIVES: dict[str, type[Objective]] = {
     objective.name: objective

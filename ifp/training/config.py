@@ -13,7 +13,7 @@ from typing import Any
 
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.likelihood import check_likelihood
-from ifp.stored_config import Kind, check_stored, is_number, settings_digest
+from ifp.system.settings import Kind, check_stored, is_number, settings_digest
 
 ARCHITECTURES = ("mlp", "conv")
 PRECISIONS = ("float32", "bfloat16")

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ifp.annealing.ensemble import VECTOR
 from ifp.checkpoints.posteriors import draw_sample
 from ifp.codes import kl_nats
 from ifp.datasets.base import FactorDataset
-from ifp.ensemble import VECTOR
 from ifp.seeds import derive_seed
 from ifp.training.config import TrainConfig
 from ifp.training.images import Progress, TrainingImages

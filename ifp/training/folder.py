@@ -17,18 +17,18 @@ from typing import Any
 import torch
 
 import ifp
+from ifp.annealing.folder import BETA_CONVENTION, write_json
 from ifp.checkpoints.native import vae_content
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import DIVERGED, FINISHED, RUNNING, TRAIN_FORMAT, VAE_FORMAT
 from ifp.objectives.registry import describe_options, make_objective
-from ifp.run_folder import BETA_CONVENTION, write_json
+from ifp.system.files import reason_of, write_whole
+from ifp.system.versions import versions
 from ifp.training.config import TrainConfig
 from ifp.training.records import Record, TrainRecords
 from ifp.training.stages import empty_stages
 from ifp.training.state import MemberState, damaged, read_content
-from ifp.versions import versions
-from ifp.whole_files import reason_of, write_whole
 
 
 class TrainFolder:

@@ -18,7 +18,7 @@ from torch import Tensor
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.cache import PackedGrid
 from ifp.errors import IfpError
-from ifp.networks import PixelStatistics
+from ifp.networks.fully_connected import PixelStatistics
 
 RENDERED = 1024
 """Images rendered at a time."""

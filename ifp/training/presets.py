@@ -7,7 +7,7 @@ from typing import Any
 from ifp.errors import unknown_name
 from ifp.objectives.deft_pressures import published_options
 from ifp.objectives.presets import STUDIES, find_preset
-from ifp.stored_config import clip_to_steps
+from ifp.system.settings import clip_to_steps
 from ifp.training.config import TrainConfig
 
 OWN: dict[str, dict[str, Any]] = {

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ifp.whole_files import replace_file
+from ifp.system.files import replace_file
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ifp.networks import Network, PixelStatistics
+from ifp.networks.fully_connected import Network, PixelStatistics
 from ifp.training.state import MemberState
 
 IDLE_SHARE = 0.1

@@ -16,9 +16,10 @@ from typing import Any
 
 import torch
 
-from ifp.annealing import Stopped
+from ifp.annealing.train import Stopped
 from ifp.formats import DIVERGED, RUNNING
-from ifp.networks import PixelStatistics
+from ifp.networks.fully_connected import PixelStatistics
+from ifp.system.threads import run_jobs
 from ifp.training.config import TrainConfig
 from ifp.training.evaluation import Evaluation, Nmi, make_evaluation
 from ifp.training.folder import TrainFolder
@@ -28,7 +29,6 @@ from ifp.training.setup import Setup, load_training_images
 from ifp.training.stages import empty_warning, idle_warning
 from ifp.training.state import MemberState
 from ifp.training.trainer import BLOCK, Trainer, can_batch, fresh_member, generator
-from ifp.workers import run_jobs
 
 LARGEST_LOT = 8
 """Members a batch on a CPU: more gain nothing there, and tensors of one number a member stay below a vector."""

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ifp.cpus import granted_cpus
+from ifp.annealing.run import check_device
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.regime import correlated_sampler
 from ifp.errors import IfpError
-from ifp.networks import Network
+from ifp.networks.fully_connected import Network
 from ifp.objectives.base import Objective
 from ifp.objectives.deft_pressures import published_options
 from ifp.objectives.registry import describe_options, make_objective
-from ifp.runs import check_device
+from ifp.system.cpus import granted_cpus
 from ifp.training.config import TrainConfig
 from ifp.training.folder import TrainFolder
 from ifp.training.images import Progress, TrainingImages, load_images

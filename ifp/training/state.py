@@ -64,7 +64,7 @@ class MemberState:
 
 
 def read_content(path: Path) -> dict[str, Any]:
-    """What `ifp.whole_files.write_whole` wrote; raises IfpError where the file is damaged."""
+    """What `ifp.system.files.write_whole` wrote; raises IfpError where the file is damaged."""
     try:
         stored = torch.load(path, weights_only=True, map_location="cpu")
         if not isinstance(stored, dict):

@@ -1,8 +1,8 @@
 """Trainer: M networks with stacked parameters that train as one batch on one data set, each on batches of its own.
 
-It does what `ifp.ensemble` does for traversals, with any objective: its loss is differentiated as it stands. On a CPU
-with one thread a network of fully connected layers gets the same bits alone (beside a twin of itself) and in a batch,
-as long as each of its slices is whole vectors: batches of a multiple of 32 images. `can_batch` says so.
+It does what `ifp.annealing.ensemble` does for traversals, with any objective: its loss is differentiated as it stands.
+On a CPU with one thread a network of fully connected layers gets the same bits alone (beside a twin of itself) and in a
+batch, as long as each of its slices is whole vectors: batches of a multiple of 32 images. `can_batch` says so.
 
 Nothing in a step waits for the device.
 
@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ifp.conv import ConvNetwork
-from ifp.ensemble import FROZEN_PARAMETERS, VECTOR
-from ifp.networks import MlpNetwork, Network, Parameters, PixelStatistics
+from ifp.annealing.ensemble import FROZEN_PARAMETERS, VECTOR
+from ifp.networks.convolutional import ConvNetwork
+from ifp.networks.fully_connected import MlpNetwork, Network, Parameters, PixelStatistics
 from ifp.objectives.base import ADVERSARY, AdversarialObjective, Batch, Objective, State, fresh_state
 from ifp.seeds import derive_seed
 from ifp.training.config import TrainConfig
@@ -285,7 +285,7 @@ def _is_whole(parameter: Tensor) -> bool:
 
 
 def _group(parameters: list[Tensor], learning_rate: float) -> dict[str, Any]:
-    """A group of Adam's: the fused one is one pass over memory, but its tail rounds differently (`ifp.ensemble`)."""
+    """A group of Adam's: the fused one is one pass over memory, but its tail rounds differently."""
     whole = _is_whole(parameters[0])
     return {"params": parameters, "lr": learning_rate, "fused": whole or None, "foreach": None if whole else True}
 

@@ -16,9 +16,9 @@ from ifp.checkpoints.families.ours import FAMILY
 from ifp.checkpoints.native import save_vae
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.checkpoints.vae import Vae
-from ifp.conv import ConvNetwork
 from ifp.errors import IfpError
-from ifp.networks import MlpNetwork, PixelStatistics
+from ifp.networks.convolutional import ConvNetwork
+from ifp.networks.fully_connected import MlpNetwork, PixelStatistics
 
 
 def source_of(path: Path) -> Source:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from ifp.checkpoints.chain import ShapeMismatch
+from ifp.annealing.ensemble import FROZEN_PARAMETERS
 from ifp.checkpoints.families.ours import FAMILY
 from ifp.checkpoints.native import save_vae
+from ifp.checkpoints.rebuild.chain import ShapeMismatch
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.conv import ConvNetwork
-from ifp.ensemble import FROZEN_PARAMETERS
 from ifp.errors import IfpError
-from ifp.networks import MlpNetwork, Parameters, PixelStatistics
+from ifp.networks.convolutional import ConvNetwork
+from ifp.networks.fully_connected import MlpNetwork, Parameters, PixelStatistics
 from ifp.objectives.deft import MODES, Deft
 
 SHAPES = {"mlp": (3, 6, 5), "conv": (1, 64, 64)}

@@ -9,10 +9,10 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from ifp.beta_units import CONVENTIONS
 from ifp.cli import CONTEXT_SETTINGS
 from ifp.cli.beta import beta
 from ifp.cli.errors import one_line_errors
+from ifp.theory.beta_units import CONVENTIONS
 
 
 class Guarded(click.Group):

@@ -16,9 +16,9 @@ from ifp.analysis.channels.results import load_results, write_results
 from ifp.cli import main
 from ifp.errors import IfpError
 
-from ..channels.ensembles import latent_bits, turned, write_models, write_run
 from ..checkpoints import exact_vaes as exact
-from ..checkpoints import family_files, family_files_b
+from ..checkpoints.families import family_files, family_files_b
+from ..fingerprints.ensembles import latent_bits, turned, write_models, write_run
 
 BETA_T = [100.0, 10.0, 1.0]
 SEEDS = 5

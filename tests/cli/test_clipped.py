@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import ifp
+from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.cli import main
-from ifp.config import AnnealConfig, preset_config
 from ifp.datasets.npz import NpzDataset
 from ifp.objectives.deft_pressures import PRESSURES
 from ifp.training.config import TrainConfig

@@ -21,14 +21,14 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from ifp.checkpoints import records
-from ifp.checkpoints.registry import families
+from ifp.checkpoints import encoded_runs as records
+from ifp.checkpoints.families.registry import families
 from ifp.cli import main
 from ifp.seeds import numpy_generator
 
 from ..checkpoints import exact_vaes as exact
-from ..checkpoints import family_files, family_files_b
-from ..checkpoints.hostile_files import hostile_files
+from ..checkpoints.families import family_files, family_files_b
+from ..checkpoints.files.hostile_files import hostile_files
 
 FAST = [
     "--images",

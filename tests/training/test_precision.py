@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ifp.datasets.catalog import load_dataset
-from ifp.losses import gaussian_kl_nats
+from ifp.networks.losses import gaussian_kl_nats
 from ifp.training.config import TrainConfig
 from ifp.training.images import load_images
 from ifp.training.setup import set_up

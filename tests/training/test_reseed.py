@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from ifp.conv import ConvNetwork
 from ifp.datasets.catalog import load_dataset
 from ifp.errors import IfpError
-from ifp.networks import MlpNetwork, Network, PixelStatistics
+from ifp.networks.convolutional import ConvNetwork
+from ifp.networks.fully_connected import MlpNetwork, Network, PixelStatistics
 from ifp.objectives.beta import BetaVae
 from ifp.training.config import TrainConfig
 from ifp.training.reseed import reseed

@@ -20,8 +20,9 @@ from ifp.datasets.catalog import load_dataset
 from ifp.errors import IfpError
 from ifp.formats import DIVERGED, FINISHED
 from ifp.likelihood import binary_entropy_nats
-from ifp.losses import gaussian_kl_nats
+from ifp.networks.losses import gaussian_kl_nats
 from ifp.objectives.base import Batch, Objective, State
+from ifp.system.files import write_whole
 from ifp.training.config import TrainConfig
 from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages, load_images
@@ -31,7 +32,6 @@ from ifp.training.run import Outcome, borders, train
 from ifp.training.setup import Setup, set_up
 from ifp.training.state import MemberState, read_content
 from ifp.training.trainer import Trainer, fresh_member, generator
-from ifp.whole_files import write_whole
 
 
 class Interrupted(Exception):

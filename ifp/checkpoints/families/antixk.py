@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ifp.checkpoints.assemble import Habits, assemble, learnt_prior, set_aside
-from ifp.checkpoints.chain import ChainBuilder, array_of
-from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.sequential import numbered_blocks
-from ifp.checkpoints.family import Family
-from ifp.checkpoints.image_shapes import ImageShape, convolved_image, square_side
-from ifp.checkpoints.settings import number_at, word_at
+from ifp.checkpoints.families.unknown import CODES_OF_DISCRETE
+from ifp.checkpoints.rebuild.assemble import Habits, assemble, learnt_prior, set_aside
+from ifp.checkpoints.rebuild.chain import ChainBuilder, array_of
+from ifp.checkpoints.rebuild.image_shapes import ImageShape, convolved_image, square_side
+from ifp.checkpoints.rebuild.user_choices import hidden_activations
+from ifp.checkpoints.settings_values import number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
-from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
-from ifp.checkpoints.unknown import CODES_OF_DISCRETE
+from ifp.checkpoints.training_facts import Beta, Training, no_beta, stated_beta
 from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError
 

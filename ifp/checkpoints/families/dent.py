@@ -11,17 +11,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ifp.beta_units import CONVENTIONS
-from ifp.checkpoints.assemble import assemble
-from ifp.checkpoints.chain import ChainBuilder
-from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.yanndubs import HABITS, burgess_decoder, burgess_encoder, stated_likelihood
-from ifp.checkpoints.family import Family
-from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image, flat_image
-from ifp.checkpoints.settings import lookup, number_at
+from ifp.checkpoints.rebuild.assemble import assemble
+from ifp.checkpoints.rebuild.chain import ChainBuilder
+from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape, convolved_image, flat_image
+from ifp.checkpoints.rebuild.user_choices import hidden_activations
+from ifp.checkpoints.settings_values import lookup, number_at
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.training import TC_ALONE, Beta, Training, held_at, no_beta, stated_beta
+from ifp.checkpoints.training_facts import TC_ALONE, Beta, Training, held_at, no_beta, stated_beta
 from ifp.checkpoints.vae import Vae
+from ifp.theory.beta_units import CONVENTIONS
 
 HEAD = "encoder.dist_statistics"
 

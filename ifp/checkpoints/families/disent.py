@@ -14,15 +14,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from ifp.checkpoints.assemble import Habits, assemble, set_aside
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.choices import chosen_pixels, hidden_activations, scaled_input
+from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.sequential import layer_kinds, read_sequential, sequential_image
-from ifp.checkpoints.family import Family
-from ifp.checkpoints.image_shapes import Images, ImageShape
-from ifp.checkpoints.settings import finite, lookup, number_at, word_at
+from ifp.checkpoints.rebuild.assemble import Habits, assemble, set_aside
+from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape
+from ifp.checkpoints.rebuild.user_choices import chosen_pixels, hidden_activations, scaled_input
+from ifp.checkpoints.settings_values import finite, lookup, number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
-from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
+from ifp.checkpoints.training_facts import Beta, Training, no_beta, stated_beta
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ifp.checkpoints.assemble import Habits, assemble
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.gin import check_output, stated_likelihood
 from ifp.checkpoints.families.sequential import layer_kinds, read_sequential, sequential_image
-from ifp.checkpoints.family import Family
-from ifp.checkpoints.image_shapes import ImageShape
-from ifp.checkpoints.settings import number_at, word_at
+from ifp.checkpoints.rebuild.assemble import Habits, assemble
+from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.image_shapes import ImageShape
+from ifp.checkpoints.rebuild.user_choices import hidden_activations
+from ifp.checkpoints.settings_values import number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.training import Training, no_beta, stated_beta
+from ifp.checkpoints.training_facts import Training, no_beta, stated_beta
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
 

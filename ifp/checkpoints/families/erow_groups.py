@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ifp.checkpoints.assemble import Habits, assemble
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.choices import hidden_activations
 from ifp.checkpoints.families.erow import convolution, read_decoder, read_encoder, training
+from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.sequential import layer_kinds, sequential_image
-from ifp.checkpoints.family import Family
+from ifp.checkpoints.rebuild.assemble import Habits, assemble
+from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.user_choices import hidden_activations
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import bad_value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ifp.checkpoints.chain import ShapeMismatch
-from ifp.checkpoints.settings import word_at
+from ifp.checkpoints.rebuild.chain import ShapeMismatch
+from ifp.checkpoints.settings_values import word_at
 
 
 def stated_likelihood(config: Mapping[str, Any]) -> str | None:

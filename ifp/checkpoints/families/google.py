@@ -13,15 +13,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ifp.checkpoints.assemble import Habits, assemble
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, array_of
-from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.gin import check_output, stated_likelihood
-from ifp.checkpoints.family import Family
-from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image, flat_image, square_side
-from ifp.checkpoints.settings import number_at
+from ifp.checkpoints.rebuild.assemble import Habits, assemble
+from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch, array_of
+from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape, convolved_image, flat_image, square_side
+from ifp.checkpoints.rebuild.user_choices import hidden_activations
+from ifp.checkpoints.settings_values import number_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
-from ifp.checkpoints.training import Training, stated_beta
+from ifp.checkpoints.training_facts import Training, stated_beta
 from ifp.checkpoints.vae import Assumption, Vae
 
 _PREFIXES = ("", "module/")

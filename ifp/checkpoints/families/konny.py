@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ifp.checkpoints.assemble import Habits, assemble
-from ifp.checkpoints.chain import ChainBuilder
-from ifp.checkpoints.choices import hidden_activations
-from ifp.checkpoints.family import Family
-from ifp.checkpoints.image_shapes import ImageShape, convolved_image
+from ifp.checkpoints.families.family import Family
+from ifp.checkpoints.rebuild.assemble import Habits, assemble
+from ifp.checkpoints.rebuild.chain import ChainBuilder
+from ifp.checkpoints.rebuild.image_shapes import ImageShape, convolved_image
+from ifp.checkpoints.rebuild.user_choices import hidden_activations
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.training import Training, no_beta
+from ifp.checkpoints.training_facts import Training, no_beta
 from ifp.checkpoints.vae import Vae
 
 CONVOLUTIONS = (0, 2, 4, 6)

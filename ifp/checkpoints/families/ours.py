@@ -9,19 +9,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ifp.checkpoints.assemble import Habits, assemble
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.ours_groups import Division, read_division
-from ifp.checkpoints.family import Family
-from ifp.checkpoints.image_shapes import ImageShape, stated_image
 from ifp.checkpoints.native import VERSION
-from ifp.checkpoints.settings import number_at, word_at
+from ifp.checkpoints.rebuild.assemble import Habits, assemble
+from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.image_shapes import ImageShape, stated_image
+from ifp.checkpoints.rebuild.user_choices import hidden_activations
+from ifp.checkpoints.settings_values import number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
-from ifp.checkpoints.training import Beta, Training, held_at, no_beta
+from ifp.checkpoints.training_facts import Beta, Training, held_at, no_beta
 from ifp.checkpoints.vae import Assumption, Vae
-from ifp.conv import DECODER_LAYERS, ENCODER_LAYERS
 from ifp.formats import VAE_FORMAT
+from ifp.networks.convolutional import DECODER_LAYERS, ENCODER_LAYERS
 
 _TRUNK, _HEAD, _DECODER = ("0", "1"), ("mean", "logvar"), ("decoder.0", "decoder.1", "decoder.out")
 _FOLDED = ("input_scale_P", "mean_P", "output_scale")

@@ -1,4 +1,5 @@
-"""Our own checkpoints whose encoder is divided into groups of latents (`ifp.group_networks`, `ifp.shared_trunk`).
+"""Our own checkpoints whose encoder is divided into groups of latents (`ifp.networks.grouped`,
+`ifp.networks.shared_trunk`).
 
 The stage is in the file: the groups before it pass through their projections where they have any, and those after it
 give the prior.
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch, array_of
 from ifp.checkpoints.families.erow_groups import GroupEncoder
+from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch, array_of
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.vae import Assumption
 from ifp.errors import bad_value

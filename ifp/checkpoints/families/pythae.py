@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ifp.beta_units import CONVENTIONS
-from ifp.checkpoints.assemble import Habits, assemble, learnt_prior, set_aside
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.choices import hidden_activations
+from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.sequential import numbered_blocks
-from ifp.checkpoints.family import Family
-from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image, flat_image, stated_image
-from ifp.checkpoints.settings import lookup, number_at, word_at
+from ifp.checkpoints.families.unknown import CODES_OF_DISCRETE
+from ifp.checkpoints.rebuild.assemble import Habits, assemble, learnt_prior, set_aside
+from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape, convolved_image, flat_image, stated_image
+from ifp.checkpoints.rebuild.user_choices import hidden_activations
+from ifp.checkpoints.settings_values import lookup, number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
-from ifp.checkpoints.training import Beta, Training, no_beta, stated_beta
-from ifp.checkpoints.unknown import CODES_OF_DISCRETE
+from ifp.checkpoints.training_facts import Beta, Training, no_beta, stated_beta
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
+from ifp.theory.beta_units import CONVENTIONS
 
 _KERNEL, _STRIDE, _PADDING = 4, 2, 1  # of every convolution in the encoders
 _DECODERS = {  # kernel -> side of the first grid, and (stride, padding, output padding) of each transposed convolution

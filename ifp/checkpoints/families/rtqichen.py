@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ifp.checkpoints.assemble import Habits, assemble
-from ifp.checkpoints.chain import ChainBuilder, array_of
-from ifp.checkpoints.choices import hidden_activations
-from ifp.checkpoints.family import Family
-from ifp.checkpoints.image_shapes import Images, ImageShape, flat_image, image_side
-from ifp.checkpoints.settings import number_at
+from ifp.checkpoints.families.family import Family
+from ifp.checkpoints.rebuild.assemble import Habits, assemble
+from ifp.checkpoints.rebuild.chain import ChainBuilder, array_of
+from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape, flat_image, image_side
+from ifp.checkpoints.rebuild.user_choices import hidden_activations
+from ifp.checkpoints.settings_values import number_at
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.checkpoints.training import TC_ALONE, Training, no_beta, stated_beta
+from ifp.checkpoints.training_facts import TC_ALONE, Training, no_beta, stated_beta
 from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ifp.checkpoints.chain import ChainBuilder, ShapeMismatch
-from ifp.checkpoints.image_shapes import Images, ImageShape, convolved_image, flat_image, square_side
+from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape, convolved_image, flat_image, square_side
 from ifp.checkpoints.source import Weights
 
 MAX_LAYERS = 100

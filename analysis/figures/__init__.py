@@ -1,0 +1,1 @@
+"""What all figures share: sizes and colours, pages, fonts, legends, and the names of factors."""

@@ -1,0 +1,145 @@
+"""In which order factors stand in a run's figures and tables, and what figures call them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE
+from ifp.datasets.factors import has_controls
+from ifp.errors import IfpError, unknown_name
+
+
+def factor_order(summary: pd.DataFrame, order: Sequence[str] = ()) -> list[str]:
+    """The factors of a run in the order of all its figures and tables.
+
+    Parameters
+    ----------
+    summary : what `summarize` returned. order : the factors that come first, in this order. The others follow, highest
+        freezing point first: the exact median, else the geometric middle of the trained ones, else the lower edge.
+
+    Raises
+    ------
+    IfpError : a factor named twice. (Of those that are not in the summary nothing is shown.)
+    """
+    _check_once(order)
+    there = list(summary["factor"].unique())
+    first = [name for name in order if name in there]
+    medians = {
+        (str(row["factor"]), str(row["measure"])): float(row["median"])
+        for row in summary[["factor", "measure", "median"]].to_dict("records")
+    }
+    return first + sorted((name for name in there if name not in first), key=lambda name: -_center(medians, name))
+
+
+def joint_order(summary: pd.DataFrame, order: Sequence[str] = ()) -> list[str]:
+    """The factors of a whole data set in the order of its figure and tables.
+
+    Parameters
+    ----------
+    summary : `joint_summary` or `joint_edges`, one row per factor. order : the factors that come first, in this order;
+        the others follow, highest freezing point first: the geometric middle of the medians of cooling and heating,
+        where every factor has both; else, so that one measure orders all, the edge given all others.
+
+    Raises
+    ------
+    IfpError : a factor named twice.
+    """
+    _check_once(order)
+    both = ("cool_median", "heat_median")
+    known = set(both) <= set(summary) and bool(summary[[*both]].notna().to_numpy().all())
+    beta_FK = summary[[*both] if known else ["beta_given_rest"]].to_numpy(float)
+    with np.errstate(divide="ignore"):
+        center_F = np.exp(np.log(np.nan_to_num(beta_FK)).mean(axis=1))
+    centers = dict(zip(summary["factor"].astype(str), center_F.tolist(), strict=True))
+    first = [name for name in order if name in centers]
+    return first + sorted((name for name in centers if name not in first), key=lambda name: -centers[name])
+
+
+def _check_once(order: Sequence[str]) -> None:
+    twice = next((name for name in order if list(order).count(name) > 1), None)
+    if twice is not None:
+        raise IfpError(f"The order names the factor {twice!r} twice; name each once.")
+
+
+def _center(medians: Mapping[tuple[str, str], float], factor: str) -> float:
+    """The freezing point that orders the factors; 0 where nothing is known."""
+    for measures in ((EXACT,), (COOL, HEAT), (LOWER_EDGE,)):
+        known = [medians[factor, measure] for measure in measures if medians.get((factor, measure), np.nan) > 0]
+        if known:
+            return float(np.exp(np.mean(np.log(known))))
+    return 0.0
+
+
+def read_order(texts: Sequence[str], known: Collection[str]) -> list[str]:
+    """Factors from what a user typed: each text one name, or several with commas between.
+
+    Raises
+    ------
+    IfpError : no name at all, one that is none of `known`, or one that stands twice.
+
+    >>> read_order(["posX,posY", "a, b"], ["posX", "posY", "a, b"])
+    ['posX', 'posY', 'a, b']
+    """
+    names = [name for text in texts for name in ([text] if text in known else map(str.strip, text.split(",")))]
+    names = [name for name in names if name]  # of a comma at the end
+    if texts and not names:
+        raise IfpError(f"The order names no factor; give those that come first ({', '.join(known)}), or leave it out.")
+    for name in names:
+        if name not in known:
+            raise unknown_name("factor", name, known)
+        if names.count(name) > 1:
+            raise IfpError(f"The order names the factor {name!r} twice; name each once.")
+    return names
+
+
+def read_labels(texts: Sequence[str], known: Collection[str]) -> dict[str, str]:
+    """Labels from what a user typed, "FACTOR=TEXT" each.
+
+    Raises
+    ------
+    IfpError : no "=", no text after it, a name before it that is none of `known` or stands twice, or a text that two
+        factors would share.
+
+    >>> read_labels(["posX=x position"], ["posX", "posY"])
+    {'posX': 'x position'}
+    """
+    labels: dict[str, str] = {}
+    for text in texts:
+        # a name may hold "=" itself: the longest that fits is meant
+        name = max((name for name in known if text.startswith(f"{name}=")), key=len, default=None)
+        if name is None:
+            if "=" in text:
+                raise unknown_name("factor", text.partition("=")[0], known)
+            raise IfpError(f'label must be FACTOR=TEXT, got {text!r}; write for example --label posX="x position".')
+        label = text[len(name) + 1 :].strip()
+        if not label:
+            raise IfpError(f"The label of {name!r} is empty; give a text, or leave the label out.")
+        if has_controls(label):
+            raise IfpError(f"The label of {name!r} holds a control character, {label!r}; write it on one line.")
+        if name in labels:
+            raise IfpError(f"The factor {name!r} is labelled twice, {labels[name]!r} and {label!r}; label it once.")
+        labels[name] = label
+    _check_different(labels, known)
+    return labels
+
+
+def _check_different(labels: Mapping[str, str], known: Collection[str]) -> None:
+    """Refuse labels with which figures would show two factors by one name."""
+    called: dict[str, str] = {}
+    for name in known:
+        other = called.setdefault(labels.get(name, name), name)
+        if other != name:
+            raise IfpError(
+                f"The factors {other!r} and {name!r} would both be called {labels.get(name, name)!r}; give each "
+                "a label of its own."
+            )
+
+
+def check_names(names: Collection[str], known: Collection[str]) -> None:
+    """Raise IfpError for the first of `names` that is no factor."""
+    for name in names:
+        if name not in known:
+            raise unknown_name("factor", name, known)

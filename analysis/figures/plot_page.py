@@ -1,0 +1,125 @@
+"""Drawing without side effects: our settings through a context, new axes, and figures saved whole."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from ifp.analysis.figures.plot_fonts import choose_fonts
+from ifp.analysis.figures.style import STYLE
+from ifp.analysis.tables import whole_file, write_csv
+from ifp.errors import unknown_name
+
+FORMATS = ("pdf", "png")
+# no dates and no versions: equal runs give equal bytes
+_METADATA: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None, "Creator": None}, "png": {"Software": None}}
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """Our settings for the length of a `with` block; the user's rcParams are as before after it.
+
+    Of letters that a font lacks `save_figure` speaks, once; matplotlib would at each drawing.
+    """
+    # they tell of a bold, or a letter, that a font has not
+    loggers = [logging.getLogger(f"matplotlib.{name}") for name in ("font_manager", "mathtext")]
+    levels = [logger.level for logger in loggers]
+    with mpl.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
+        warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """A figure of exactly this page size, outside pyplot's list of windows; call within `paper_style`."""
+    figure = Figure(figsize=(width_in, height_in))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def axes_or_new(ax: Axes | None, width_in: float, height_in: float) -> Axes:
+    """`ax`, or the axes of a new pyplot figure (so that a notebook shows it)."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt  # only here: pyplot picks a window system when it is imported
+
+    new: Axes = plt.subplots(figsize=(width_in, height_in))[1]
+    return new
+
+
+def save_figure(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write `figure` in each format and `data`, what it shows, as csv; returns the paths, `stem` plus a suffix.
+
+    All files are written whole or none of them is. The page is as large as the figure: no cropping to the content.
+
+    Raises
+    ------
+    IfpError : a format other than pdf and png.
+    """
+    for kind in formats:
+        if kind not in FORMATS:
+            raise unknown_name("figure format", kind, FORMATS)
+    paths = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in formats}
+    table = stem.with_name(f"{stem.name}.csv")
+    with paper_style(), ExitStack() as files:
+        choose_fonts(figure)
+        for kind, path in paths.items():
+            figure.savefig(files.enter_context(whole_file(path)), format=kind, metadata=_METADATA[kind])
+        write_csv(data, table, digits=6)
+    return [*paths.values(), table]
+
+
+def beta_axis(ax: Axes, low: float, high: float, *, scale: str = "log", most_labels: int = 6) -> None:
+    """Give `ax` a horizontal axis of beta from `low` to `high`, with up to `most_labels` round numbers."""
+    ax.set_xscale(scale)
+    ax.set_xlim(low, high)
+    if scale != "log":
+        return
+    ax.xaxis.set_major_locator(FixedLocator(round_numbers(low, high, most_labels)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+NARROW = 1.6
+"""A range of beta whose ends are in a smaller ratio may hold no number with one or two round digits."""
+
+
+def round_numbers(low: float, high: float, most: int) -> list[float]:
+    """At most `most` round numbers in [low, high], as evenly spaced in the logarithm as the finest set allows.
+
+    >>> round_numbers(5, 900, 4), round_numbers(12, 900, 6)
+    ([10.0, 30.0, 100.0, 300.0], [20.0, 50.0, 100.0, 200.0, 500.0])
+    >>> round_numbers(8.1, 9.2, 6)
+    [8.5, 9.0]
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    if high < NARROW * low:
+        # over so short a stretch of the logarithm steps of equal size are even enough
+        return [float(f"{value:.6g}") for value in MaxNLocator(most - 1, steps=[1, 2, 5, 10]).tick_values(low, high)
+                if low <= value <= high]  # fmt: skip
+    for digits in ((10, 12, 15, 20, 25, 30, 40, 50, 60, 80), (10, 15, 20, 30, 40, 60), (10, 20, 30, 50), (10, 20, 50),
+                   (10, 30)):  # fmt: skip
+        found = [float(f"{digit}e{power - 1}") for power in range(first, last + 1) for digit in digits]
+        found = [value for value in found if low <= value <= high]
+        if len(found) <= most:
+            return found
+    step = math.ceil((last - first + 1) / most)
+    return [10.0**power for power in range(first, last + 1, step) if low <= 10.0**power <= high]

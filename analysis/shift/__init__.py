@@ -1,0 +1,1 @@
+"""How far a mitigation moves freezing points: melting points of probed models, paired by seed."""

@@ -1,0 +1,99 @@
+"""The figure of `ifp shift`: each factor's melting point before and after, paired by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ifp.analysis.figures.plot_page import FORMATS, beta_axis, new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import INK, PALE, FactorLook, factor_looks, figure_width, plain
+from ifp.analysis.shift.melting import MELTED
+from ifp.errors import IfpError
+
+SIDES = ("baseline", "mitigated")
+_LANE = 0.24
+"""Half the distance between the two sides of a factor, in rows."""
+
+
+def draw_shift(
+    folder: Path, *, width: str | float = "icml", formats: Sequence[str] = FORMATS, out: Path | None = None
+) -> list[Path]:
+    """Draw `ifp_shift` from the folder's melting.csv; returns the paths written.
+
+    Raises
+    ------
+    IfpError : no such table, an unknown width or format.
+    """
+    path = folder / "melting.csv"
+    if not path.is_file():
+        raise IfpError(f"There is no {path}; give the --out folder of an `ifp shift` run.")
+    inches = figure_width(width)
+    with paper_style():
+        figure, shown = shift_figure(pd.read_csv(path, dtype={"name": str}), width_in=inches)
+    return save_figure(figure, (out or folder / "figures") / "ifp_shift", shown, formats=formats)
+
+
+def shift_figure(melting: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.DataFrame]:
+    """A row per factor: open points of the baseline, filled ones of the mitigated models, a line between each pair.
+
+    Models of which a factor did not melt are left out and counted at the right; call within `paper_style`.
+
+    Parameters
+    ----------
+    melting : rows of `ifp.analysis.shift.melting.melting_points` with the columns side and number.
+
+    Returns
+    -------
+    The figure, and the rows it shows.
+    """
+    shown = melting[melting["kind"] == "factor"].reset_index(drop=True)
+    factors = list(dict.fromkeys(shown["name"]))
+    looks = factor_looks(factors)
+    figure = new_figure(width_in, 0.62 + 0.34 * len(factors))
+    ax = figure.subplots()
+    for row, factor in enumerate(factors):
+        _draw_factor(ax, row, shown[shown["name"] == factor], looks[factor])
+    known = shown["beta_ifp"].dropna()
+    low, high = (known.min(), known.max()) if len(known) else (shown["beta_start"].min(), shown["beta_end"].max())
+    beta_axis(ax, float(low) / 1.25, float(high) * 1.25)
+    ax.set_ylim(len(factors) - 0.5, -0.5)
+    ax.set_yticks(range(len(factors)), [plain(factor) for factor in factors])
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel("melting point β of the trained models")
+    figure.legend(handles=_key(), loc="outside upper center", ncols=3)
+    return figure, shown
+
+
+def _draw_factor(ax: Axes, row: int, rows: pd.DataFrame, look: FactorLook) -> None:
+    melted = rows[rows["status"] == MELTED]
+    by_side = {side: melted[melted["side"] == side].set_index("number")["beta_ifp"] for side in SIDES}
+    heights = dict(zip(SIDES, (row - _LANE, row + _LANE), strict=True))
+    for number in by_side["baseline"].index.intersection(by_side["mitigated"].index):
+        ax.plot([by_side[side][number] for side in SIDES], list(heights.values()), color=PALE, linewidth=0.6, zorder=1)
+    for side, betas in by_side.items():
+        filled = side == "mitigated"
+        ax.plot(
+            betas, np.full(len(betas), heights[side]), look.marker, color=look.color, markersize=3.4, linestyle="none",
+            markerfacecolor=look.color if filled else "white", markeredgewidth=0.7, zorder=3,
+        )  # fmt: skip
+        if len(betas):
+            mean = float(np.exp(np.log(betas).mean()))
+            ax.plot([mean, mean], [heights[side] - 0.16, heights[side] + 0.16], color=INK, linewidth=1.2, zorder=2)
+    left_out = len(rows) - len(melted)
+    if left_out:
+        ax.annotate(f"{left_out} not melted", (1, row), xycoords=("axes fraction", "data"), ha="right", va="center",
+                    fontsize="small", color=PALE)  # fmt: skip
+
+
+def _key() -> list[Line2D]:
+    points = [
+        Line2D([], [], color=INK, marker="o", markersize=3.4, linestyle="none", markerfacecolor=fill, label=label)
+        for fill, label in (("white", SIDES[0]), (INK, SIDES[1]))
+    ]
+    return [*points, Line2D([], [], color=INK, linewidth=1.2, marker="|", linestyle="none", label="mean")]

@@ -1,0 +1,39 @@
+"""Settings out of the run.json of an earlier run, for `--config`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from ifp.errors import IfpError
+from ifp.system.settings import clip_to_steps
+
+
+def stored_settings(path: Path, given: dict[str, Any], config: type) -> dict[str, Any]:
+    """The settings that the run.json at `path` holds, with those that the user gave in their place.
+
+    What is stored was not typed: records beyond the steps that the user gave are clipped, as a default is.
+
+    Raises
+    ------
+    IfpError : no such file, no settings in it, or a preset beside it.
+    """
+    try:
+        stored = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise IfpError(f"{path} cannot be read as JSON ({error}); name the run.json of a run.") from error
+    stored = stored.get("config", stored) if isinstance(stored, dict) else None
+    if not isinstance(stored, dict):
+        raise IfpError(f"{path} holds no settings; name the run.json of a run.")
+    if "preset" in given:
+        raise IfpError("--preset and --config exclude each other; leave one out.")
+    return clip_to_steps(config, {**stored, **given}, given)
+
+
+def clipped_note(config: Any, given: Collection[str]) -> str:
+    """A line on what was clipped to the number of steps though the user did not give it; empty where nothing was."""
+    if "steps" in given and "records" not in given and config.records == config.steps:
+        return f"Records: one a step, {config.steps}."
+    return ""

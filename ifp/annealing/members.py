@@ -1,0 +1,158 @@
+"""Members: what one VAE of an annealing run is trained on, and how the trained ones are grouped into chunks.
+
+Shapes: N images, P pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from ifp.annealing.config import AnnealConfig
+from ifp.networks.convolutional import ConvNetwork
+from ifp.networks.fully_connected import LinearNetwork, MlpNetwork, Network, PixelStatistics
+from ifp.seeds import derive_seed
+from ifp.theory.reduction import ReducedTraversal, reduce_traversal, rotate_gaussian
+
+LOGIT_LIMIT = 6.0
+"""A fresh decoder's output bias stays within this many nats, so that no pixel starts saturated."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One curve to be trained: a traversal, a seed and a direction.
+
+    Attributes
+    ----------
+    factor, context, seed, direction : its labels.
+    images : the traversal, [N, C, H, W] uint8, or [N, ...] float.
+    beta_closed_form, beta_upper : its edges, which set its range of beta.
+    """
+
+    factor: str
+    context: tuple[int, ...]
+    seed: int
+    direction: str
+    images: np.ndarray
+    beta_closed_form: float
+    beta_upper: float
+
+    @property
+    def key(self) -> str:
+        """A name that is unique in a run and does not depend on the run's other members."""
+        return f"{self.factor}|{'-'.join(map(str, self.context))}|{self.seed}|{self.direction}"
+
+    def torch_generator(self, seed: int, purpose: str, device: str | torch.device = "cpu") -> torch.Generator:
+        """The member's own stream of random numbers for `purpose`."""
+        return torch.Generator(device).manual_seed(derive_seed(seed, self.key, purpose))
+
+
+@dataclass(frozen=True)
+class MemberData:
+    """One member's images as its network sees them, before padding.
+
+    `values_NP` is uint8 where the source is, else float32; `constant_nats` is the cost of what was dropped.
+    """
+
+    values_NP: np.ndarray
+    weight_P: np.ndarray
+    constant_nats: float
+
+    @cached_property
+    def statistics(self) -> PixelStatistics:
+        """Mean image, the output bias that reproduces it, and the scale of the data (1 for pixels in [0, 1])."""
+        values = self.values_NP / 255.0 if self.values_NP.dtype == np.uint8 else self.values_NP.astype(np.float64)
+        mean = values.mean(0)
+        unit = self.values_NP.dtype == np.uint8 or (values.min() >= 0 and values.max() <= 1)
+        scale = 1.0 if unit else float(np.sqrt((values - mean).var(0).max()))
+        return PixelStatistics(_float(self.weight_P), _float(mean), _float(mean), scale)
+
+
+def _float(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def member_data(images: np.ndarray, config: AnnealConfig) -> MemberData:
+    """The images of one traversal, reduced where the architecture allows it."""
+    if config.architecture == "conv":
+        flat = images.reshape(len(images), -1)
+        return MemberData(flat, np.ones(flat.shape[1]), 0.0)
+    reduced = reduce_traversal(images, config.likelihood)
+    if config.likelihood == "gaussian" and reduced.values_NP.shape[1] >= len(images):
+        reduced = rotate_gaussian(reduced)
+        return MemberData(reduced.values_NP.astype(np.float32), reduced.weight_P, reduced.constant_nats)
+    return _in_source_type(reduced, images.dtype)
+
+
+def data_of(members: Sequence[Member], config: AnnealConfig) -> list[MemberData]:
+    """The members' reduced images; members of one traversal share them."""
+    known: dict[int, MemberData] = {}
+    for m in members:
+        if id(m.images) not in known:
+            known[id(m.images)] = member_data(m.images, config)
+    return [known[id(m.images)] for m in members]
+
+
+def _in_source_type(reduced: ReducedTraversal, dtype: np.dtype) -> MemberData:
+    values = reduced.values_NP
+    stored = np.round(values * 255).astype(np.uint8) if dtype == np.uint8 else values.astype(np.float32)
+    return MemberData(stored, reduced.weight_P, reduced.constant_nats)
+
+
+def make_network(config: AnnealConfig, image_shape: tuple[int, ...]) -> Network:
+    """The network that the config names."""
+    if config.architecture == "conv":
+        channels, height, width = image_shape
+        return ConvNetwork((channels, height, width), config.latents)
+    if config.architecture == "linear":
+        return LinearNetwork(config.latents)
+    return MlpNetwork(config.hidden, config.latents)
+
+
+def padded_width(pixels: int) -> int:
+    """Pixels after padding: the next of 32, 64, 96, 128, 192, 256, 384, ... (two sizes an octave, multiples of 32).
+
+    The ladder is fixed, so that a member's arithmetic does not depend on which others are in its batch.
+    """
+    size = 32
+    while size < pixels:
+        size = size * 2 if size == 32 else size * 3 // 2 if size & (size - 1) == 0 else size * 4 // 3
+    return size
+
+
+def chunk_members(data: Sequence[MemberData], config: AnnealConfig, most: int) -> list[list[int]]:
+    """Group members of one shape, at most `most` to a chunk, in order."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for index, one in enumerate(data):
+        images, pixels = one.values_NP.shape
+        groups.setdefault((images, pixels if config.architecture == "conv" else padded_width(pixels)), []).append(index)
+    return [group[i : i + most] for group in groups.values() for i in range(0, len(group), most)]
+
+
+def stack_data(data: Sequence[MemberData], width: int, device: str | torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images [M, N, P] and pixel weights [M, P] on the device; padding pixels are 0 with weight 0."""
+    images = [np.pad(d.values_NP, ((0, 0), (0, width - d.values_NP.shape[1]))) for d in data]
+    weight = [np.pad(d.weight_P, (0, width - len(d.weight_P))) for d in data]
+    return torch.from_numpy(np.stack(images)).to(device), _float(np.stack(weight)).to(device)
+
+
+def fresh_parameters(
+    member: Member, data: MemberData, network: Network, config: AnnealConfig, width: int
+) -> dict[str, torch.Tensor]:
+    """The member's initial parameters, padded; the same alone or among others."""
+    known = data.statistics
+    bias = known.mean_P
+    if config.likelihood == "bernoulli":
+        bias = torch.logit(known.mean_P.double()).clamp(-LOGIT_LIMIT, LOGIT_LIMIT).float()
+    pad = (0, width - len(bias))
+    statistics = PixelStatistics(
+        torch.nn.functional.pad(known.weight_P, pad),
+        torch.nn.functional.pad(known.mean_P, pad),
+        torch.nn.functional.pad(bias, pad),
+        known.scale if config.likelihood == "gaussian" else 1.0,
+    )
+    return network.initial(statistics, member.torch_generator(config.seed, "weights"))

@@ -1,0 +1,222 @@
+"""The annealing test by training: each member's beta moves along its law while its KL is recorded.
+
+A cooling member is held at its highest beta until a fresh network's KL has died away, then beta falls. A heating
+member trains at its lowest beta, then beta rises. A member stops when its question is answered: its KL has crossed
+the threshold and stayed across.
+
+Shapes: M members, K steps of a block (the steps between two records), S noise draws, N images, D latents.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from ifp.annealing.config import AnnealConfig
+from ifp.annealing.ensemble import Ensemble
+from ifp.annealing.member_noise import MemberNoise
+from ifp.annealing.members import (
+    Member,
+    MemberData,
+    fresh_parameters,
+    make_network,
+    member_data,
+    padded_width,
+    stack_data,
+)
+from ifp.schedule import get_law
+from ifp.trace import DIVERGED, OK, AnnealTrace
+
+# Ranges of the automatic laws, in units of the edges. Cooling starts where the collapsed state is the only
+# equilibrium; both run on until far past where training has been seen to cross (docs/annealing.md).
+COOL_FROM_UPPER, COOL_TO_CLOSED_FORM = 1.2, 0.15
+HEAT_FROM_CLOSED_FORM, HEAT_TO_UPPER = 0.4, 3.0
+LEAST_RANGE = 10.0
+CONFIRMING_RECORDS = 10
+"""Records in a row across the threshold that answer a member's question."""
+DIED_AWAY = 0.5
+"""A fresh network's KL has died away below this share of the threshold."""
+
+
+class Stopped(Exception):
+    """The caller asked to stop; the chunk in flight is lost."""
+
+
+def beta_range(member: Member, config: AnnealConfig) -> tuple[float, float]:
+    """First and last beta of a member's law: the user's where given, else from the member's own edges.
+
+    An automatic end keeps at least a factor `LEAST_RANGE` from an end that the user gave.
+    """
+    if member.direction == "cool":
+        high, low = COOL_FROM_UPPER * member.beta_upper, COOL_TO_CLOSED_FORM * member.beta_closed_form
+    else:
+        high, low = HEAT_TO_UPPER * member.beta_upper, HEAT_FROM_CLOSED_FORM * member.beta_closed_form
+    if config.beta_max is not None:
+        high, low = config.beta_max, min(low, config.beta_max / LEAST_RANGE)
+    if config.beta_min is not None:
+        low, high = config.beta_min, config.beta_max or max(high, config.beta_min * LEAST_RANGE)
+    return (high, low) if member.direction == "cool" else (low, high)
+
+
+@dataclass
+class Chunk:
+    """Members in training: their networks and their random streams."""
+
+    ensemble: Ensemble
+    noise: MemberNoise
+
+    def keep(self, rows: list[int]) -> None:
+        """Drop all members but those at `rows`."""
+        self.ensemble.keep(rows)
+        self.noise.keep(rows)
+
+
+@dataclass
+class _Clock:
+    """Where one member is on its way; lives on the host and is looked at once a block."""
+
+    holds_left: int
+    done: int = 0
+    across: int = 0
+    answered: bool = False
+    status: str = OK
+    records: list[tuple[float, float, np.ndarray]] = field(default_factory=list)
+
+
+def anneal_chunk(
+    members: Sequence[Member],
+    config: AnnealConfig,
+    *,
+    data: Sequence[MemberData] | None = None,
+    device: str | torch.device = "cpu",
+    on_block: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> AnnealTrace:
+    """Train `members` (all with the same number of images) as one batch and return their curves.
+
+    Parameters
+    ----------
+    data : their reduced images, if the caller has them already.
+    on_block : called once a block with the member-steps done in it.
+    stop : asked once a block; True raises `Stopped`.
+
+    Notes
+    -----
+    The result of a member does not depend on the others: to the last bit with one CPU thread and a network without
+    convolutions, to rounding elsewhere.
+    """
+    data = data or [member_data(m.images, config) for m in members]
+    chunk = start_chunk(members, data, config, device)
+    law = get_law(config.law)
+    first_M, last_M = np.array([beta_range(m, config) for m in members]).T
+    block = math.ceil(config.steps / config.records)
+    clocks = [_Clock(math.ceil(config.hold_steps / block)) for _ in members]
+    active = list(range(len(members)))
+
+    while active:
+        if stop():
+            raise Stopped
+        steps_KM = np.array([[_anneal_step(clocks[m], k) for m in active] for k in range(block)])
+        beta_KM = law(steps_KM / config.steps, first_M[active], last_M[active])
+        train_block(chunk, beta_KM)
+        recon_M, kl_MD = chunk.ensemble.evaluate(chunk.noise.evaluation())
+        for row, m in enumerate(active):
+            _look(clocks[m], members[m].direction, beta_KM[-1, row], recon_M[row].item(), kl_MD[row].cpu().numpy(),
+                  block, config, data[m].constant_nats)  # fmt: skip
+        if on_block:
+            on_block(block * len(active))
+        rows = [row for row, m in enumerate(active) if not clocks[m].answered]
+        if len(rows) < len(active):
+            active = [active[row] for row in rows]
+            if active:
+                chunk.keep(rows)
+    return _trace(members, clocks, config)
+
+
+def _anneal_step(clock: _Clock, k: int) -> int:
+    return 0 if clock.holds_left else clock.done + k
+
+
+def start_chunk(
+    members: Sequence[Member], data: Sequence[MemberData], config: AnnealConfig, device: str | torch.device
+) -> Chunk:
+    """Fresh members with their images on the device and their random streams at the start."""
+    network = make_network(config, members[0].images.shape[1:])
+    pixels = max(d.values_NP.shape[1] for d in data)
+    width = pixels if config.architecture == "conv" else padded_width(pixels)
+    fresh = [fresh_parameters(m, d, network, config, width) for m, d in zip(members, data, strict=True)]
+    images_MNP, weight_MP = stack_data(data, width, device)
+    ensemble = Ensemble(
+        network, fresh, images_MNP, weight_MP,
+        likelihood=config.likelihood, sigma=config.sigma, learning_rate=config.learning_rate,
+    )  # fmt: skip
+    return Chunk(ensemble, MemberNoise(members, config, images_MNP.shape[1], device))
+
+
+def train_block(chunk: Chunk, beta_KM: np.ndarray) -> None:
+    """Train K steps at these betas; nothing comes back to the host."""
+    ensemble, noise = chunk.ensemble, chunk.noise
+    steps = len(beta_KM)
+    beta = torch.from_numpy(beta_KM.astype(np.float32)).to(ensemble.images_MNP.device)
+    noise_KMSND = noise.block(steps)
+    if noise.images == noise.images_a_step:
+        x_MNP = ensemble.images()
+        for k in range(steps):
+            ensemble.step(x_MNP, noise_KMSND[k], beta[k])
+    else:
+        index_KMN = noise.choose(steps)
+        for k in range(steps):
+            ensemble.step(ensemble.images(index_KMN[k]), noise_KMSND[k], beta[k])
+
+
+def _look(
+    clock: _Clock, direction: str, beta: float, recon: float, kl_D: np.ndarray, block: int, config: AnnealConfig,
+    constant_nats: float,
+) -> None:  # fmt: skip
+    """Read one member's record: move its clock on, and decide whether it is answered."""
+    kl = float(kl_D.sum())
+    if not (math.isfinite(kl) and math.isfinite(recon)):
+        clock.status, clock.answered = DIVERGED, True
+        return
+    if clock.holds_left:
+        clock.holds_left -= 1
+        if direction == "cool" and kl < DIED_AWAY * config.threshold_nats:
+            clock.holds_left = 0
+        return
+    clock.done += block
+    clock.records.append((beta, recon + constant_nats, kl_D))
+    across = kl > config.threshold_nats if direction == "cool" else kl < config.threshold_nats
+    clock.across = clock.across + 1 if across else 0
+    clock.answered = (
+        clock.done >= config.steps
+        or clock.across >= CONFIRMING_RECORDS
+        or recon + constant_nats < config.stop_recon_nats
+    )
+
+
+def _trace(members: Sequence[Member], clocks: Sequence[_Clock], config: AnnealConfig) -> AnnealTrace:
+    records = max((len(c.records) for c in clocks), default=0)
+    beta_MT = np.full((len(members), records), np.nan)
+    recon_MT = np.full((len(members), records), np.nan)
+    kl_MTD = np.full((len(members), records, config.latents), np.nan)
+    for m, clock in enumerate(clocks):
+        for t, (beta, recon, kl_D) in enumerate(clock.records):
+            beta_MT[m, t], recon_MT[m, t], kl_MTD[m, t] = beta, recon, kl_D
+    return AnnealTrace(
+        factor_M=np.array([m.factor for m in members]),
+        context_MF=np.array([m.context for m in members]),
+        seed_M=np.array([m.seed for m in members]),
+        method_M=np.array(["train"] * len(members)),
+        direction_M=np.array([m.direction for m in members]),
+        status_M=np.array([c.status for c in clocks]),
+        n_images_M=np.array([len(m.images) for m in members]),
+        beta_closed_form_M=np.array([m.beta_closed_form for m in members]),
+        beta_upper_M=np.array([m.beta_upper for m in members]),
+        beta_MT=beta_MT,
+        recon_nats_MT=recon_MT,
+        kl_nats_MTD=kl_MTD,
+    )

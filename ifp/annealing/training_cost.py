@@ -1,0 +1,144 @@
+"""What training will cost, measured on the machine: the best chunk size, seconds, memory."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ifp.annealing.config import AnnealConfig
+from ifp.annealing.members import Member, MemberData, chunk_members, padded_width
+from ifp.annealing.train import start_chunk, train_block
+from ifp.system.threads import single_threaded_kernels
+
+MEASURED_STEPS = 20
+MEASURED_GROUPS = 8
+CPU_CHUNKS = (1, 4, 16, 32)
+GPU_CHUNKS = (64, 256, 1024)
+MEMORY_SHARE = 0.5
+"""Share of the free memory that the chunks at work may take."""
+
+
+@dataclass(frozen=True)
+class TrainingCost:
+    """The cost of training, from 20 measured steps of groups of equally shaped members.
+
+    Attributes
+    ----------
+    members, steps : members, and optimizer steps in all, at most (members stop early).
+    chunk : members a batch; `rates` member-steps a second on one thread by members a batch, as measured.
+    seconds : at most, on all threads.
+    bytes_needed : memory of the chunks at work at once.
+    """
+
+    members: int
+    steps: int
+    chunk: int
+    rates: dict[int, float]
+    seconds: float
+    bytes_needed: int
+
+
+def training_cost(
+    members: Sequence[Member],
+    data: Sequence[MemberData],
+    config: AnnealConfig,
+    device: str,
+    threads: int,
+    most_seconds: float = math.inf,
+) -> TrainingCost:
+    """Choose the members a batch by what measures fastest, and estimate the whole.
+
+    After `most_seconds` of measuring no further size or group is begun; groups that were not measured count as the
+    largest that was.
+
+    Convolutions on a CPU always run one member at a time: it measures fastest there (benchmarks/RESULTS.md), and the
+    rounding of grouped convolutions would make the numbers depend on the measurement.
+    """
+    threads = threads if device == "cpu" else 1
+    groups = sorted(chunk_members(data, config, len(data)), key=lambda g: data[g[0]].values_NP.size)
+    sizes = _chunk_sizes(groups, data, config, device, threads)
+    largest = max(groups, key=lambda g: len(g) * data[g[0]].values_NP.size)
+    deadline = time.perf_counter() + most_seconds
+    seconds_by_size: dict[int, float] = {}
+    for size in sizes:
+        if not seconds_by_size or time.perf_counter() < deadline - most_seconds / 2:
+            seconds_by_size[size] = _seconds_per_member_step(largest[:size], members, data, config, device)
+    chunk = min(seconds_by_size, key=lambda size: seconds_by_size[size])
+
+    sampled = groups[:: math.ceil(len(groups) / MEASURED_GROUPS)]
+    measured: list[float] = []
+    for group in sampled:
+        if not measured or time.perf_counter() < deadline:
+            measured.append(_seconds_per_member_step(group[:chunk], members, data, config, device))
+    work = [data[g[0]].values_NP.size for g in groups]
+    seconds = np.interp(work, [data[g[0]].values_NP.size for g in sampled[: len(measured)]], measured)
+    steps = config.steps + config.hold_steps
+    total = float(sum(s * len(g) for s, g in zip(seconds, groups, strict=True))) * steps
+    at_once = min(threads, math.ceil(len(members) / chunk))
+    needed = max(_chunk_bytes(data[g[0]], config, min(chunk, len(g))) for g in groups)
+    return TrainingCost(
+        members=len(members),
+        steps=len(members) * steps,
+        chunk=chunk,
+        rates={size: 1 / s for size, s in seconds_by_size.items()},
+        seconds=total / at_once,
+        bytes_needed=at_once * needed,
+    )
+
+
+def _chunk_sizes(
+    groups: Sequence[Sequence[int]], data: Sequence[MemberData], config: AnnealConfig, device: str, threads: int
+) -> list[int]:
+    if config.architecture == "conv" and device == "cpu":
+        return [1]
+    one = max(_chunk_bytes(data[g[0]], config, 1) for g in groups)
+    fits = max(1, int(MEMORY_SHARE * _available_bytes(device) / (threads * one)))
+    most = min(fits, max(len(g) for g in groups))
+    return [s for s in (CPU_CHUNKS if device == "cpu" else GPU_CHUNKS) if s <= most] or [most]
+
+
+def _seconds_per_member_step(
+    rows: Sequence[int], members: Sequence[Member], data: Sequence[MemberData], config: AnnealConfig, device: str
+) -> float:
+    """Measured over 20 steps of these members as one chunk, after 3 to warm up."""
+    with single_threaded_kernels():
+        chunk = start_chunk([members[i] for i in rows], [data[i] for i in rows], config, device)
+        beta_KM = np.tile([members[i].beta_closed_form for i in rows], (MEASURED_STEPS, 1))
+        train_block(chunk, beta_KM[:3])
+        _wait(device)
+        started = time.perf_counter()
+        train_block(chunk, beta_KM)
+        _wait(device)
+        return (time.perf_counter() - started) / (MEASURED_STEPS * len(rows))
+
+
+def _wait(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
+def _chunk_bytes(data: MemberData, config: AnnealConfig, chunk: int) -> int:
+    """Memory of one chunk: weights with gradients and Adam's two moments, images, and activations."""
+    images, pixels = data.values_NP.shape
+    rows = max(config.batch, images)
+    if config.architecture == "conv":
+        # 765,000 weights, and some 200,000 activations an image through both networks, forward and backward
+        weights, activations = 765_000, rows * 200_000
+    else:
+        pixels = padded_width(pixels)
+        weights = 2 * pixels * config.hidden + 2 * config.hidden**2
+        # logits, their gradient and the temporaries of both, then the hidden layers
+        activations = rows * (6 * pixels + 8 * config.hidden)
+    return 4 * chunk * (4 * weights + activations + images * pixels)
+
+
+def _available_bytes(device: str) -> int:
+    if device.startswith("cuda"):
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

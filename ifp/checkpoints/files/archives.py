@@ -1,0 +1,86 @@
+"""Opens a zip archive that may be hostile: its table of contents is checked before any entry is unpacked."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from pathlib import PurePosixPath
+from typing import IO
+
+from ifp.checkpoints.files.limits import MAX_DIRECTORY_BYTES, MAX_ENTRIES, Budget, Unreadable
+
+_END = struct.Struct("<4s4H2LH")
+_LOCATOR = struct.Struct("<4sLQL")
+_END_64 = struct.Struct("<4sQ2H2L4Q")
+
+
+class Archive:
+    """The entries of a zip archive, by their path without the top folder that torch puts everything in."""
+
+    def __init__(self, stream: IO[bytes], length: int) -> None:
+        _check_directory(stream, length)
+        self._zip = zipfile.ZipFile(stream)
+        entries = self._zip.infolist()
+        if len(entries) > MAX_ENTRIES:
+            raise Unreadable(f"is a zip archive of {len(entries)} entries, and at most {MAX_ENTRIES} are read")
+        # torch's own reader compares names without regard to case, and two readers must not see two files
+        if len({entry.filename.casefold() for entry in entries}) < len(entries):
+            raise Unreadable("is a zip archive in which two entries have the same name")
+        if any(entry.flag_bits & 0x1 for entry in entries):
+            raise Unreadable("is an encrypted zip archive", "save it without a password")
+        budget = Budget(length)
+        for entry in entries:
+            if entry.compress_type == zipfile.ZIP_STORED and entry.compress_size != entry.file_size:
+                raise Unreadable(f"is a zip archive whose entry {entry.filename!r} states two sizes")
+            budget.spend(entry.file_size, f"the entry {entry.filename!r}")
+        tops = {PurePosixPath(entry.filename).parts[:1] for entry in entries}
+        top = f"{tops.pop()[0]}/" if len(tops) == 1 and all("/" in entry.filename for entry in entries) else ""
+        self._entries = {entry.filename.removeprefix(top): entry for entry in entries}
+        self.names = list(self._entries)
+
+    def size(self, name: str) -> int | None:
+        """Bytes of the entry once unpacked; None where there is no such entry."""
+        return self._entries[name].file_size if name in self._entries else None
+
+    def read(self, name: str, limit: int | None = None) -> bytes:
+        """The entry's bytes, its checksum verified.
+
+        Raises
+        ------
+        Unreadable : there is no such entry, or it is longer than `limit` or than it states.
+        """
+        if name not in self._entries:
+            raise Unreadable(f"is a zip archive without the entry {name!r} that it refers to")
+        entry = self._entries[name]
+        if limit is not None and entry.file_size > limit:
+            raise Unreadable(
+                f"is a zip archive whose entry {name!r} has {entry.file_size} bytes, at most {limit} are read"
+            )
+        data = self._zip.read(entry)
+        if len(data) != entry.file_size:
+            raise Unreadable(f"is a zip archive whose entry {name!r} does not have the length that it states")
+        return data
+
+
+def _check_directory(stream: IO[bytes], length: int) -> None:
+    """Refuse a table of contents too long to be read (zipfile makes an object of every 46 bytes of it), and one that
+    does not stand where it says: a cut file may end with the whole of a smaller archive that was stored in it.
+    """
+    end = length - _END.size
+    stream.seek(max(0, end - _LOCATOR.size - _END_64.size))
+    tail = stream.read()
+    if tail[-_END.size :][:4] != b"PK\5\6":
+        raise Unreadable("is a zip archive that is cut short or has bytes appended to it")
+    *_, size, start, _ = _END.unpack(tail[-_END.size :])
+    locator = tail[: -_END.size][-_LOCATOR.size :]
+    if locator[:4] == b"PK\6\7":
+        end -= _LOCATOR.size + _END_64.size
+        if end < 0 or tail[:4] != b"PK\6\6":
+            raise Unreadable("is a damaged zip archive")
+        *_, size, start = _END_64.unpack(tail[: _END_64.size])
+    if start + size != end:
+        raise Unreadable("is a zip archive that is cut short, or whose table of contents is not where it says")
+    if size > MAX_DIRECTORY_BYTES:
+        raise Unreadable(
+            f"is a zip archive with a table of contents of {size} bytes, at most {MAX_DIRECTORY_BYTES} are read"
+        )

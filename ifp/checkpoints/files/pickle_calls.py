@@ -1,0 +1,144 @@
+"""The calls in a pickle whose outcome is known without making them: containers, tensors, NumPy scalars.
+
+Each function here receives the arguments that the pickle holds and returns plain data. None of them is the function
+of the same name in torch, NumPy or Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ifp.checkpoints.files.limits import Unreadable
+from ifp.checkpoints.files.pickle_stubs import Inert, Name, Reading
+from ifp.checkpoints.files.tensors import ITEM_BYTES, Storage, outline_tensor
+
+_SCALAR_CODES = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
+
+
+def outcome(reading: Reading, name: str, args: tuple[object, ...]) -> object:
+    """The plain data that calling `name` on `args` stands for, else an inert object."""
+    known = _CALLS.get(name)
+    return reading.stub(name, args) if known is None else known(reading, name, args)
+
+
+def dtype_named(name: str) -> str | None:
+    """ "float32" for "torch.float32".
+
+    >>> dtype_named("torch.float32"), dtype_named("posix.system")
+    ('float32', None)
+    """
+    dtype = name.removeprefix("torch.")
+    return dtype if dtype in ITEM_BYTES and dtype != name else None
+
+
+def _ordered_dict(reading: Reading, name: str, args: tuple[object, ...]) -> object:
+    if not args:
+        return {}
+    pairs = args[0]
+    if len(args) == 1 and isinstance(pairs, list) and all(_is_pair(pair) for pair in pairs):
+        return {pair[0]: pair[1] for pair in pairs}
+    return reading.stub(name, args)
+
+
+def _is_pair(pair: object) -> bool:
+    return isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str | int)
+
+
+def _default_dict(reading: Reading, name: str, args: tuple[object, ...]) -> object:
+    return {} if len(args) < 2 else reading.stub(name, args)
+
+
+def _sequence(reading: Reading, name: str, args: tuple[object, ...]) -> object:
+    """A set, a list or a torch.Size, given as its items."""
+    items = args[0] if len(args) == 1 else ()
+    if isinstance(items, tuple | list):
+        if name == "builtins.set":
+            reading.note_keys(items)
+        return tuple(items) if name == "torch.Size" else list(items)
+    return reading.stub(name, args)
+
+
+def _first(reading: Reading, name: str, args: tuple[object, ...]) -> object:
+    """The parameter's tensor, the device's name, the annotated list."""
+    return args[0] if args else reading.stub(name, args)
+
+
+def _tensor(reading: Reading, name: str, args: tuple[object, ...]) -> object:
+    """_rebuild_tensor(storage, offset, size, stride), and the later versions with more behind these four."""
+    if len(args) < 4:
+        raise Unreadable("describes a tensor by too few values")
+    storage, offset, size, stride = args[:4]
+    lazily_negated = name.endswith("_v2") and len(args) > 6 and bool(args[6])
+    if not isinstance(storage, Storage) or lazily_negated:
+        return reading.stub(name, args)
+    dtype: str | None = storage.dtype
+    if name.endswith("_v3") and len(args) > 6:
+        dtype = dtype_named(args[6].dotted) if isinstance(args[6], Name) else None
+    if dtype not in ITEM_BYTES:
+        return reading.stub(f"a tensor of {dtype or 'unknown'} numbers", ())
+    return outline_tensor(storage, dtype, offset, size, stride, reading.budget)
+
+
+def _tensor_of_type(reading: Reading, name: str, args: tuple[object, ...]) -> object:
+    """_rebuild_from_type_v2(function, class, arguments, state): a tensor with attributes of its own."""
+    if len(args) == 4 and isinstance(args[0], Name) and isinstance(args[2], tuple) and args[0].dotted != name:
+        reading.foreign.add(args[1].dotted if isinstance(args[1], Name) else name)
+        return outcome(reading, args[0].dotted, args[2])
+    return reading.stub(name, args)
+
+
+def _object(reading: Reading, name: str, args: tuple[object, ...]) -> object:
+    """copyreg's way to make an object of a class: the class comes first."""
+    if args and isinstance(args[0], Name):
+        return reading.stub(args[0].dotted, args[1:])
+    return reading.stub(name, args)
+
+
+def _bytes(reading: Reading, name: str, args: tuple[object, ...]) -> object:
+    """Bytes as pickle protocol 2 writes them: text of the characters 0 to 255."""
+    match args:
+        case (str() as text, "latin1" | "latin-1"):
+            return text.encode("latin-1")
+    return reading.stub(name, args)
+
+
+def _numpy_dtype(reading: Reading, name: str, args: tuple[object, ...]) -> object:
+    return Inert(name, args)
+
+
+def _numpy_scalar(reading: Reading, name: str, args: tuple[object, ...]) -> object:
+    match args:
+        case (Inert("numpy.dtype", (str() as code, *_), (_, "<" | "|", *_)), bytes() as raw):
+            if code in _SCALAR_CODES and len(raw) == int(code[1:]):
+                value: object = np.frombuffer(raw, f"<{code}")[0].item()
+                return value
+    return reading.stub(name, args)
+
+
+_CALLS: dict[str, Callable[[Reading, str, tuple[object, ...]], object]] = {
+    "collections.OrderedDict": _ordered_dict,
+    "collections.defaultdict": _default_dict,
+    "builtins.set": _sequence,
+    "builtins.list": _sequence,
+    "torch.Size": _sequence,
+    "torch.device": _first,
+    "torch._utils._rebuild_tensor": _tensor,
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v3": _tensor,
+    "torch._utils._rebuild_parameter": _first,
+    "torch._utils._rebuild_parameter_with_state": _first,
+    "torch._tensor._rebuild_from_type_v2": _tensor_of_type,
+    "torch.jit._pickle.build_boollist": _first,
+    "torch.jit._pickle.build_doublelist": _first,
+    "torch.jit._pickle.build_intlist": _first,
+    "torch.jit._pickle.build_tensorlist": _first,
+    "torch.jit._pickle.restore_type_tag": _first,
+    "copyreg.__newobj__": _object,
+    "copyreg._reconstructor": _object,
+    "_codecs.encode": _bytes,
+    "numpy.dtype": _numpy_dtype,
+    "numpy.core.multiarray.scalar": _numpy_scalar,
+    "numpy._core.multiarray.scalar": _numpy_scalar,
+}

@@ -1,0 +1,57 @@
+"""The safetensors format: 8 bytes with the header's length, a JSON header, the raw numbers."""
+
+from __future__ import annotations
+
+import json
+from typing import IO
+
+import numpy as np
+
+from ifp.checkpoints.files.limits import MAX_DIRECTORY_BYTES, Budget, Unreadable
+from ifp.checkpoints.files.tensors import (
+    ITEM_BYTES,
+    Storage,
+    contiguous_stride,
+    outline_tensor,
+    read_tensors,
+    whole_number,
+)
+
+_DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool", "U8": "uint8",
+    "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64", "U16": "uint16", "U32": "uint32", "U64": "uint64",
+}  # fmt: skip
+
+
+def looks_like_safetensors(head: bytes) -> bool:
+    """Whether a file of these first bytes may be one: a length, and the brace of a JSON object."""
+    return head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= MAX_DIRECTORY_BYTES
+
+
+def read_safetensors(stream: IO[bytes], length: int) -> tuple[dict[str, np.ndarray], set[str]]:
+    """Arrays by name, and the names of those whose type is not read."""
+    stream.seek(0)
+    header_bytes = int.from_bytes(stream.read(8), "little")
+    header = json.loads(stream.read(min(header_bytes, MAX_DIRECTORY_BYTES)))
+    start, budget = 8 + header_bytes, Budget(length)
+    outlines, foreign, places = {}, set(), {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        if entry["dtype"] not in _DTYPES:
+            foreign.add(f"the tensor {name} of the type {entry['dtype']}")
+            continue
+        dtype, shape = _DTYPES[entry["dtype"]], tuple(map(whole_number, entry["shape"]))
+        first, last = map(whole_number, entry["data_offsets"])
+        if not first <= last <= length - start or (last - first) % ITEM_BYTES[dtype]:
+            raise Unreadable(f"is cut short or damaged: the tensor {name!r} reaches beyond its end")
+        storage = Storage(name, "uint8", last - first)
+        places[storage] = start + first
+        outlines[name] = outline_tensor(storage, dtype, 0, shape, contiguous_stride(shape), budget)
+
+    def read_storage(storage: Storage) -> bytes:
+        stream.seek(places[storage])
+        return stream.read(storage.nbytes)
+
+    arrays = read_tensors(outlines.values(), read_storage)
+    return {name: arrays[outline] for name, outline in outlines.items()}, foreign

@@ -1,0 +1,189 @@
+"""The ideal VAE of a traversal: reconstruction and KL with the best possible decoder, and their exact gradients.
+
+For given posteriors q_i(z) = N(mean_i, std_i^2) of the N images the best decoder is the posterior mean image
+    decoded(z) = sum_i p(i | z) x_i,   p(i | z) = q_i(z) / sum_j q_j(z),
+so reconstruction and KL are functions of the posteriors alone: one integral over z, done on a grid. The trapezoid rule
+converges exponentially for such integrands (sums of Gaussians times functions analytic near the real line), so a
+spacing of 0.7 of the narrowest posterior is enough; tests/exact/test_ideal_vae.py holds it against fine grids.
+
+Since the decoder is optimal, its own change does not enter the gradient (envelope theorem): with c_i(z) the cost of
+image i under decoded(z), dR / dq_i(z) = c_i(z) / N.
+
+Shapes: M traversals, N images, P distinct pixels (padded with weight 0), G grid points, D latents. All float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from ifp.theory.reduction import ReducedTraversal
+
+SPACING = 0.7  # of the grid, in units of the narrowest posterior's standard deviation
+REACH = 5.5  # of the grid beyond the outermost means, in standard deviations
+PIXEL_BUCKET = 1.25  # traversals are padded to sizes in this ratio, so that few batches serve all
+
+
+@dataclass(frozen=True)
+class TraversalBatch:
+    """Traversals of equal N on one device, ready for `reconstruction`.
+
+    Attributes
+    ----------
+    x_MNP : the images (Gaussian: centred and divided by sigma).
+    weighted_MNP : the images times the pixel weights.
+    weight_MP : pixels of each pattern, 0 for padding.
+    mean_MP : the mean image (Gaussian: 0).
+    own_nats_MN : cost of each image under the mean image. Costs are counted from there: their integral then has no
+        large constant part, whose quadrature error would drown the gain of images of low contrast.
+    constant_nats_M : cost of the dropped pixels.
+    bernoulli : the likelihood.
+    """
+
+    x_MNP: Tensor
+    weighted_MNP: Tensor
+    weight_MP: Tensor
+    mean_MP: Tensor
+    own_nats_MN: Tensor
+    constant_nats_M: Tensor
+    bernoulli: bool
+
+    def take(self, rows: Tensor) -> TraversalBatch:
+        """The traversals at these rows."""
+        chosen = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "bernoulli"}
+        return TraversalBatch(bernoulli=self.bernoulli, **chosen)
+
+    @property
+    def collapsed_nats_M(self) -> Tensor:
+        """Reconstruction [M] when no information is held: every image is decoded as the mean image."""
+        return self.own_nats_MN.mean(1) + self.constant_nats_M
+
+    def _cost(self, decoded_MGP: Tensor) -> Tensor:
+        """Nats [M, G, N] of each image under each decoded image, less `own_nats_MN`."""
+        if self.bernoulli:
+            # the floors only meet images whose posterior there is below them, so they cost nothing
+            mean = self.mean_MP[:, None]
+            on = (decoded_MGP / mean).clamp_min(1e-20).log()
+            off = ((1 - decoded_MGP) / (1 - mean)).clamp_min(1e-20).log()
+            shared = torch.bmm(off, self.weight_MP[:, :, None])
+            return -(shared + torch.bmm(on - off, self.weighted_MNP.mT))
+        shared = 0.5 * torch.bmm(decoded_MGP**2, self.weight_MP[:, :, None])
+        return shared - torch.bmm(decoded_MGP, self.weighted_MNP.mT)
+
+
+def pixel_bucket(pixels: int) -> int:
+    """The padded number of pixels; depends on the traversal alone, never on its neighbours in a batch."""
+    size = 8
+    while size < pixels:
+        size = max(size + 8, int(size * PIXEL_BUCKET) // 8 * 8)
+    return size
+
+
+def make_batch(
+    traversals: Sequence[ReducedTraversal], likelihood: str, sigma: float, device: torch.device | str
+) -> TraversalBatch:
+    """Stack reduced traversals of equal N and equal `pixel_bucket`."""
+    images = len(traversals[0].values_NP)
+    pixels = max(pixel_bucket(len(t.weight_P)) for t in traversals)
+    x = torch.full((len(traversals), images, pixels), 0.5, dtype=torch.float64)
+    weight = torch.zeros(len(traversals), pixels, dtype=torch.float64)
+    for row, t in enumerate(traversals):
+        values = t.values_NP if likelihood == "bernoulli" else (t.values_NP - t.mean_P) / sigma
+        x[row, :, : len(t.weight_P)] = torch.from_numpy(values)
+        weight[row, : len(t.weight_P)] = torch.from_numpy(t.weight_P)
+    weighted = x * weight[:, None]
+    mean = x.mean(1)
+    if likelihood == "bernoulli":
+        own = -(weighted @ (mean.log() - torch.log1p(-mean))[:, :, None])[:, :, 0]
+        own = own - (weight * torch.log1p(-mean)).sum(1, keepdim=True)
+    else:
+        mean = torch.zeros_like(mean)
+        own = 0.5 * (weighted * x).sum(2)
+    constant = torch.tensor([t.constant_nats for t in traversals], dtype=torch.float64)
+    x, weighted, weight, mean, own, constant = (t.to(device) for t in (x, weighted, weight, mean, own, constant))
+    return TraversalBatch(x, weighted, weight, mean, own, constant, likelihood == "bernoulli")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Quadrature points z_MGD and weights weight_MG (0 for the padding of members that need fewer points).
+
+    log_narrowest_MD : logarithm of the narrowest posterior's standard deviation that the grid was made for.
+    """
+
+    z_MGD: Tensor
+    weight_MG: Tensor
+    log_narrowest_MD: Tensor
+
+    def take(self, rows: Tensor) -> Grid:
+        """The grids of these members."""
+        return Grid(self.z_MGD[rows], self.weight_MG[rows], self.log_narrowest_MD[rows])
+
+
+def grid_points(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACING, reach: float = REACH) -> Tensor:
+    """Points [M] on the longest axis of the grid that `make_grid` would make, without making it."""
+    std = log_std_MND.exp()
+    span_MD = (mean_MND + reach * std).amax(1) - (mean_MND - reach * std).amin(1)
+    return (torch.ceil(span_MD / (spacing * std.amin(1))) + 1).amax(1)
+
+
+def make_grid(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACING, reach: float = REACH) -> Grid:
+    """A grid for each member that resolves and covers its posteriors: a product of one axis a latent.
+
+    The number of points and their places depend on the member alone; shorter grids are padded with weight 0.
+    """
+    std = log_std_MND.exp()
+    low_MD, high_MD = (mean_MND - reach * std).amin(1), (mean_MND + reach * std).amax(1)
+    step_MD = spacing * std.amin(1)
+    count_MD = torch.ceil((high_MD - low_MD) / step_MD).long() + 1
+    axes, weights = [], []
+    for d in range(mean_MND.shape[2]):
+        index = torch.arange(int(count_MD[:, d].max()), device=std.device)
+        axes.append(low_MD[:, d, None] + step_MD[:, d, None] * index)
+        weights.append(torch.where(index < count_MD[:, d, None], step_MD[:, d, None], torch.zeros_like(std[:1, :1, 0])))
+    z, weight = axes[0][:, :, None], weights[0]
+    for axis, more in zip(axes[1:], weights[1:], strict=True):
+        left = z[:, :, None].expand(-1, -1, axis.shape[1], -1)
+        right = axis[:, None, :, None].expand(-1, z.shape[1], -1, -1)
+        z = torch.cat([left, right], 3).flatten(1, 2)
+        weight = (weight[:, :, None] * more[:, None]).flatten(1, 2)
+    return Grid(z, weight, log_std_MND.amin(1))
+
+
+def reconstruction(
+    batch: TraversalBatch, mean_MND: Tensor, log_std_MND: Tensor, grid: Grid
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Reconstruction [M], nats an image over all pixels, with the best decoder; its gradients [M, N, D].
+
+    Returns
+    -------
+    recon_M, gradient in the means, gradient in the logarithms of the standard deviations.
+    """
+    images, latents = mean_MND.shape[1:]
+    std = log_std_MND.exp()
+    offset = (grid.z_MGD[:, :, None] - mean_MND[:, None]) / std[:, None]  # [M, G, N, D]
+    log_q = -0.5 * (offset**2).sum(3) - log_std_MND.sum(2)[:, None]
+    top = log_q.amax(2, keepdim=True)
+    relative = (log_q - top).exp()
+    total = relative.sum(2, keepdim=True)
+    cost = batch._cost(torch.bmm(relative / total, batch.x_MNP))
+    mass = grid.weight_MG / (images * (2 * math.pi) ** (latents / 2))
+    paid = relative * (top.exp() * mass[:, :, None]) * cost
+    recon = paid.sum((1, 2)) + batch.collapsed_nats_M
+    gradient_mean = torch.einsum("mgn,mgnd->mnd", paid, offset) / std
+    gradient_log_std = torch.einsum("mgn,mgnd->mnd", paid, offset**2) - paid.sum(1)[:, :, None]
+    return recon, gradient_mean, gradient_log_std
+
+
+def kl_nats(mean_MND: Tensor, log_std_MND: Tensor) -> Tensor:
+    """KL to the standard normal prior [M, D], mean over the images, nats."""
+    return (0.5 * (mean_MND**2 + torch.expm1(2 * log_std_MND)) - log_std_MND).mean(1)
+
+
+def kl_gradient(mean_MND: Tensor, log_std_MND: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients [M, N, D] of the KL in the means and in the logarithms of the standard deviations."""
+    return mean_MND / mean_MND.shape[1], torch.expm1(2 * log_std_MND) / mean_MND.shape[1]

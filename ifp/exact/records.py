@@ -1,0 +1,172 @@
+"""What cooling and heating record: the paths along a traversal's curve, and the states solved where they jump.
+
+Shapes: M traversals of a batch, N images, D latents, K modes, T records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ifp.exact.branches import (
+    COLLAPSED,
+    JUST,
+    Curve,
+    Landing,
+    Path,
+    collapsed_betas,
+    cooling_path,
+    heating_path,
+)
+from ifp.exact.follow import Solutions, pushed, solve, state_along
+from ifp.exact.ideal_vae import TraversalBatch
+from ifp.exact.search import SearchResult, latent_modes
+from ifp.theory.reduction import ReducedTraversal
+
+COLLAPSED_RECORDS = 5
+TOP = 1.25
+"""Collapsed states are recorded up to this multiple of the upper edge."""
+METASTABLE_LIMIT = 2.0
+"""Heating is followed to at most this multiple of the upper edge."""
+LANDING_KL_NATS = 0.005
+"""Cooling's fall starts with this much information along the leading mode: the push off the saddle."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One traversal, reduced, with its edges and leading modes (mean square 1)."""
+
+    number: int
+    reduced: ReducedTraversal
+    beta_closed_form: float
+    beta_upper: float
+    modes_NK: np.ndarray
+
+
+@dataclass(frozen=True)
+class Records:
+    """One curve as recorded: beta_T, recon_nats_T, kl_nats_TD, and row_T, where the store keeps each state."""
+
+    beta_T: np.ndarray
+    recon_nats_T: np.ndarray
+    kl_nats_TD: np.ndarray
+    row_T: np.ndarray
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A record to put in before record `after` of a path: a state of the store, or the collapsed one."""
+
+    after: int
+    beta: float
+    recon_nats: float
+    kl_nats_D: np.ndarray
+    row: int
+
+
+def follow(
+    batch: TraversalBatch, searched: SearchResult, fallen: Solutions, group: Sequence[Job], names: Sequence[str]
+) -> list[dict[str, Records]]:
+    """The records of cooling and heating of each member of a batch; the states met on the way go into the store."""
+    out: list[dict[str, Records]] = [{} for _ in group]
+    landed = searched.keep(range(len(group)), fallen)
+    for name in names:
+        paths, curves = [], []
+        for m, job in enumerate(group):
+            above = above_the_edge(searched, m, job)
+            if name == "cool":
+                curves.append(searched.cool[m])
+                landing = Landing(float(fallen.beta_M[m]), fallen.kl_nats_MD[m].cpu().numpy())
+                paths.append(cooling_path(curves[-1], landing, above))
+            else:
+                curves.append(searched.heat[m])
+                paths.append(heating_path(curves[-1], job.beta_closed_form, METASTABLE_LIMIT * job.beta_upper, above))
+        extra = _arrivals(batch, searched, curves, paths)
+        for m in range(len(group)):
+            if name == "cool":
+                extra[m].append(kept(fallen, m, COLLAPSED_RECORDS, landed[m]))
+            out[m][name] = assemble(curves[m], paths[m], float(batch.collapsed_nats_M[m]), extra[m])
+    return out
+
+
+def above_the_edge(searched: SearchResult, member: int, job: Job) -> np.ndarray:
+    """The betas at which the collapsed state is recorded."""
+    top = max(TOP * job.beta_upper, 1.1 * float(searched.heat[member].beta_J.max()))
+    return collapsed_betas(job.beta_closed_form, top, COLLAPSED_RECORDS)
+
+
+def landings(batch: TraversalBatch, modes_MNK: Tensor, beta_closed_form_M: Tensor, latents: int) -> Solutions:
+    """Where each member falls to when the collapsed state has just lost its stability, by descent of R + beta K."""
+    kl = torch.zeros(len(beta_closed_form_M), latents, dtype=torch.float64, device=modes_MNK.device)
+    kl[:, 0] = LANDING_KL_NATS
+    start = state_along(latent_modes(modes_MNK, latents), kl)
+    beta = beta_closed_form_M * (1 - JUST)
+    for _ in range(2):
+        # the first descent may rest on a saddle, the second starts with a push off it
+        found = solve(batch, start, beta, torch.ones_like(beta), power=0.0)
+        start = pushed(found.states, modes_MNK)
+    return found
+
+
+def _arrivals(
+    batch: TraversalBatch, searched: SearchResult, curves: Sequence[Curve], paths: Sequence[Path]
+) -> list[list[Extra]]:
+    """The states just past each jump of cooling or heating paths."""
+    extra: list[list[Extra]] = [[] for _ in paths]
+    where = [(m, jump) for m, path in enumerate(paths) for jump in path.jumps]
+    if not where:
+        return extra
+    # cooling arrives at more information, heating at less
+    arrive = [jump.high if paths[m].beta[0] > paths[m].beta[-1] else jump.low for m, jump in where]
+    from_rows = [int(curves[m].state_J[j]) for (m, _), j in zip(where, arrive, strict=True)]
+    members = [m for m, _ in where]
+    found = at_beta(batch, members, searched.store.all(), from_rows, [jump.beta for _, jump in where])
+    for at, ((m, jump), row) in enumerate(zip(where, searched.keep(members, found), strict=True)):
+        extra[m].append(kept(found, at, jump.after, row))
+    return extra
+
+
+def at_beta(
+    batch: TraversalBatch, members: Sequence[int], known: Solutions, rows: Sequence[int], betas: Sequence[float]
+) -> Solutions:
+    """The minima of R + beta K of `members`, each from the known state in its row."""
+    device = known.beta_M.device
+    start = known.states.take(torch.tensor(rows, device=device))
+    beta = torch.tensor(betas, dtype=torch.float64, device=device)
+    return solve(batch.take(torch.tensor(members, device=device)), start, beta, torch.ones_like(beta), power=0.0)
+
+
+def kept(found: Solutions, at: int, after: int, row: int) -> Extra:
+    """The record of one of these solutions, which the store keeps in `row`."""
+    return Extra(after, float(found.beta_M[at]), float(found.recon_nats_M[at]), found.kl_nats_MD[at].cpu().numpy(), row)
+
+
+def assemble(curve: Curve, path: Path, collapsed_nats: float, extra: Sequence[Extra]) -> Records:
+    """The records of a path in its order: its points, and `extra`, which overrules points on the wrong side of it."""
+    nothing = np.zeros(curve.kl_nats_JD.shape[1])
+    rising = 1.0 if path.beta[-1] > path.beta[0] else -1.0
+    rows: list[Extra] = []
+    for at in range(len(path.points) + 1):
+        for item in extra:
+            if item.after == at:
+                while rows and rising * (rows[-1].beta - item.beta) > 0:
+                    rows.pop()
+                rows.append(item)
+        if at == len(path.points) or (rows and rising * (rows[-1].beta - path.beta[at]) > 0):
+            continue
+        j = path.points[at]
+        if j == COLLAPSED:
+            rows.append(Extra(at, path.beta[at], collapsed_nats, nothing, COLLAPSED))
+        else:
+            row = int(curve.state_J[j])
+            rows.append(Extra(at, path.beta[at], float(curve.recon_nats_J[j]), curve.kl_nats_JD[j], row))
+    return Records(
+        np.array([r.beta for r in rows]),
+        np.array([r.recon_nats for r in rows]),
+        np.stack([r.kl_nats_D for r in rows]),
+        np.array([r.row for r in rows]),
+    )

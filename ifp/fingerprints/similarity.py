@@ -1,0 +1,75 @@
+"""Information of all pairs of channels at once: a matrix product a point, no loop over pairs.
+
+With A_i the [C, N] coefficients of point i with all points, A_i A_i^T / N holds mean_j BC_U BC_V of every pair, and
+
+    I(X; U, V) >= -mean_i log2 [A_i A_i^T / N]_UV
+
+whose diagonal is that of two looks (Murphy et al., arXiv:2405.21042). NMI and VI follow from it (`Similarity`).
+
+Shapes: C channels, N points, B points of a block, T channels of a tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from ifp.errors import IfpError
+from ifp.fingerprints.blocks import MEMORY_BYTES, sum_over_points
+from ifp.fingerprints.fingerprints import Fingerprints
+from ifp.fingerprints.information import summed_bits
+from ifp.fingerprints.models import Channel, Similarity
+
+TILE = 96
+"""Channels in a strip of the symmetric product: only what lies right of the diagonal is computed."""
+
+
+def measure_similarity(
+    fingerprints: Fingerprints,
+    channels: Sequence[Channel],
+    *,
+    memory_bytes: int = MEMORY_BYTES,
+    progress: Callable[[str, int, int], None] = lambda text, done, total: None,
+) -> Similarity:
+    """Information in bits of each channel and of each pair.
+
+    Parameters
+    ----------
+    channels : what the fingerprints are of, in their order.
+    memory_bytes : for blocks of points, beside some [C, C] of the results; one point a block where it is too little.
+    progress : called with (what, points done, N).
+
+    Raises
+    ------
+    IfpError : another number of channels than of fingerprints.
+    """
+    if len(channels) != fingerprints.channels:
+        raise IfpError(f"{fingerprints.channels} fingerprints cannot be of {len(channels)} channels; give one each.")
+    points, count = fingerprints.points, fingerprints.channels
+
+    firsts = range(0, count, TILE)
+
+    def block(start: int, stop: int) -> tuple[Tensor, ...]:
+        upper_C = summed_bits(fingerprints.kl_coefficients(start, stop).mean(-1))
+        one_BCN = fingerprints.coefficients(start, stop)
+        strips = ((one_BCN[:, first : first + TILE] @ one_BCN[:, first:].mT).div_(points) for first in firsts)
+        return summed_bits(one_BCN.mean(-1)), upper_C, *map(summed_bits, strips)
+
+    information_C, upper_C, *strips_TC = (
+        (total / points).cpu().numpy()
+        for total in sum_over_points(
+            fingerprints,
+            block,
+            row_bytes=fingerprints.row_bytes + 8 * TILE * count,
+            memory_bytes=memory_bytes,
+            progress=lambda done, total: progress("comparing channels", done, total),
+        )
+    )
+    joint_CC = np.empty((count, count))
+    for first, strip_TC in zip(firsts, strips_TC, strict=True):
+        joint_CC[first : first + TILE, first:] = strip_TC
+    below = np.tril_indices(count, -1)
+    joint_CC[below] = joint_CC.T[below]
+    return Similarity(tuple(channels), information_C, upper_C, joint_CC.diagonal().copy(), joint_CC, points)

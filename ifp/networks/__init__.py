@@ -1,0 +1,1 @@
+"""The encoders and decoders that are trained here, and their losses in nats."""

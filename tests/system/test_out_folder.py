@@ -1,0 +1,112 @@
+"""A refused command leaves nothing behind, and the corrected one takes the same folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from ifp.cli import main
+from ifp.errors import IfpError
+from ifp.system.out_folder import no_folder_if_refused
+
+
+def refuse(path: Path, *names: str, error: type[BaseException] = IfpError) -> None:
+    def work() -> None:
+        with no_folder_if_refused(path):
+            for name in names:
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                (path / name).write_text("{}")
+            raise error("no")
+
+    with pytest.raises(error):
+        work()
+
+
+def test_a_new_folder_goes_with_the_parents_made_for_it(tmp_path: Path) -> None:
+    refuse(tmp_path / "a" / "b", "run.json", "seed-0/run.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_of_the_users_stays_and_is_empty(tmp_path: Path) -> None:
+    refuse(tmp_path, "run.json", "seed-0/run.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kept", ["trace.npz", "seed-0/step-000010.pt", ".resume/seed-0.pt"])
+def test_results_stay(tmp_path: Path, kept: str) -> None:
+    refuse(tmp_path / "run", "run.json", kept)
+    assert (tmp_path / "run" / kept).is_file()
+    assert (tmp_path / "run" / "run.json").is_file()
+
+
+def test_what_was_there_before_stays(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("before")
+    refuse(tmp_path, "seed-0/run.json")
+    assert (tmp_path / "run.json").read_text() == "before"
+
+
+def test_only_a_refusal_takes_a_folder_away(tmp_path: Path) -> None:
+    refuse(tmp_path / "run", "run.json", error=KeyboardInterrupt)
+    assert (tmp_path / "run" / "run.json").is_file()
+
+
+@pytest.fixture(scope="module")
+def ramp(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("data") / "ramp.npz"
+    values = np.arange(96 * 64).reshape(96, 8, 8).astype(np.uint8)
+    np.savez(path, images=values, factors=np.arange(96)[:, None] % 4)
+    return f"npz:{path}"
+
+
+def ifp(*args: str) -> Result:
+    return CliRunner().invoke(main, list(args))
+
+
+SMALL = ("--quiet", "--architecture", "mlp", "--hidden", "16", "--latents", "4", "--steps", "10")
+
+
+@pytest.mark.parametrize(
+    ("command", "wrong", "right"),
+    [
+        (("train", *SMALL, "--records", "2", "--objective", "factor"), ("--batch", "1"), ("--batch", "32")),
+        (("anneal", "--quiet", "--method", "closed-form"), ("--contexts", "2"), ("--contexts", "1")),
+        (("anneal", "--quiet", "--method", "closed-form"), ("--factor", "color"), ("--factor", "factor_0")),
+        (("anneal", "--quiet", "--method", "closed-form"), ("--likelihood", "gaussian", "--sigma", "0"),
+         ("--likelihood", "gaussian", "--sigma", "1")),
+    ],
+)  # fmt: skip
+def test_the_corrected_command_takes_the_folder(
+    ramp: str, tmp_path: Path, command: tuple[str, ...], wrong: tuple[str, ...], right: tuple[str, ...]
+) -> None:
+    out = tmp_path / "runs" / "one"
+    refused = ifp(*command, "--dataset", ramp, "--out", str(out), *wrong)
+    assert refused.exit_code == 2, refused.output
+    assert list(tmp_path.iterdir()) == []
+    assert ifp(*command, "--dataset", ramp, "--out", str(out), *right).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("anneal", "--whole", "--quiet", "--dataset", "DATA", "--records", "10", "--steps", "5"),
+        ("diagnose", "missing.pt", "--dataset", "DATA"),
+        ("diagnose", "--codes", "DATA"),
+        ("channels", "missing.pt", "--dataset", "DATA"),
+        ("shift", "missing.pt", "missing.pt", "--dataset", "DATA"),
+        ("plot", "missing"),
+    ],
+)
+def test_refused_commands_leave_nothing(ramp: str, tmp_path: Path, command: tuple[str, ...]) -> None:
+    arguments = [ramp if word == "DATA" else word for word in command]
+    refused = ifp(*arguments, "--out", str(tmp_path / "runs" / "one"))
+    assert refused.exit_code == 2, refused.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_export_leaves_nothing(tmp_path: Path) -> None:
+    refused = ifp("data", "export", "toys", str(tmp_path / "new" / "toys.npz"), "--nuisance", "99", "--quiet")
+    assert refused.exit_code == 2, refused.output
+    assert list(tmp_path.iterdir()) == []
