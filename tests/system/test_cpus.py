@@ -77,9 +77,11 @@ def test_without_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds a process to CPUs")
 def test_a_process_bound_to_one_cpu() -> None:
-    code = "import os, ifp.system.cpus; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});
-    print(ifp.system.cpus.granted_cpus())" assert subprocess.run([sys.executable, "-c", code], capture_output=True,
-    text=True, check=True).stdout == "1\n"
+    code = (
+        "import os; from ifp.system.cpus import granted_cpus; "
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); print(granted_cpus())"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
 
 
 def test_nothing_else_counts_the_machines_cpus() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.analysis.known_joint import EDGES, SIGMA, known_arrays
 
 from ifp.analysis.joint.edges import affordable_images, edge_tables
 from ifp.datasets.cache import PackedGrid
@@ -15,6 +14,7 @@ from ifp.datasets.catalog import load_dataset
 from ifp.errors import IfpError
 from ifp.theory.closed_form import freezing_bounds
 from ifp.theory.joint_edges import joint_edges
+from tests.analysis.joint.known_joint import EDGES, SIGMA, known_arrays
 
 
 def dataset(path: Path, **arrays: np.ndarray):  # type: ignore[no-untyped-def]

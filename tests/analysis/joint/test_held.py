@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import logsumexp
-from tests.analysis.known_joint import levels
 
 from ifp.analysis.joint.held import held_nats
 from ifp.analysis.joint.search import measure_crossing
 from ifp.codes import Codes
+from tests.analysis.joint.known_joint import levels
 
 N = 4096
 STANDARD_ERROR = 0.008
