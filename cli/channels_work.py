@@ -206,7 +206,7 @@ def _spaces(members: Sequence[Member], settings: Settings, stages: StageProgress
         [member.codes for member in members],
         generator=numpy_generator(settings.seed, "channels", "monte carlo"),
         device=settings.device,
-        progress=lambda done, total: stages.update("Monte Carlo (draws)", done, total),
+        progress=stages.update,
     )
 
 

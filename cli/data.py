@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ifp.cli.checked_options import checked_seed
-from ifp.cli.progress import progress
+from ifp.cli.stages import StageProgress
 from ifp.errors import IfpError
 
 data_dir_option = click.option(
@@ -95,8 +95,8 @@ def get(name: str, data_dir: Path | None, quiet: bool) -> None:
         click.echo(f"{name} needs no download.")
         return
     folder = data_dir or default_data_dir()
-    with progress(1, f"Downloading {name}", quiet=quiet) as step:
-        new = fetch(name, folder, lambda file, done, total: step(done, total, f"{file} (bytes)"))
+    with StageProgress(quiet=quiet) as stages:
+        new = fetch(name, folder, lambda file, done, total: stages.update(f"Downloading {file} (bytes)", done, total))
     for path in new:
         click.echo(path)
     click.echo(f"{len(files) - len(new)} of {len(files)} files of {name} were already in {folder}.")
@@ -112,8 +112,8 @@ def check(name: str, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
     """Verify the copy on this machine, offline: files, checksums, every image there once."""
     from ifp.datasets.inspection import check as look
 
-    with progress(1, f"Checking {name}", quiet=quiet) as step:
-        checks = look(name, data_dir, step)
+    with StageProgress(quiet=quiet) as stages:
+        checks = look(name, data_dir, stages.update)
     if as_json:
         click.echo(json.dumps([asdict(one) for one in checks], indent=2))
     else:
@@ -153,8 +153,8 @@ def export(
     from ifp.datasets.export import export_npz
 
     dataset = open_dataset(name, data_dir=data_dir, background=background, quiet=quiet)
-    with progress(len(dataset.space), f"Writing {out}", quiet=quiet) as step:
-        export_npz(dataset, out, nuisance=nuisance, seed=seed, force=force, report=step)
+    with StageProgress(quiet=quiet) as stages:
+        export_npz(dataset, out, nuisance=nuisance, seed=seed, force=force, progress=stages.update)
     click.echo(out)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from ifp.analysis.diffusion.comparison import Comparison, compare
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.diagnosis import diagnose as diagnose_codes
-from ifp.analysis.diffusion.information import Progress
 from ifp.analysis.diffusion.series import Series, SeriesRecord, make_series
 from ifp.analysis.metrics import METRICS, Score, run_metrics
 from ifp.analysis.metrics.arrays import MIN_SAMPLES
@@ -31,6 +30,7 @@ from ifp.datasets.correlated import Pair
 from ifp.datasets.regime import correlated_sampler
 from ifp.errors import IfpError
 from ifp.system.cpus import granted_cpus
+from ifp.system.progress import Progress
 
 SAY_COST_SECONDS = 30.0
 

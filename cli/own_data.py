@@ -34,7 +34,7 @@ def open_dataset(
             name,
             data_dir=data_dir,
             background=Path(background) if background else None,
-            report=lambda done, total: said.update(f"Reading {name}", done, total),
+            progress=said.update,
         )
         if dataset.done:
             said.say(f"{name}: {'; '.join(dataset.done)}.")

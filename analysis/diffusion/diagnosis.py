@@ -22,12 +22,13 @@ from ifp.analysis.diffusion.holders import (
     factor_table,
     latent_table,
 )
-from ifp.analysis.diffusion.information import ESTIMATORS, Information, Progress, measure_information
+from ifp.analysis.diffusion.information import ESTIMATORS, Information, measure_information
 from ifp.analysis.diffusion.intervals import FEWEST_RESAMPLES, LEVEL, corrected_interval
 from ifp.analysis.diffusion.joint_information import FEWEST, JointInformation, measure_joint
 from ifp.codes import Codes
 from ifp.errors import bad_value, unknown_name
 from ifp.seeds import numpy_generator
+from ifp.system.progress import Progress
 
 HISTOGRAM, POSTERIOR = "histogram", "posterior"
 

@@ -35,10 +35,10 @@ from ifp.analysis.diffusion.resampling import bootstrap_mi_nats, observed_mi_nat
 from ifp.codes import Codes
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.seeds import numpy_generator
+from ifp.system.progress import Progress
 
 ESTIMATORS = ("histogram", "posterior")
 
-Progress = Callable[[str, int, int], None]
 
 _SHARES = 2**26
 """Shares (images x cells) held at a time, in blocks of whole latents: 256 MiB."""

@@ -19,13 +19,13 @@ from joblib import Parallel, delayed
 
 from ifp.analysis.diffusion.aggregated import aggregated_nats
 from ifp.analysis.diffusion.asked import FOLDS, SCORED, Asked, ScoredImages, scored_images
-from ifp.analysis.diffusion.information import Progress
 from ifp.analysis.diffusion.intervals import LEAST_SHOWN, LEVEL, ROUNDING
 from ifp.analysis.diffusion.mixture import Bound, mixture_bound, permuted_nats
 from ifp.analysis.diffusion.subsets import HiddenLatents, counted_singles
 from ifp.codes import Codes
 from ifp.errors import IfpError, bad_value
 from ifp.seeds import derive_seed, numpy_generator
+from ifp.system.progress import Progress
 
 ENOUGH_SHARE = 0.9
 """A set of latents holds a factor when it holds this share of what all latents hold."""

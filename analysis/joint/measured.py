@@ -15,10 +15,11 @@ from ifp.analysis.joint.edges import affordable_images, edge_tables
 from ifp.analysis.joint.measure import SAMPLES, measure_mi, measure_points, with_half_nmi
 from ifp.analysis.joint.peaks import MiPeaks, joint_pressures, mi_peaks, why_empty
 from ifp.analysis.joint.points import summarize_joint
-from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, TABLES, TEXTS, JointStudy, Progress, finished_seeds
+from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, TABLES, TEXTS, JointStudy, finished_seeds
 from ifp.analysis.tables import write_csv
 from ifp.annealing.folder import write_json
 from ifp.seeds import numpy_generator
+from ifp.system.progress import Progress
 from ifp.system.versions import versions
 from ifp.theory.joint_edges import joint_edges
 from ifp.training.codes_folder import IMAGES, CodesFolder, KeptCodes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ifp.analysis.joint.settings import heat_config
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import FINISHED
+from ifp.system.progress import Progress, silent
 from ifp.training.codes_folder import CodesFolder
 from ifp.training.config import TrainConfig
 from ifp.training.setup import Setup, set_up
@@ -25,8 +25,6 @@ TABLES = (
 EDGE_TABLES = ("spectrum", "joint_edges")
 TEXTS: Any = {"name": str, "factor": str}
 """Columns of text, which pandas would read as numbers where they look like some."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ def joint_study(
     threshold_nats: float = 0.1,
     device: str = "auto",
     threads: int | None = None,
-    progress: Progress = lambda text, done, total: None,
+    progress: Progress = silent,
 ) -> JointStudy:
     """Check everything before anything is written; `run_study` does the work.
 

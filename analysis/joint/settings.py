@@ -22,9 +22,9 @@ import numpy as np
 from ifp.analysis.joint.peaks import LEAST_RECORDS
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.system.progress import Progress, silent
 from ifp.theory.joint_edges import conditional_edges, joint_edges
 from ifp.training.config import TrainConfig
-from ifp.training.images import Progress
 from ifp.training.presets import OWN, preset_train_config
 
 DEFAULTS = {"records": 100, "seeds": 3, "steps": 30_000}
@@ -63,7 +63,7 @@ def whole_config(
     settings: dict[str, Any],
     stored: dict[str, Any],
     dataset: FactorDataset,
-    progress: Progress = lambda text, done, total: None,
+    progress: Progress = silent,
     *,
     range_of: dict[str, float] | None = None,
 ) -> TrainConfig:

@@ -6,26 +6,23 @@ be taken up again at any moment. Measuring takes long too: the same codes are no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from ifp.analysis.diffusion.mutual_information import histogram_nmi
 from ifp.analysis.joint.measured import UNSURE_NATS, measure_study
-from ifp.analysis.joint.prepared import COOL, HEAT, JointStudy, Progress, finished_seeds, joint_study, read_study
+from ifp.analysis.joint.prepared import COOL, HEAT, JointStudy, finished_seeds, joint_study, read_study
 from ifp.errors import IfpError
 from ifp.formats import FINISHED
+from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.training.codes_folder import CodesFolder
 from ifp.training.run import Outcome, train
 
 __all__ = ["COOL", "HEAT", "UNSURE_NATS", "JointStudy", "joint_study", "read_study", "run_study"]
 
-Say = Callable[[str], None]
 
-
-def run_study(
-    study: JointStudy, progress: Progress = lambda text, done, total: None, say: Say = lambda text: None
-) -> dict[str, Outcome]:
+def run_study(study: JointStudy, progress: Progress = silent, say: Say = unsaid) -> dict[str, Outcome]:
     """Cool, heat, measure and write; how each direction's training ended.
 
     Raises

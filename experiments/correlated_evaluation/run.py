@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ifp.system.progress import silent
+
 os.environ.setdefault("OMP_NUM_THREADS", "2")  # before torch
 
 import numpy as np
@@ -76,16 +78,14 @@ def main() -> None:
     given = parser.parse_args()
     started = time.perf_counter()
     dataset = load_dataset(DATASET)
-    plain = draw_sample(dataset, READING_IMAGES, 0, _silent)
+    plain = draw_sample(dataset, READING_IMAGES, 0, silent)
     places = sorted(path for path in given.public.iterdir() if path.is_dir()) if given.public else []
     places += [train_ours(name, given.out / "work", given.steps, given.device) for name in OURS]
-    runs = [
-        read_run(locate(place), plain, ReadingOptions(), given.device, seed=0, progress=_silent) for place in places
-    ]
+    runs = [read_run(locate(place), plain, ReadingOptions(), given.device, seed=0, progress=silent) for place in places]
     scores = given.out / "scores.csv"
     kept = pd.read_csv(scores) if scores.is_file() else pd.DataFrame()
     for regime, pairs in REGIMES.items():
-        sample = draw_regime(dataset, correlated_sampler(dataset, pairs), given.images, 1, _silent)
+        sample = draw_regime(dataset, correlated_sampler(dataset, pairs), given.images, 1, silent)
         done = set(kept.loc[kept["regime"] == regime, "model"]) if len(kept) else set()
         for model, codes in models(runs, places, sample, given.device):
             if model in done:
@@ -137,7 +137,7 @@ def models(runs: list[Run], places: list[Path], sample: Sample, device: str) -> 
     for name, run in zip(names, runs, strict=True):
         choice = run.last.choice
         assert choice is not None
-        yield name, sample.codes(*encode_images(choice.vae.encode, sample.images_NCHW, torch.device(device), _silent))
+        yield name, sample.codes(*encode_images(choice.vae.encode, sample.images_NCHW, torch.device(device), silent))
 
 
 def score(codes: Codes, model: str, regime: str, sample: Sample, pairs: tuple[Pair, ...]) -> list[dict[str, object]]:
@@ -156,10 +156,6 @@ def score(codes: Codes, model: str, regime: str, sample: Sample, pairs: tuple[Pa
                 }
             )  # fmt: skip
     return rows
-
-
-def _silent(text: str, done: int, total: int) -> None:
-    """Progress that nobody sees."""
 
 
 if __name__ == "__main__":

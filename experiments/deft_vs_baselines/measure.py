@@ -18,6 +18,7 @@ from ifp.checkpoints.encoded_runs import read_model
 from ifp.checkpoints.posteriors import Sample, encode_images, reconstruction_nats
 from ifp.checkpoints.source import ReadingOptions
 from ifp.codes import kl_nats
+from ifp.system.progress import silent
 
 PERMUTATIONS = 10
 """Of the labels, for the noise floor."""
@@ -41,9 +42,9 @@ def measure_run(run: Path, sample: Sample, device: str, *, dci_always: bool) -> 
 def _measure(path: Path, sample: Sample, device: str, metrics: tuple[str, ...]) -> dict[str, Any]:
     vae = read_model(path, sample, ReadingOptions(), device)
     target = torch.device(device)
-    mean_ND, logvar_ND = encode_images(vae.encode, sample.images_NCHW, target, _silent)
+    mean_ND, logvar_ND = encode_images(vae.encode, sample.images_NCHW, target, silent)
     codes = sample.codes(mean_ND, logvar_ND)
-    recon, _ = reconstruction_nats(vae, sample.images_NCHW, codes, target, 0, _silent)
+    recon, _ = reconstruction_nats(vae, sample.images_NCHW, codes, target, 0, silent)
     kl_D = kl_nats(mean_ND, logvar_ND).mean(axis=0)
     row: dict[str, Any] = {"recon_nats": recon, "kl_nats": float(kl_D.sum()), "active": int((kl_D > 0.1).sum())}
     for estimator in ("posterior", "histogram"):
@@ -63,7 +64,3 @@ def _ranked(found: Information, estimator: str, names: tuple[str, ...]) -> dict[
         row |= {f"nmi{rank}_{estimator}_{name}": float(v) for name, v in zip(names, ordered_DF[rank - 1], strict=True)}
     row[f"floor_{estimator}"] = float(found.floor_nmi_DF.mean())
     return row
-
-
-def _silent(text: str, done: int, total: int) -> None:
-    """No progress is shown from a worker."""

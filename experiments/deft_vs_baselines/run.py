@@ -21,6 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ifp.system.progress import silent
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: jobs run beside each other
 
 import pandas as pd
@@ -121,7 +123,7 @@ def train_and_measure(name: str, config: TrainConfig, *, scale: Scale, out: Path
     outcome = train(setup, run, nmi=histogram_nmi, say=lambda text: print(f"{name}: {text}", flush=True))
     run.close("finished")
     trained = time.perf_counter()
-    sample = draw_sample(dataset, scale.measured_images, 1, lambda text, done, total: None)
+    sample = draw_sample(dataset, scale.measured_images, 1, silent)
     measures = measure_run(folder, sample, "cpu", dci_always=name in METHODS)
     measures.to_csv(folder / "measures.csv", index=False, float_format="%.5g")
     minutes = (time.perf_counter() - started) / 60

@@ -15,10 +15,10 @@ from ifp.annealing.flat import is_flat
 from ifp.annealing.members import Member, make_network
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, NothingFroze
+from ifp.system.progress import Progress, silent, unsaid
 from ifp.trace import Key
 from ifp.training.config import TrainConfig
 
-Progress = Callable[[str, int, int], None]
 """Called with (what is being done, units done, units in all)."""
 
 
@@ -49,10 +49,10 @@ def run_factors(dataset: FactorDataset, config: AnnealConfig) -> tuple[str, ...]
 def plan_cells(
     dataset: FactorDataset,
     config: AnnealConfig,
-    progress: Progress = lambda text, done, total: None,
+    progress: Progress = silent,
     *,
     typed: Collection[str] = (),
-    say: Callable[[str], None] = lambda text: None,
+    say: Callable[[str], None] = unsaid,
     most_rendered: int | None = None,
 ) -> list[Cell]:
     """Draw and render every traversal of a run.

@@ -16,7 +16,6 @@ from ifp.annealing.members import Member, MemberData, chunk_members, data_of
 from ifp.annealing.plan import (
     EXACT_CHUNK,
     Cell,
-    Progress,
     directions,
     exact_directions,
     exact_latents,
@@ -32,11 +31,10 @@ from ifp.datasets.base import FactorDataset
 from ifp.errors import bad_value
 from ifp.exact.annealing import FLOOR, exact_annealing
 from ifp.schedule import get_law
+from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.threads import run_jobs
 from ifp.theory.closed_form import FreezingBounds, freezing_bounds
 from ifp.trace import AnnealTrace, closed_form_trace
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def anneal(
     *,
     device: str = "cpu",
     threads: int = 1,
-    progress: Progress = lambda text, done, total: None,
+    progress: Progress = silent,
 ) -> AnnealTrace:
     """The annealing test in memory: edges, exact curves and trained members of `config`, nothing on disk.
 
@@ -100,8 +98,8 @@ def run(
     curves: Curves,
     resources: Resources,
     *,
-    progress: Progress = lambda text, done, total: None,
-    say: Say = lambda text: None,
+    progress: Progress = silent,
+    say: Say = unsaid,
 ) -> AnnealTrace:
     """Compute every curve that `curves` lacks, adding each finished chunk at once, and return all of them."""
     done = curves.finished()
@@ -137,8 +135,7 @@ def _add_edges(cells: Sequence[Cell], config: AnnealConfig, curves: Curves, prog
     done = curves.finished()
     if all((c.factor, c.context, 0, "closed-form", "") in done for c in cells):
         return
-    report = partial(progress, "Closed form")
-    bounds = freezing_bounds([c.images for c in cells], config.likelihood, sigma=config.sigma, progress=report)
+    bounds = freezing_bounds([c.images for c in cells], config.likelihood, sigma=config.sigma, progress=progress)
     curves.add(
         closed_form_trace(
             [c.factor for c in cells],
@@ -165,7 +162,7 @@ def _add_exact(
     progress: Progress,
 ) -> None:
     def job(part: slice, stop: Callable[[], bool]) -> AnnealTrace:
-        def check(done: int, total: int) -> None:
+        def check(text: str, done: int, total: int) -> None:
             if stop():
                 raise Stopped
 

@@ -15,7 +15,6 @@ from ifp.annealing.members import Member, data_of
 from ifp.annealing.plan import (
     EXACT_CHUNK,
     Cell,
-    Progress,
     directions,
     exact_directions,
     exact_latents,
@@ -24,6 +23,7 @@ from ifp.annealing.plan import (
 )
 from ifp.annealing.training_cost import TrainingCost, training_cost
 from ifp.exact.annealing import exact_annealing
+from ifp.system.progress import Progress, silent
 from ifp.system.threads import single_threaded_kernels
 from ifp.trace import Key
 
@@ -84,7 +84,7 @@ def run_cost(
     threads: int,
     time_exact: bool,
     most_seconds: float = math.inf,
-    progress: Progress = lambda text, done, total: None,
+    progress: Progress = silent,
 ) -> RunCost:
     """Measure what the curves that are not yet `finished` will take.
 
@@ -155,7 +155,7 @@ def _seconds_each(cells: Sequence[Cell], config: AnnealConfig, device: str, dead
     """Seconds a traversal, and whether the deadline cut the measurement short."""
     started = time.perf_counter()
 
-    def check(done: int, total: int) -> None:
+    def check(text: str, done: int, total: int) -> None:
         if time.perf_counter() > deadline:
             raise _TooLong
 

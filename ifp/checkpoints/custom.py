@@ -16,10 +16,11 @@ import numpy as np
 import torch
 
 from ifp.checkpoints.encoded_runs import Record
-from ifp.checkpoints.posteriors import Progress, Sample, encode_images
+from ifp.checkpoints.posteriors import Sample, encode_images
 from ifp.codes import Codes
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
+from ifp.system.progress import Progress
 
 _ARRAYS = ("mean", "logvar", "factors", "factor_names", "factor_sizes", "step")
 MAX_VALUES = 10_000

@@ -16,7 +16,6 @@ import torch
 
 from ifp.checkpoints.folders.locate import CheckpointFile, Located, locate
 from ifp.checkpoints.posteriors import (
-    Progress,
     Sample,
     check_image_shape,
     draw_sample,
@@ -32,6 +31,7 @@ from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
+from ifp.system.progress import Progress, silent
 
 RECONSTRUCTED_IMAGES = 2500
 """A decoder costs more than an encoder, and the mean over images needs fewer of them than information does."""
@@ -103,8 +103,8 @@ def read_checkpoints(
     ------
     IfpError : see `locate` and `read_run`.
     """
-    sample = draw_sample(dataset, images, seed, _silent)
-    return read_run(locate(Path(path)), sample, options or ReadingOptions(), device, seed=seed, progress=_silent)
+    sample = draw_sample(dataset, images, seed, silent)
+    return read_run(locate(Path(path)), sample, options or ReadingOptions(), device, seed=seed, progress=silent)
 
 
 def read_model(path: Path, sample: Sample, options: ReadingOptions, device: str) -> Vae:
@@ -156,7 +156,7 @@ def read_run(
         record = kept.find(file, like.how) if kept is not None else None
         if record is None:
             chosen = deciding if file is last else _choose(file, sample, options, target, like)
-            record = _encode(file, *chosen, sample, target, seed, _silent if series else progress)
+            record = _encode(file, *chosen, sample, target, seed, silent if series else progress)
             if kept is not None:
                 kept.keep(file, record, like.how)
         # models may be large, and all but one of them are not needed again
@@ -238,10 +238,6 @@ def _encode(
     return Record(
         file.label, candidates.step, codes, cost, candidates.family, candidates.container, candidates.reader, choice
     )
-
-
-def _silent(text: str, done: int, total: int) -> None:
-    """Progress that nobody sees."""
 
 
 def latent_traversals(vae: Vae, start_D: np.ndarray, device: str) -> tuple[np.ndarray, np.ndarray]:

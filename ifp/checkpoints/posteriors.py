@@ -19,9 +19,9 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.joint_sampler import FactorSampler
 from ifp.errors import IfpError
 from ifp.seeds import derive_seed, numpy_generator
+from ifp.system.progress import Progress
 
 BATCH = 250
-Progress = Callable[[str, int, int], None]
 Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 

@@ -14,12 +14,13 @@ import torch
 
 from ifp.checkpoints.encoded_runs import RECONSTRUCTED_IMAGES, Run, read_run
 from ifp.checkpoints.folders.locate import locate
-from ifp.checkpoints.posteriors import Progress, Sample, draw_regime, draw_sample, encode_images, reconstruction_nats
+from ifp.checkpoints.posteriors import Sample, draw_regime, draw_sample, encode_images, reconstruction_nats
 from ifp.checkpoints.source import ReadingOptions
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.correlated import Pair
 from ifp.datasets.regime import correlated_sampler
 from ifp.errors import IfpError
+from ifp.system.progress import Progress, silent
 
 READING_IMAGES = 2500
 """Images of which all are alike, on which a model is read and tested before it sees the regime."""
@@ -46,9 +47,9 @@ def read_correlated(
     IfpError : a data set without factors, an unknown factor, a sigma out of range; see `locate` and `read_run`.
     """
     sampler = correlated_sampler(dataset, pairs, inverse)
-    plain = draw_sample(dataset, READING_IMAGES, seed, _silent)
-    run = read_run(locate(Path(path)), plain, options or ReadingOptions(), device, seed=seed, progress=_silent)
-    return under_regime(run, draw_regime(dataset, sampler, images, seed, _silent), device, seed=seed, progress=_silent)
+    plain = draw_sample(dataset, READING_IMAGES, seed, silent)
+    run = read_run(locate(Path(path)), plain, options or ReadingOptions(), device, seed=seed, progress=silent)
+    return under_regime(run, draw_regime(dataset, sampler, images, seed, silent), device, seed=seed, progress=silent)
 
 
 def under_regime(run: Run, sample: Sample, device: str, *, seed: int, progress: Progress) -> Run:
@@ -67,7 +68,3 @@ def under_regime(run: Run, sample: Sample, device: str, *, seed: int, progress: 
     if vae.decoder is not None:
         cost = reconstruction_nats(vae, sample.images_NCHW[:RECONSTRUCTED_IMAGES], codes, target, seed, progress)
     return Run(run.name, (dataclasses.replace(last, codes=codes, reconstruction_nats=cost, plain_codes=last.codes),))
-
-
-def _silent(text: str, done: int, total: int) -> None:
-    """Progress that nobody sees."""

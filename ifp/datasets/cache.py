@@ -21,9 +21,7 @@ import numpy as np
 
 from ifp.errors import IfpError
 from ifp.system.cpus import granted_cpus
-
-Progress = Callable[[int, int], None]
-"""Called as progress(done, total)."""
+from ifp.system.progress import Progress
 
 _MAGIC = b"IFPGRID1"
 _HEADER = struct.Struct("<8sQQ32s32s")
@@ -152,7 +150,7 @@ def _write(
     try:
         for done, _ in enumerate(pool.map(fill, range(num_blocks)), 1):
             if progress is not None:
-                progress(done * images_per_block, count)
+                progress("Rendering images, once", done * images_per_block, count)
     finally:
         pool.shutdown(cancel_futures=True)
     packed_NP.flush()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, unknown_name
-
-Report = Callable[[int, int], None]
+from ifp.system.progress import Progress, silent
 
 NPZ_PREFIX, FOLDER_PREFIX = "npz:", "images:"
 
@@ -30,7 +28,7 @@ DATASETS: dict[str, str] = {
 
 
 def load_dataset(
-    name: str, *, data_dir: Path | None = None, background: Path | None = None, report: Report | None = None
+    name: str, *, data_dir: Path | None = None, background: Path | None = None, progress: Progress = silent
 ) -> FactorDataset:
     """The data set called `name`.
 
@@ -39,7 +37,7 @@ def load_dataset(
     name : a key of `DATASETS`, "npz:" and the path of a file, or "images:" and the path of a folder.
     data_dir : where the files of `dsprites` and `smallnorb` lie; None means their usual folder.
     background : the picture of `sprites-scream`; None means the built-in texture.
-    report : called with the images read and all, where reading takes time.
+    progress : called with the images read and all, where reading takes time.
 
     Raises
     ------
@@ -54,7 +52,7 @@ def load_dataset(
     if name.startswith(FOLDER_PREFIX):
         from ifp.datasets.folder import FolderDataset
 
-        return FolderDataset(Path(name.removeprefix(FOLDER_PREFIX)), report=report)
+        return FolderDataset(Path(name.removeprefix(FOLDER_PREFIX)), progress=progress)
     if name == "sprites":
         from ifp.datasets.sprites import Sprites
 
@@ -78,7 +76,7 @@ def load_dataset(
     if name == "smallnorb":
         from ifp.datasets.smallnorb import SmallNorb
 
-        return SmallNorb(data_dir, report=report)
+        return SmallNorb(data_dir, progress=progress)
     raise _unknown(name)
 
 

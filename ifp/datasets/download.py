@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
 from importlib.resources import files as package_files
@@ -18,11 +17,12 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from ifp.errors import IfpError
+from ifp.system.progress import Progress
 
 TIMEOUT_SECONDS = 30
 _BLOCK = 1 << 18
 
-Report = Callable[[str, int, int], None]
+Report = Progress
 """Called as report(file name, bytes done, bytes in all)."""
 
 

@@ -20,10 +20,11 @@ from typing import IO
 import numpy as np
 
 from ifp.datasets.base import FactorDataset
-from ifp.datasets.cache import PackedGrid, Progress, build_grid, cache_folder, open_grid
+from ifp.datasets.cache import PackedGrid, build_grid, cache_folder, open_grid
 from ifp.datasets.download import default_data_dir, find_file
 from ifp.datasets.factors import FactorSpace
 from ifp.errors import IfpError
+from ifp.system.progress import Progress
 
 FILE_NAME = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 MEMBER = "imgs.npy"

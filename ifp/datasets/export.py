@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -16,9 +15,9 @@ import numpy as np
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.seeds import numpy_generator
+from ifp.system.progress import Progress, silent
 
 BLOCK_IMAGES = 1024
-Report = Callable[[int, int], None]
 
 
 def export_npz(
@@ -28,7 +27,7 @@ def export_npz(
     nuisance: int | None = None,
     seed: int = 0,
     force: bool = False,
-    report: Report | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Write every image: `images` uint8 [N, H, W] or [N, H, W, C], `factors` int64 [N, F] (value indices),
     `factor_names` [F].
@@ -41,7 +40,7 @@ def export_npz(
         `npz:PATH` takes for its nuisance again; where they are endless (colours, noise), one drawn for each image.
     seed : decides the drawn ones.
     force : overwrite an existing file.
-    report : called with the images done and the images in all.
+    progress : called with the images done and the images in all.
 
     Raises
     ------
@@ -57,7 +56,7 @@ def export_npz(
     try:
         with zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             with archive.open("images.npy", "w", force_zip64=True) as stream:
-                _write_images(dataset, stream, nuisance, rng, report)
+                _write_images(dataset, stream, nuisance, rng, progress)
             # the small arrays come last, so that a reader who streams meets the images first
             index_N = np.arange(_count(dataset, nuisance)) // _repeats(dataset, nuisance)
             for name, array in [
@@ -72,7 +71,7 @@ def export_npz(
 
 
 def _write_images(
-    dataset: FactorDataset, stream: IO[bytes], nuisance: int | None, rng: np.random.Generator, report: Report | None
+    dataset: FactorDataset, stream: IO[bytes], nuisance: int | None, rng: np.random.Generator, progress: Progress
 ) -> None:
     count, repeats = _count(dataset, nuisance), _repeats(dataset, nuisance)
     channels, height, width = dataset.image_shape
@@ -88,8 +87,7 @@ def _write_images(
             nuisance_N = rng.integers(2**31, size=len(index_N))
         images_NCHW = dataset.render(dataset.space.unravel(index_N // repeats), nuisance_N)
         stream.write(np.ascontiguousarray(images_NCHW.transpose(0, 2, 3, 1)).tobytes())
-        if report:
-            report(int(index_N[-1]) + 1, count)
+        progress(f"Writing {dataset.name}", int(index_N[-1]) + 1, count)
 
 
 def _repeats(dataset: FactorDataset, nuisance: int | None) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from ifp.datasets.accepted import AcceptedFactors, accept_factors, accept_images
 from ifp.datasets.arrays import ArrayDataset
 from ifp.datasets.catalog import check_folder
 from ifp.errors import IfpError
+from ifp.system.progress import Progress, silent
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
@@ -28,22 +28,20 @@ FILE_COLUMNS = ("file", "filename", "image", "path", "name")
 """The column that names the pictures; without any of these it is the first one."""
 LARGEST_SIDE = 4096
 
-Report = Callable[[int, int], None]
-
 
 class FolderDataset(ArrayDataset):
     """Pictures of one size in a folder, with `factors.csv` (or the only .csv there): one row per picture.
 
     One column names the picture (`FILE_COLUMNS`, else the first), every other one is a factor: integers, text, or
     fractions that repeat. Pictures without a row are left out, which `done` says. Without a table the one factor is the
-    picture's number in the order of the names. `report(done, total)` counts pictures.
+    picture's number in the order of the names. `progress` counts pictures.
 
     Raises
     ------
     IfpError : no folder, no pictures, a damaged one, one of another size, a table that does not name them.
     """
 
-    def __init__(self, folder: Path, *, report: Report | None = None) -> None:
+    def __init__(self, folder: Path, *, progress: Progress = silent) -> None:
         self.path = check_folder(folder)
         there = sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if _is_picture(p))
         if not there:
@@ -52,7 +50,7 @@ class FolderDataset(ArrayDataset):
         rows = _read_table(table, there) if table else None
         self._files = rows.files if rows else there
         columns = _columns(rows, str(table)) if rows else accept_factors(None, None, len(there), str(folder))
-        accepted = accept_images(_read_pictures(self.path, self._files, report), str(folder))
+        accepted = accept_images(_read_pictures(self.path, self._files, progress), str(folder))
         super().__init__(f"images:{folder}", accepted, columns, labelled=rows is not None)
         if rows is None:
             self.done = (f"no {TABLE}, so that the one factor is the picture's number", *self.done)
@@ -145,7 +143,7 @@ def _columns(table: _Table, of: str) -> AcceptedFactors:
     return AcceptedFactors(tuple(columns), names, tuple(done))
 
 
-def _read_pictures(folder: Path, files: list[str], report: Report | None) -> np.ndarray:
+def _read_pictures(folder: Path, files: list[str], progress: Progress) -> np.ndarray:
     """All pictures, uint8 [N, H, W, C]: grey where all are grey, else in colours."""
     pictures: list[np.ndarray] = []
     for at, name in enumerate(files):
@@ -169,8 +167,7 @@ def _read_pictures(folder: Path, files: list[str], report: Report | None) -> np.
                 f"{files[0]} and {name} in {folder} have different sizes ({sizes} pixels); "
                 "bring all pictures to one size first."
             )
-        if report:
-            report(at + 1, len(files))
+        progress(f"Reading {folder.name}", at + 1, len(files))
     channels = max(p.shape[2] if p.ndim == 3 else 1 for p in pictures)
     return np.stack([_with_channels(p, channels) for p in pictures])
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from ifp.datasets.catalog import load_dataset
 from ifp.datasets.download import check_file, default_data_dir, find_file, official_files
 from ifp.errors import IfpError
-
-Report = Callable[[int, int], None]
+from ifp.system.progress import Progress, silent
 
 PINNED = {
     "sprites": "70475486eb9a38bec1c27831e02cc270eee5ab6964d4e49700db5fbee5f3b2dc",
@@ -63,20 +62,20 @@ def describe(name: str, data_dir: Path | None = None, background: Path | None = 
     return {**described.describe(), "files": files_state(name, data_dir)}
 
 
-def check(name: str, data_dir: Path | None = None, report: Report | None = None) -> list[Check]:
+def check(name: str, data_dir: Path | None = None, progress: Progress = silent) -> list[Check]:
     """Look at the copy of a data set on this machine; nothing is fetched, nothing is changed.
 
     Official files: there, as published, and a complete grid of images inside. Rendered data: a sample equals the pinned
-    one. `npz:PATH`: it loads. `report(done, total)` counts images.
+    one. `npz:PATH`: it loads. `progress` counts images.
 
     Raises
     ------
     IfpError : an unknown name. Damage is a `Check` that is not ok.
     """
-    return list(_official(name, data_dir, report) if official_files(name) else _other(name))
+    return list(_official(name, data_dir, progress) if official_files(name) else _other(name))
 
 
-def _official(name: str, data_dir: Path | None, report: Report | None) -> Iterator[Check]:
+def _official(name: str, data_dir: Path | None, progress: Progress) -> Iterator[Check]:
     folder = data_dir or default_data_dir()
     for file in official_files(name):
         path = find_file(folder, file.name)
@@ -86,22 +85,21 @@ def _official(name: str, data_dir: Path | None, report: Report | None) -> Iterat
             yield _attempt(path.name, partial(check_file, path, file))
     if all(find_file(folder, file.name) for file in official_files(name)):
         # whatever the checksums say: someone may have packed the right images again
-        yield _attempt("images", partial(_count_images, name, folder, report))
+        yield _attempt("images", partial(_count_images, name, folder, progress))
 
 
-def _count_images(name: str, folder: Path, report: Report | None) -> str:
+def _count_images(name: str, folder: Path, progress: Progress) -> str:
     if name == "smallnorb":
         from ifp.datasets.smallnorb import find_files, read_grid
 
-        images = read_grid(find_files(folder), report=report)
+        images = read_grid(find_files(folder), progress=progress)
         return f"{len(images):,}: every category, instance, elevation, azimuth and lighting once"
     from ifp.datasets.dsprites import SPACE, find_official, read_blocks
 
     done = 0
     for block in read_blocks(find_official(folder), SPACE, 1024):
         done += len(block)
-        if report:
-            report(done, len(SPACE))
+        progress(f"Checking {name}", done, len(SPACE))
     return f"{done:,}: one for each combination of {', '.join(SPACE.names)}"
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +25,12 @@ from ifp.datasets.download import default_data_dir, find_file
 from ifp.datasets.factors import FactorSpace
 from ifp.datasets.norb_format import read_matrix_rows
 from ifp.errors import IfpError
+from ifp.system.progress import Progress, silent
 
 SPLITS = ("smallnorb-5x46789x9x18x6x2x96x96-training", "smallnorb-5x01235x9x18x6x2x96x96-testing")
 PARTS = ("dat", "cat", "info")
 CAMERAS, NATIVE_SIZE, SIZE = 2, 96, 64
 BLOCK_ROWS = 128
-
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class SmallNorb(FactorDataset):
     ----------
     data_dir : the folder with the six files, each plain or gzipped; None means `default_data_dir()`.
     read : False only describes: no file is looked for.
-    report : called with the images read and all, where they are read for the first time.
+    progress : called with the images read and all, where they are read for the first time.
 
     Raises
     ------
@@ -89,14 +87,14 @@ class SmallNorb(FactorDataset):
         *,
         design: NorbDesign = OFFICIAL,
         read: bool = True,
-        report: Report | None = None,
+        progress: Progress = silent,
     ) -> None:
         self.design = design
         self.nuisance_values = design.instances
         names, sizes = design.grid.names, design.grid.sizes
         self.space = FactorSpace(names[:1] + names[2:], sizes[:1] + sizes[2:])
         if read:
-            self.images_GHW = _cached_grid(find_files(data_dir or default_data_dir()), design, report)
+            self.images_GHW = _cached_grid(find_files(data_dir or default_data_dir()), design, progress)
 
     def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:
         """Images, uint8 [N, 1, 64, 64]; the instance is `nuisance % instances`."""
@@ -139,10 +137,10 @@ def find_files(data_dir: Path) -> dict[str, Path]:
     return {key: path for key, path in found.items() if path is not None}
 
 
-def read_grid(files: dict[str, Path], design: NorbDesign = OFFICIAL, report: Report | None = None) -> np.ndarray:
+def read_grid(files: dict[str, Path], design: NorbDesign = OFFICIAL, progress: Progress = silent) -> np.ndarray:
     """Read and check all files: the left images at 64 x 64, uint8 [G, H, W], in grid order.
 
-    At the official size this holds 200 MB and a few blocks. `report(done, total)` counts images.
+    At the official size this holds 200 MB and a few blocks. `progress` counts images.
 
     Raises
     ------
@@ -161,8 +159,7 @@ def read_grid(files: dict[str, Path], design: NorbDesign = OFFICIAL, report: Rep
                 images_GHW[cell] = np.asarray(small)
             start += len(block)
             done += len(block)
-            if report:
-                report(done, len(images_GHW))
+            progress("Reading smallnorb", done, len(images_GHW))
     return images_GHW
 
 
@@ -201,7 +198,7 @@ def _check_complete(cells_G: np.ndarray, design: NorbDesign) -> None:
         )
 
 
-def _cached_grid(files: dict[str, Path], design: NorbDesign, report: Report | None = None) -> np.ndarray:
+def _cached_grid(files: dict[str, Path], design: NorbDesign, progress: Progress = silent) -> np.ndarray:
     """The images from the cache, or read anew and then cached; a cache that cannot be written is done without."""
     stats = {key: path.stat() for key, path in files.items()}
     identity = repr((design, PIL.__version__, {k: (str(files[k]), s.st_size, s.st_mtime_ns) for k, s in stats.items()}))
@@ -213,7 +210,7 @@ def _cached_grid(files: dict[str, Path], design: NorbDesign, report: Report | No
             return images_GHW
     except (OSError, ValueError, EOFError):
         pass  # not there, or cut short: read the files
-    images_GHW = read_grid(files, design, report)
+    images_GHW = read_grid(files, design, progress)
     partial = cached.with_name(f"{cached.name}.{os.getpid()}.partial")
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)

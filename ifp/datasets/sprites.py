@@ -14,9 +14,10 @@ import functools
 import numpy as np
 
 from ifp.datasets.base import FactorDataset
-from ifp.datasets.cache import PackedGrid, Progress, build_grid, cache_folder, open_grid
+from ifp.datasets.cache import PackedGrid, build_grid, cache_folder, open_grid
 from ifp.datasets.factors import FactorSpace
 from ifp.datasets.polygons import SIDE, SUBPIXELS, fill_polygons
+from ifp.system.progress import Progress
 
 SHAPES = ("square", "ellipse", "heart")
 SPACE = FactorSpace(("shape", "scale", "orientation", "posX", "posY"), (3, 6, 40, 32, 32))

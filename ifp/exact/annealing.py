@@ -28,7 +28,8 @@ from ifp.exact.records import Job, Records, follow, landings
 from ifp.exact.search import search_curves
 from ifp.exact.states import Depth
 from ifp.likelihood import check_likelihood
-from ifp.theory.closed_form import FreezingBounds, Images, Progress, freezing_bounds, leading_modes
+from ifp.system.progress import Progress
+from ifp.theory.closed_form import FreezingBounds, Images, freezing_bounds, leading_modes
 from ifp.theory.reduction import reduce_traversal, rotate_gaussian
 from ifp.trace import OK, AnnealTrace
 
@@ -141,7 +142,7 @@ def exact_annealing(
 
     def tick() -> None:
         if progress is not None:
-            progress(len(curves), len(jobs))
+            progress("Exact curves", len(curves), len(jobs))
 
     for group in _batches(jobs, latents, device):
         batch = make_batch([job.reduced for job in group], likelihood, sigma, device)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ifp.fingerprints.fingerprints import Fingerprints
 from ifp.system.cpus import granted_cpus
+from ifp.system.progress import Progress, silent
 from ifp.system.threads import run_jobs
 
 MEMORY_BYTES = 1_000_000_000
@@ -29,7 +30,7 @@ def sum_over_points(
     *,
     row_bytes: int,
     memory_bytes: int = MEMORY_BYTES,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Sums:
     """Add up what `block(start, stop)` gives of each block of points, in the order of the points.
 
@@ -37,7 +38,7 @@ def sum_over_points(
     ----------
     row_bytes : memory that a block takes for each of its points.
     memory_bytes : for the blocks that are made at a time; one point a block where that is too little.
-    progress : called with (points done, N).
+    progress : called with (what, points done, N).
     """
     points, on_cpu = fingerprints.points, fingerprints.device.type == "cpu"
     threads = min(torch.get_num_threads(), granted_cpus()) if on_cpu else 1
@@ -65,7 +66,7 @@ def sum_over_points(
         while added in waiting:
             total[:] = [_add(total[0] if total else (), waiting.pop(added))]
             added += 1
-        progress(edges[added], points)
+        progress("comparing channels", edges[added], points)
 
     run_jobs([job(shard) for shard in range(SHARDS)], threads, take)
     return total[0]

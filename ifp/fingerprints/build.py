@@ -5,7 +5,7 @@ Shapes: N points, D latents, C channels, F factors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from ifp.fingerprints.fingerprints import Fingerprints, GaussianFingerprints, Jo
 from ifp.fingerprints.information import information_bits
 from ifp.fingerprints.models import FACTOR, Channel, Member, Similarity
 from ifp.fingerprints.similarity import measure_similarity
+from ifp.system.progress import Progress, silent
 
 WAYS = ("latent", "group", "space")
 LEAST_BITS = 0.01
@@ -78,7 +79,7 @@ def compare_members(
     least_bits: float = LEAST_BITS,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
-    progress: Callable[[str, int, int], None] = lambda text, done, total: None,
+    progress: Progress = silent,
 ) -> Comparison:
     """All live channels of all members, and the factors, compared in pairs.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ifp.checkpoints.custom import encode_by_function, read_codes
 from ifp.checkpoints.encoded_runs import Run, check_same_latents, read_model
-from ifp.checkpoints.posteriors import Progress, Sample, draw_sample
+from ifp.checkpoints.posteriors import Sample, draw_sample
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
@@ -24,6 +24,7 @@ from ifp.fingerprints.find_models import list_places
 from ifp.fingerprints.models import Member
 from ifp.fingerprints.read_models import Origin, first_rows, naming, read_place, rows_of
 from ifp.seeds import numpy_generator
+from ifp.system.progress import Progress, silent
 
 FEWEST_POINTS = 16
 SELF_TEST_IMAGES = 1000
@@ -67,7 +68,7 @@ def collect_members(
     along: bool = False,
     betas: Sequence[float] = (),
     encoders: Sequence[str] = (),
-    progress: Progress = lambda text, done, total: None,
+    progress: Progress = silent,
 ) -> Ensemble:
     """The models at `paths` on `points` images of `dataset`.
 

@@ -13,7 +13,7 @@ A alone (one look, two), P pairs of spaces, Q the five quantities of a pair as i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ from torch import Tensor
 from ifp.errors import IfpError, bad_value
 from ifp.fingerprints.comparisons import SpaceComparison, SpaceComparisons
 from ifp.fingerprints.estimates import Estimate
+from ifp.system.progress import Progress, silent
 
 DRAWS = 20_000
 CHUNK_IMAGES = 1024
@@ -94,7 +95,7 @@ def compare_all(
     samples: int = DRAWS,
     generator: np.random.Generator,
     device: torch.device | str = "cpu",
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> SpaceComparisons:
     """All pairs of spaces of the same images, each as `compare_spaces` has it, from the same draws for all.
 
@@ -104,7 +105,7 @@ def compare_all(
 
     Parameters
     ----------
-    progress : called with (draws done, draws).
+    progress : called with (what, draws done, draws).
 
     Raises
     ------
@@ -130,7 +131,7 @@ def compare_all(
         mean_PQ += shift_PQ * (block / (done + block))
         alone_ASE[:, done : done + block] = single_BE, twin_BE
         done += block
-        progress(done, samples)
+        progress("Monte Carlo (draws)", done, samples)
     return SpaceComparisons(
         tuple(_estimate(values_S) for values_S in alone_ASE[0].T),
         tuple(_estimate(values_S) for values_S in alone_ASE[1].T),

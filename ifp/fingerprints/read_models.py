@@ -22,6 +22,7 @@ from ifp.codes import Codes
 from ifp.errors import IfpError
 from ifp.fingerprints.find_models import Place
 from ifp.fingerprints.models import Member
+from ifp.system.progress import silent
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,7 @@ def _read_files(
 ) -> Sequence[Record]:
     """The records of these checkpoints, the last with its model."""
     if len(files) > 1:
-        return read_run(Located(name, tuple(files)), sample, options, device, seed=seed, progress=_silent).records
+        return read_run(Located(name, tuple(files)), sample, options, device, seed=seed, progress=silent).records
     # the points of a file of its own, without the reconstruction that `read_run` measures too
     (file,) = files
     candidates = load_candidates(file, options)
@@ -110,7 +111,7 @@ def _read_files(
     target = torch.device(device)
     choice = choose(candidates, sample.images_NCHW, target)
     part = replace(sample, images_NCHW=sample.images_NCHW[:points], positions_NF=sample.positions_NF[:points])
-    codes = part.codes(*encode_images(choice.vae.to(target).encode, part.images_NCHW, target, _silent))
+    codes = part.codes(*encode_images(choice.vae.to(target).encode, part.images_NCHW, target, silent))
     return [Record(file.label, candidates.step, codes, choice=choice)]
 
 
@@ -138,7 +139,3 @@ def rows_of(codes: Codes, rows: np.ndarray) -> Codes:
 def naming(name: str, error: IfpError) -> IfpError:
     """The error with the model's name, which of many it is."""
     return error if name in str(error) else IfpError(f"{name}: {error}")
-
-
-def _silent(text: str, done: int, total: int) -> None:
-    """Progress that nobody sees."""

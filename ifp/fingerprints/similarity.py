@@ -11,7 +11,7 @@ Shapes: C channels, N points, B points of a block, T channels of a tile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
@@ -21,6 +21,7 @@ from ifp.fingerprints.blocks import MEMORY_BYTES, sum_over_points
 from ifp.fingerprints.fingerprints import Fingerprints
 from ifp.fingerprints.information import summed_bits
 from ifp.fingerprints.models import Channel, Similarity
+from ifp.system.progress import Progress, silent
 
 TILE = 96
 """Channels in a strip of the symmetric product: only what lies right of the diagonal is computed."""
@@ -31,7 +32,7 @@ def measure_similarity(
     channels: Sequence[Channel],
     *,
     memory_bytes: int = MEMORY_BYTES,
-    progress: Callable[[str, int, int], None] = lambda text, done, total: None,
+    progress: Progress = silent,
 ) -> Similarity:
     """Information in bits of each channel and of each pair.
 
@@ -64,7 +65,7 @@ def measure_similarity(
             block,
             row_bytes=fingerprints.row_bytes + 8 * TILE * count,
             memory_bytes=memory_bytes,
-            progress=lambda done, total: progress("comparing channels", done, total),
+            progress=progress,
         )
     )
     joint_CC = np.empty((count, count))

@@ -8,7 +8,7 @@ Shapes: M traversals, N images of one, P distinct pixels, K leading eigenvectors
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +16,11 @@ from scipy.linalg import eigh
 
 from ifp.annealing.flat import flat_recon_nats, is_flat
 from ifp.likelihood import check_likelihood
+from ifp.system.progress import Progress
 from ifp.theory.reduction import ReducedTraversal, reduce_traversal
 from ifp.theory.upper_edge import upper_edge
 
 Images = np.ndarray | Sequence[np.ndarray]
-Progress = Callable[[int, int], None]
-"""Called with (traversals done, traversals in all)."""
 
 LEADING_MODES = 3
 
@@ -88,7 +87,7 @@ def freezing_bounds(
     for index in range(len(traversals)):
         lower[index], above[index] = _edges(traversals[index], likelihood, sigma, upper)
         if progress is not None:
-            progress(index + 1, len(traversals))
+            progress("Closed form", index + 1, len(traversals))
     return FreezingBounds(lower, above)
 
 

@@ -33,8 +33,9 @@ from torch import Tensor
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.likelihood import check_likelihood
+from ifp.system.progress import Progress, silent
 from ifp.theory.closed_form import freezing_bounds
-from ifp.training.images import Progress, grid_of
+from ifp.training.images import grid_of
 
 BLOCK = 4096
 """Images a block: its sums of binary pixels are exact in float32."""
@@ -88,7 +89,7 @@ def joint_edges(
     eigenvalues: int = EIGENVALUES,
     contexts: int = 8,
     device: str | torch.device = "cpu",
-    progress: Progress = lambda text, done, total: None,
+    progress: Progress = silent,
 ) -> JointEdges:
     """The joint edge and the spectrum of a whole data set, and each factor's edges, without training.
 
@@ -143,7 +144,7 @@ def conditional_edges(
     sigma: float = 1.0,
     contexts: int = 8,
     seed: int = 0,
-    progress: Progress = lambda text, done, total: None,
+    progress: Progress = silent,
 ) -> np.ndarray:
     """Lower edge of traversals of each factor [F, C]: 0 where nothing moves, NaN beyond the contexts that there are."""
     names = dataset.space.names

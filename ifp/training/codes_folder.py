@@ -24,8 +24,8 @@ from ifp.errors import IfpError
 from ifp.objectives.registry import describe_options
 from ifp.seeds import derive_seed
 from ifp.system.files import replace_file
+from ifp.system.progress import Progress, silent
 from ifp.training.folder import TrainFolder
-from ifp.training.images import Progress
 from ifp.training.records import Record
 from ifp.training.setup import Setup
 from ifp.training.state import MemberState
@@ -53,7 +53,7 @@ class CodesFolder(TrainFolder):
     path : of the folder. setup : the checked run.
     """
 
-    def __init__(self, path: Path, setup: Setup, progress: Progress = lambda text, done, total: None) -> None:
+    def __init__(self, path: Path, setup: Setup, progress: Progress = silent) -> None:
         super().__init__(
             path,
             setup.config,

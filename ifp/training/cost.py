@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ifp.system.progress import Progress, silent
 from ifp.training.evaluation import IMAGES, make_evaluation
-from ifp.training.images import Progress, load_images
+from ifp.training.images import load_images
 from ifp.training.run import borders, divide, kernel_threads
 from ifp.training.setup import Setup
 from ifp.training.trainer import Trainer, fresh_member
@@ -68,7 +69,7 @@ class TrainCost:
         )
 
 
-def train_cost(setup: Setup, progress: Progress = lambda text, done, total: None) -> TrainCost:
+def train_cost(setup: Setup, progress: Progress = silent) -> TrainCost:
     """Measure what `setup` would take from its first step to its last; a part of the images stands for all."""
     config, dataset = setup.config, setup.dataset
     everything = len(dataset.space) * max(1, dataset.nuisance_values)

@@ -16,8 +16,9 @@ from ifp.checkpoints.posteriors import draw_sample
 from ifp.codes import kl_nats
 from ifp.datasets.base import FactorDataset
 from ifp.seeds import derive_seed
+from ifp.system.progress import Progress
 from ifp.training.config import TrainConfig
-from ifp.training.images import Progress, TrainingImages
+from ifp.training.images import TrainingImages
 from ifp.training.records import Record
 from ifp.training.trainer import Trainer, generator
 

@@ -19,6 +19,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.cache import PackedGrid
 from ifp.errors import IfpError
 from ifp.networks.fully_connected import PixelStatistics
+from ifp.system.progress import Progress, silent
 
 RENDERED = 1024
 """Images rendered at a time."""
@@ -28,8 +29,6 @@ STATISTICS_IMAGES = 20_000
 """Images, evenly spaced, from which the mean image is taken."""
 LOGIT_LIMIT = 6.0
 """A fresh decoder's output bias stays within this many nats, so that no pixel starts saturated."""
-
-Progress = Callable[[str, int, int], None]
 
 
 class TrainingImages:
@@ -111,7 +110,7 @@ def load_images(
     device: str | torch.device,
     *,
     probability: Callable[[np.ndarray], np.ndarray] | None = None,
-    progress: Progress = lambda text, done, total: None,
+    progress: Progress = silent,
 ) -> TrainingImages:
     """The images of `dataset`, or `count` of them drawn by `seed`, on the device.
 
@@ -157,7 +156,7 @@ def grid_of(dataset: FactorDataset, progress: Progress) -> PackedGrid | None:
     """The data set's packed images, where it has such."""
     found = getattr(dataset, "packed", None)
     if found is None and hasattr(dataset, "grid"):
-        found = dataset.grid(lambda done, total: progress("Rendering images, once", done, total))
+        found = dataset.grid(progress)
     return found if isinstance(found, PackedGrid) else None
 
 

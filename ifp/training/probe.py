@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +21,9 @@ from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.networks.losses import gaussian_kl_nats
 from ifp.schedule import geometric
 from ifp.seeds import derive_seed
+from ifp.system.progress import Progress, silent
 
 PROBES = ("heat", "cool")
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +88,7 @@ def probe(
     config: ProbeConfig,
     *,
     device: str = "cpu",
-    progress: Progress = lambda text, done, total: None,
+    progress: Progress = silent,
 ) -> ProbeTrace:
     """Move beta slowly while a copy of `vae` follows.
 
@@ -120,7 +119,7 @@ def probe(
     betas, means, logvars, costs = [first], [], [], [float("nan")]
 
     def record() -> None:
-        mean_ND, logvar_ND = encode_images(model.encode, fixed_NCHW, target, lambda text, done, total: None)
+        mean_ND, logvar_ND = encode_images(model.encode, fixed_NCHW, target, silent)
         if not (np.isfinite(mean_ND).all() and np.isfinite(logvar_ND).all()):
             raise IfpError(f"The probe diverged at beta {betas[-1]:.3g}; lower --learning-rate.")
         means.append(mean_ND)

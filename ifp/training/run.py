@@ -19,11 +19,12 @@ import torch
 from ifp.annealing.train import Stopped
 from ifp.formats import DIVERGED, RUNNING
 from ifp.networks.fully_connected import PixelStatistics
+from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.threads import run_jobs
 from ifp.training.config import TrainConfig
 from ifp.training.evaluation import Evaluation, Nmi, make_evaluation
 from ifp.training.folder import TrainFolder
-from ifp.training.images import Progress, TrainingImages
+from ifp.training.images import TrainingImages
 from ifp.training.reseed import reseed
 from ifp.training.setup import Setup, load_training_images
 from ifp.training.stages import empty_warning, idle_warning
@@ -36,7 +37,6 @@ LARGEST_LOT = 8
 RESEED_IMAGES = 512
 """Images on which the KL of latents that start anew is set."""
 
-Say = Callable[[str], None]
 Initial = Callable[[int], MemberState]
 
 
@@ -66,8 +66,8 @@ def train(
     *,
     nmi: Nmi | None = None,
     initial: Initial | None = None,
-    progress: Progress = lambda text, done, total: None,
-    say: Say = lambda text: None,
+    progress: Progress = silent,
+    say: Say = unsaid,
 ) -> Outcome:
     """Train what `folder` has not finished, recording into it.
 

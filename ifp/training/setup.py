@@ -18,9 +18,10 @@ from ifp.objectives.base import Objective
 from ifp.objectives.deft_pressures import published_options
 from ifp.objectives.registry import describe_options, make_objective
 from ifp.system.cpus import granted_cpus
+from ifp.system.progress import Progress, silent
 from ifp.training.config import TrainConfig
 from ifp.training.folder import TrainFolder
-from ifp.training.images import Progress, TrainingImages, load_images
+from ifp.training.images import TrainingImages, load_images
 from ifp.training.stages import idle_latents
 from ifp.training.trainer import make_network
 
@@ -106,7 +107,7 @@ def _probability(dataset: FactorDataset, config: TrainConfig) -> Callable[[np.nd
     return correlated_sampler(dataset, config.correlate, config.inverse).image_probabilities
 
 
-def load_training_images(setup: Setup, progress: Progress = lambda text, done, total: None) -> TrainingImages:
+def load_training_images(setup: Setup, progress: Progress = silent) -> TrainingImages:
     """The run's images on its device; see `load_images`."""
     config = setup.config
     return load_images(

@@ -77,7 +77,7 @@ def test_other_images_or_no_file_are_not_opened(tmp_path: Path) -> None:
 
 
 def test_a_stopped_build_leaves_nothing(tmp_path: Path) -> None:
-    def stop(done: int, total: int) -> None:
+    def stop(text: str, done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -105,11 +105,11 @@ def test_an_interrupted_export_leaves_nothing_and_keeps_the_old(tmp_path: Path) 
     out = tmp_path / "cards.npz"
     out.write_text("precious")
 
-    def interrupt(done: int, total: int) -> None:
+    def interrupt(text: str, done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        export_npz(Cards(), out, force=True, report=interrupt)
+        export_npz(Cards(), out, force=True, progress=interrupt)
     assert [path.name for path in tmp_path.iterdir()] == ["cards.npz"]
     assert out.read_text() == "precious"
 

@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_pictures_and_their_factors(folder: Path) -> None:
     seen: list[tuple[int, int]] = []
-    data = FolderDataset(folder, report=lambda done, total: seen.append((done, total)))
+    data = FolderDataset(folder, progress=lambda text, done, total: seen.append((done, total)))
     assert seen[-1] == (6, 6)
     assert (data.space.names, data.space.sizes, data.image_shape) == (("shape", "x"), (2, 3), (1, 7, 8))
     assert data.factor_values[0].tolist() == ["round", "square"]

@@ -146,14 +146,14 @@ def test_grid_holds_the_rendered_images(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("IFP_CACHE", str(tmp_path / "new" / "folder"))
     seen: list[tuple[int, int]] = []
     data = TwoOrientations()
-    grid = data.grid(lambda done, total: seen.append((done, total)))
+    grid = data.grid(lambda text, done, total: seen.append((done, total)))
     assert seen == [(1024, 2048), (2048, 2048)]
     assert (len(grid), grid.shape) == (2048, (2048, 1, 64, 64))
     index = np.array([2047, 0, 1024, 5, 5])
     np.testing.assert_array_equal(grid.images(index), data.render(data.space.unravel(index), index))
 
     seen.clear()
-    again = data.grid(lambda done, total: seen.append((done, total)))
+    again = data.grid(lambda text, done, total: seen.append((done, total)))
     assert not seen, "the second time the file is opened, not made"
     assert isinstance(again.packed_NP, np.memmap)
     np.testing.assert_array_equal(again.packed_NP, grid.packed_NP)

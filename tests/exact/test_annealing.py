@@ -232,11 +232,11 @@ def test_bad_values_are_one_sentence(changes: dict[str, Any], says: str) -> None
 
 def test_progress_counts_traversals_and_may_stop() -> None:
     seen: list[tuple[int, int]] = []
-    exact_annealing([np.eye(3), np.eye(4)], progress=lambda done, total: seen.append((done, total)))
+    exact_annealing([np.eye(3), np.eye(4)], progress=lambda text, done, total: seen.append((done, total)))
     assert seen[0] == (0, 2)
     assert seen[-1] == (2, 2)
 
-    def stop(done: int, total: int) -> None:
+    def stop(text: str, done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -169,7 +169,7 @@ def test_blocks_cover_each_point_once(points: int, row_bytes: int) -> None:
         labels,
         lambda start, stop: (torch.tensor(stop - start), torch.arange(start, stop).square().sum()),
         row_bytes=row_bytes,
-        progress=lambda done, total: seen.append(done),
+        progress=lambda text, done, total: seen.append(done),
     )
     assert (int(count), int(squares)) == (points, sum(i * i for i in range(points)))
     assert seen == sorted(seen)

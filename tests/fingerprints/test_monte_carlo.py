@@ -177,7 +177,7 @@ def test_blocks_and_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch, rng: n
     monkeypatch.setattr(monte_carlo, "CHUNK_IMAGES", 7)
     monkeypatch.setattr(monte_carlo, "BLOCK_ENTRIES", 1)
     monkeypatch.setattr(monte_carlo, "LEAST_ROWS", 11)
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
     parts = compare_all(
         codes, samples=150, generator=numpy_generator(0, "blocks"), progress=lambda *done: told.append(done)
     )

@@ -96,7 +96,7 @@ def test_many_traversals_at_once_equal_each_alone() -> None:
     rng = np.random.default_rng(2)
     many = [rng.integers(0, 256, size=(n, 1, 4, 4), dtype=np.uint8) for n in (3, 5, 5, 9)]
     seen: list[tuple[int, int]] = []
-    together = freezing_bounds(many, progress=lambda done, total: seen.append((done, total)))
+    together = freezing_bounds(many, progress=lambda text, done, total: seen.append((done, total)))
     alone = [freezing_bounds(x) for x in many]
     np.testing.assert_array_equal(together.beta_closed_form_M, [b.beta_closed_form_M[0] for b in alone])
     np.testing.assert_array_equal(together.beta_upper_M, [b.beta_upper_M[0] for b in alone])

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ifp.checkpoints.posteriors import Progress, encode_images
+from ifp.checkpoints.posteriors import encode_images
 from ifp.checkpoints.readings.moment_test import MomentTest, laplace_deviation, moment_test
 from ifp.checkpoints.readings.reading import Reading, Reconstruction
 from ifp.checkpoints.vae import LAPLACE, Vae
 from ifp.codes import kl_nats
 from ifp.seeds import derive_seed
+from ifp.system.progress import Progress, silent
 
 TEST_IMAGES = 2000
 """How many images the moments see."""
@@ -124,7 +125,7 @@ class Bench:
             out_BE = on_device.raw(images_BCHW)
             return out_BE, out_BE[:, :0]
 
-        out_NE, _ = encode_images(raw, self.images_NCHW, self.device, _silent)
+        out_NE, _ = encode_images(raw, self.images_NCHW, self.device, silent)
         self._encoded.append((vae.encoder, vae.pixel_mean, vae.pixel_std, out_NE))
         return out_NE
 
@@ -188,7 +189,3 @@ def _kl_nats_N(vae: Vae, mean_ND: np.ndarray, logvar_ND: np.ndarray) -> np.ndarr
     scale_ND, distance_ND = np.exp(0.5 * (logvar_ND - math.log(2))), np.abs(mean_ND)
     size_ND = distance_ND + scale_ND * np.exp(-distance_ND / scale_ND)
     return np.asarray((size_ND - np.log(scale_ND) - 1).sum(axis=1))
-
-
-def _silent(text: str, done: int, total: int) -> None:
-    """Progress that nobody sees."""

@@ -15,7 +15,6 @@ from ifp.checkpoints.files.contents import read_contents
 from ifp.checkpoints.folders.locate import CheckpointFile
 from ifp.checkpoints.folders.pieces import read_pieces
 from ifp.checkpoints.open_model import open_model
-from ifp.checkpoints.posteriors import Progress
 from ifp.checkpoints.readings.bench import Bench
 from ifp.checkpoints.readings.preference import better_factor, is_better, is_open
 from ifp.checkpoints.readings.reading import Reading
@@ -34,6 +33,7 @@ from ifp.checkpoints.readings.verdicts import Choice, laplace_latents, told
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import LAPLACE, Assumption, Vae
 from ifp.errors import IfpError
+from ifp.system.progress import Progress, silent
 
 EXPLAINED_MARGIN = 0.001
 """Readings whose reconstructions explain shares that differ by less are not told apart by them."""
@@ -112,7 +112,7 @@ def choose(
     IfpError : a model with Laplace latents.
     """
     named = [(_name(vae, candidates.vaes), vae) for vae in candidates.vaes]
-    bench = Bench(images_NCHW, device, progress or _silent, expected=1 if like is not None else _EXPECTED)
+    bench = Bench(images_NCHW, device, progress or silent, expected=1 if like is not None else _EXPECTED)
     if like is not None:
         return _alike(named, candidates, bench, like)
     readings = [bench.read(vae, name) for name, vae in named]
@@ -209,10 +209,6 @@ def _best(readings: Sequence[Reading], margin: float = MARGIN) -> list[Reading]:
     ]
     smallest = min(reading.test.deviation for reading in level)
     return [reading for reading in level if reading.test.deviation <= smallest + margin]
-
-
-def _silent(text: str, done: int, total: int) -> None:
-    """Progress that nobody sees."""
 
 
 def _differing(vaes: Sequence[Vae]) -> set[str]:

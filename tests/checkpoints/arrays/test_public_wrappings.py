@@ -16,6 +16,7 @@ from ifp.checkpoints.readings.choose_reading import load_candidates
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.datasets.sprites import Sprites
+from ifp.system.progress import silent
 
 MODELS = ("betaH", "btcvae")
 
@@ -32,7 +33,7 @@ def cases(fixtures_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    return draw_sample(Sprites(), 50, 0, lambda text, done, total: None).images_NCHW
+    return draw_sample(Sprites(), 50, 0, silent).images_NCHW
 
 
 def read(file: CheckpointFile, **options: str) -> Vae:
@@ -41,7 +42,7 @@ def read(file: CheckpointFile, **options: str) -> Vae:
 
 def posteriors(vae: Vae, images: np.ndarray) -> np.ndarray:
     cpu = torch.device("cpu")
-    return np.stack(encode_images(vae.to(cpu).encode, images, cpu, lambda text, done, total: None))
+    return np.stack(encode_images(vae.to(cpu).encode, images, cpu, silent))
 
 
 @pytest.fixture(scope="module")
