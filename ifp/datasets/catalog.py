@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, unknown_name
 from ifp.system.progress import Progress, silent
@@ -78,6 +80,27 @@ def load_dataset(
 
         return SmallNorb(data_dir, progress=progress)
     raise _unknown(name)
+
+
+def as_dataset(
+    dataset: str | FactorDataset | np.ndarray,
+    *,
+    data_dir: Path | None = None,
+    background: Path | None = None,
+    progress: Progress = silent,
+) -> FactorDataset:
+    """What a library call's `dataset` stands for: a name as in `load_dataset`, a data set itself, or images alone.
+
+    Images without factors are one factor "image"; with factors they come from `ifp.dataset(images, factors, names)`.
+    Raises IfpError, as `load_dataset` and `ifp.dataset` do.
+    """
+    if isinstance(dataset, FactorDataset):
+        return dataset
+    if isinstance(dataset, str):
+        return load_dataset(dataset, data_dir=data_dir, background=background, progress=progress)
+    from ifp.datasets.arrays import dataset as of_arrays
+
+    return of_arrays(dataset)
 
 
 def check_available(name: str, *, data_dir: Path | None = None, background: Path | None = None) -> None:

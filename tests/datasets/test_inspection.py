@@ -50,7 +50,7 @@ def test_files_that_are_there_are_compared_and_read(tmp_path: Path, monkeypatch:
         (tmp_path / official.name).write_bytes(data)
         files.append(OfficialFile(official.name, len(data), f"sha256:{hashlib.sha256(data).hexdigest()}", None, ()))
     monkeypatch.setattr(inspection, "official_files", lambda name: files)
-    monkeypatch.setattr(smallnorb, "read_grid", lambda found, report: np.zeros((len(found), 1, 1)))
+    monkeypatch.setattr(smallnorb, "read_grid", lambda found, progress: np.zeros((len(found), 1, 1)))
     checks = check("smallnorb", tmp_path)
     assert [one.ok for one in checks] == [True] * 7
     assert checks[6].found.startswith("6: every category")
