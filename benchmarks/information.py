@@ -23,9 +23,9 @@ import sklearn
 from sklearn.metrics import mutual_info_score
 
 import ifp
-from ifp.analysis.diffusion.decomposition import decompose_kl
-from ifp.analysis.diffusion.information import ESTIMATORS, measure_information
-from ifp.analysis.diffusion.mutual_information import histogram_mi_nats
+from ifp.analysis.information.decomposition import decompose_kl
+from ifp.analysis.information.mutual_information import histogram_mi_nats
+from ifp.analysis.information.per_latent import ESTIMATORS, measure_information
 from ifp.codes import Codes
 from ifp.seeds import numpy_generator
 

@@ -87,7 +87,7 @@ def anneal(
     _check_width(width)
 
     # torch is loaded only now, when the settings are known to be good
-    from ifp.analysis.figures.naming import read_labels, read_order
+    from ifp.analysis.freezing.naming import read_labels, read_order
     from ifp.annealing.folder import RunWriter
     from ifp.annealing.plan import check_some_can_freeze, fit_architecture, plan_cells, plan_keys, run_factors, trains
     from ifp.annealing.run import Resources, check_device, run

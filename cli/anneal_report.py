@@ -78,7 +78,7 @@ def report(
 ) -> None:
     """Write the tables and figures and print them; raises NothingFroze when no curve has a freezing point.
 
-    `naming` : the order of the factors, and what figures call them; see `ifp.analysis.figures.naming`.
+    `naming` : the order of the factors, and what figures call them; see `ifp.analysis.freezing.naming`.
     """
     points = freezing_points(
         trace,

@@ -9,10 +9,10 @@ from rich import box
 from rich.table import Table
 
 from ifp.analysis.diffusion.holders import COLLAPSED, SEPARATOR
-from ifp.analysis.diffusion.intervals import LEAST_SHOWN
 from ifp.analysis.diffusion.joint_verdict import CONSTANT, COPIED, HIDDEN, JOINTLY, ONE, ROTATED
 from ifp.analysis.diffusion.results import Results
 from ifp.analysis.diffusion.wording import latents_text, two_decimals
+from ifp.analysis.information.intervals import LEAST_SHOWN
 
 COLUMNS = 80
 """What a table takes at most, but for one with a single very long name."""

@@ -114,7 +114,7 @@ def _named(asked: Asked) -> dict[str, Any]:
     """Order and labels for the figure of a whole data set."""
     if not asked.order and not asked.labels:
         return {}
-    from ifp.analysis.figures.naming import read_labels, read_order
+    from ifp.analysis.freezing.naming import read_labels, read_order
     from ifp.analysis.freezing.saved_run import read_about
 
     known = read_about(asked.run, ("dataset", "likelihood"))["dataset"]["factor_names"]
@@ -122,7 +122,7 @@ def _named(asked: Asked) -> dict[str, Any]:
 
 
 def _draw_traversals(asked: Asked) -> list[Path]:
-    from ifp.analysis.figures.naming import read_labels, read_order
+    from ifp.analysis.freezing.naming import read_labels, read_order
     from ifp.analysis.freezing.plot_run import draw_run
     from ifp.analysis.freezing.saved_run import factors_in
 

@@ -13,7 +13,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.diffusion.information import Information, measure_information
+from ifp.analysis.information.per_latent import Information, measure_information
 from ifp.analysis.shift.melting import FEWEST_PAIRS, melting_points, shifts
 from ifp.analysis.tables import json_rows, whole_file, write_csv
 from ifp.annealing.folder import BETA_CONVENTION, write_json

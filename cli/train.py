@@ -63,7 +63,7 @@ def train(
     config = _config(config_file, given_settings(options))
     refuse_idle_sigma(given_settings(options), config.likelihood, "--pixel-sigma")
 
-    from ifp.analysis.diffusion.mutual_information import histogram_nmi
+    from ifp.analysis.information.mutual_information import histogram_nmi
     from ifp.annealing.plan import fit_architecture
     from ifp.cli.own_data import open_dataset
     from ifp.cli.train_report import report, say_cost

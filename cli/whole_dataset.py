@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ifp.analysis.figures.naming import read_labels, read_order
+from ifp.analysis.freezing.naming import read_labels, read_order
 from ifp.analysis.joint.cost import measuring_seconds
 from ifp.analysis.joint.settings import (
     DIRECTIONS,

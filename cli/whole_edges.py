@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ifp.analysis.figures.naming import joint_order
+from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.joint.edges import affordable_images, check_folder, edges_text, write_edges
 from ifp.analysis.tables import json_rows
 from ifp.cli.stages import StageProgress
@@ -38,7 +38,7 @@ def run_edges(
     Parameters
     ----------
     settings : likelihood, sigma and seed, where the user gave them. images : read, 0 for as many as minutes allow.
-    naming : the order of the factors, and what the figure calls them; see `ifp.analysis.figures.naming`.
+    naming : the order of the factors, and what the figure calls them; see `ifp.analysis.freezing.naming`.
     """
     likelihood, sigma = settings.get("likelihood", "bernoulli"), settings.get("sigma", 1.0)
     seed = settings.get("seed", 0)

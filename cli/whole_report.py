@@ -10,7 +10,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.figures.naming import joint_order
+from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.joint.study import COOL, HEAT, UNSURE_NATS, JointStudy, read_study
 from ifp.analysis.tables import json_rows
 from ifp.cli.stages import StageProgress
@@ -33,7 +33,7 @@ def report_whole(
 ) -> None:
     """Draw the figure and print the tables; raises NothingFroze when no latent took up information.
 
-    `naming` : the order of the factors, and what the figure calls them; see `ifp.analysis.figures.naming`.
+    `naming` : the order of the factors, and what the figure calls them; see `ifp.analysis.freezing.naming`.
     """
     found, about = read_study(study.path)
     stages.update("Figures", 0, 1)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.holders import ACTIVE_NATS, factor_numbers
-from ifp.analysis.diffusion.intervals import simultaneous_interval, within_noise
+from ifp.analysis.information.intervals import simultaneous_interval, within_noise
 from ifp.errors import IfpError
 
 AS_COUNTED = ("nmi1", "nmi2", "gap")

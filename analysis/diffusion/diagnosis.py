@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.diffusion.decomposition import KlDecomposition, decompose_kl
 from ifp.analysis.diffusion.holders import (
     ACTIVE_NATS,
     COLLAPSED_NATS,
@@ -22,9 +21,10 @@ from ifp.analysis.diffusion.holders import (
     factor_table,
     latent_table,
 )
-from ifp.analysis.diffusion.information import ESTIMATORS, Information, measure_information
-from ifp.analysis.diffusion.intervals import FEWEST_RESAMPLES, LEVEL, corrected_interval
-from ifp.analysis.diffusion.joint_information import FEWEST, JointInformation, measure_joint
+from ifp.analysis.information.decomposition import KlDecomposition, decompose_kl
+from ifp.analysis.information.intervals import FEWEST_RESAMPLES, LEVEL, corrected_interval
+from ifp.analysis.information.joint_information import FEWEST, JointInformation, measure_joint
+from ifp.analysis.information.per_latent import ESTIMATORS, Information, measure_information
 from ifp.codes import Codes
 from ifp.errors import bad_value, unknown_name
 from ifp.seeds import numpy_generator

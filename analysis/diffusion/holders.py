@@ -15,8 +15,8 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.diffusion.information import Information
-from ifp.analysis.diffusion.intervals import LEAST_SHOWN, LEVEL, ROUNDING, corrected_interval
+from ifp.analysis.information.intervals import LEAST_SHOWN, LEVEL, ROUNDING, corrected_interval
+from ifp.analysis.information.per_latent import Information
 
 ACTIVE_NATS = 0.1
 """A latent is active from this KL on: the threshold at which the annealing test calls information frozen."""

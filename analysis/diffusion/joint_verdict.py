@@ -7,8 +7,8 @@ import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.holders import ACTIVE, HELD_NMI, SEPARATOR, above_noise_DF
-from ifp.analysis.diffusion.intervals import LEAST_SHOWN
 from ifp.analysis.diffusion.wording import latents_text, listed, share, two_decimals
+from ifp.analysis.information.intervals import LEAST_SHOWN
 
 ONE, COPIED, SPREAD, ROTATED, JOINTLY, HIDDEN, LOST, CONSTANT = (
     "held by one latent", "copied", "spread", "rotated pair", "held jointly", "hidden by other factors", "lost",

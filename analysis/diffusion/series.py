@@ -17,7 +17,7 @@ import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.holders import ACTIVE, COLLAPSED, WEAK, factor_numbers
-from ifp.analysis.diffusion.intervals import LEVEL, ROUNDING, band, deviations
+from ifp.analysis.information.intervals import LEVEL, ROUNDING, band, deviations
 from ifp.errors import IfpError
 
 DIFFUSION, LEAKAGE = "diffusion", "leakage"

@@ -22,10 +22,10 @@ from ifp.analysis.diffusion.holders import (
     SEPARATOR,
     WEAK,
 )
-from ifp.analysis.diffusion.intervals import LEAST_SHOWN, LEVEL
 from ifp.analysis.diffusion.joint_verdict import idle_sentences, joint_cases, joint_headline, joint_sentences
 from ifp.analysis.diffusion.series import AT_END, DIFFUSION, LARGEST, LEAKAGE, Series
 from ifp.analysis.diffusion.wording import listed, signed, two_decimals
+from ifp.analysis.information.intervals import LEAST_SHOWN, LEVEL
 
 ENOUGH_IMAGES = 1000
 """With fewer the verdict says so."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.figures.naming import check_names, factor_order
 from ifp.analysis.figures.style import FactorLook, factor_looks
 from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE, UPPER_EDGE, measured_values
+from ifp.analysis.freezing.naming import check_names, factor_order
 from ifp.analysis.freezing.points import ABOVE, BELOW
 from ifp.analysis.freezing.summary import summarize
 from ifp.errors import IfpError, unknown_name
@@ -186,7 +186,7 @@ def bin_edges(lanes: list[Lane], *, scale: str = "log") -> np.ndarray:
 def beta_range(lanes: list[Lane], measures: Collection[str], *, scale: str = "log") -> tuple[float, float]:
     """Lowest and highest beta to show: all members of these measures and their bounds, with a little room."""
     of = [lane.members[lane.members["measure"].isin(measures)] for lane in lanes]
-    rows = [part[~part["flat"].astype(bool)] for part in of]  # over betas of others: see `ifp.annealing.flat`
+    rows = [part[~part["flat"].astype(bool)] for part in of]  # over betas of others: see `ifp.theory.flat`
     tried = [part[["beta", "bound_low", "bound_high"]].to_numpy(dtype=float).ravel() for part in rows]
     numbers = np.concatenate(tried)
     numbers = numbers[np.isfinite(numbers) & (numbers > 0)]

@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 
-from ifp.analysis.figures.naming import check_names, factor_order
 from ifp.analysis.figures.plot_layout import on_lines
 from ifp.analysis.figures.plot_legend import (
     ABRUPT,
@@ -33,6 +32,7 @@ from ifp.analysis.figures.style import SMALL_PT, factor_looks, figure_width
 from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE
 from ifp.analysis.freezing.curve_table import curve_table
 from ifp.analysis.freezing.distribution_table import Lane, lanes_table, prepare_lanes
+from ifp.analysis.freezing.naming import check_names, factor_order
 from ifp.analysis.freezing.plot_distribution import plot_freezing_points
 from ifp.analysis.freezing.plot_trace import plot_trace, trace_legend
 from ifp.analysis.freezing.saved_run import RunFolder, check_table, read_run

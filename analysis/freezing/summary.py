@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.figures.naming import factor_order
 from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE, MEASURES, measured_values
 from ifp.analysis.freezing.median_interval import FEWEST_CLUSTERS, median_interval
+from ifp.analysis.freezing.naming import factor_order
 from ifp.analysis.freezing.points import FROZEN, STATUSES
 
 SUMMARY_COLUMNS = (

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.diffusion.decomposition import decompose_kl
-from ifp.analysis.diffusion.information import Information, measure_information
+from ifp.analysis.information.decomposition import decompose_kl
+from ifp.analysis.information.per_latent import Information, measure_information
 from ifp.analysis.joint.held import held_nats
 from ifp.analysis.joint.points import FACTOR, LATENT, joint_freezing_points
 from ifp.analysis.joint.search import measure_crossing

@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ifp.analysis.figures.naming import check_names, joint_order
 from ifp.analysis.figures.plot_layout import on_lines, shortened
 from ifp.analysis.figures.plot_legend import add_legend
 from ifp.analysis.figures.plot_page import FORMATS, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import factor_looks, figure_width
+from ifp.analysis.freezing.naming import check_names, joint_order
 from ifp.analysis.freezing.plot_lanes import NAMES_SHARE
 from ifp.analysis.freezing.saved_run import conditions_of, read_about
 from ifp.analysis.joint.plot_lanes import draw_lanes

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ifp.analysis.diffusion.mutual_information import histogram_nmi
+from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.joint.measured import UNSURE_NATS, measure_study
 from ifp.analysis.joint.prepared import COOL, HEAT, JointStudy, finished_seeds, joint_study, read_study
 from ifp.errors import IfpError

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.diffusion.mutual_information import factor_entropy_nats
+from ifp.analysis.information.fitting import fit
+from ifp.analysis.information.mutual_information import factor_entropy_nats
 from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked, class_indices, varying
-from ifp.analysis.metrics.estimators import fit
 from ifp.analysis.metrics.score import Score
 from ifp.errors import IfpError, bad_value
 from ifp.seeds import numpy_generator

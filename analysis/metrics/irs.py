@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.diffusion.mutual_information import histogram_cells
+from ifp.analysis.information.mutual_information import histogram_cells
 from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked, varying
 from ifp.analysis.metrics.score import Score
 from ifp.errors import bad_value

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.diffusion.mutual_information import factor_entropy_nats, histogram_mi_nats
+from ifp.analysis.information.mutual_information import factor_entropy_nats, histogram_mi_nats
 from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked, top_two_gap
 from ifp.analysis.metrics.score import Score
 

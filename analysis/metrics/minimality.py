@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.diffusion.mutual_information import factor_entropy_nats, histogram_cells, histogram_mi_nats
+from ifp.analysis.information.mutual_information import factor_entropy_nats, histogram_cells, histogram_mi_nats
 from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked, varying
 from ifp.analysis.metrics.posterior_information import posterior_information_nats
 from ifp.analysis.metrics.score import Score

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.diffusion.mutual_information import histogram_mi_nats
+from ifp.analysis.information.mutual_information import histogram_mi_nats
 from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked
 from ifp.analysis.metrics.score import Score
 

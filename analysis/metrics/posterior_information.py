@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ifp.analysis.diffusion.mutual_information import stacked_rows
+from ifp.analysis.information.mutual_information import stacked_rows
 
 MAX_POINTS = 4096
 REACH = 8.0

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ifp.analysis.information.fitting import fit
 from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked, top_two_gap, train_test
-from ifp.analysis.metrics.estimators import fit
 from ifp.analysis.metrics.score import Score
 from ifp.seeds import numpy_generator
 

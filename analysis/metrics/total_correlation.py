@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma
 
-from ifp.analysis.diffusion.mutual_information import histogram_cells, histogram_mi_nats
+from ifp.analysis.information.mutual_information import histogram_cells, histogram_mi_nats
 from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked_codes, varying
 from ifp.analysis.metrics.score import Score
 from ifp.errors import bad_value

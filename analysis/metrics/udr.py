@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ifp.analysis.information.fitting import fit
 from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked_codes, varying
-from ifp.analysis.metrics.estimators import fit
 from ifp.analysis.metrics.score import Score
 from ifp.errors import IfpError, unknown_name
 

@@ -20,8 +20,8 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from ifp.analysis.diffusion.holders import above_noise_DF
-from ifp.analysis.diffusion.information import Information
-from ifp.analysis.diffusion.intervals import LEVEL
+from ifp.analysis.information.intervals import LEVEL
+from ifp.analysis.information.per_latent import Information
 from ifp.errors import IfpError
 
 MELTED, NOT_HELD, NEVER_MELTED = "melted", "not_held", "never_melted"

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ifp.analysis.diffusion.mutual_information import histogram_nmi
+from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.metrics import run_metrics
 from ifp.annealing.folder import write_json
 from ifp.checkpoints.encoded_runs import Run, read_run

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ifp.analysis.diffusion.information import Information, measure_information
+from ifp.analysis.information.per_latent import Information, measure_information
 from ifp.analysis.metrics import run_metrics
 from ifp.checkpoints.encoded_runs import read_model
 from ifp.checkpoints.posteriors import Sample, encode_images, reconstruction_nats

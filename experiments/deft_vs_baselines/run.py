@@ -31,7 +31,7 @@ from configurations import BASELINE, SCALES, SHIFTED, Scale, configurations, run
 from images import write_images
 from measure import measure_run
 
-from ifp.analysis.diffusion.mutual_information import histogram_nmi
+from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.annealing.folder import write_json
 from ifp.checkpoints.posteriors import draw_sample
 from ifp.cli.anneal import anneal

@@ -11,15 +11,13 @@ from typing import TypeVar
 import numpy as np
 
 from ifp.annealing.config import AnnealConfig
-from ifp.annealing.flat import is_flat
 from ifp.annealing.members import Member, make_network
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, NothingFroze
 from ifp.system.progress import Progress, silent, unsaid
+from ifp.theory.flat import is_flat
 from ifp.trace import Key
 from ifp.training.config import TrainConfig
-
-"""Called with (what is being done, units done, units in all)."""
 
 
 Fitted = TypeVar("Fitted", AnnealConfig, TrainConfig)

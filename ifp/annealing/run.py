@@ -11,7 +11,6 @@ import torch
 
 from ifp.annealing.config import AnnealConfig
 from ifp.annealing.finished import Curves
-from ifp.annealing.flat import FLAT_RECORDS, edges_of_the_others, flat_exact_trace, flat_trace, is_flat
 from ifp.annealing.members import Member, MemberData, chunk_members, data_of
 from ifp.annealing.plan import (
     EXACT_CHUNK,
@@ -34,6 +33,7 @@ from ifp.schedule import get_law
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.threads import run_jobs
 from ifp.theory.closed_form import FreezingBounds, freezing_bounds
+from ifp.theory.flat import FLAT_RECORDS, edges_of_the_others, flat_exact_trace, flat_trace, is_flat
 from ifp.trace import AnnealTrace, closed_form_trace
 
 

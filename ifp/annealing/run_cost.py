@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ifp.annealing.config import AnnealConfig
-from ifp.annealing.flat import is_flat
 from ifp.annealing.members import Member, data_of
 from ifp.annealing.plan import (
     EXACT_CHUNK,
@@ -25,6 +24,7 @@ from ifp.annealing.training_cost import TrainingCost, training_cost
 from ifp.exact.annealing import exact_annealing
 from ifp.system.progress import Progress, silent
 from ifp.system.threads import single_threaded_kernels
+from ifp.theory.flat import is_flat
 from ifp.trace import Key
 
 FAST_SECONDS = 1.0

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.system.cpus import granted_cpus
 from ifp.system.progress import Progress
@@ -164,3 +165,11 @@ def _digest(data: bytes | memoryview) -> bytes:
     for start in range(0, len(view), _HASH_BLOCK):
         sha.update(view[start : start + _HASH_BLOCK])
     return sha.digest()
+
+
+def grid_of(dataset: FactorDataset, progress: Progress) -> PackedGrid | None:
+    """The data set's packed images, where it has such."""
+    found = getattr(dataset, "packed", None)
+    if found is None and hasattr(dataset, "grid"):
+        found = dataset.grid(progress)
+    return found if isinstance(found, PackedGrid) else None

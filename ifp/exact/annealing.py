@@ -17,7 +17,6 @@ from itertools import groupby
 import numpy as np
 import torch
 
-from ifp.annealing.flat import edges_of_the_others, flat_exact_trace, flat_recon_nats, is_flat
 from ifp.datasets.factors import MOVING
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.exact.equilibrium import equilibrium_records
@@ -30,6 +29,7 @@ from ifp.exact.states import Depth
 from ifp.likelihood import check_likelihood
 from ifp.system.progress import Progress
 from ifp.theory.closed_form import FreezingBounds, Images, freezing_bounds, leading_modes
+from ifp.theory.flat import edges_of_the_others, flat_exact_trace, flat_recon_nats, is_flat
 from ifp.theory.reduction import reduce_traversal, rotate_gaussian
 from ifp.trace import OK, AnnealTrace
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 
-from ifp.annealing.flat import flat_recon_nats, is_flat
 from ifp.likelihood import check_likelihood
 from ifp.system.progress import Progress
+from ifp.theory.flat import flat_recon_nats, is_flat
 from ifp.theory.reduction import ReducedTraversal, reduce_traversal
 from ifp.theory.upper_edge import upper_edge
 

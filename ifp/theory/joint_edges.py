@@ -31,11 +31,11 @@ from scipy.linalg import eigh
 from torch import Tensor
 
 from ifp.datasets.base import FactorDataset
+from ifp.datasets.cache import grid_of
 from ifp.errors import IfpError
 from ifp.likelihood import check_likelihood
 from ifp.system.progress import Progress, silent
 from ifp.theory.closed_form import freezing_bounds
-from ifp.training.images import grid_of
 
 BLOCK = 4096
 """Images a block: its sums of binary pixels are exact in float32."""

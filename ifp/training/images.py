@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ifp.datasets.base import FactorDataset
-from ifp.datasets.cache import PackedGrid
+from ifp.datasets.cache import PackedGrid, grid_of
 from ifp.errors import IfpError
 from ifp.networks.fully_connected import PixelStatistics
 from ifp.system.progress import Progress, silent
@@ -150,14 +150,6 @@ def free_bytes(device: str | torch.device) -> int:
     if kind.type == "cuda":
         return int(torch.cuda.mem_get_info(kind)[0])
     return int(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-
-
-def grid_of(dataset: FactorDataset, progress: Progress) -> PackedGrid | None:
-    """The data set's packed images, where it has such."""
-    found = getattr(dataset, "packed", None)
-    if found is None and hasattr(dataset, "grid"):
-        found = dataset.grid(progress)
-    return found if isinstance(found, PackedGrid) else None
 
 
 def _unpacked(grid: PackedGrid, progress: Progress) -> np.ndarray:

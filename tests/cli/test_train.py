@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import ifp
-from ifp.analysis.diffusion.mutual_information import histogram_nmi
+from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.cli import CONTEXT_SETTINGS, LazyGroup
 from ifp.cli.train import train as train_command
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.holders import factor_table, latent_table
-from ifp.analysis.diffusion.information import Information
+from ifp.analysis.information.per_latent import Information
 from ifp.codes import Codes
 
 NAMES, SIZES = ("shape", "scale", "posX"), (3, 6, 8)

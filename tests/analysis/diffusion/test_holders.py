@@ -11,7 +11,7 @@ from scipy import stats
 
 from ifp.analysis.diffusion.diagnosis import diagnose
 from ifp.analysis.diffusion.holders import factor_table, latent_table, noise_ceiling_nmi_DF
-from ifp.analysis.diffusion.information import Information, measure_information
+from ifp.analysis.information.per_latent import Information, measure_information
 from ifp.codes import Codes
 from ifp.errors import IfpError
 

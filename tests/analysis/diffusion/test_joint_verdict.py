@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
-from ifp.analysis.diffusion.joint_information import JOINT_COLUMNS, JointInformation
 from ifp.analysis.diffusion.joint_verdict import joint_cases
 from ifp.analysis.diffusion.models_sentence import models_sentence
 from ifp.analysis.diffusion.results import load_results, make_results, write_results
 from ifp.analysis.diffusion.verdict import checkpoint_verdict
+from ifp.analysis.information.joint_information import JOINT_COLUMNS, JointInformation
 from ifp.cli.factor_tables import joint_table
 
 ENTROPY = 2.0

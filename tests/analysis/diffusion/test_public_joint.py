@@ -10,7 +10,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
 
 import ifp
-from ifp.analysis.diffusion.joint_information import measure_joint
+from ifp.analysis.information.joint_information import measure_joint
 from ifp.codes import Codes
 from ifp.datasets.sprites import Sprites
 

@@ -13,8 +13,8 @@ import pytest
 from matplotlib.offsetbox import DrawingArea
 from numpy.testing import assert_allclose
 
-from ifp.analysis.figures.naming import joint_order
 from ifp.analysis.figures.plot_page import paper_style
+from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.joint import PEAKS, STEPS, joint_pressures, mi_peaks, summarize_joint
 from ifp.analysis.joint import joint_freezing_points as joint
 from ifp.analysis.joint.peaks import why_empty

@@ -7,8 +7,8 @@ import pytest
 from scipy.special import ndtri
 
 from ifp.analysis.diffusion.diagnosis import diagnose
-from ifp.analysis.diffusion.information import measure_information
 from ifp.analysis.diffusion.verdict import checkpoint_verdict
+from ifp.analysis.information.per_latent import measure_information
 from ifp.analysis.shift.melting import MELTED, NEVER_MELTED, NOT_HELD, last_crossing, melting_points, shifts
 from ifp.codes import Codes
 from ifp.errors import IfpError

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from ifp.analysis.metrics.estimators import fit
+from ifp.analysis.information.fitting import fit
 
 WIDTH, NARROW = 128, 64
 """Of the network's hidden layers; narrow for one or two coordinates."""

@@ -18,20 +18,20 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from ifp.analysis.diffusion.assignments import (
+from ifp.analysis.information.assignments import (
     CELLS_PER_DISTINCT,
     MAX_CELLS,
     MIN_CELLS,
     histogram_assignments,
     posterior_assignments,
 )
-from ifp.analysis.diffusion.mutual_information import (
+from ifp.analysis.information.mutual_information import (
     DEFAULT_BINS,
     counts_entropy_nats,
     factor_entropy_nats,
     stacked_rows,
 )
-from ifp.analysis.diffusion.resampling import bootstrap_mi_nats, observed_mi_nats, permuted_mi_nats, resample_times
+from ifp.analysis.information.resampling import bootstrap_mi_nats, observed_mi_nats, permuted_mi_nats, resample_times
 from ifp.codes import Codes
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.seeds import numpy_generator

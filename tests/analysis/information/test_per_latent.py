@@ -11,17 +11,17 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 from sklearn.metrics import mutual_info_score
 
-from ifp.analysis.diffusion import information as information_module
-from ifp.analysis.diffusion.assignments import cell_counts, posterior_assignments, quantile_edges
-from ifp.analysis.diffusion.information import ESTIMATORS, Information, measure_information
-from ifp.analysis.diffusion.mutual_information import (
+from ifp.analysis.information import per_latent as information_module
+from ifp.analysis.information.assignments import cell_counts, posterior_assignments, quantile_edges
+from ifp.analysis.information.mutual_information import (
     factor_entropy_nats,
     histogram_cells,
     histogram_mi_nats,
     stacked_rows,
     table_mi_nats,
 )
-from ifp.analysis.diffusion.resampling import bootstrap_mi_nats, observed_mi_nats, permuted_mi_nats
+from ifp.analysis.information.per_latent import ESTIMATORS, Information, measure_information
+from ifp.analysis.information.resampling import bootstrap_mi_nats, observed_mi_nats, permuted_mi_nats
 from ifp.codes import Codes
 from ifp.errors import IfpError
 

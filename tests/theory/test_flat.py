@@ -13,11 +13,11 @@ import ifp
 from ifp.analysis.freezing.points import NEVER_FROZE, freezing_points
 from ifp.analysis.freezing.pressures import pressure_stages
 from ifp.annealing.config import AnnealConfig
-from ifp.annealing.flat import is_flat
 from ifp.cli import main
 from ifp.datasets.npz import NpzDataset
 from ifp.errors import IfpError
 from ifp.exact.annealing import exact_minimum
+from ifp.theory.flat import is_flat
 from ifp.trace import AnnealTrace
 
 GREY = np.full((5, 2, 3), 51, np.uint8)

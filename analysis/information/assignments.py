@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from ifp.analysis.diffusion.mutual_information import histogram_cells
+from ifp.analysis.information.mutual_information import histogram_cells
 
 MIN_CELLS, MAX_CELLS = 32, 128
 CELLS_PER_DISTINCT = 8

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import KFold
 
-from ifp.analysis.diffusion.classifiers import classifiers, fit_classifier, light_classifiers, probabilities
-from ifp.analysis.diffusion.mixture import Bound, mixture_bound
+from ifp.analysis.information.classifiers import classifiers, fit_classifier, light_classifiers, probabilities
+from ifp.analysis.information.mixture import Bound, mixture_bound
 from ifp.codes import Codes
 from ifp.seeds import derive_seed, numpy_generator
 

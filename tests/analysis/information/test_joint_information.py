@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy.special import logsumexp
 
-from ifp.analysis.diffusion.joint_information import measure_joint
-from ifp.analysis.diffusion.mixture import mixture_bound, permuted_nats
+from ifp.analysis.information.joint_information import measure_joint
+from ifp.analysis.information.mixture import mixture_bound, permuted_nats
 from ifp.codes import Codes
 from ifp.errors import IfpError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ifp.analysis.diffusion.intervals import (
+from ifp.analysis.information.intervals import (
     corrected_interval,
     largest_deviation,
     simultaneous_interval,

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.diffusion.classifiers import probabilities
-from ifp.analysis.diffusion.mutual_information import histogram_mi_nats
+from ifp.analysis.information.classifiers import probabilities
+from ifp.analysis.information.mutual_information import histogram_mi_nats
 
 MOST_PAIRED = 16
 """Latents of which all pairs are looked at: of more, those that tell most alone or are missed most."""

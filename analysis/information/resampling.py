@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ifp.analysis.diffusion.mutual_information import table_mi_nats
+from ifp.analysis.information.mutual_information import table_mi_nats
 
 _TABLE_ENTRIES = 4_000_000
 """Entries of the tables held at a time: bounds memory."""

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from ifp.analysis.diffusion.decomposition import KlDecomposition, decompose_kl
+from ifp.analysis.information.decomposition import KlDecomposition, decompose_kl
 from ifp.codes import Codes
 from ifp.errors import IfpError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from ifp.analysis.diffusion.mutual_information import (
+from ifp.analysis.information.mutual_information import (
     factor_entropy_nats,
     histogram_cells,
     histogram_mi_nats,

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from ifp.analysis.diffusion.aggregated import aggregated_nats
-from ifp.analysis.diffusion.asked import FOLDS, SCORED, Asked, ScoredImages, scored_images
-from ifp.analysis.diffusion.intervals import LEAST_SHOWN, LEVEL, ROUNDING
-from ifp.analysis.diffusion.mixture import Bound, mixture_bound, permuted_nats
-from ifp.analysis.diffusion.subsets import HiddenLatents, counted_singles
+from ifp.analysis.information.aggregated import aggregated_nats
+from ifp.analysis.information.asked import FOLDS, SCORED, Asked, ScoredImages, scored_images
+from ifp.analysis.information.intervals import LEAST_SHOWN, LEVEL, ROUNDING
+from ifp.analysis.information.mixture import Bound, mixture_bound, permuted_nats
+from ifp.analysis.information.subsets import HiddenLatents, counted_singles
 from ifp.codes import Codes
 from ifp.errors import IfpError, bad_value
 from ifp.seeds import derive_seed, numpy_generator
