@@ -89,10 +89,11 @@ def anneal(
     # torch is loaded only now, when the settings are known to be good
     from ifp.analysis.freezing.naming import read_labels, read_order
     from ifp.annealing.folder import RunWriter
-    from ifp.annealing.plan import check_some_can_freeze, fit_architecture, plan_cells, plan_keys, run_factors, trains
+    from ifp.annealing.plan import check_some_can_freeze, plan_cells, plan_keys, run_factors, trains
     from ifp.annealing.run import Resources, check_device, run
     from ifp.cli.anneal_report import DRY_RUN_TRAVERSALS, report, say_cost
     from ifp.cli.own_data import open_dataset
+    from ifp.networks.architecture import fit_architecture
     from ifp.system.out_folder import no_folder_if_refused
 
     resources = Resources(check_device(device), threads)

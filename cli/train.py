@@ -64,9 +64,9 @@ def train(
     refuse_idle_sigma(given_settings(options), config.likelihood, "--pixel-sigma")
 
     from ifp.analysis.information.mutual_information import histogram_nmi
-    from ifp.annealing.plan import fit_architecture
     from ifp.cli.own_data import open_dataset
     from ifp.cli.train_report import report, say_cost
+    from ifp.networks.architecture import fit_architecture
     from ifp.system.out_folder import no_folder_if_refused
     from ifp.training.run import train as train_networks
     from ifp.training.setup import set_up

@@ -34,6 +34,13 @@ COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
     "anneal", "plot", "train", "diagnose", "channels", "shift", "beta", "beta convert",
     "data", "data list", "data describe", "data get", "data check", "data export",
 }  # fmt: skip
+LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before it, and the shared nouns at the root
+    "system", "datasets", "theory", "exact", "networks", "objectives", "annealing", "checkpoints", "training",
+    "fingerprints",
+]  # fmt: skip
+TOPICS = [  # the rooms of analysis/, likewise
+    "figures", "information", "metrics", "freezing", "diffusion", "shift", "joint", "channels",
+]  # fmt: skip
 FACES = {ROOT / "ifp" / "__main__.py"}
 """`python -m ifp` must be in the package it is named after, and only calls the command line."""
 SOURCES = [path for folder in PACKAGE_OF for path in sorted((ROOT / folder).rglob("*.py"))]
@@ -64,6 +71,12 @@ def imports(source: str, module: str, is_package: bool) -> Iterator[str]:
             yield from (f"{name}.{alias.name}" for alias in node.names)
 
 
+def room(module: str) -> str:
+    """ifp.theory.closed_form -> theory, ifp.analysis.joint.study -> joint; empty for a module outside all rooms."""
+    parts = module.removeprefix("ifp.analysis.").removeprefix("ifp.").split(".")
+    return parts[0] if parts[0] in {*LAYERS, *TOPICS} else ""
+
+
 def area(module: str) -> str:
     """The folder's package for our own modules, else the top-level package."""
     for name in ("ifp.analysis", "ifp.cli"):
@@ -89,6 +102,25 @@ def test_imports_point_one_way(path: Path) -> None:
     assert broken_rules(path.relative_to(ROOT).parts[0], found) == []
 
 
+def test_every_room_has_its_place_in_the_order() -> None:
+    def rooms(folder: str) -> set[str]:
+        return {path.parent.name for path in (ROOT / folder).glob("*/__init__.py")}
+
+    assert rooms("ifp") == set(LAYERS)
+    assert rooms("analysis") == set(TOPICS)
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if room(module_name(path))], ids=module_name)
+def test_a_room_imports_lower_rooms_only(path: Path) -> None:
+    module = module_name(path)
+    order = TOPICS if module.startswith("ifp.analysis.") else LAYERS
+    area_of_all = "ifp.analysis." if order is TOPICS else "ifp."
+    here = order.index(room(module))
+    named = imports(path.read_text(), module, path.name == "__init__.py")
+    above = [name for name in named if name.startswith(area_of_all) and room(name) in order[here + 1 :]]
+    assert above == []
+
+
 @pytest.mark.parametrize(
     ("folder", "module", "line"),
     [
@@ -112,6 +144,7 @@ def test_only_the_plotting_files_of_analysis_draw() -> None:
         path.name
         for path in (ROOT / "analysis").rglob("*.py")
         if {"matplotlib", "seaborn"} & {area(name) for name in imports(path.read_text(), module_name(path), False)}
+        and "if TYPE_CHECKING:\n    from matplotlib" not in path.read_text()
     }
     assert all(name.startswith(("plot", "figure")) for name in drawing), drawing
 

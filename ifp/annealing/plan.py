@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,10 +16,6 @@ from ifp.errors import IfpError, NothingFroze
 from ifp.system.progress import Progress, silent, unsaid
 from ifp.theory.flat import is_flat
 from ifp.trace import Key
-from ifp.training.config import TrainConfig
-
-
-Fitted = TypeVar("Fitted", AnnealConfig, TrainConfig)
 
 EXACT_CHUNK = 16
 """Traversals an exact job: small enough that little is lost, large enough for the batch to pay."""
@@ -101,23 +96,6 @@ def check_some_can_freeze(cells: Sequence[Cell]) -> None:
             f"Nothing can freeze: in each of the {len(cells)} traversals all images are equal; choose other factors, "
             "or a --seed that draws other contexts."
         )
-
-
-def fit_architecture(
-    config: Fitted, image_shape: tuple[int, ...], typed: Collection[str], *, used: bool = True
-) -> tuple[Fitted, list[str]]:
-    """The config with an MLP where its conv network was not asked for and cannot take the images, and a line on it.
-
-    Parameters
-    ----------
-    config : with an `architecture`. typed : the settings that the user gave. used : whether anything is trained.
-    """
-    fits = tuple(image_shape[1:]) == (64, 64) and image_shape[0] in (1, 3)
-    if fits or not used or "architecture" in typed or config.architecture != "conv":
-        return config, []
-    shape = " x ".join(map(str, image_shape))
-    note = f"Architecture: mlp, because conv, the default here, takes images of 64 x 64, not {shape}."
-    return replace(config, architecture="mlp"), [note]
 
 
 def _with_contexts(there: dict[str, int], name: str, say: Callable[[str], None]) -> dict[str, int]:
