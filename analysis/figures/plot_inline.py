@@ -15,8 +15,8 @@ def inline_svg(draw: Callable[[], Axes]) -> str:
 
     An <img> runs no script, whatever names of factors or files stand in the figure.
     """
-    figure = draw().figure
+    figure = draw().figure.canvas.figure  # the whole page, also of axes in a part of it
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
-    plt.close(figure.figure)
+    plt.close(figure)
     return f'<img alt="figure" src="data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
