@@ -22,7 +22,8 @@ from ifp.annealing.folder import RunWriter
 from ifp.annealing.plan import Cell
 from ifp.annealing.run import Resources
 from ifp.annealing.run_cost import RunCost, run_cost
-from ifp.cli.stages import StageProgress
+from ifp.cli.printing import stdout_console
+from ifp.cli.progress import StageProgress
 from ifp.errors import NothingFroze
 from ifp.exact.states import ends_in_words
 from ifp.trace import AnnealTrace
@@ -124,12 +125,9 @@ def _print(
     config: AnnealConfig,
 ) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False)  # a factor's name is text
-    if not console.is_terminal:
-        console.width = 150
+    console = stdout_console()
     texts = summary_texts(table)
     headings = {
         "closed-form": "lower edge",

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from ifp.cli.checked_options import checked_out, checked_seed
+from ifp.cli.progress import StageProgress
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
-from ifp.cli.stages import StageProgress
 from ifp.datasets.catalog import check_available
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.fingerprints.find_models import check_enough_models, list_places

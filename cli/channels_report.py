@@ -17,7 +17,7 @@ from ifp.annealing.folder import BETA_CONVENTION
 from ifp.checkpoints.posteriors import Sample
 from ifp.cli.channels_tables import print_results
 from ifp.cli.channels_work import Found, Settings
-from ifp.cli.stages import StageProgress
+from ifp.cli.progress import StageProgress
 from ifp.fingerprints.estimates import Estimate, Ratio
 from ifp.fingerprints.monte_carlo import DRAWS
 from ifp.system.versions import versions

@@ -11,11 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ifp.analysis.channels.results import Results
+from ifp.cli.printing import stdout_console
 from ifp.fingerprints.comparisons import SATURATED_BITS
 from ifp.fingerprints.estimates import Estimate, Ratio, average
 
-LOG_WIDTH = 150
-"""Columns where stdout is no terminal."""
 NEAR_CAP_BITS = 1.0
 """A channel whose information is that near log2 N may hold more than N points can show."""
 MOST_ROWS, MOST_COLUMNS = 40, 10
@@ -23,9 +22,7 @@ MOST_ROWS, MOST_COLUMNS = 40, 10
 
 def print_results(results: Results) -> None:
     """Everything on stdout."""
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = LOG_WIDTH
+    console = stdout_console()
     console.print(_models(results))
     if results.hotspots is not None:
         _print_hotspots(console, results)

@@ -17,7 +17,7 @@ from ifp.analysis.channels.stability import stability
 from ifp.checkpoints.encoded_runs import latent_traversals
 from ifp.checkpoints.source import ReadingOptions
 from ifp.cli.own_data import open_dataset
-from ifp.cli.stages import StageProgress
+from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError
 from ifp.fingerprints.build import Comparison, compare_members
 from ifp.fingerprints.collect import Ensemble, collect_members, members_of_codes

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ifp.cli.checked_options import checked_seed
-from ifp.cli.stages import StageProgress
+from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError
 
 data_dir_option = click.option(

@@ -10,7 +10,7 @@ import click
 from ifp.analysis.diffusion.results import plain
 from ifp.checkpoints.encoded_runs import Record, Run
 from ifp.cli.diagnose_reading import about_tests, reading_lines
-from ifp.cli.stages import StageProgress
+from ifp.cli.progress import StageProgress
 
 NO_VERDICT = "No verdict"
 

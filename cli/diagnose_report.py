@@ -22,7 +22,7 @@ from ifp.cli.diagnose_doubts import without_verdict
 from ifp.cli.diagnose_reading import about_tests
 from ifp.cli.diagnose_runs import Diagnosed, RunSettings
 from ifp.cli.diagnose_tables import print_diagnosis, print_runs
-from ifp.cli.stages import StageProgress
+from ifp.cli.progress import StageProgress
 from ifp.datasets.regime import shared_nats
 from ifp.errors import IfpError
 from ifp.system.versions import versions

@@ -23,7 +23,7 @@ from ifp.checkpoints.regimes import READING_IMAGES, under_regime
 from ifp.checkpoints.source import ReadingOptions
 from ifp.cli.diagnose import FEWEST_IMAGES
 from ifp.cli.own_data import open_dataset
-from ifp.cli.stages import StageProgress
+from ifp.cli.progress import StageProgress
 from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.correlated import Pair

@@ -13,14 +13,12 @@ from ifp.analysis.metrics import METRICS, Score
 from ifp.cli.diagnose_reading import reading_lines
 from ifp.cli.diagnose_runs import Diagnosed
 from ifp.cli.factor_tables import factors_table, joint_table, latents_tables, runs_tables
-
-LOG_WIDTH = 150
-"""Columns where stdout is no terminal."""
+from ifp.cli.printing import stdout_console
 
 
 def print_diagnosis(found: Diagnosed, results: Results) -> None:
     """One run: latents, factors, verdict, metrics, and everything assumed."""
-    console = _console()
+    console = stdout_console()
     record = found.run.last
     name = found.run.name + (f", step {record.step}" if record.step is not None else "")
     tables = latents_tables(name, results)
@@ -90,7 +88,7 @@ def _score(name: str, score: Score, seconds: float) -> str:
 
 def print_runs(runs: pd.DataFrame, sentence: str) -> None:
     """Several models side by side, and what they say together."""
-    console = _console()
+    console = stdout_console()
     for table in runs_tables(runs):
         _print_table(console, table)
     console.print(f"- {sentence}", soft_wrap=True)
@@ -105,13 +103,6 @@ def _print_table(console: Console, table: Table) -> None:
     if caption:
         console.print(f"  {caption}", soft_wrap=True)
         console.print()
-
-
-def _console() -> Console:
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = LOG_WIDTH
-    return console
 
 
 def _decomposition(parts: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from ifp.cli.stages import StageProgress
+from ifp.cli.progress import StageProgress
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import load_dataset
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
 from typing import IO
+
+import click
 
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.05
@@ -19,8 +22,6 @@ SHORTEST_GAP_SECONDS = 1.0
 NUMBERS_WIDTH = 46
 """What the counts and times beside a bar need, in characters: up to 9 digits a count."""
 SHORTEST_BAR, LONGEST_BAR = 8, 40
-
-Step = Callable[[int, int | None, str | None], None]
 
 
 class Reporter:
@@ -83,6 +84,51 @@ def progress(total: int, text: str, *, quiet: bool = False, stream: IO[str] | No
         yield lines
         if lines.done != lines.said_done:
             lines.say()
+
+
+class StageProgress:
+    """Shows the progress of the stage that is running; a new text begins a new stage.
+
+    Parameters
+    ----------
+    quiet : show nothing.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._text = ""
+        self._stack = ExitStack()
+        self._reporter = Reporter()
+
+    def __enter__(self) -> StageProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def update(self, text: str, done: int, total: int) -> None:
+        """`done` of `total` units of the stage `text` are done; a stage of none is not shown."""
+        if total < 1:
+            return
+        if text != self._text:
+            self.close()
+            self._text = text
+            self._reporter = self._stack.enter_context(progress(total, text, quiet=self.quiet))
+        self._reporter.update(done, total)
+
+    def say(self, text: str) -> None:
+        """A line of its own on stderr, between stages."""
+        if not self.quiet:
+            self.close()
+            click.echo(text, err=True)
+
+    def close(self) -> None:
+        """End the stage that is running."""
+        self._stack.close()
+        self._text = ""
+        self._reporter = Reporter()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ifp.cli.checked_options import checked_out, checked_seed
-from ifp.cli.stages import StageProgress
+from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError, bad_value
 
 

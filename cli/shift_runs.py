@@ -23,7 +23,8 @@ from ifp.checkpoints.posteriors import Sample, draw_sample
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.cli.own_data import open_dataset
-from ifp.cli.stages import StageProgress
+from ifp.cli.printing import stdout_console
+from ifp.cli.progress import StageProgress
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
 from ifp.system.versions import versions
@@ -177,12 +178,9 @@ def _information(trace: ProbeTrace, fixed: Sample, seed: int, stages: StageProgr
 
 def _print(moved: pd.DataFrame, melting: pd.DataFrame, config: ProbeConfig) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 150
+    console = stdout_console()
     table = Table(
         title=f"Melting points of factors in the trained models, probe {config.direction} from beta {config.low:g} "
         f"to {config.high:g}",

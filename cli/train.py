@@ -11,7 +11,7 @@ import click
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
 from ifp.cli.earlier_run import clipped_note, stored_settings
-from ifp.cli.stages import StageProgress
+from ifp.cli.progress import StageProgress
 from ifp.cli.train_options import given_settings, train_options
 from ifp.errors import IfpError, bad_value
 

@@ -7,10 +7,10 @@ import math
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
-from ifp.cli.stages import StageProgress
+from ifp.cli.printing import print_line, stdout_console
+from ifp.cli.progress import StageProgress
 from ifp.training.cost import train_cost
 from ifp.training.folder import TrainFolder
 from ifp.training.run import Outcome
@@ -45,12 +45,11 @@ def report(folder: TrainFolder, outcome: Outcome, *, as_json: bool) -> None:
             means = [_mean([v for k, v in row.items() if k.startswith(f"nmi{rank}_")]) for rank in (1, 2)]
             numbers = [f"{row['recon_nats']:.2f}", f"{row['kl_nats']:.2f}", *means]
         table.add_row(str(seed), f"{folder.step(seed):,}", folder.status(seed), *numbers)
-    console = Console(soft_wrap=True)
-    console.print(table)
+    stdout_console().print(table)
     if folder.config.objective == "beta-tc":
-        console.print("beta in records.csv weighs the whole KL; the objective's own beta the total correlation alone")
-    console.print("recon and KL in nats an image; NMI1, NMI2: largest and second over latents, mean over factors")
-    console.print(f"records.csv, records.npz and the checkpoints are in {folder.path}")
+        print_line("beta in records.csv weighs the whole KL; the objective's own beta the total correlation alone")
+    print_line("recon and KL in nats an image; NMI1, NMI2: largest and second over latents, mean over factors")
+    print_line(f"records.csv, records.npz and the checkpoints are in {folder.path}")
 
 
 def _mean(values: list[float]) -> str:

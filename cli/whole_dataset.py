@@ -24,7 +24,7 @@ from ifp.analysis.joint.study import COOL, JointStudy, joint_study, run_study
 from ifp.annealing.run import check_device
 from ifp.cli.checked_options import refuse_idle_sigma
 from ifp.cli.own_data import open_dataset
-from ifp.cli.stages import StageProgress
+from ifp.cli.progress import StageProgress
 from ifp.cli.whole_edges import run_edges
 from ifp.cli.whole_report import report_whole
 from ifp.datasets.catalog import short_name

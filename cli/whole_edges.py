@@ -12,7 +12,8 @@ import click
 from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.joint.edges import affordable_images, check_folder, edges_text, write_edges
 from ifp.analysis.tables import json_rows
-from ifp.cli.stages import StageProgress
+from ifp.cli.printing import print_line, stdout_console
+from ifp.cli.progress import StageProgress
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import short_name
 from ifp.theory.joint_edges import JointEdges, joint_edges
@@ -69,14 +70,12 @@ def run_edges(
 def print_edges(edges: JointEdges, tables: dict[str, Any], order: Sequence[str] = ()) -> None:
     """The closed form as a line, a list and a table."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.print(edges_text(edges))
+    print_line(edges_text(edges))
     spectrum = ", ".join(f"{beta:.4g}" for beta in tables["spectrum"]["beta_edge"][:SHOWN])
     more = len(tables["spectrum"]) - SHOWN
-    console.print(f"Spectrum of the linear theory: {spectrum}" + (f" and {more} more" if more > 0 else ""))
+    print_line(f"Spectrum of the linear theory: {spectrum}" + (f" and {more} more" if more > 0 else ""))
     if not len(tables["joint_edges"]):
         return
     table = Table(
@@ -91,4 +90,4 @@ def print_edges(edges: JointEdges, tables: dict[str, Any], order: Sequence[str] 
             str(row["factor"]), f"{row['beta_alone']:.3g}", f"{row['beta_given_rest']:.3g}",
             f"{row['given_rest_low']:.3g} to {row['given_rest_high']:.3g}", str(row["contexts"]),
         )  # fmt: skip
-    console.print(table)
+    stdout_console().print(table)

@@ -13,7 +13,8 @@ import pandas as pd
 from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.joint.study import COOL, HEAT, UNSURE_NATS, JointStudy, read_study
 from ifp.analysis.tables import json_rows
-from ifp.cli.stages import StageProgress
+from ifp.cli.printing import print_line, stdout_console
+from ifp.cli.progress import StageProgress
 from ifp.errors import NothingFroze
 from ifp.training.run import Outcome
 
@@ -74,41 +75,39 @@ def _fail_if_nothing_froze(curves: pd.DataFrame, threshold_nats: float) -> None:
 
 
 def _print(study: JointStudy, found: dict[str, pd.DataFrame], about: dict[str, Any], order: Sequence[str] = ()) -> None:
-    from rich.console import Console
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
     dataset, seeds = study.folders[COOL].config.dataset, about["seeds"]
     for name in ("peaks", "steps"):
-        _print_places(console, found[name], name, dataset, about)
-    console.print(
+        _print_places(found[name], name, dataset, about)
+    print_line(
         f"MI smoothed over +-{about['half_width_ln_beta']:.2g} in ln(beta); noise of MI {about['noise_nats']:.2g} nats "
         f"a record (mean of {len(seeds)} network{'s' if len(seeds) > 1 else ''})"
     )
     if len(seeds) == 1:
-        console.print("One network: its slow wandering may pass for peaks and steps; --seeds 3 tells them apart.")
+        print_line("One network: its slow wandering may pass for peaks and steps; --seeds 3 tells them apart.")
     edges = ", ".join(f"{beta:.4g}" for beta in found["spectrum"]["beta_edge"][:_SHOWN_EDGES])
-    console.print(f"Linear theory: joint edge and the eigenvalues after it {edges} ...")
+    print_line(f"Linear theory: joint edge and the eigenvalues after it {edges} ...")
     if len(found["joint_summary"]):
-        _print_factors(console, found, about, order)
+        _print_factors(found, about, order)
     if len(found["pressures"]):
         betas = ", ".join(f"{beta:g}" for beta in found["pressures"]["beta"])
-        console.print(f"Suggested DEFT pressures [{betas}], from the {found['pressures']['measure'].iloc[0]}")
+        print_line(f"Suggested DEFT pressures [{betas}], from the {found['pressures']['measure'].iloc[0]}")
     else:
-        console.print(f"No DEFT pressures are suggested. {about['why_empty']['pressures']}")
+        print_line(f"No DEFT pressures are suggested. {about['why_empty']['pressures']}")
     if about["unsure_below_beta"] is not None:
-        console.print(
+        print_line(
             f"Below beta {about['unsure_below_beta']:.3g} MI is known to no more than {UNSURE_NATS:g} nats: "
             f"{about['images']:,} images cap it at {about['cap_nats']:.3g}, so that it rises less there than the "
             "information on all images does."
         )
 
 
-def _print_places(console: Any, places: pd.DataFrame, name: str, dataset: str, about: dict[str, Any]) -> None:
+def _print_places(places: pd.DataFrame, name: str, dataset: str, about: dict[str, Any]) -> None:
     from rich import box
     from rich.table import Table
 
     if not len(places):
-        console.print(f"{_TITLES[name]}: none above the noise. {about['why_empty'][name]}")
+        print_line(f"{_TITLES[name]}: none above the noise. {about['why_empty'][name]}")
         return
     table = Table(title=f"{_TITLES[name]}, the whole of {dataset}, cooling", box=box.SIMPLE_HEAD)
     last = ("latents after",) if name == "steps" else ()
@@ -118,10 +117,10 @@ def _print_places(console: Any, places: pd.DataFrame, name: str, dataset: str, a
         interval = f"{row['low']:.3g} to {row['high']:.3g}"
         more = [f"{row['latents_after']:.1f}"] if last else []
         table.add_row(f"{row['beta']:.3g}", interval, f"{row['value']:.3g}", f"{row['noise']:.2g}", *more)
-    console.print(table)
+    stdout_console().print(table)
 
 
-def _print_factors(console: Any, found: dict[str, pd.DataFrame], about: dict[str, Any], order: Sequence[str]) -> None:
+def _print_factors(found: dict[str, pd.DataFrame], about: dict[str, Any], order: Sequence[str]) -> None:
     from rich import box
     from rich.table import Table
 
@@ -137,7 +136,7 @@ def _print_factors(console: Any, found: dict[str, pd.DataFrame], about: dict[str
     for _, row in by_factor.loc[joint_order(by_factor, order)].iterrows():
         cells = [_points(points, row, direction) for direction in ("cool", "heat")]
         table.add_row(str(row["factor"]), *cells, f"{row['beta_alone']:.3g}", f"{row['beta_given_rest']:.3g}")
-    console.print(table)
+    stdout_console().print(table)
 
 
 def _is_bracketed(points: pd.DataFrame) -> bool:

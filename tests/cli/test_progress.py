@@ -6,8 +6,7 @@ import io
 
 import pytest
 
-from ifp.cli.progress import LineReporter, progress
-from ifp.cli.stages import StageProgress
+from ifp.cli.progress import LineReporter, StageProgress, progress
 
 
 class Clock:
