@@ -12,11 +12,12 @@ from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.cli.anneal_options import config_options, given_settings
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
-from ifp.cli.earlier_run import clipped_note, stored_settings
+from ifp.cli.earlier_run import stored_settings
 from ifp.cli.naming_options import order_and_labels
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError, bad_value
 from ifp.system.cpus import granted_cpus
+from ifp.system.settings import clipped_note
 
 
 @click.command()

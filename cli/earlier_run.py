@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +29,3 @@ def stored_settings(path: Path, given: dict[str, Any], config: type) -> dict[str
     if "preset" in given:
         raise IfpError("--preset and --config exclude each other; leave one out.")
     return clip_to_steps(config, {**stored, **given}, given)
-
-
-def clipped_note(config: Any, given: Collection[str]) -> str:
-    """A line on what was clipped to the number of steps though the user did not give it; empty where nothing was."""
-    if "steps" in given and "records" not in given and config.records == config.steps:
-        return f"Records: one a step, {config.steps}."
-    return ""

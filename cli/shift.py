@@ -9,7 +9,7 @@ import click
 
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.progress import StageProgress
-from ifp.errors import IfpError, bad_value
+from ifp.errors import IfpError
 
 
 @click.command()
@@ -57,17 +57,25 @@ def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
     figure_width(options["width"])
     if options["dataset"] is None:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
-    for name in ("images", "fixed_images"):
-        if options[name] < 1000:
-            raise bad_value(name.replace("_", "-"), options[name], "a whole number of at least 1000")
-    if not options["threshold"] > 0:
-        raise bad_value("threshold", options["threshold"], "a positive number")
 
-    from ifp.annealing.run import check_device
-    from ifp.cli.shift_runs import run_shift
+    from ifp.analysis.shift.result import FILE_NAME, NOTE
+    from ifp.analysis.shift.study import shift as measure_shift
+    from ifp.cli.printing import print_line, print_table
     from ifp.system.out_folder import no_folder_if_refused
 
-    options["device"] = check_device(options["device"])
+    width, as_json, quiet = (options.pop(name) for name in ("width", "as_json", "quiet"))
     out = options.pop("out") or Path("runs") / f"shift-{baseline.resolve().name}-{mitigated.resolve().name}"
-    with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
-        run_shift(baseline, mitigated, out, stages, **options)
+    with no_folder_if_refused(out), StageProgress(quiet=quiet) as stages:
+        result = measure_shift(
+            baseline, mitigated, probe=options.pop("direction"), **options, out=out, progress=stages.update,
+            say=stages.say,
+        )  # fmt: skip
+        stages.close()
+        paths = result.write(out, width=width)
+    if as_json:
+        click.echo((out / FILE_NAME).read_text())
+        return
+    print_table(result.printed_table(), title=result.title(), note=NOTE, left=("factor", "says"))
+    print_line(result.count_line())
+    for path in paths:
+        click.echo(path)

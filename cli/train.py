@@ -10,13 +10,18 @@ import click
 
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
-from ifp.cli.earlier_run import clipped_note, stored_settings
+from ifp.cli.earlier_run import stored_settings
+from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
 from ifp.cli.train_options import given_settings, train_options
-from ifp.errors import IfpError, bad_value
+from ifp.errors import IfpError
 
 if TYPE_CHECKING:
+    from ifp.analysis.training.result import TrainResult
     from ifp.training.config import TrainConfig
+
+HEADINGS = {"recon_nats": "recon", "kl_nats": "KL", "nmi1": "NMI1", "nmi2": "NMI2"}
+FORMATS = {"recon": ".2f", "KL": ".2f", "NMI1": ".3f", "NMI2": ".3f"}
 
 
 @click.command()
@@ -57,91 +62,53 @@ def train(
     ifp train --dataset toys --objective beta-tc --option beta=6 --preset quick
     ifp train --dataset sprites --correlate posX,scale --sigma 0.2
     """
-    if threads is not None and threads < 1:
-        raise bad_value("threads", threads, "a whole number of at least 1")
-    check_inputs((), given_settings(options).get("dataset"), data_dir=data_dir)
-    config = _config(config_file, given_settings(options))
-    refuse_idle_sigma(given_settings(options), config.likelihood, "--pixel-sigma")
-
-    from ifp.analysis.information.mutual_information import histogram_nmi
-    from ifp.cli.own_data import open_dataset
-    from ifp.cli.train_report import report, say_cost
-    from ifp.networks.architecture import fit_architecture
-    from ifp.system.out_folder import no_folder_if_refused
-    from ifp.training.run import train as train_networks
-    from ifp.training.setup import set_up
-
-    dataset = open_dataset(config.dataset, data_dir=data_dir, background=config.background, quiet=quiet)
     given = given_settings(options)
-    config, notes = fit_architecture(config, dataset.image_shape, given)
-    setup = set_up(dataset, config, device=device, threads=threads)
-    folder = setup.folder(out or _default_out(config))
-    with no_folder_if_refused(folder.path), StageProgress(quiet=quiet) as stages:
-        for note in (*notes, clipped_note(config, given)):
-            if note:
+    check_inputs((), given.get("dataset"), data_dir=data_dir)
+    config = _config(config_file, given)
+    refuse_idle_sigma(given, config.likelihood, "--pixel-sigma")
+
+    from ifp.analysis.training.study import prepare_training
+    from ifp.system.out_folder import no_folder_if_refused
+
+    with StageProgress(quiet=quiet) as stages:
+        prepared = prepare_training(
+            config.dataset, config, typed=given, device=device, threads=threads, data_dir=data_dir,
+            progress=stages.update, say=stages.say,
+        )  # fmt: skip
+        folder = prepared.folder(out or _default_out(prepared.setup.config))
+        with no_folder_if_refused(folder.path):
+            for note in prepared.notes:
                 stages.say(note)
-        if dry_run:
-            say_cost(setup, stages, as_json=as_json)
-            return
-        stages.say(f"{config.objective} on {config.dataset}, {config.likelihood} likelihood, into {folder.path}")
-        try:
-            outcome = train_networks(setup, folder, nmi=histogram_nmi, progress=stages.update, say=stages.say)
-        except BaseException as error:
-            stopped = not isinstance(error, IfpError)
-            if stopped and (folder.path / "run.json").is_file():
-                folder.close("stopped")
-                stages.say(f"Stopped; what is recorded is in {folder.path}, and the same command goes on from there.")
-            raise
-        folder.close("finished")
-        stages.close()
-    report(folder, outcome, as_json=as_json)
-    if outcome.diverged:
+            if dry_run:
+                cost = prepared.cost(stages.update)
+                stages.close()
+                click.echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
+                return
+            result = prepared.run(folder, progress=stages.update, say=stages.say)
+    _print(result, as_json=as_json)
+    if result.outcome.diverged:
         click.get_current_context().exit(1)
 
 
-def _config(config_file: Path | None, settings: dict[str, Any]) -> TrainConfig:
+def _config(config_file: Path | None, given: dict[str, Any]) -> TrainConfig:
+    from ifp.analysis.training.settings import make_config, rerun_config
     from ifp.training.config import TrainConfig
-    from ifp.training.presets import preset_train_config
 
-    wanted = settings if config_file is None else stored_settings(config_file, settings, TrainConfig)
-    if "dataset" not in wanted:
+    merged = given if config_file is None else stored_settings(config_file, given, TrainConfig)
+    if "dataset" not in merged:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
-    if "pressures_from" in settings:
-        wanted = {**wanted, "options": _with_pressures(settings, wanted)}
-    if config_file is not None:
-        _refuse_moved_pressures(config_file, settings, wanted)
-        return TrainConfig.from_json(wanted)
-    return preset_train_config(wanted.pop("preset", "standard"), **wanted)
+    if config_file is None:
+        return make_config(given)
+    return rerun_config(given, merged, stored_settings(config_file, {}, TrainConfig), config_file)
 
 
-def _refuse_moved_pressures(config_file: Path, settings: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Raise IfpError where DEFT's pressures of a stored run would serve other data or another likelihood."""
-    typed = "betas" in settings.get("options", {}) or "pressures_from" in settings
-    if typed or wanted.get("objective") != "deft":
+def _print(result: TrainResult, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(result.content(), indent=2))
         return
-    stored = json.loads(config_file.read_text())
-    stored = stored.get("config", stored)
-    for name in ("dataset", "likelihood", "sigma"):
-        if name in settings and settings[name] != stored.get(name):
-            raise IfpError(
-                f"The DEFT pressures in {config_file} are those of {name} {stored.get(name)}, not {settings[name]}; "
-                "give others with --option betas=..., or with --pressures-from RUN."
-            )
-
-
-def _with_pressures(settings: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """The objective's options with the pressures of the run that the user named, if it fits this training."""
-    from ifp.cli.train_pressures import pressures_from
-
-    if "betas" in settings.get("options", {}):
-        raise IfpError("--pressures-from and --option betas=... exclude each other; leave one out.")
-    betas = pressures_from(
-        Path(settings["pressures_from"]),
-        dataset=wanted["dataset"],
-        likelihood=wanted.get("likelihood", "bernoulli"),
-        sigma=wanted.get("sigma", 1.0),
-    )
-    return {**wanted.get("options", {}), "betas": list(betas)}
+    print_table(result.table().rename(columns=HEADINGS), left=("status",), formats=FORMATS)
+    for line in (*result.notes(), f"records.csv, records.npz and the checkpoints are in {result.folder}"):
+        print_line(line)
 
 
 def _default_out(config: TrainConfig) -> Path:

@@ -29,7 +29,8 @@ _HOME = {
     "read_correlated": "ifp.checkpoints.regimes",
     "save_vae": "ifp.checkpoints.native",
     "set_up": "ifp.training.setup",
-    "train": "ifp.training.run",
+    "shift": "ifp.analysis.shift.study",
+    "train": "ifp.analysis.training.study",
 }
 __all__ = sorted(_HOME)
 

@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ifp.analysis.figures.plot_page import FORMATS, beta_axis, new_figure, paper_style, save_figure
-from ifp.analysis.figures.style import INK, PALE, FactorLook, factor_looks, figure_width, plain
+from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, beta_axis, new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import INK, NEUTRAL, PALE, FactorLook, factor_looks, figure_width, plain
 from ifp.analysis.shift.melting import MELTED
+from ifp.analysis.shift.result import SIDES
 from ifp.errors import IfpError
 
-SIDES = ("baseline", "mitigated")
 _LANE = 0.24
-"""Half the distance between the two sides of a factor, in rows."""
+"""Half the vertical distance between the points of the two sides of a factor, in rows of the figure."""
 
 
 def draw_shift(
@@ -40,23 +40,46 @@ def draw_shift(
 
 
 def shift_figure(melting: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.DataFrame]:
-    """A row per factor: open points of the baseline, filled ones of the mitigated models, a line between each pair.
-
-    Models of which a factor did not melt are left out and counted at the right; call within `paper_style`.
-
-    Parameters
-    ----------
-    melting : rows of `ifp.analysis.shift.melting.melting_points` with the columns side and number.
+    """The figure of `plot_shift` on a page of this width; call within `paper_style`.
 
     Returns
     -------
-    The figure, and the rows it shows.
+    The figure, and the rows of `melting` that it shows.
     """
-    shown = melting[melting["kind"] == "factor"].reset_index(drop=True)
+    shown = _factor_rows(melting)
+    figure = new_figure(width_in, _height_in(shown))
+    _draw(figure.subplots(), shown)
+    figure.legend(handles=_key(), loc="outside upper center", ncols=3)
+    return figure, shown
+
+
+def plot_shift(melting: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """One row per factor: open points of the baseline, filled ones of the mitigated models, a line between each pair.
+
+    Models of which a factor did not melt are left out and counted at the right.
+
+    Parameters
+    ----------
+    melting : rows of `ifp.analysis.shift.melting.melting_points` with the columns `side` and `number`.
+    """
+    shown = _factor_rows(melting)
+    ax = axes_or_new(ax, 5.5, _height_in(shown))
+    _draw(ax, shown)
+    ax.legend(handles=_key(), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    return ax
+
+
+def _factor_rows(melting: pd.DataFrame) -> pd.DataFrame:
+    return melting[melting["kind"] == "factor"].reset_index(drop=True)
+
+
+def _height_in(shown: pd.DataFrame) -> float:
+    return 0.62 + 0.34 * shown["name"].nunique()
+
+
+def _draw(ax: Axes, shown: pd.DataFrame) -> None:
     factors = list(dict.fromkeys(shown["name"]))
     looks = factor_looks(factors)
-    figure = new_figure(width_in, 0.62 + 0.34 * len(factors))
-    ax = figure.subplots()
     for row, factor in enumerate(factors):
         _draw_factor(ax, row, shown[shown["name"] == factor], looks[factor])
     known = shown["beta_ifp"].dropna()
@@ -66,8 +89,6 @@ def shift_figure(melting: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.
     ax.set_yticks(range(len(factors)), [plain(factor) for factor in factors])
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("melting point β of the trained models")
-    figure.legend(handles=_key(), loc="outside upper center", ncols=3)
-    return figure, shown
 
 
 def _draw_factor(ax: Axes, row: int, rows: pd.DataFrame, look: FactorLook) -> None:
@@ -87,8 +108,8 @@ def _draw_factor(ax: Axes, row: int, rows: pd.DataFrame, look: FactorLook) -> No
             ax.plot([mean, mean], [heights[side] - 0.16, heights[side] + 0.16], color=INK, linewidth=1.2, zorder=2)
     left_out = len(rows) - len(melted)
     if left_out:
-        ax.annotate(f"{left_out} not melted", (1, row), xycoords=("axes fraction", "data"), ha="right", va="center",
-                    fontsize="small", color=PALE)  # fmt: skip
+        ax.annotate(f"{left_out} not melted", (1.01, row), xycoords=("axes fraction", "data"), ha="left", va="center",
+                    fontsize="small", color=NEUTRAL)  # fmt: skip
 
 
 def _key() -> list[Line2D]:

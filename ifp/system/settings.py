@@ -69,6 +69,13 @@ def clip_to_steps(config: type, settings: Mapping[str, Any], typed: Collection[s
     return clipped
 
 
+def clipped_note(config: Any, given: Collection[str]) -> str:
+    """A line on what was clipped to the number of steps though the user did not give it; empty where nothing was."""
+    if "steps" in given and "records" not in given and config.records == config.steps:
+        return f"Records: one a step, {config.steps}."
+    return ""
+
+
 def settings_digest(stored: Mapping[str, Any]) -> str:
     """Equal for equal settings, whatever their order; 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()[:16]

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from ifp.cli import main, shift_runs
+from ifp.analysis.shift import probes
+from ifp.cli import main
 
 from ..checkpoints import exact_vaes as exact
 
@@ -93,7 +94,7 @@ def test_a_finished_probe_is_not_made_again(done: Path, place: Path, monkeypatch
     def never(*args: object, **kwargs: object) -> None:
         raise AssertionError("probed again")
 
-    monkeypatch.setattr(shift_runs, "probe", never)
+    monkeypatch.setattr(probes, "probe", never)
     before = (done / "melting.csv").read_bytes()
     arguments = (place / "run", place / "run", "--dataset", f"npz:{place / 'grid.npz'}", "--out", done, *SHORT, *RANGE)
     result = shift(*arguments, "--json")

@@ -18,8 +18,8 @@ from numpy.testing import assert_allclose
 
 from ifp.analysis.joint.points import joint_freezing_points
 from ifp.analysis.joint.settings import heat_config, whole_config
+from ifp.analysis.training.pressures_of_run import pressures_from
 from ifp.cli import main
-from ifp.cli.train_pressures import pressures_from
 from ifp.codes import kl_nats
 from ifp.datasets.catalog import load_dataset
 from ifp.errors import IfpError

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from ifp.analysis.training.pressures_of_run import pressures_from
 from ifp.cli import main
-from ifp.cli.train_pressures import pressures_from
 from ifp.errors import IfpError
 
 

@@ -1,0 +1,63 @@
+"""The figure of a training: what its latents hold of each factor, or how large their KL is, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from ifp.analysis.figures.plot_page import axes_or_new
+from ifp.analysis.figures.style import INK, factor_looks, plain
+from ifp.errors import IfpError
+
+
+def plot_training(records: pd.DataFrame, factors: Sequence[str], *, ax: Axes | None = None) -> Axes:
+    """Largest (solid) and second largest (dashed) NMI of each factor over the latents, against the step.
+
+    Lines are means over seeds; the band of the largest spans the seeds. Without factors, the KL of all latents
+    together in nats per image.
+
+    Parameters
+    ----------
+    records : rows of `TrainResult.records`. factors : the names of the factors; empty for data without factors.
+
+    Raises
+    ------
+    IfpError : no network was recorded.
+    """
+    if records.empty:
+        raise IfpError("No network was recorded, so there is nothing to draw; try a smaller learning_rate.")
+    ax = axes_or_new(ax, 5.5, 2.6)
+    if not factors:
+        _draw(ax, records, "kl_nats", INK, "-", band=True)
+        ax.set_ylabel("KL (nats per image)")
+        ax.set_ylim(bottom=0)
+    else:
+        looks = factor_looks(factors)
+        for factor in factors:
+            _draw(ax, records, f"nmi1_{factor}", looks[factor].color, "-", band=True)
+            _draw(ax, records, f"nmi2_{factor}", looks[factor].color, (0, (3, 1.5)), band=False)
+        handles = [Line2D([], [], color=looks[factor].color, label=plain(factor)) for factor in factors]
+        handles += [
+            Line2D([], [], color=INK, label="largest over latents"),
+            Line2D([], [], color=INK, linestyle=(0, (3, 1.5)), label="second largest"),
+        ]
+        ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+        ax.set_ylabel("NMI with the factor")
+        ax.set_ylim(0, 1)
+    ax.set_xlabel("step")
+    ax.set_xlim(0, records["step"].max())
+    return ax
+
+
+def _draw(
+    ax: Axes, records: pd.DataFrame, column: str, color: str, style: str | tuple[int, tuple[float, ...]], *, band: bool
+) -> None:
+    """The mean over seeds of one column, and the range of the seeds as a band."""
+    by_step = records.groupby("step")[column]
+    mean, least, most = by_step.mean(), by_step.min(), by_step.max()
+    ax.plot(mean.index, mean, color=color, linestyle=style, linewidth=1.2)
+    if band and records["seed"].nunique() > 1:
+        ax.fill_between(mean.index, least, most, color=color, alpha=0.15, linewidth=0)

@@ -1,0 +1,139 @@
+"""TrainResult: what `ifp.train` returns, a run of one or more networks with its records and checkpoints."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ifp.analysis.figures.result import Result
+from ifp.errors import IfpError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ifp.training.config import TrainConfig
+    from ifp.training.folder import TrainFolder
+    from ifp.training.run import Outcome
+
+NOTE = "recon and KL in nats per image; NMI1, NMI2: largest and second over latents, mean over factors"
+"""What the numbers of the printed table mean."""
+BETA_TC_NOTE = "beta in records.csv weighs the whole KL; the objective's own beta the total correlation alone"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainResult(Result):
+    """A training run; it can be given wherever the path of its folder can.
+
+    Attributes
+    ----------
+    run : the run's folder with its settings and records.
+    outcome : which networks finished, and which diverged.
+    temporary : whether the folder is deleted with this result.
+    """
+
+    run: TrainFolder
+    outcome: Outcome
+    temporary: bool = False
+
+    def __post_init__(self) -> None:
+        if self.temporary:
+            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.run.path
+
+    @property
+    def config(self) -> TrainConfig:
+        """The settings."""
+        return self.run.config
+
+    def models(self) -> list[Path]:
+        """The last checkpoint of each network, in the order of the seeds; a network without one is left out."""
+        folders = [self.folder / f"seed-{seed}" for seed in range(self.config.seeds)]
+        checkpoints = [sorted(folder.glob("step-*.pt")) for folder in folders]
+        return [of_seed[-1] for of_seed in checkpoints if of_seed]
+
+    def headline(self) -> str:
+        """What was trained on what, and how it ended."""
+        config, diverged = self.config, self.outcome.diverged
+        ended = f", {len(diverged)} diverged" if diverged else ""
+        return (
+            f"{config.objective} on {config.dataset}, {config.seeds} network{'s' * (config.seeds > 1)} of "
+            f"{config.latents} latents, {config.steps:,} steps{ended}"
+        )
+
+    def table(self) -> pd.DataFrame:
+        """The last record of each network, one row per seed.
+
+        `recon_nats` and `kl_nats` are nats per image; `nmi1` and `nmi2` the largest and second largest NMI over the
+        latents, averaged over the factors (missing for data without factors).
+        """
+        last = {row["seed"]: row for row in self.run.records.rows()}
+        rows = []
+        for seed in range(self.config.seeds):
+            record = last.get(seed, {})
+            row = {"seed": seed, "steps": self.run.step(seed), "status": self.run.status(seed)}
+            row |= {name: record.get(name, math.nan) for name in ("recon_nats", "kl_nats")}
+            for rank in (1, 2):
+                values = [value for name, value in record.items() if name.startswith(f"nmi{rank}_")]
+                row[f"nmi{rank}"] = sum(values) / len(values) if values else math.nan
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def records(self) -> pd.DataFrame:
+        """All records, one row per seed and record, with the columns of records.csv."""
+        return pd.DataFrame(self.run.records.rows())
+
+    def notes(self) -> list[str]:
+        """What the numbers of the table mean, a sentence each."""
+        return [*([BETA_TC_NOTE] if self.config.objective == "beta-tc" else []), NOTE]
+
+    def content(self) -> dict[str, Any]:
+        """The outcome and the last record of each network, as strict JSON can hold them."""
+        last = {row["seed"]: row for row in self.run.records.rows()}
+        return {
+            "folder": str(self.folder),
+            **self.outcome.to_json(),
+            "records": [_strict(last[seed]) for seed in sorted(last)],
+        }
+
+    def plot(self, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """What the latents hold of each factor over training; the KL where the data have no factors."""
+        from ifp.analysis.training.plot_training import plot_training
+
+        return plot_training(self.records(), self.run.records.factor_names, ax=ax, **options)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Copy the run, with its checkpoints and what is needed to go on with it, into a new or an empty folder.
+
+        Raises
+        ------
+        IfpError : the folder holds something already.
+        """
+        to = Path(folder)
+        if to.exists() and (not to.is_dir() or any(to.iterdir())):
+            raise IfpError(f"{to} is not an empty folder; a run is saved into a new one.")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".ifp-", dir=to.parent) as partial:
+            copy = Path(partial) / to.name
+            shutil.copytree(self.folder, copy)
+            copy.replace(to)
+        return to
+
+
+def _strict(row: dict[str, Any]) -> dict[str, Any]:
+    """Numbers that are not finite as None, which strict JSON needs."""
+    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}

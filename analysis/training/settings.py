@@ -1,0 +1,114 @@
+"""The settings of a training, from what a user names: defaults of a preset, an earlier run's, DEFT's pressures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifp.analysis.training.pressures_of_run import pressures_from
+from ifp.errors import IfpError, unknown_name
+from ifp.objectives.registry import get_objective
+from ifp.training.config import TrainConfig
+from ifp.training.presets import preset_train_config
+
+
+def make_config(given: Mapping[str, Any]) -> TrainConfig:
+    """The config of a new training.
+
+    Parameters
+    ----------
+    given : settings by the names of `TrainConfig`, "dataset" among them. What is not named is the preset's ("standard"
+        by default); "pressures_from" is the folder of the `ifp anneal` run that DEFT's pressures are read from.
+
+    Raises
+    ------
+    IfpError : an unknown setting or value, or a run whose pressures do not suit this training.
+    """
+    wanted = _with_pressures(given, given)
+    return preset_train_config(wanted.pop("preset", "standard"), **wanted)
+
+
+def rerun_config(
+    given: Mapping[str, Any], merged: Mapping[str, Any], stored: Mapping[str, Any], source: Path
+) -> TrainConfig:
+    """The config of an earlier training with some settings changed.
+
+    Parameters
+    ----------
+    given : the settings that the user gave. stored : those of the earlier run. merged : the stored ones with the given
+        ones in their place.
+    source : the file that the stored ones were read from.
+
+    Raises
+    ------
+    IfpError : as `make_config`; also where DEFT's pressures would move to other data or another likelihood.
+    """
+    wanted = _with_pressures(given, merged)
+    typed = "betas" in given.get("options", {}) or "pressures_from" in given
+    if not typed and wanted.get("objective") == "deft":
+        for name in ("dataset", "likelihood", "sigma"):
+            if name in given and given[name] != stored.get(name):
+                raise IfpError(
+                    f"The DEFT pressures in {source} are those of {name} {stored.get(name)}, not {given[name]}; "
+                    "give others with --option betas=..., or with --pressures-from RUN."
+                )
+    return TrainConfig.from_json(wanted)
+
+
+def by_objective(objective: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by the names of `TrainConfig`, from those and hyper-parameters of the objective side by side.
+
+    A name that both have (the hidden units of the network and of FactorVAE's discriminator) is the network's; the
+    objective's goes into `options`.
+
+    Raises
+    ------
+    IfpError : an unknown objective, or a name that neither the training nor this objective has.
+
+    >>> by_objective("deft", {"steps": 100, "betas": (30, 1), "options": {"gamma": 0}})
+    {'objective': 'deft', 'steps': 100, 'options': {'gamma': 0, 'betas': [30, 1]}}
+    """
+    of_training = [field.name for field in dataclasses.fields(TrainConfig)]
+    of_objective = [field.name for field in dataclasses.fields(get_objective(objective))]
+    found: dict[str, Any] = {"objective": objective}
+    options = dict(settings.get("options", {}))
+    for name, value in settings.items():
+        if name in of_training:
+            found[name] = _plain(value)
+        elif name in of_objective:
+            options[name] = value
+        else:
+            raise unknown_name(f"setting of a training with {objective}", name, sorted({*of_training, *of_objective}))
+    if options:
+        found["options"] = {name: _plain(value) for name, value in options.items()}
+    return found
+
+
+def _with_pressures(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """`wanted` with the pressures of the run that the user named, if that run fits this training."""
+    if not given.get("pressures_from"):
+        return dict(wanted)
+    if "betas" in given.get("options", {}):
+        raise IfpError("--pressures-from and --option betas=... exclude each other; leave one out.")
+    betas = pressures_from(
+        Path(given["pressures_from"]),
+        dataset=wanted["dataset"],
+        likelihood=wanted.get("likelihood", "bernoulli"),
+        sigma=wanted.get("sigma", 1.0),
+    )
+    return {**wanted, "options": {**wanted.get("options", {}), "betas": list(betas)}}
+
+
+def _plain(value: Any) -> Any:
+    """What a config can hold and JSON can write: lists for tuples and arrays, numbers of Python, paths as text."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(entry) for name, entry in value.items()}
+    return str(value) if isinstance(value, Path) else value
