@@ -1,1 +1,1 @@
-"""A file's named arrays: wrappers taken off, sets told apart, names brought to one form."""
+"""Finds the named arrays of a model in a file: sets are told apart, prefixes removed, names brought to one form."""

@@ -1,7 +1,7 @@
-"""What a file holds, down to the model's arrays: trainers' wrapping off, settings and step noted.
+"""Takes the arrays of a model out of what a trainer has wrapped around them, with the settings and the step.
 
-Lightning keeps the arrays under "state_dict", pythae under "model_state_dict", 1Konny and amir-abdi under
-"model_states", rtqichen under "state_dict", dent under "model"; others write them bare, or under any key.
+Lightning and rtqichen keep the arrays under the key "state_dict", pythae under "model_state_dict", 1Konny and amir-abdi
+under "model_states", dent under "model". Others write them at the top level, or under any key.
 """
 
 from __future__ import annotations
@@ -21,80 +21,87 @@ from ifp.checkpoints.source import Source
 from ifp.errors import IfpError
 
 STEPS = ("global_step", "iter", "epoch")
+"""Keys under which a file keeps the step of training, in the order in which they are tried."""
 SETTINGS = ("kwargs", "args", "metadata", "hyper_parameters")
-"""Where a file keeps the settings of training; what stands later wins."""
+"""Keys under which a file keeps the settings of training; of contradicting settings the last is taken."""
 _ADVERSARIAL = {"generator", "discriminator", "netG", "netD", "G", "D", "gen", "disc"}
+"""Keys of the networks of a GAN."""
 _SHOWN_NAMES = 8
+"""Maximum number of keys in a message."""
 _MAX_DEPTH = 50
+"""Maximum depth of settings; deeper ones are left out."""
 _MAX_NAMES = 1_000_000
-"""Of arrays, over all ways to name them: what a file of hostile names may cost, some seconds."""
+"""Maximum number of names that are made in all namings together, which limits the time that a hostile file takes."""
 
 
 def unwrap(contents: Contents, config: Mapping[str, Any]) -> Source:
-    """The arrays of a checkpoint, of several sets the likeliest, under the names that its own code gave them.
+    """The most likely model in a checkpoint, with its arrays under the names that its own code gave them.
 
-    Names and settings are shown to people, so what does not print in them is escaped.
+    Names and settings are shown to people, so characters in them that do not print are escaped.
 
     Parameters
     ----------
-    config : what lies beside the file; what the file itself says goes before it.
+    config : the settings in files beside the checkpoint; settings in the file itself take precedence.
 
     Raises
     ------
-    IfpError : no arrays, a whole pickled module, or the arrays of an optimizer or of a generator and its discriminator.
+    IfpError : if the file holds no arrays, a whole pickled module, the state of an optimizer, or a GAN.
     """
     return next(next(Unwrapped(contents, config).models()))
 
 
 class Unwrapped:
-    """A checkpoint's sets of arrays with its settings; raises as `unwrap` does."""
+    """The sets of arrays in a checkpoint, with its settings; raises the errors of `unwrap`."""
 
     def __init__(self, contents: Contents, config: Mapping[str, Any]) -> None:
         self._tree = contents.tree
         self._names_left = _MAX_NAMES
         tree = contents.tree if isinstance(contents.tree, dict) else {}
         settings: dict[str, Any] = {}
-        for said in (dict(config), *(tree.get(key) for key in SETTINGS)):
-            values = plain_values(said)
+        for stated in (dict(config), *(tree.get(key) for key in SETTINGS)):
+            values = plain_values(stated)
             settings |= values if isinstance(values, dict) else {}
-        self._bare = Source(contents.path, contents.container, {}, settings, _step(tree))
+        self._without_weights = Source(contents.path, contents.container, {}, settings, _step(tree))
         self._sets = weight_sets(contents.tree)
         adversarial = _ADVERSARIAL & set(tree) and not {"E", "D"} <= set(tree)  # E and D are an encoder and a decoder
         if not self._sets or (adversarial and not any(map(_has_encoder, self._sets))):
             raise _no_model(contents)
 
     def models(self) -> Iterator[Iterator[Source]]:
-        """For each model that the file may hold, the likeliest first, the ways to name its arrays."""
-        for one in self._sets:
-            yield from self._of(one)
+        """For each model that the file may hold, the most likely first, the ways to name its arrays."""
+        for weight_set in self._sets:
+            yield from self._models_of(weight_set)
 
     def loose(self) -> Iterator[Iterator[Source]]:
-        """The same for models whose arrays lie in several dictionaries."""
-        for one in loose_sets(self._tree):
-            yield from self._of(one)
+        """The same as `models`, for models whose arrays lie in several dictionaries."""
+        for weight_set in loose_sets(self._tree):
+            yield from self._models_of(weight_set)
 
-    def _of(self, one: WeightSet) -> Iterator[Iterator[Source]]:
-        for tried in namings(one.arrays):
-            yield self._sources(one, tried)
+    def _models_of(self, weight_set: WeightSet) -> Iterator[Iterator[Source]]:
+        for ways in namings(weight_set.arrays):
+            yield self._sources(weight_set, ways)
 
-    def _sources(self, one: WeightSet, tried: Iterable[Naming]) -> Iterator[Source]:
-        for naming in tried:
-            self._names_left -= len(one.arrays)
+    def _sources(self, weight_set: WeightSet, ways: Iterable[Naming]) -> Iterator[Source]:
+        for naming in ways:
+            self._names_left -= len(weight_set.arrays)
             if self._names_left < 0:
                 return
-            place = ".".join(word for word in (printable(one.place), naming.prefix.rstrip("."), naming.encoder) if word)
-            said = ", ".join(words for words in (printable(one.said), naming.said) if words)
-            weights = {new: one.arrays[old] for old, new in naming.names.items()}
+            keys = (printable(weight_set.place), naming.prefix.rstrip("."), naming.encoder)
             yield replace(
-                self._bare, weights=weights, place=printable(place), renamed=said, guessed=one.guessed or naming.guessed
+                self._without_weights,
+                weights={new: weight_set.arrays[old] for old, new in naming.names.items()},
+                place=printable(".".join(key for key in keys if key)),
+                renamed=", ".join(words for words in (printable(weight_set.said), naming.said) if words),
+                guessed=weight_set.guessed or naming.guessed,
             )
 
 
 def plain_values(node: object) -> Any:
-    """`node` with plain values only: foreign objects by what was set on them, arrays and the rest left out.
+    """`node` with plain values only; texts are made printable.
 
-    The attributes of an argparse.Namespace; the content of an OmegaConf container or node; the pairs of a dictionary
-    of somebody's own class. What has no plain value is None, and is left out of dictionaries. Texts are made printable.
+    A foreign object becomes what was set on it: the attributes of an argparse.Namespace, the content of an OmegaConf
+    container or node, the pairs of a dictionary of a foreign class. Arrays, except scalars, and other values become
+    None, which is left out of dictionaries.
 
     >>> plain_values({"beta": 4.0, "lr": np.zeros(3), "net": Foreign("x.Net", (), {"width": 32, "act": None})})
     {'beta': 4.0, 'net': {'width': 32}}
@@ -125,8 +132,8 @@ def _plain(node: object, depth: int) -> Any:
     return None
 
 
-def _has_encoder(one: WeightSet) -> bool:
-    return any(ENCODER.search(name) for name in one.arrays)
+def _has_encoder(weight_set: WeightSet) -> bool:
+    return any(ENCODER.search(name) for name in weight_set.arrays)
 
 
 def _step(tree: Mapping[Any, object]) -> int | None:

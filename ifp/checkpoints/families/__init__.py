@@ -1,1 +1,1 @@
-"""One file a code base: how its checkpoints are recognised, and how its encoder and decoder are rebuilt."""
+"""One module per code base: how its checkpoints are recognised, and how its encoder and decoder are rebuilt."""

@@ -1,1 +1,1 @@
-"""Containers of arrays (torch, safetensors, TensorFlow), read without running anything that is in them."""
+"""Reads containers of arrays (torch, safetensors, TensorFlow) without running anything that is in them."""

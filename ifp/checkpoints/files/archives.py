@@ -1,4 +1,7 @@
-"""Opens a zip archive that may be hostile: its table of contents is checked before any entry is unpacked."""
+"""Opens a zip archive that may be hostile: its table of contents is checked before any entry is unpacked.
+
+Source: the .ZIP file format specification, sections 4.3.14 to 4.3.16 (end of central directory, and its Zip64 form).
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from typing import IO
 from ifp.checkpoints.files.limits import MAX_DIRECTORY_BYTES, MAX_ENTRIES, Budget, Unreadable
 
 _END = struct.Struct("<4s4H2LH")
+"""The end-of-central-directory record, the last bytes of an archive."""
 _LOCATOR = struct.Struct("<4sLQL")
+"""The Zip64 locator, which stands before that record in a large archive."""
 _END_64 = struct.Struct("<4sQ2H2L4Q")
+"""The Zip64 end-of-central-directory record, which stands before the locator."""
 
 
 class Archive:
-    """The entries of a zip archive, by their path without the top folder that torch puts everything in."""
+    """The entries of a zip archive, by their path without the top folder into which torch puts everything."""
 
     def __init__(self, stream: IO[bytes], length: int) -> None:
         _check_directory(stream, length)
@@ -23,7 +29,7 @@ class Archive:
         entries = self._zip.infolist()
         if len(entries) > MAX_ENTRIES:
             raise Unreadable(f"is a zip archive of {len(entries)} entries, and at most {MAX_ENTRIES} are read")
-        # torch's own reader compares names without regard to case, and two readers must not see two files
+        # torch's own reader ignores case in names, and both readers must see the same entries
         if len({entry.filename.casefold() for entry in entries}) < len(entries):
             raise Unreadable("is a zip archive in which two entries have the same name")
         if any(entry.flag_bits & 0x1 for entry in entries):
@@ -39,15 +45,15 @@ class Archive:
         self.names = list(self._entries)
 
     def size(self, name: str) -> int | None:
-        """Bytes of the entry once unpacked; None where there is no such entry."""
+        """The number of bytes of the entry once it is unpacked, or None if there is no such entry."""
         return self._entries[name].file_size if name in self._entries else None
 
     def read(self, name: str, limit: int | None = None) -> bytes:
-        """The entry's bytes, its checksum verified.
+        """The bytes of the entry, with its checksum verified.
 
         Raises
         ------
-        Unreadable : there is no such entry, or it is longer than `limit` or than it states.
+        Unreadable : if there is no such entry, or if it is longer than `limit` or than its stated length.
         """
         if name not in self._entries:
             raise Unreadable(f"is a zip archive without the entry {name!r} that it refers to")
@@ -63,8 +69,10 @@ class Archive:
 
 
 def _check_directory(stream: IO[bytes], length: int) -> None:
-    """Refuse a table of contents too long to be read (zipfile makes an object of every 46 bytes of it), and one that
-    does not stand where it says: a cut file may end with the whole of a smaller archive that was stored in it.
+    """Refuse a table of contents that is too long or does not stand where the archive says.
+
+    The `zipfile` module makes one object of every 46 bytes of the table. A file that was cut short may end with a
+    complete smaller archive that was stored in it, whose table would then be read instead.
     """
     end = length - _END.size
     stream.seek(max(0, end - _LOCATOR.size - _END_64.size))

@@ -1,4 +1,4 @@
-"""The checksum of TensorFlow's checkpoints: CRC-32C (Castagnoli), in NumPy."""
+"""CRC-32C (Castagnoli), the checksum in TensorFlow's checkpoints, computed with NumPy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from functools import cache
 import numpy as np
 
 _POLYNOMIAL = 0x82F63B78
+"""The Castagnoli polynomial with its bits reversed."""
 _LANE_BYTES = 1024
+"""Long data are cut into lanes of this many bytes, whose checksums are computed side by side."""
 _FEW_BYTES = 4096
+"""Data shorter than this are processed byte by byte, which is then faster than lanes."""
 
 
 def _byte_table() -> np.ndarray:
@@ -39,8 +42,9 @@ def crc32c(data: bytes) -> int:
         for byte in data:
             state = _STEPS[(state ^ byte) & 0xFF] ^ state >> 8
         return state ^ 0xFFFFFFFF
-    # The checksum is linear over the field of two elements: the initial state is the same as four flipped bits a byte
-    # at the start, zero bytes before those change nothing, and lanes can be taken side by side and joined afterwards.
+    # The checksum is linear over the field of two elements. The initial state is therefore equivalent to flipping all
+    # bits of the first four bytes, zero bytes before those change nothing, and lanes can be computed side by side and
+    # joined afterwards.
     lanes = np.zeros((-(-len(data) // _LANE_BYTES), _LANE_BYTES), np.uint8)
     flat = lanes.reshape(-1)[-len(data) :]
     flat[:] = np.frombuffer(data, np.uint8)
@@ -58,7 +62,7 @@ def crc32c(data: bytes) -> int:
 
 @cache
 def _lane_shift() -> list[list[int]]:
-    """What each byte of a state becomes after a lane of zero bytes."""
+    """The state after a lane of zero bytes, for each of the four bytes of the state before it and each value of it."""
     states = np.concatenate([np.arange(256, dtype=np.uint32) << np.uint32(8 * place) for place in range(4)])
     for _ in range(_LANE_BYTES):
         states = _TABLE[states & 0xFF] ^ states >> 8

@@ -1,4 +1,4 @@
-"""Weights of TorchScript and torch.export archives as plain tensors; no code and no graph in them is looked at."""
+"""Reads the weights of TorchScript and torch.export archives as plain tensors; their code and graphs are ignored."""
 
 from __future__ import annotations
 
@@ -15,18 +15,23 @@ from ifp.checkpoints.files.plain_data import Foreign
 from ifp.checkpoints.files.tensors import ITEM_BYTES, Storage, outline_tensor, read_tensors
 from ifp.checkpoints.files.torch_files import outline_zip
 
-# torch.export's ScalarType; 9 to 11 are complex
 _SCALAR_TYPES = {
     1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64", 12: "bool",
     13: "bfloat16", 28: "uint16", 34: "uint32", 35: "uint64",
 }  # fmt: skip
+"""The number types of torch.export (its ScalarType); the numbers 9 to 11 are complex types, which are not read."""
 _STRIDED_LAYOUT = 7
 _CONFIG = re.compile(r"data/weights/(.+)_(?:weights|model_param)_config\.json")
 _NESTED = re.compile(r"data/weights/.+\.pt|(?:.*/)?serialized_state_dict\.pt")
 
 
 def read_torchscript(archive: Archive) -> tuple[dict[str, np.ndarray], set[str]]:
-    """Parameters and buffers of a scripted or traced module by dotted name, and its class names."""
+    """The parameters and buffers of a scripted or traced module by dotted name, and the names of its classes.
+
+    Raises
+    ------
+    Unreadable : if the archive is of torch 1.3 or older, or damaged.
+    """
     if archive.size("data.pkl") is None:
         raise Unreadable("is a TorchScript archive of torch 1.3 or older", "save it anew with torch 1.4 or newer")
     outline = outline_zip(archive)
@@ -48,25 +53,26 @@ def _collect(module: object, prefix: str, arrays: dict[str, np.ndarray]) -> None
 def read_exported(archive: Archive) -> tuple[dict[str, np.ndarray], set[str]]:
     """The state dict of a torch.export archive (.pt2).
 
-    Torch 2.9 and newer write each storage as raw bytes beside a JSON list of names, types and shapes; older versions
+    Torch 2.9 and newer write each storage as raw bytes, with names, types and shapes in a JSON file. Older versions
     write a torch file inside the archive.
 
     Raises
     ------
-    Unreadable : machine code (AOTInductor), several models, no weights, or sizes that do not fit.
+    Unreadable : if the archive holds machine code (AOTInductor), several models or no weights, or if sizes do not fit.
     """
     if any(name.endswith((".so", ".cubin")) or "data/aotinductor/" in name for name in archive.names):
         raise Unreadable(
             "is an AOTInductor package, whose weights are inside machine code",
             "save the model's weights before compiling it, with torch.save(model.state_dict(), 'weights.pt')",
         )
-    found = [name for name in archive.names if _CONFIG.fullmatch(name) or _NESTED.fullmatch(name)]
-    if len(found) != 1:
+    weights = [name for name in archive.names if _CONFIG.fullmatch(name) or _NESTED.fullmatch(name)]
+    if len(weights) != 1:
         raise Unreadable(
-            f"is a torch.export archive with the weights of {len(found)} models, and exactly 1 is read",
+            f"is a torch.export archive with the weights of {len(weights)} models, and exactly 1 is read",
             SAVE_WEIGHTS,
         )
-    return _from_config(archive, found[0]) if _CONFIG.fullmatch(found[0]) else _from_torch_file(archive.read(found[0]))
+    (entry,) = weights
+    return _from_config(archive, entry) if _CONFIG.fullmatch(entry) else _from_torch_file(archive.read(entry))
 
 
 def _from_torch_file(data: bytes) -> tuple[dict[str, np.ndarray], set[str]]:

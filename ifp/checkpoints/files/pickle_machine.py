@@ -1,8 +1,8 @@
-"""Reads a pickle without running it.
+"""Decodes a pickle without running it.
 
 A pickle is a program for a small stack machine, and two of its instructions are "import this name" and "call it".
-This machine has neither: a name stays a name, and a call becomes a value only where the name is one of those in
-`calls.py` (an OrderedDict, a tensor); every other call becomes an `Inert` object that remembers what it was given.
+This machine does neither. A name stays a name, and a call becomes a value only if its name is one of those in
+`pickle_calls.py` (an OrderedDict, a tensor). Every other call becomes an `Inert` object that keeps its arguments.
 The instructions are decoded by the standard library's `pickletools.genops`, which executes nothing.
 """
 
@@ -22,40 +22,38 @@ from ifp.checkpoints.files.limits import (
     Unreadable,
 )
 from ifp.checkpoints.files.pickle_calls import outcome
-from ifp.checkpoints.files.pickle_stubs import Inert, Name, Reading
-from ifp.checkpoints.files.tensors import Storage, TensorOutline, whole_number
-
-STORAGE_DTYPES = {
-    "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Bool": "bool",
-    "Byte": "uint8", "Char": "int8", "Short": "int16", "Int": "int32", "Long": "int64", "ComplexFloat": "complex64",
-    "ComplexDouble": "complex128", "QInt8": "qint8", "QUInt8": "quint8", "QInt32": "qint32", "Untyped": "untyped",
-    "_Untyped": "untyped",
-}  # fmt: skip
+from ifp.checkpoints.files.pickle_storages import Storages
+from ifp.checkpoints.files.pickle_stubs import Inert, Name, PickleContext
+from ifp.checkpoints.files.tensors import TensorOutline
 
 _PUSHED = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "UNICODE", "BINUNICODE",
     "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES",
     "BINBYTES8", "BYTEARRAY8",
 }  # fmt: skip
-_MODULES_OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # protocol 2 keeps these names
+"""Instructions that push their own argument."""
+_MODULES_OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+"""Modules that pickle protocol 2 calls by their names in Python 2, and their names today."""
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+"""Instructions that push a constant."""
 _SHORT_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+"""Instructions that make a tuple of the topmost values, and how many they take."""
 
 
 class PickleMachine:
-    """Reads the pickles of one file; the storages that they name are collected by key."""
+    """Decodes the pickles of one file, and collects the storages that they name."""
 
     def __init__(self, budget: Budget) -> None:
-        self.reading = Reading(budget)
-        self.storages: dict[str, Storage] = {}
+        self.context = PickleContext(budget)
+        self.storages = Storages(self.context)
         self._opcodes = 0
 
     def read(self, stream: IO[bytes]) -> object:
-        """The object of the pickle that starts at the stream's position; the stream is left just behind it.
+        """The object of the pickle that starts at the position of the stream, which is then left just behind it.
 
         Raises
         ------
-        Unreadable : damaged, beyond the limits of `limits.py`, or of a kind that no checkpoint holds.
+        Unreadable : if the pickle is damaged, exceeds the limits of `limits.py`, or holds what no checkpoint needs.
         """
         self._stack: list[object] = []
         self._below_marks: list[list[object]] = []
@@ -68,7 +66,7 @@ class PickleMachine:
                 if opcode.name == "STOP":
                     return self._stack.pop()
                 self._step(opcode.name, argument)
-        # what genops and an ill-formed order of instructions raise
+        # genops and an ill-formed order of instructions raise these
         except (ValueError, LookupError, OverflowError, TypeError, EOFError, struct.error) as error:
             raise _damaged() from error
         raise _damaged()
@@ -106,13 +104,13 @@ class PickleMachine:
         elif name in ("TUPLE", "LIST", "DICT", "FROZENSET"):
             items = self._pop_mark()
             if name == "FROZENSET":
-                self.reading.note_keys(items)
-            made = self._dictionary(items) if name == "DICT" else tuple(items) if name == "TUPLE" else items
-            self._stack.append(made)
+                self.context.note_keys(items)
+            container = self._dictionary(items) if name == "DICT" else tuple(items) if name == "TUPLE" else items
+            self._stack.append(container)
         elif name in ("APPEND", "APPENDS", "ADDITEMS"):
             items = self._pop(1) if name == "APPEND" else self._pop_mark()
             if name == "ADDITEMS":
-                self.reading.note_keys(items)
+                self.context.note_keys(items)
             self._extend(self._stack[-1], items)
         elif name in ("SETITEM", "SETITEMS"):
             items = self._pop(2) if name == "SETITEM" else self._pop_mark()
@@ -136,7 +134,7 @@ class PickleMachine:
             (state,) = self._pop(1)
             self._build(stack[-1], state)
         elif name in ("PERSID", "BINPERSID"):
-            stack.append(self._persistent(self._pop(1)[0] if name == "BINPERSID" else argument))
+            stack.append(self.storages.resolve(self._pop(1)[0] if name == "BINPERSID" else argument))
         elif name not in ("PROTO", "FRAME"):
             raise Unreadable(f"holds a pickle with the instruction {name}, which no checkpoint needs")
 
@@ -155,17 +153,17 @@ class PickleMachine:
         module, name = words
         if not isinstance(module, str) or not isinstance(name, str):
             raise _damaged()
-        # names are shown to the user: no line breaks, no codes that a terminal obeys
+        # names are shown to the user, so they may hold no line breaks and no control codes of a terminal
         if len(module) + len(name) > MAX_NAME_LENGTH or not f"{module}{name}".isprintable():
-            raise Unreadable("holds a pickle that names a class by what is not a name")
+            raise Unreadable("holds a pickle in which the name of a class is not a valid name")
         return Name(f"{_MODULES_OF_PYTHON_2.get(module, module)}.{name}")
 
     def _called(self, function: object, args: object) -> object:
-        """What a call of `function` would have made, as far as it is known; nothing is called."""
+        """What a call of `function` would return, as far as that is known; nothing is called."""
         if not isinstance(function, Name | Inert):
             raise _damaged()
         name = function.dotted if isinstance(function, Name) else function.class_name
-        return outcome(self.reading, name, _tuple(args))
+        return outcome(self.context, name, _tuple(args))
 
     def _extend(self, target: object, items: list[object]) -> None:
         if isinstance(target, Inert):
@@ -184,35 +182,18 @@ class PickleMachine:
             raise _damaged()
 
     def _dictionary(self, items: list[object]) -> dict[str | int, object]:
-        """Keys and values in turn; a key that is neither text nor a whole number becomes text."""
-        self.reading.note_keys(items[::2])
+        """A dict of alternating keys and values; a key that is neither text nor an integer becomes text."""
+        self.context.note_keys(items[::2])
         pairs = zip(items[::2], items[1::2], strict=True)
         return {key if isinstance(key, str | int) else _as_text(key): value for key, value in pairs}
 
     def _build(self, target: object, state: object) -> None:
-        """Set `state` on an inert object; on others it is left out (the `_metadata` of a state dict)."""
+        """Set `state` on an inert object; on other objects it is ignored (the `_metadata` of a state dict)."""
         if isinstance(target, Inert):
             target.state = state
         elif isinstance(target, TensorOutline):
-            # torch would reset the tensor's storage by these numbers
-            self.reading.foreign.add("torch.Tensor.__setstate__")
-
-    def _persistent(self, label: object) -> object:
-        """A storage, kept outside the pickle; or a class beside its source text, which is not looked at."""
-        match label:
-            case ("storage", Name() as kind, str() as key, str(), numel, *rest) if all(view is None for view in rest):
-                short = kind.dotted.rsplit(".", 1)[-1].removesuffix("Storage")
-                if not kind.dotted.startswith("torch.") or short not in STORAGE_DTYPES:
-                    raise Unreadable(f"holds a storage of the unknown type {kind.dotted}")
-                storage = Storage(key, STORAGE_DTYPES[short], whole_number(numel))
-                known = self.storages.setdefault(key, storage)
-                if (known.dtype, known.numel) != (storage.dtype, storage.numel):
-                    raise Unreadable(f"describes the storage {key!r} in two ways")
-                return known
-            case ("module", Name() as kind, *_):
-                self.reading.foreign.add(kind.dotted)
-                return kind
-        raise Unreadable("holds a pickle that refers to something outside it other than a storage")
+            # torch would let these numbers replace the tensor's storage
+            self.context.foreign.add("torch.Tensor.__setstate__")
 
 
 def _damaged() -> Unreadable:
@@ -230,5 +211,5 @@ def _as_text(key: object) -> str:
         return key.dotted if isinstance(key, Name) else key.class_name
     if key is None or isinstance(key, float | bytes):
         return repr(key)
-    # hashing or printing a tuple walks all of it, however deep it is
+    # hashing or printing a tuple visits all of it, however deeply it is nested
     return f"<{type(key).__name__}>"

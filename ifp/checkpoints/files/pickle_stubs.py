@@ -1,4 +1,4 @@
-"""What stands for the objects of a pickle that are not plain data: names that are not imported, calls not made."""
+"""Stand-ins for the objects of a pickle that are not plain data: names are not imported and calls are not made."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from ifp.checkpoints.files.limits import Budget, Unreadable
 
 _RUNNING_MODULES = {"os", "posix", "nt", "subprocess", "pty", "runpy", "importlib", "ctypes", "shutil", "socket"}
+"""Modules whose functions run programs or code, or change files."""
 _RUNNING_BUILTINS = {"eval", "exec", "execfile", "compile", "open", "breakpoint", "input", "__import__"}
+"""Built-in functions that run code or open files."""
 
 
 @dataclass(frozen=True, eq=False)
 class Name:
-    """A class or function that a pickle names; never imported."""
+    """A class or function that a pickle names, and that is never imported."""
 
     dotted: str
 
 
 @dataclass(eq=False, slots=True)
 class Inert:
-    """An object of a class that is not known: what it was called with, and what was set on it."""
+    """An object of an unknown class: the arguments it would be made with, its state, and the items added to it."""
 
     class_name: str
     args: tuple[object, ...]
@@ -28,8 +30,8 @@ class Inert:
     items: list[object] = field(default_factory=list)
 
 
-class Reading:
-    """What one file may still cost, and the names in it that are not known."""
+class PickleContext:
+    """What is shared while the pickles of one file are decoded: its budget, and the unknown names found in it."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -38,7 +40,10 @@ class Reading:
     def stub(self, name: str, args: tuple[object, ...]) -> Inert:
         """An inert object in place of what calling `name` would make.
 
-        Nothing would be called anyway; but no model needs a call of these, and the user should hear of it.
+        Raises
+        ------
+        Unreadable : if `name` runs code. It would not be called anyway, but no model needs such a call, and the user
+            should know of it.
         """
         if _runs_code(name):
             raise Unreadable(
@@ -49,9 +54,9 @@ class Reading:
         return Inert(name, args)
 
     def note_keys(self, keys: Iterable[object]) -> None:
-        """Note keys of a dict, or items of a set, that are not simple values.
+        """Note keys of a dict, or items of a set, that are not simple values; torch must not read such a file.
 
-        Hashing a tuple walks all of it, and a deep one overflows the stack of the process: torch must not see it.
+        Python visits the whole of a tuple to compute its hash, and a deeply nested one overflows the process's stack.
         """
         if not all(key is None or isinstance(key, str | int | float | bytes) for key in keys):
             self.foreign.add("a dict key or set item that is not a simple value")

@@ -1,7 +1,7 @@
-"""Turns what a reader built into plain data, within limits on depth and on the number of values.
+"""Turns the objects that a reader built into plain data, within limits on their depth and number.
 
-References that a file shares are written out at each place, so a file that doubles a list forty times over is stopped
-by the count, long before memory is.
+Shared references are written out at each place, so a file that doubles a list forty times is stopped by the limit on
+the number of values, long before memory runs out.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from ifp.checkpoints.files.tensors import Storage
 
 @dataclass(frozen=True, eq=False)
 class Foreign:
-    """An object of a class that is not known: never imported, never called.
+    """An object of an unknown class, which is never imported or called.
 
-    `args` are what it was made with, `state` what was set on it (usually the dict of its attributes), `items` what
-    was appended to it, or set as (key, value).
+    Attributes
+    ----------
+    class_name : dotted name of the class.
+    args : arguments it was made with.
+    state : state that was set on it, usually the dict of its attributes.
+    items : items that were appended to it, or set as (key, value).
     """
 
     class_name: str
@@ -30,18 +34,18 @@ class Foreign:
 
 
 def plain_tree(tree: object, leaf: Callable[[object], object], foreign: set[str]) -> object:
-    """`tree` as dict, list, tuple, str, int, float, bool, None, Foreign, and what `leaf` makes of the rest.
+    """`tree` as dict, list, tuple, str, int, float, bool, None and Foreign, and the result of `leaf` for the rest.
 
-    The class names of every Foreign are added to `foreign`.
+    The class name of every Foreign is added to `foreign`.
 
     Raises
     ------
-    Unreadable : nested deeper than 100 levels, or of more than a million values.
+    Unreadable : if the tree is nested deeper than 100 levels or has more than a million values.
     """
-    return _Plainer(leaf, foreign).plain(tree, 0)
+    return _PlainDataMaker(leaf, foreign).plain(tree, 0)
 
 
-class _Plainer:
+class _PlainDataMaker:
     def __init__(self, leaf: Callable[[object], object], foreign: set[str]) -> None:
         self._leaf, self._foreign = leaf, foreign
         self._nodes = 0
@@ -59,7 +63,7 @@ class _Plainer:
             parts = [self.plain(item, depth + 1) for item in node]
             return tuple(parts) if isinstance(node, tuple) else parts
         if isinstance(node, dict):
-            # not node.items(): torch's reader lets a file set attributes, such as `items`, on an OrderedDict
+            # node.items() is not safe: torch's reader lets a file set attributes such as `items` on an OrderedDict
             return {key: self.plain(value, depth + 1) for key, value in dict.items(node)}
         if isinstance(node, Inert):
             return self._noted(self._object(node, depth))
@@ -73,7 +77,7 @@ class _Plainer:
         return self._leaf(node)
 
     def _object(self, node: Inert, depth: int) -> Foreign:
-        """The object with what it was made of; empty where it lies within itself, as OmegaConf's parents do."""
+        """The object with its parts; without them where it lies within itself, as the parents of OmegaConf nodes do."""
         if id(node) in self._inside:
             return Foreign(node.class_name)
         self._inside.add(id(node))

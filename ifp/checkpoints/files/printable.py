@@ -1,4 +1,4 @@
-"""How names and texts out of a file are shown: whatever could move a terminal's cursor is escaped."""
+"""Makes names and texts from a file safe to print: characters that could move a terminal's cursor are escaped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 _LONGEST = 120
+"""Maximum number of characters of a shortened text."""
 
 
 def printable(text: str) -> str:
@@ -18,12 +19,12 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """`text`, printable, its middle left out where it is longer than a line."""
+    """`text` made printable, with its middle left out where it is longer than a line."""
     return printable(text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 2 :]}")
 
 
 def listed(names: Iterable[object], most: int) -> str:
-    """The first `most` of `names`, printable and shortened, and "..." where there are more.
+    """The first `most` of `names`, made printable and shortened, followed by "..." if there are more.
 
     >>> listed(range(5), 3)
     '0, 1, 2, ...'

@@ -1,4 +1,4 @@
-"""The safetensors format: 8 bytes with the header's length, a JSON header, the raw numbers."""
+"""Reads the safetensors format: 8 bytes with the length of the header, a JSON header, and the raw numbers."""
 
 from __future__ import annotations
 
@@ -21,15 +21,21 @@ _DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool", "U8": "uint8",
     "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64", "U16": "uint16", "U32": "uint32", "U64": "uint64",
 }  # fmt: skip
+"""The number types of safetensors that are read, by their names in the header."""
 
 
 def looks_like_safetensors(head: bytes) -> bool:
-    """Whether a file of these first bytes may be one: a length, and the brace of a JSON object."""
+    """Whether a file with these first bytes may be a safetensors file: a length, then the brace of a JSON object."""
     return head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= MAX_DIRECTORY_BYTES
 
 
 def read_safetensors(stream: IO[bytes], length: int) -> tuple[dict[str, np.ndarray], set[str]]:
-    """Arrays by name, and the names of those whose type is not read."""
+    """The arrays by name, and a description of each array whose type is not read.
+
+    Raises
+    ------
+    Unreadable : if the file is cut short or damaged, or if sizes do not fit.
+    """
     stream.seek(0)
     header_bytes = int.from_bytes(stream.read(8), "little")
     header = json.loads(stream.read(min(header_bytes, MAX_DIRECTORY_BYTES)))

@@ -1,8 +1,8 @@
-"""The two formats of torch.save, as outlines: what objects there are, with no number of a tensor read yet.
+"""Outlines files of torch.save: which objects they hold, before any number of a tensor is read.
 
-Zip (since torch 1.6): `data.pkl` holds the objects and `data/<key>` the bytes of each storage.
-Legacy: five pickles (a magic number, the protocol, the machine, the objects, the storages' keys), and then for each
-key the count of its numbers as int64, and the numbers.
+torch.save has two formats. The zip format (since torch 1.6) keeps the objects in `data.pkl` and the bytes of each
+storage in `data/<key>`. The legacy format consists of five pickles (a magic number, the protocol, the machine, the
+objects, the keys of the storages), followed by the count (int64) and the numbers of each storage.
 """
 
 from __future__ import annotations
@@ -20,27 +20,28 @@ from ifp.checkpoints.files.plain_data import plain_tree
 from ifp.checkpoints.files.tensors import Storage, TensorOutline, read_tensors
 
 LEGACY_MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa85019")
-"""How the number 0x1950a86a20f9469cfc6c stands in a pickle, within the first bytes of a legacy file."""
+"""The bytes of the number 0x1950a86a20f9469cfc6c in a pickle, among the first of a legacy file."""
 
 _LEGACY_PROTOCOL = 1001
+"""The second number in a legacy file."""
 
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """The objects of a file, all sizes in it checked; `foreign` are the names in it that are not known."""
+    """The objects of a file, with all sizes in it checked; `foreign` are the unknown names in it."""
 
     tree: object
     foreign: frozenset[str]
     read_storage: Callable[[Storage], bytes]
 
     def check(self) -> set[str]:
-        """The class names of its Foreign objects; Unreadable where the tree is beyond the limits."""
+        """The class names of its Foreign objects; raises Unreadable if the tree exceeds the limits."""
         foreign = set(self.foreign)
         plain_tree(self.tree, lambda leaf: leaf, foreign)
         return foreign
 
     def plain(self) -> object:
-        """The plain tree, with every tensor read by NumPy."""
+        """The tree as plain data, with every tensor read by NumPy."""
         tensors: list[TensorOutline] = []
 
         def note(leaf: object) -> object:
@@ -59,23 +60,33 @@ class Outline:
 
 
 def outline_zip(archive: Archive, pickle: str = "data.pkl", folder: str = "data/") -> Outline:
-    """The objects of a torch zip, or of the data of a TorchScript archive."""
+    """The objects of a torch zip file, or of the data of a TorchScript archive.
+
+    Raises
+    ------
+    Unreadable : if the file is damaged, big-endian, or states sizes that do not fit.
+    """
     source = archive.read(pickle, MAX_PICKLE_BYTES)
     if archive.size("byteorder") is not None and archive.read("byteorder", 16) != b"little":
         raise Unreadable("was written on a big-endian machine", "save it anew on a little-endian one")
     machine = PickleMachine(Budget(sum(archive.size(name) or 0 for name in archive.names)))
     tree = machine.read(io.BytesIO(source))
-    for key, storage in machine.storages.items():
-        there = archive.size(folder + key)
-        if there is None:
+    for key, storage in machine.storages.by_key.items():
+        size = archive.size(folder + key)
+        if size is None:
             raise Unreadable(f"is a zip archive without the entry {folder + key!r} that it refers to")
-        if there != storage.nbytes:
-            raise Unreadable(f"describes the storage {key!r} as {storage.nbytes} bytes but holds {there} for it")
-    return Outline(tree, frozenset(machine.reading.foreign), lambda storage: archive.read(folder + storage.key))
+        if size != storage.nbytes:
+            raise Unreadable(f"describes the storage {key!r} as {storage.nbytes} bytes but holds {size} for it")
+    return Outline(tree, frozenset(machine.context.foreign), lambda storage: archive.read(folder + storage.key))
 
 
 def outline_legacy(stream: IO[bytes], length: int) -> Outline:
-    """The objects of a legacy file."""
+    """The objects of a legacy file.
+
+    Raises
+    ------
+    Unreadable : if the file is damaged, cut short, big-endian, or states sizes that do not fit.
+    """
     stream.seek(0)
     pickles = io.BytesIO(stream.read(MAX_PICKLE_BYTES))
     machine = PickleMachine(Budget(length))
@@ -86,12 +97,12 @@ def outline_legacy(stream: IO[bytes], length: int) -> Outline:
         raise Unreadable("was written on a big-endian machine", "save it anew on a little-endian one")
     tree, keys = machine.read(pickles), machine.read(pickles)
     names = [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
-    if sorted(names) != sorted(machine.storages):
+    if sorted(names) != sorted(machine.storages.by_key):
         raise Unreadable("does not hold the storages that it refers to")
     starts = {}
     position = pickles.tell()
     for key in names:
-        storage = machine.storages[key]
+        storage = machine.storages.by_key[key]
         stream.seek(position)
         count = int.from_bytes(stream.read(8), "little", signed=True)
         if position + 8 > length or position + 8 + storage.nbytes > length:
@@ -105,11 +116,11 @@ def outline_legacy(stream: IO[bytes], length: int) -> Outline:
         stream.seek(starts[storage])
         return stream.read(storage.nbytes)
 
-    return Outline(tree, frozenset(machine.reading.foreign), read_storage)
+    return Outline(tree, frozenset(machine.context.foreign), read_storage)
 
 
 def refuse_module(tree: object) -> None:
-    """A whole module was pickled: it cannot be rebuilt without running its code."""
+    """Raise Unreadable if a whole module was pickled, since it cannot be rebuilt without running its code."""
     if isinstance(tree, Inert) and isinstance(tree.state, dict) and {"_parameters", "_modules"} <= tree.state.keys():
         raise Unreadable(
             f"holds a whole module of the class {tree.class_name}, which cannot be rebuilt without running its code",

@@ -1,1 +1,1 @@
-"""Which files of a folder are a model's checkpoints, its pieces and its settings."""
+"""Finds the checkpoints of a run in a folder, the files that belong to one model, and the settings beside them."""

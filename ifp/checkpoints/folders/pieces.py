@@ -1,4 +1,4 @@
-"""Models in several files: shards of one set of arrays, with their index, and an encoder's file beside a decoder's."""
+"""Models in several files: shards of one set of arrays, or an encoder and a decoder in a file each."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ifp.checkpoints.arrays.weight_sets import DECODER, ENCODER
-from ifp.checkpoints.files.contents import Contents, read_contents, sniff
+from ifp.checkpoints.files.containers import sniff
+from ifp.checkpoints.files.contents import Contents, read_contents
 from ifp.checkpoints.files.limits import MAX_ENTRIES, MAX_FILE_BYTES
 from ifp.checkpoints.files.printable import listed, printable
 from ifp.checkpoints.folders.settings_files import read_json
 from ifp.errors import IfpError
 
 Pieces = tuple[tuple[str, Path], ...]
-"""(role, file): "encoder" and "decoder", or "" for shards, whose arrays have their whole names."""
+"""Pairs of a role and a file: "encoder" and "decoder", or "" for shards, whose arrays keep their names."""
 INDEX = ".index.json"
-"""How the name of a shards' index ends, of Hugging Face's libraries."""
+"""The suffix of an index of shards, as Hugging Face's libraries write it."""
 _SHARD = re.compile(r"(.+)-(\d{1,5})-of-(\d{1,5})(\.(?:safetensors|bin|pt|pth|ckpt))")
+"""Matches the name of a shard: stem, number, count and suffix."""
 _MAX_SHARDS = 1000
+"""Maximum number of shards of one model."""
 _SHOWN_NAMES = 5
+"""Maximum number of names in a message."""
 
 
 def pieces_of(path: Path) -> Pieces:
-    """The files of the model to which the file `path` belongs, () where it is whole by itself.
+    """The files of the model to which the file `path` belongs, () if the file holds a whole model.
 
     Raises
     ------
-    IfpError : shards of which some are missing, an index that is none.
+    IfpError : if some shards are missing, or if an index of shards is not valid.
     """
     if path.name.endswith(INDEX):
         return tuple(("", shard) for shard in _indexed(path))
@@ -37,7 +41,10 @@ def pieces_of(path: Path) -> Pieces:
 
 
 def split_pieces(path: Path, beside: Iterable[Path]) -> Pieces:
-    """An encoder's and a decoder's file of which `path` is one and that are called alike otherwise; else ()."""
+    """The encoder's and the decoder's file if `path` is one of them and exactly one of `beside` is the other.
+
+    Apart from the word for their role both must have the same name. Returns () otherwise.
+    """
     for role, other, pattern, opposite in (
         ("encoder", "decoder", ENCODER, DECODER),
         ("decoder", "encoder", DECODER, ENCODER),
@@ -45,16 +52,18 @@ def split_pieces(path: Path, beside: Iterable[Path]) -> Pieces:
         if not pattern.search(path.name):
             continue
         rest = pattern.sub("", path.name, count=1)
-        found = [one for one in beside if opposite.search(one.name) and opposite.sub("", one.name, count=1) == rest]
-        if len(found) == 1 and found[0].is_file():
-            pair = {role: path, other: found[0]}
+        partners = [
+            file for file in beside if opposite.search(file.name) and opposite.sub("", file.name, count=1) == rest
+        ]
+        if len(partners) == 1 and partners[0].is_file():
+            pair = {role: path, other: partners[0]}
             return (("encoder", pair["encoder"]), ("decoder", pair["decoder"]))
         return ()
     return ()
 
 
 def shard_groups(files: Iterable[Path]) -> list[Path]:
-    """The models in shards among `files`: each index, without one the first shard of each group."""
+    """The models in shards among `files`: their indices or, if there are none, the first shard of each model."""
     files = list(files)
     indices = [path for path in files if path.name.endswith(INDEX) and "weight_map" in read_json(path)]
     if indices:
@@ -67,11 +76,13 @@ def shard_groups(files: Iterable[Path]) -> list[Path]:
 
 
 def read_pieces(path: Path, pieces: Pieces) -> Contents:
-    """What the files of one model hold together: arrays of shards side by side, parts under "encoder" and "decoder".
+    """The contents of the files of one model together.
+
+    The arrays of shards are put into one dict; an encoder and a decoder lie under the keys "encoder" and "decoder".
 
     Raises
     ------
-    IfpError : a file that cannot be read, shards of the same names, or an index that promises other arrays.
+    IfpError : if a file cannot be read, two shards hold the same array, or the index names arrays that no shard holds.
     """
     parts = [(role, read_contents(piece)) for role, piece in pieces]
     tree: dict[object, object] = {}

@@ -1,4 +1,4 @@
-"""Settings of training in the text files beside a checkpoint: JSON, and gin's lines; read, never run."""
+"""Reads the settings of training in JSON and gin files beside a checkpoint, without running anything."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from typing import Any
 from ifp.errors import IfpError
 
 MAX_BYTES = 2**20
-"""No settings file may be larger."""
+"""Maximum size of a settings file."""
 JSON_FILES = ("specs.json", "model_config.json")
-"""Of YannDubs and dent, and of pythae."""
+"""JSON files with settings: specs.json is written by YannDubs and dent, model_config.json by pythae."""
 GIN_FILES = ("train.gin", "model.gin", "results/gin/train.gin", "../results/gin/train.gin")
-"""Of erow, and of google where a folder of its study is unpacked."""
+"""Gin files with settings, which erow writes, and which lie in the unpacked study folders of google."""
 _BINDING = re.compile(r"([\w./-]+)\s*=\s*(\S.*)", re.ASCII)
+"""Matches a line that sets a value in a gin file: name and value."""
 _REFERENCE = re.compile(r"(@[\w./-]+(?:\(\))?)\s*(?:#.*)?", re.ASCII)
+"""Matches a value in a gin file that is a reference to a class or function."""
 _MAX_LINE = 10_000
+"""Maximum length of a line in a gin file; longer lines are ignored."""
 
 
 def settings_beside(folder: Path) -> dict[str, Any]:
-    """What the settings files in `folder` say (and above it, where it is called checkpoints), {} without any.
+    """The settings in the files of `folder`, and of the folder above it if it is called "checkpoints"; {} if none.
 
     Raises
     ------
-    IfpError : a file over 1 MiB, or one that is no JSON object.
+    IfpError : if a file is larger than 1 MiB, or if a JSON file holds no JSON object.
     """
     # Lightning puts its checkpoints one folder below the settings
     settings: dict[str, Any] = settings_beside(folder.parent) if folder.name == "checkpoints" else {}
@@ -41,7 +44,12 @@ def settings_beside(folder: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`; IfpError where there is none, or the file is over 1 MiB."""
+    """The JSON object in `path`.
+
+    Raises
+    ------
+    IfpError : if the file holds none, or is larger than 1 MiB.
+    """
     text = _text(path)
     try:
         content = json.loads(text)
@@ -53,27 +61,27 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def gin_bindings(text: str) -> dict[str, Any]:
-    """The lines `a.b = literal` and `a.b = @reference` of a gin file; macros and all else are passed over.
+    """The lines `a.b = literal` and `a.b = @reference` of a gin file; macros and other lines are ignored.
 
-    A reference stays a text: the name of a loss or of a network tells how a model was trained.
+    A reference stays a text, because the name of a loss or of a network tells how a model was trained.
 
     >>> gin_bindings("import dlib\\nvae.beta = 4  # nats\\nreconstruction_loss.loss_fn = @l2_loss\\nvae.size = %SIZE")
     {'vae.beta': 4, 'reconstruction_loss.loss_fn': '@l2_loss'}
     """
-    found = {}
+    bindings = {}
     for line in text.splitlines():
         match = _BINDING.match(line) if len(line) <= _MAX_LINE else None
         if match is None:
             continue
         if reference := _REFERENCE.fullmatch(match[2]):
-            found[match[1]] = reference[1]
+            bindings[match[1]] = reference[1]
             continue
         try:
             with warnings.catch_warnings(action="ignore"):
-                found[match[1]] = ast.literal_eval(match[2])
+                bindings[match[1]] = ast.literal_eval(match[2])
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue
-    return found
+    return bindings
 
 
 def _text(path: Path) -> str:

@@ -1,1 +1,1 @@
-"""Which reading of a file is right: candidates tried on images, tests of what they say, and a choice."""
+"""Chooses how a file is to be read: tries candidate readings on images, tests their results, and picks one."""

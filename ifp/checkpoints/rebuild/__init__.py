@@ -1,1 +1,1 @@
-"""A network rebuilt from its arrays' shapes and from what the user or the code base says of it."""
+"""Rebuilds networks from the shapes of their arrays, the habits of a code base and the choices of the user."""

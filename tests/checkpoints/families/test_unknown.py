@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ifp.checkpoints.families.registry import families, no_family, recognise
-from ifp.checkpoints.files.contents import sniff
+from ifp.checkpoints.files.containers import sniff
 from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.source import Source
 from ifp.errors import IfpError

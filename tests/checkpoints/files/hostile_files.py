@@ -134,7 +134,7 @@ def hostile_files(folder: Path, sentinel: Path) -> dict[str, tuple[Path, str]]:
         "build_on_function", PROTOCOL_2 + b"ctorch._utils\n_rebuild_tensor_v2\nN}(X\x08\0\0\0__code__K\x01u\x86b.", ""
     )
     add_pickle("build_dunder", PROTOCOL_2 + b"ccollections\nOrderedDict\n)R}(X\x05\0\0\0itemsK\x01ub.", "")
-    add_pickle("name_with_line_breaks", b"\x80\x04\x8c\x04a\n\x1b[\x8c\x01b\x93)R.", "what is not a name")
+    add_pickle("name_with_line_breaks", b"\x80\x04\x8c\x04a\n\x1b[\x8c\x01b\x93)R.", "is not a valid name")
     add_pickle("extension_code", PROTOCOL_2 + b"\x82\x01.", "instruction EXT1")
     add_pickle("buffer", b"\x80\x05\x97.", "instruction NEXT_BUFFER")
     add_pickle("persistent_text", b"Pwhatever\n.", "refers to something outside it")

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from ifp.checkpoints.files.contents import INERT, WEIGHTS_ONLY, Contents, Foreign, read_contents, sniff
+from ifp.checkpoints.files.containers import sniff
+from ifp.checkpoints.files.contents import INERT, WEIGHTS_ONLY, Contents, Foreign, read_contents
 from ifp.checkpoints.files.torch_files import outline_legacy
 from ifp.errors import IfpError
 

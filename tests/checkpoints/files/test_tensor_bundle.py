@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ifp.checkpoints.files.contents import read_contents, sniff
+from ifp.checkpoints.files.containers import sniff
+from ifp.checkpoints.files.contents import read_contents
 from ifp.checkpoints.files.crc32c import crc32c, masked_crc32c
 from ifp.errors import IfpError
 
@@ -73,10 +74,10 @@ def test_the_entries_below_are_read_when_they_are_true(tmp_path: Path) -> None:
         (entry(shape=(1,) * 40 + (2,)), "41 axes"),
         (entry(shard=1), "without its data file number 1"),
         (entry(dtype=99), "a type that is not read"),
-        (entry()[:-5] + b"\x35\0\0\0\0", "do not have their checksum"),
+        (entry()[:-5] + b"\x35\0\0\0\0", "the checksum of the variable .* is wrong"),
         (entry()[:-3], "reaches beyond its message"),
         (b"\x08" + b"\xff" * 12, "does not end"),
-        (b"\x0b", "unknown kind"),
+        (b"\x0b", "unknown type"),
     ],
 )
 def test_lying_entries(tmp_path: Path, variable: bytes, words: str) -> None:
