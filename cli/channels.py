@@ -12,7 +12,7 @@ from ifp.cli.progress import StageProgress
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.datasets.catalog import check_available
 from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.fingerprints.find_models import check_enough_models, list_places
+from ifp.fingerprints.find_models import check_enough_models, list_trainings
 
 
 @click.command()
@@ -136,7 +136,7 @@ def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
 
 def _check_enough(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
     """The paths lead to models, and to enough of them for hotspots."""
-    places, _ = list_places(paths)
+    places, _ = list_trainings(paths)
     models = sum(len(place.files) if options["along_training"] else 1 for place in places)
     check_enough_models(models + len(options["encoders"]) + len(options["codes"]), hotspots=not options["no_hotspots"])
 

@@ -53,13 +53,13 @@ def report(
 
 def make_results(found: Found, settings: Settings) -> Results:
     """What is written."""
-    members, similarity = found.ensemble.members, found.comparison.similarity
+    models, similarity = found.ensemble.models, found.comparison.similarity
     tables = {
         "models": _models(found),
         "channels": channel_table(
             similarity,
-            [member.name for member in members],
-            betas=[member.beta for member in members],
+            [model.name for model in models],
+            betas=[model.beta for model in models],
             dropped=found.comparison.dropped,
             dropped_bits=found.comparison.dropped_bits,
             hotspots=found.hotspots,
@@ -80,19 +80,19 @@ def make_results(found: Found, settings: Settings) -> Results:
 def _models(found: Found) -> pd.DataFrame:
     """One row a model: where it came from, and how much its channels hold."""
     similarity = found.comparison.similarity
-    of_C = np.array([channel.member for channel in similarity.channels])
+    of_C = np.array([channel.model for channel in similarity.channels])
     rows: list[dict[str, Any]] = []
-    for at, (member, origin) in enumerate(zip(found.ensemble.members, found.ensemble.origins, strict=True)):
+    for at, (model, origin) in enumerate(zip(found.ensemble.models, found.ensemble.origins, strict=True)):
         row: dict[str, Any] = {
-            "model": member.name,
-            "level": member.level,
-            "beta": np.nan if member.beta is None else member.beta,
+            "model": model.name,
+            "level": model.level,
+            "beta": np.nan if model.beta is None else model.beta,
             "step": pd.NA if origin.step is None else origin.step,
-            "latents": member.codes.num_latents,
+            "latents": model.codes.num_latents,
             "live_channels": int((of_C == at).sum()),
             "most_bits": similarity.information_bits_C[of_C == at].max(initial=0.0),
-            "kl_nats": member.codes.kl_nats_D().sum(),
-            "trace": member.trace is not None,
+            "kl_nats": model.codes.kl_nats_D().sum(),
+            "trace": model.trace is not None,
             "family": origin.family,
             "likelihood": origin.likelihood,
             "file": "" if origin.file is None else str(origin.file.path),
@@ -110,19 +110,19 @@ def _spaces(found: Found) -> pd.DataFrame:
     They are missing where one of the two is saturated, unless the points are all images that there are.
     """
     assert found.spaces is not None
-    members, sample = found.ensemble.members, found.ensemble.sample
+    models, sample = found.ensemble.models, found.ensemble.sample
     saturated_E = found.spaces.saturated_E & (sample is None or found.spaces.images < sample.dataset.num_images)
     rows = []
-    for first in range(len(members)):
-        for second in range(first + 1, len(members)):
+    for first in range(len(models)):
+        for second in range(first + 1, len(models)):
             pair = found.spaces.pair(first, second)
             saturated = bool(saturated_E[first] or saturated_E[second])
             nmi = Ratio(np.nan, np.nan) if saturated else pair.nmi
             vi = Estimate(np.nan, np.nan) if saturated else pair.vi
             rows.append(
                 {
-                    "first": members[first].name,
-                    "second": members[second].name,
+                    "first": models[first].name,
+                    "second": models[second].name,
                     "saturated": saturated,
                     "nmi": nmi.value,
                     "nmi_error": nmi.error,

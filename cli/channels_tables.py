@@ -137,10 +137,10 @@ def _factors(results: Results) -> Table:
     similarity = results.similarity
     table = _table("Factors: NMI of each model's best channel", ("factor", "bits", "mean", "range"), ("factor",))
     latents = similarity.latents()
-    member_L = np.array([similarity.channels[at].member for at in latents])
+    model_L = np.array([similarity.channels[at].model for at in latents])
     for factor in similarity.factors():
         nmi_L = similarity.nmi_CC[latents, factor]
-        best = [nmi_L[member_L == member].max() for member in np.unique(member_L)]
+        best = [nmi_L[model_L == model].max() for model in np.unique(model_L)]
         table.add_row(
             similarity.channels[factor].name, f"{similarity.information_bits_C[factor]:.2f}", f"{np.mean(best):.2f}",
             f"{np.min(best):.2f} to {np.max(best):.2f}",

@@ -19,11 +19,11 @@ from ifp.checkpoints.source import ReadingOptions
 from ifp.cli.own_data import open_dataset
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError
-from ifp.fingerprints.build import Comparison, compare_members
-from ifp.fingerprints.collect import Ensemble, collect_members, members_of_codes
+from ifp.fingerprints.build import ChannelComparison, compare_channels
+from ifp.fingerprints.collect import ModelEnsemble, collect_models, models_of_codes
 from ifp.fingerprints.comparisons import SpaceComparisons
 from ifp.fingerprints.find_models import check_enough_models
-from ifp.fingerprints.models import LEAST_MEMBERS, Member, Similarity
+from ifp.fingerprints.models import FEWEST_MODELS, Model, Similarity
 from ifp.fingerprints.monte_carlo import compare_all
 from ifp.seeds import numpy_generator
 
@@ -65,8 +65,8 @@ class Found:
     notes : sentences for the user.
     """
 
-    ensemble: Ensemble
-    comparison: Comparison
+    ensemble: ModelEnsemble
+    comparison: ChannelComparison
     channel_points: pd.DataFrame
     hotspots: Hotspots | None = None
     stability_H2: np.ndarray | None = None
@@ -77,13 +77,13 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def collect(settings: Settings, stages: StageProgress) -> Ensemble:
+def collect(settings: Settings, stages: StageProgress) -> ModelEnsemble:
     """Read all models on the same points."""
     if settings.codes:
-        return members_of_codes(settings.codes, points=settings.points, seed=settings.seed, betas=settings.betas)
+        return models_of_codes(settings.codes, points=settings.points, seed=settings.seed, betas=settings.betas)
     assert settings.dataset is not None
     dataset = open_dataset(settings.dataset, data_dir=settings.data_dir, background=settings.background, stages=stages)
-    ensemble = collect_members(
+    ensemble = collect_models(
         settings.paths,
         dataset,
         points=settings.points,
@@ -95,45 +95,45 @@ def collect(settings: Settings, stages: StageProgress) -> Ensemble:
         encoders=settings.encoders,
         progress=stages.update,
     )
-    check_enough_models(len(ensemble.members), hotspots=not settings.no_hotspots)
+    check_enough_models(len(ensemble.models), hotspots=not settings.no_hotspots)
     return ensemble
 
 
-def analyse(ensemble: Ensemble, settings: Settings, stages: StageProgress) -> Found:
-    """Compare the channels of all members; find hotspots, their freezing points, and the map over beta."""
-    members = ensemble.members
-    comparison = compare_members(
-        members,
+def analyse(ensemble: ModelEnsemble, settings: Settings, stages: StageProgress) -> Found:
+    """Compare the channels of all models; find hotspots, their freezing points, and the map over beta."""
+    models = ensemble.models
+    comparison = compare_channels(
+        models,
         by=settings.by,
         group_size=settings.group_size,
         device=settings.device,
         progress=stages.update,
     )
     similarity = comparison.similarity
-    found = Found(ensemble, comparison, channel_freezing(similarity, members, settings.threshold))
+    found = Found(ensemble, comparison, channel_freezing(similarity, models, settings.threshold))
     if not settings.no_hotspots:
         found = _with_hotspots(found, settings, stages)
     if settings.monte_carlo:
-        found = replace(found, spaces=_spaces(members, settings, stages))
+        found = replace(found, spaces=_spaces(models, settings, stages))
     stages.close()
     return found
 
 
 def _with_hotspots(found: Found, settings: Settings, stages: StageProgress) -> Found:
-    members, similarity = found.ensemble.members, found.comparison.similarity
+    models, similarity = found.ensemble.models, found.comparison.similarity
     if len(similarity.latents()) < 2:
         raise IfpError(
             "One channel of all models holds information, so that nothing can recur; give models that have learned "
             "more, or add --no-hotspots."
         )
     stages.update("hotspots", 0, 3)
-    wanted = settings.min_samples if settings.min_samples is not None else _min_samples(members)
-    hotspots = find_hotspots(similarity, distance=settings.distance, min_samples=wanted, runs=len(members))
+    wanted = settings.min_samples if settings.min_samples is not None else _min_samples(models)
+    hotspots = find_hotspots(similarity, distance=settings.distance, min_samples=wanted, num_models=len(models))
     stages.update("hotspots", 1, 3)
     steady_H2 = stability(hotspots, generator=numpy_generator(settings.seed, "channels", "stability"))
     stages.update("hotspots", 2, 3)
-    points = hotspot_freezing(hotspots, members, threshold_nats=settings.threshold)
-    drawn, notes = _map(members, similarity, settings)
+    points = hotspot_freezing(hotspots, models, threshold_nats=settings.threshold)
+    drawn, notes = _map(models, similarity, settings)
     if settings.along_training:
         notes += (
             "Checkpoints of one training are not independent models: the hotspots' counts and stability are of "
@@ -151,49 +151,48 @@ def _with_hotspots(found: Found, settings: Settings, stages: StageProgress) -> F
     )
 
 
-def _min_samples(members: Sequence[Member]) -> int:
+def _min_samples(models: Sequence[Model]) -> int:
     """0.4 of the models of the largest level: a fragment that exists at one beta of several must not be missed."""
-    sizes = Counter(_level(member) for member in members if member.beta is not None)
+    sizes = Counter(_level(model) for model in models if model.beta is not None)
     largest = max(sizes.values(), default=0)
-    models = largest if largest >= LEAST_MEMBERS else len(members)
-    return max(2, round(SHARE * models))
+    return max(2, round(SHARE * (largest if largest >= FEWEST_MODELS else len(models))))
 
 
-def _level(member: Member) -> str:
+def _level(model: Model) -> str:
     """Betas that agree in 6 digits are one level, as in `fragment_map`."""
-    return f"{member.beta:.6g}"
+    return f"{model.beta:.6g}"
 
 
 def _map(
-    members: Sequence[Member], similarity: Similarity, settings: Settings
+    models: Sequence[Model], similarity: Similarity, settings: Settings
 ) -> tuple[FragmentMap | None, tuple[str, ...]]:
-    """The map of the members at betas with enough of them, None for fewer than two such betas; and what is left out."""
-    sizes = Counter(_level(member) for member in members if member.beta is not None)
-    kept = [at for at, m in enumerate(members) if m.beta is not None and sizes[_level(m)] >= LEAST_MEMBERS]
-    if sum(size >= LEAST_MEMBERS for size in sizes.values()) < 2:
+    """The map of the models at betas with enough of them, None for fewer than two such betas; and what is left out."""
+    sizes = Counter(_level(model) for model in models if model.beta is not None)
+    kept = [at for at, m in enumerate(models) if m.beta is not None and sizes[_level(m)] >= FEWEST_MODELS]
+    if sum(size >= FEWEST_MODELS for size in sizes.values()) < 2:
         return None, ()
     notes: tuple[str, ...] = ()
-    if len(kept) < len(members):
+    if len(kept) < len(models):
         notes = (
-            f"{len(members) - len(kept)} models are not on the map of fragments over beta: their beta is not known, or "
-            f"has fewer than {LEAST_MEMBERS} models.",
+            f"{len(models) - len(kept)} models are not on the map of fragments over beta: their beta is not known, or "
+            f"has fewer than {FEWEST_MODELS} models.",
         )
-    place_of = {member: place for place, member in enumerate(kept)}
-    at = [i for i, channel in enumerate(similarity.channels) if channel.is_factor or channel.member in place_of]
+    place_of = {model: place for place, model in enumerate(kept)}
+    at = [i for i, channel in enumerate(similarity.channels) if channel.is_factor or channel.model in place_of]
     part = similarity.among(at)
-    channels = tuple(c if c.is_factor else replace(c, member=place_of[c.member]) for c in part.channels)
+    channels = tuple(c if c.is_factor else replace(c, model=place_of[c.model]) for c in part.channels)
     drawn = fragment_map(
         replace(part, channels=channels),
-        [members[place] for place in kept],
+        [models[place] for place in kept],
         min_samples=settings.min_samples,
         distance=settings.distance,
     )
-    levels = tuple(replace(level, members=tuple(kept[m] for m in level.members)) for level in drawn.levels)
+    levels = tuple(replace(level, models=tuple(kept[m] for m in level.models)) for level in drawn.levels)
     hotspots = tuple(
         replace(
             one,
             channels=tuple(at[i] for i in one.channels),
-            runs=tuple(kept[m] for m in one.runs),
+            models=tuple(kept[m] for m in one.models),
             representative=at[one.representative],
         )
         for one in drawn.hotspots
@@ -201,25 +200,25 @@ def _map(
     return replace(drawn, levels=levels, hotspots=hotspots), notes
 
 
-def _spaces(members: Sequence[Member], settings: Settings, stages: StageProgress) -> SpaceComparisons:
+def _spaces(models: Sequence[Model], settings: Settings, stages: StageProgress) -> SpaceComparisons:
     return compare_all(
-        [member.codes for member in members],
+        [model.codes for model in models],
         generator=numpy_generator(settings.seed, "channels", "monte carlo"),
         device=settings.device,
         progress=stages.update,
     )
 
 
-def _traversals(ensemble: Ensemble, hotspots: Hotspots, stages: StageProgress) -> dict[int, np.ndarray]:
+def _traversals(ensemble: ModelEnsemble, hotspots: Hotspots, stages: StageProgress) -> dict[int, np.ndarray]:
     """What the representative of each hotspot draws as its latent moves; of several latents the one of most KL."""
     drawn: dict[int, np.ndarray] = {}
     for at, hotspot in enumerate(hotspots.hotspots):
         stages.update("traversals", at, len(hotspots.hotspots))
         channel = hotspots.similarity.channels[hotspot.representative]
-        model = ensemble.model(channel.member)
+        model = ensemble.read_vae(channel.model)
         if model is None or model.decoder is None:
             continue
-        codes = ensemble.members[channel.member].codes
+        codes = ensemble.models[channel.model].codes
         latent = max(channel.latents, key=codes.kl_nats_D().__getitem__)
         images_DKCHW, _ = latent_traversals(model, codes.mean_ND[0], ensemble.device)
         drawn[hotspot.number] = images_DKCHW[latent].astype(np.float32)

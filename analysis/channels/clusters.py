@@ -46,12 +46,12 @@ class Profile:
     spans: tuple[Span, ...]
 
 
-def profile_of(distance_LL: np.ndarray, nmi_LL: np.ndarray, member_L: np.ndarray, *, min_samples: int) -> Profile:
+def profile_of(distance_LL: np.ndarray, nmi_LL: np.ndarray, model_L: np.ndarray, *, min_samples: int) -> Profile:
     """Order channels by OPTICS and find clusters.
 
     Parameters
     ----------
-    distance_LL : symmetric, from 0. nmi_LL : of the same pairs. member_L : the model of each channel.
+    distance_LL : symmetric, from 0. nmi_LL : of the same pairs. model_L : the model of each channel.
     min_samples : 2 and more and at most L, OPTICS's number of neighbours and the fewest models that a cluster comes
         from: a fragment held twice by each of few models has the channels but does not recur.
 
@@ -65,7 +65,7 @@ def profile_of(distance_LL: np.ndarray, nmi_LL: np.ndarray, member_L: np.ndarray
     labels_L, _ = cluster_optics_xi(
         reachability=reachability_L, predecessor=predecessor_L, ordering=ordering_L, min_samples=min_samples
     )
-    nmi_LL, member_L = nmi_LL[np.ix_(ordering_L, ordering_L)], member_L[ordering_L]
+    nmi_LL, model_L = nmi_LL[np.ix_(ordering_L, ordering_L)], model_L[ordering_L]
     spans: list[Span] = []
     # the tightest first: it has the best claim to the channels between it and a neighbour
     for seed in sorted(_labelled(labels_L[ordering_L]), key=lambda span: -_inside(nmi_LL, span)):
@@ -74,7 +74,7 @@ def profile_of(distance_LL: np.ndarray, nmi_LL: np.ndarray, member_L: np.ndarray
     found = [
         span
         for span in _join(nmi_LL, sorted(spans))
-        if len(np.unique(member_L[slice(*span)])) >= min_samples and _inside(nmi_LL, span) >= LEAST_NMI
+        if len(np.unique(model_L[slice(*span)])) >= min_samples and _inside(nmi_LL, span) >= LEAST_NMI
     ]
     return Profile(ordering_L, reachability_L[ordering_L], tuple(found))
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from ifp.analysis.channels.hotspots import FACTOR_NMI, SHARE, Hotspot, find_hotspots
 from ifp.errors import IfpError, bad_value
-from ifp.fingerprints.models import LEAST_MEMBERS, Member, Similarity
+from ifp.fingerprints.models import FEWEST_MODELS, Model, Similarity
 
 AT_FIRST, APPEARS, RETURNS, CONTINUES, SPLIT, MERGED = "at_first", "appears", "returns", "continues", "split", "merged"
 """Origins: there at the highest beta already; linked to nothing at any higher beta; linked past the next higher level
@@ -42,10 +42,10 @@ LINK_NMI = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """The models trained at one beta: places in the list of members, and the fewest of them that make a fragment."""
+    """The models trained at one beta: places in the list of models, and the fewest of them that make a fragment."""
 
     beta: float
-    members: tuple[int, ...]
+    models: tuple[int, ...]
     min_samples: int
 
 
@@ -78,7 +78,7 @@ class FragmentMap:
 
 def fragment_map(
     similarity: Similarity,
-    members: Sequence[Member],
+    models: Sequence[Model],
     *,
     min_samples: int | None = None,
     link: float = LINK_NMI,
@@ -91,19 +91,19 @@ def fragment_map(
 
     Parameters
     ----------
-    similarity : of all channels of all members, and of the factors, if any.
-    members : each with its beta; betas that agree in 6 digits are one level.
+    similarity : of all channels of all models, and of the factors, if any.
+    models : each with its beta; betas that agree in 6 digits are one level.
     min_samples : the fewest models of a level that make a fragment; 0.4 of them, at least 2, by default.
     link : the floor of mean NMI of a link, above 0 and at most 1.
     distance : see `find_hotspots`.
 
     Raises
     ------
-    IfpError : a member without beta, fewer than 2 levels, fewer than 5 models at a beta, or a link that cannot be.
+    IfpError : a model without beta, fewer than 2 levels, fewer than 5 models at a beta, or a link that cannot be.
     """
     if not 0 < link <= 1:
         raise bad_value("link", link, "above 0 and at most 1")
-    levels = _levels(members, min_samples)
+    levels = _levels(models, min_samples)
     hotspots, level_of = [], []
     for number, level in enumerate(levels):
         found = _fragments_of(similarity, level, distance)
@@ -115,15 +115,15 @@ def fragment_map(
     return FragmentMap(levels, tuple(hotspots), fragments, links, factors, link)
 
 
-def _levels(members: Sequence[Member], min_samples: int | None) -> tuple[Level, ...]:
+def _levels(models: Sequence[Model], min_samples: int | None) -> tuple[Level, ...]:
     of_beta: dict[float, list[int]] = {}
-    for place, member in enumerate(members):
-        if member.beta is None or not 0 < member.beta < np.inf:
+    for place, model in enumerate(models):
+        if model.beta is None or not 0 < model.beta < np.inf:
             raise IfpError(
-                f"A map of fragments over beta needs the beta of each model, and that of {member.name} is "
-                f"{'not known' if member.beta is None else member.beta}; give it, or leave the model out."
+                f"A map of fragments over beta needs the beta of each model, and that of {model.name} is "
+                f"{'not known' if model.beta is None else model.beta}; give it, or leave the model out."
             )
-        of_beta.setdefault(float(f"{member.beta:.6g}"), []).append(place)
+        of_beta.setdefault(float(f"{model.beta:.6g}"), []).append(place)
     betas = sorted(of_beta, reverse=True)
     if len(betas) < 2:
         raise IfpError(
@@ -131,9 +131,9 @@ def _levels(members: Sequence[Member], min_samples: int | None) -> tuple[Level, 
             "or find the hotspots of these alone."
         )
     for beta in betas:
-        if len(of_beta[beta]) < LEAST_MEMBERS:
+        if len(of_beta[beta]) < FEWEST_MODELS:
             raise IfpError(
-                f"There are {len(of_beta[beta])} models at beta {beta:g}, and hotspots need at least {LEAST_MEMBERS}; "
+                f"There are {len(of_beta[beta])} models at beta {beta:g}, and hotspots need at least {FEWEST_MODELS}; "
                 "add models, or leave that beta out."
             )
     return tuple(
@@ -144,12 +144,12 @@ def _levels(members: Sequence[Member], min_samples: int | None) -> tuple[Level, 
 
 def _fragments_of(similarity: Similarity, level: Level, distance: str) -> list[Hotspot]:
     """The hotspots of one level, with places in the whole similarity."""
-    at = [place for place in similarity.latents() if similarity.channels[place].member in level.members]
-    if len({similarity.channels[place].member for place in at}) < level.min_samples:
+    at = [place for place in similarity.latents() if similarity.channels[place].model in level.models]
+    if len({similarity.channels[place].model for place in at}) < level.min_samples:
         return []  # nearly all collapsed: too few models hold anything
     places = np.array([*at, *similarity.factors()])
     found = find_hotspots(
-        similarity.among(places), distance=distance, min_samples=level.min_samples, runs=len(level.members)
+        similarity.among(places), distance=distance, min_samples=level.min_samples, num_models=len(level.models)
     )
     return [
         replace(
@@ -228,8 +228,8 @@ def _table(
                 "fragment": number,
                 "beta": level.beta,
                 "name": hotspot.name,
-                "runs": len(hotspot.runs),
-                "of_runs": len(level.members),
+                "runs": len(hotspot.models),
+                "of_runs": len(level.models),
                 "channels": len(hotspot.channels),
                 "information_bits": hotspot.information_bits.mean,
                 "information_low_bits": hotspot.information_bits.low,
@@ -242,9 +242,9 @@ def _table(
                 "origin": origin,
                 "bracket_low": low,
                 "bracket_high": high,
-                "runs_above": _runs_holding(similarity, hotspot, levels[at - 1], link) if at else np.nan,
+                "runs_above": _models_holding(similarity, hotspot, levels[at - 1], link) if at else np.nan,
                 "fate": _fate(last, children[number], parents),
-                "runs_below": np.nan if last else _runs_holding(similarity, hotspot, levels[at + 1], link),
+                "runs_below": np.nan if last else _models_holding(similarity, hotspot, levels[at + 1], link),
                 "parents": " ".join(map(str, parents[number])),
                 "children": " ".join(map(str, children[number])),
             }
@@ -280,8 +280,8 @@ def _fate(last: bool, children: Sequence[int], parents: dict[int, list[int]]) ->
     return MERGES if len(parents[children[0]]) > 1 else CONTINUES
 
 
-def _runs_holding(similarity: Similarity, hotspot: Hotspot, level: Level, link: float) -> int:
+def _models_holding(similarity: Similarity, hotspot: Hotspot, level: Level, link: float) -> int:
     """Models of `level` with a channel whose mean NMI with the fragment's channels reaches `link`."""
-    at = [place for place in similarity.latents() if similarity.channels[place].member in level.members]
+    at = [place for place in similarity.latents() if similarity.channels[place].model in level.models]
     nmi_P = np.nan_to_num(similarity.nmi_CC[np.ix_(at, hotspot.channels)]).mean(axis=1)
-    return len({similarity.channels[place].member for place, nmi in zip(at, nmi_P, strict=True) if nmi >= link})
+    return len({similarity.channels[place].model for place, nmi in zip(at, nmi_P, strict=True) if nmi >= link})

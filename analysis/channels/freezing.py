@@ -20,7 +20,7 @@ from ifp.analysis.freezing.median_interval import median_interval
 from ifp.analysis.freezing.points import ABOVE, BELOW, FROZEN, FROZEN_AT_START, NEVER_FROZE, NEVER_MELTED
 from ifp.analysis.shift.melting import last_crossing
 from ifp.errors import IfpError, bad_value
-from ifp.fingerprints.models import KlTrace, Member, Similarity
+from ifp.fingerprints.models import KlTrace, Model, Similarity
 
 if TYPE_CHECKING:
     from ifp.analysis.channels.hotspots import Hotspots
@@ -37,21 +37,21 @@ _ROUNDING = 1e-6
 """Of a beta that was written to a file and read again, relative."""
 
 
-def channel_freezing(similarity: Similarity, members: Sequence[Member], threshold_nats: float = 0.1) -> pd.DataFrame:
-    """The freezing point of each channel whose member has a trace of at least two betas, one row each.
+def channel_freezing(similarity: Similarity, models: Sequence[Model], threshold_nats: float = 0.1) -> pd.DataFrame:
+    """The freezing point of each channel whose model has a trace of at least two betas, one row each.
 
-    Only the last stretch of a trace over which beta moves one way counts, up to the beta of the member itself where it
+    Only the last stretch of a trace over which beta moves one way counts, up to the beta of the model itself where it
     is a checkpoint on the way; of several records at one beta the last. Between two betas the point is interpolated,
     KL linear in ln beta.
 
     Parameters
     ----------
-    similarity : whose channels' `member` and `latents` point into `members`.
+    similarity : whose channels' `model` and `latents` point into `models`.
     threshold_nats : the KL of a channel, nats summed over its latents, that counts as frozen.
 
     Returns
     -------
-    DataFrame with `CHANNEL_COLUMNS`: `channel` is the place in `similarity`, `run` the first member with the same
+    DataFrame with `CHANNEL_COLUMNS`: `channel` is the place in `similarity`, `run` the first model with the same
     trace, `latents` a text. `status` is one of those of `ifp.analysis.freezing.points`; `beta_ifp` is NaN unless it is
     "frozen". `bracket_low`, `bracket_high`: the betas either side of the crossing, of a censored channel the one bound
     that is known (never_froze: high is the lowest beta; frozen_at_start, never_melted: low is the highest). `kl_nats`
@@ -59,7 +59,7 @@ def channel_freezing(similarity: Similarity, members: Sequence[Member], threshol
 
     Raises
     ------
-    IfpError : the threshold is not positive, or a channel has a latent that its member's trace has not.
+    IfpError : the threshold is not positive, or a channel has a latent that its model's trace has not.
 
     References
     ----------
@@ -67,18 +67,18 @@ def channel_freezing(similarity: Similarity, members: Sequence[Member], threshol
     """
     if not 0 < threshold_nats < np.inf:
         raise bad_value("threshold_nats", threshold_nats, "a positive number")
-    stretches = [None if member.trace is None else _last_stretch(member.trace, member.beta) for member in members]
-    runs = _runs(members)
+    stretches = [None if model.trace is None else _last_stretch(model.trace, model.beta) for model in models]
+    runs = _runs(models)
     rows: list[dict[str, object]] = []
     for place in similarity.latents().tolist():
         channel = similarity.channels[place]
-        stretch = stretches[channel.member]
+        stretch = stretches[channel.model]
         if stretch is None:
             continue
         beta_T, kl_nats_TD = stretch
         if max(channel.latents) >= kl_nats_TD.shape[1]:
             raise IfpError(
-                f"{channel.name} has latent {max(channel.latents)}, but the trace of {members[channel.member].name} "
+                f"{channel.name} has latent {max(channel.latents)}, but the trace of {models[channel.model].name} "
                 f"has {kl_nats_TD.shape[1]} latents; give the records of that model."
             )
         kl_nats_T = kl_nats_TD[:, list(channel.latents)].sum(axis=1)
@@ -86,8 +86,8 @@ def channel_freezing(similarity: Similarity, members: Sequence[Member], threshol
             {
                 "channel": place,
                 "name": channel.name,
-                "member": channel.member,
-                "run": runs[channel.member],
+                "member": channel.model,
+                "run": runs[channel.model],
                 "latents": "+".join(map(str, channel.latents)),
                 **_crossing(beta_T, kl_nats_T, threshold_nats),
                 "kl_nats": float(kl_nats_T[-1]),
@@ -101,7 +101,7 @@ def channel_freezing(similarity: Similarity, members: Sequence[Member], threshol
 
 def hotspot_freezing(
     hotspots: Hotspots,
-    members: Sequence[Member],
+    models: Sequence[Model],
     *,
     threshold_nats: float = 0.1,
 ) -> pd.DataFrame:
@@ -111,7 +111,7 @@ def hotspot_freezing(
 
     Parameters
     ----------
-    hotspots : see `ifp.analysis.channels.hotspots`. members : of the ensemble they were found in.
+    hotspots : see `ifp.analysis.channels.hotspots`. models : of the ensemble they were found in.
     threshold_nats : see `channel_freezing`.
 
     Returns
@@ -123,7 +123,7 @@ def hotspot_freezing(
     run counts by the median of its channels), none with fewer than 6 runs; `quartile_low` to `quartile_high` the middle
     half of the channels. Each is NaN where it is open on that side; `least` and `most` are of the frozen ones.
     """
-    points = channel_freezing(hotspots.similarity, members, threshold_nats)
+    points = channel_freezing(hotspots.similarity, models, threshold_nats)
     rows = []
     for hotspot in hotspots.hotspots:
         of_it = points[points["channel"].isin(hotspot.channels)]
@@ -142,14 +142,14 @@ def hotspot_freezing(
     return pd.DataFrame(rows, columns=list(HOTSPOT_COLUMNS))
 
 
-def _runs(members: Sequence[Member]) -> list[int]:
-    """For each member the first one whose trace is the same: checkpoints of one training share it."""
+def _runs(models: Sequence[Model]) -> list[int]:
+    """For each model the first one whose trace is the same: checkpoints of one training share it."""
     first: dict[tuple[bytes, bytes], int] = {}
     return [
         place
-        if member.trace is None
-        else first.setdefault((member.trace.beta_T.tobytes(), member.trace.kl_nats_TD.tobytes()), place)
-        for place, member in enumerate(members)
+        if model.trace is None
+        else first.setdefault((model.trace.beta_T.tobytes(), model.trace.kl_nats_TD.tobytes()), place)
+        for place, model in enumerate(models)
     ]
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ifp.analysis.channels.clusters import Profile, mean_over_pairs, profile_of
 from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.fingerprints.models import LEAST_MEMBERS, Similarity
+from ifp.fingerprints.models import FEWEST_MODELS, Similarity
 
 DISTANCES = ("vi", "nmi")
 """Variation of information, bits; or -ln NMI."""
@@ -47,8 +47,8 @@ class Hotspot:
     ----------
     number : from 1, along the ordering. name : the same as a small Roman numeral.
     channels : places in the Similarity, in the order of OPTICS. span : first and after-last place in that order.
-    runs : the members that have it, ascending.
-    information_bits, upper_bits : lower and upper bound of I(X; U); of a member with several channels in it their mean.
+    models : the places of the models that have it, ascending.
+    information_bits, upper_bits : lower and upper bound of I(X; U); of a model with several channels in it their mean.
     factor : with the highest mean NMI, "" where that is below `FACTOR_NMI` or there are no factors.
     factor_nmi : that mean NMI over the hotspot's channels; NaN without factors.
     nmi_with_factors_F : the same with every factor, in the order of `Hotspots.factors`.
@@ -60,7 +60,7 @@ class Hotspot:
     name: str
     channels: tuple[int, ...]
     span: tuple[int, int]
-    runs: tuple[int, ...]
+    models: tuple[int, ...]
     information_bits: Spread
     upper_bits: Spread
     factor: str
@@ -81,7 +81,7 @@ class Hotspots:
     ordering_L : order of OPTICS, places in `latents`; `latents[ordering_L]` are places in `similarity`.
     reachability_L : in that order, the first infinite; bits for "vi", -ln NMI for "nmi".
     labels_L : of each of `latents`, the place of its hotspot in `hotspots`; -1 for none.
-    runs : how many models there are, with and without hotspots.
+    num_models : how many models there are, with and without hotspots.
     """
 
     similarity: Similarity
@@ -92,7 +92,7 @@ class Hotspots:
     labels_L: np.ndarray
     distance: str
     min_samples: int
-    runs: int
+    num_models: int
     hotspots: tuple[Hotspot, ...]
 
     def table(self) -> pd.DataFrame:
@@ -102,8 +102,8 @@ class Hotspots:
         rows = [
             {
                 "hotspot": h.name,
-                "runs": len(h.runs),
-                "of_runs": self.runs,
+                "runs": len(h.models),
+                "of_runs": self.num_models,
                 "channels": len(h.channels),
                 "information_bits": h.information_bits.mean,
                 "information_low_bits": h.information_bits.low,
@@ -121,7 +121,7 @@ class Hotspots:
 
 
 def find_hotspots(
-    similarity: Similarity, *, distance: str = "vi", min_samples: int | None = None, runs: int | None = None
+    similarity: Similarity, *, distance: str = "vi", min_samples: int | None = None, num_models: int | None = None
 ) -> Hotspots:
     """Cluster the channels that are no factors by the information that they hold.
 
@@ -130,11 +130,11 @@ def find_hotspots(
     distance : "vi" (bits) or "nmi" (-ln NMI).
     min_samples : the fewest models that have a hotspot, and OPTICS's number of neighbours; by default 0.4 of the
         models, at least 2.
-    runs : models of the ensemble; more than those that have a channel in `similarity` where a model has no live one.
+    num_models : of the ensemble; more than have a channel in `similarity` where some models have no live channel.
 
     Raises
     ------
-    IfpError : fewer than 5 models, runs, a distance or min_samples that cannot be, similarities that are not finite.
+    IfpError : fewer than 5 models, a distance or a number that cannot be, similarities that are not finite.
 
     References
     ----------
@@ -144,19 +144,20 @@ def find_hotspots(
     if distance not in DISTANCES:
         raise unknown_name("distance", distance, DISTANCES)
     latents = similarity.latents()
-    member_L = members_of(similarity)
-    seen = len(np.unique(member_L))
-    runs = seen if runs is None else runs
-    if runs < seen:
-        raise bad_value("runs", runs, f"at least the {seen} models that have channels")
-    if runs < LEAST_MEMBERS:
+    model_L = models_of(similarity)
+    seen = len(np.unique(model_L))
+    num_models = seen if num_models is None else num_models
+    if num_models < seen:
+        raise bad_value("num_models", num_models, f"at least the {seen} models that have channels")
+    if num_models < FEWEST_MODELS:
         raise IfpError(
-            f"Hotspots need at least {LEAST_MEMBERS} models, got {runs}: give more, or compare them without hotspots."
+            f"Hotspots need at least {FEWEST_MODELS} models, got {num_models}: give more, or compare them without "
+            "hotspots."
         )
     if min_samples is None:
-        min_samples = max(2, round(SHARE * runs))
-    if not 2 <= min_samples <= runs:
-        raise bad_value("min_samples", min_samples, f"from 2 to the number of models, {runs}")
+        min_samples = max(2, round(SHARE * num_models))
+    if not 2 <= min_samples <= num_models:
+        raise bad_value("min_samples", min_samples, f"from 2 to the number of models, {num_models}")
     profile = cluster(similarity, distance=distance, min_samples=min_samples)
     labels_L = np.full(len(latents), -1)
     for number, (start, stop) in enumerate(profile.spans):
@@ -170,7 +171,7 @@ def find_hotspots(
         labels_L=labels_L,
         distance=distance,
         min_samples=min_samples,
-        runs=runs,
+        num_models=num_models,
         hotspots=tuple(
             _describe(similarity, number, latents[profile.ordering_L[start:stop]], (start, stop), distance)
             for number, (start, stop) in enumerate(profile.spans, 1)
@@ -189,7 +190,7 @@ def cluster(similarity: Similarity, *, distance: str, min_samples: int) -> Profi
     return profile_of(
         distances(similarity, distance)[pairs],
         known_nmi(similarity)[pairs],
-        members_of(similarity),
+        models_of(similarity),
         min_samples=min_samples,
     )
 
@@ -206,9 +207,9 @@ def known_nmi(similarity: Similarity) -> np.ndarray:
     return np.where(np.isfinite(similarity.nmi_CC), similarity.nmi_CC, 0.0)
 
 
-def members_of(similarity: Similarity) -> np.ndarray:
-    """The member [L] of each channel that is no factor."""
-    return np.array([similarity.channels[i].member for i in similarity.latents()], dtype=int)
+def models_of(similarity: Similarity) -> np.ndarray:
+    """The model [L] of each channel that is no factor."""
+    return np.array([similarity.channels[i].model for i in similarity.latents()], dtype=int)
 
 
 def roman(number: int) -> str:
@@ -226,7 +227,7 @@ def roman(number: int) -> str:
 
 
 def _describe(similarity: Similarity, number: int, at_H: np.ndarray, span: tuple[int, int], distance: str) -> Hotspot:
-    member_H = np.array([similarity.channels[i].member for i in at_H])
+    model_H = np.array([similarity.channels[i].model for i in at_H])
     within = np.ix_(at_H, at_H)
     factors = similarity.factors()
     nmi_with_factors_F = similarity.nmi_CC[np.ix_(at_H, factors)].mean(axis=0)
@@ -239,9 +240,9 @@ def _describe(similarity: Similarity, number: int, at_H: np.ndarray, span: tuple
         name=roman(number),
         channels=tuple(int(i) for i in at_H),
         span=span,
-        runs=tuple(int(m) for m in np.unique(member_H)),
-        information_bits=_spread(similarity.information_bits_C[at_H], member_H),
-        upper_bits=_spread(similarity.upper_bits_C[at_H], member_H),
+        models=tuple(int(m) for m in np.unique(model_H)),
+        information_bits=_spread(similarity.information_bits_C[at_H], model_H),
+        upper_bits=_spread(similarity.upper_bits_C[at_H], model_H),
         factor=similarity.channels[factors[best]].name if factor_nmi >= FACTOR_NMI else "",
         factor_nmi=factor_nmi,
         nmi_with_factors_F=nmi_with_factors_F,
@@ -250,6 +251,6 @@ def _describe(similarity: Similarity, number: int, at_H: np.ndarray, span: tuple
     )
 
 
-def _spread(bits_H: np.ndarray, member_H: np.ndarray) -> Spread:
-    of_members = [bits_H[member_H == member].mean() for member in np.unique(member_H)]
-    return Spread(float(np.mean(of_members)), float(np.min(of_members)), float(np.max(of_members)))
+def _spread(bits_H: np.ndarray, model_H: np.ndarray) -> Spread:
+    of_models = [bits_H[model_H == model].mean() for model in np.unique(model_H)]
+    return Spread(float(np.mean(of_models)), float(np.min(of_models)), float(np.max(of_models)))

@@ -101,7 +101,7 @@ def draw_structure(
 
 def _chosen(hotspots: Hotspots) -> set[int]:
     """The numbers of the MOST_ROWS hotspots that the most models have."""
-    ordered = sorted(hotspots.hotspots, key=lambda one: (-len(one.runs), one.number))
+    ordered = sorted(hotspots.hotspots, key=lambda one: (-len(one.models), one.number))
     return {one.number for one in ordered[:MOST_ROWS]}
 
 

@@ -86,7 +86,7 @@ def _color_bar(figure: Figure, page: Page, structure: Structure) -> None:
     bar.tick_params(length=0, pad=1.5)
     bar.spines[:].set_linewidth(0.4)
     bar.text(1, 0.5, structure.closeness_name, transform=beside(bar, 0.06), fontsize=SMALL_PT, va="center_baseline")
-    counted = f"{len(structure)} channels of {structure.hotspots.runs} models"
+    counted = f"{len(structure)} channels of {structure.hotspots.num_models} models"
     room_in = page.matrix_in - bar_in - 0.17 - text_width_in(structure.closeness_name)
     for text in (counted, counted.split(" of ")[0]):
         if text_width_in(text) <= room_in:

@@ -71,8 +71,8 @@ class Results:
             "cap_bits": self.similarity.cap_bits,
             "clustering": None
             if found is None
-            else {"distance": found.distance, "min_samples": found.min_samples, "runs": found.runs},
-            "hotspots": None if found is None else [dataclasses.asdict(one) for one in found.hotspots],
+            else {"distance": found.distance, "min_samples": found.min_samples, "runs": found.num_models},
+            "hotspots": None if found is None else [_hotspot_content(hotspot) for hotspot in found.hotspots],
             "map": None if self.map is None else _map_content(self.map),
             "tables": {name: json_rows(table) for name, table in tables.items() if table is not None},
         }
@@ -92,7 +92,7 @@ def channel_table(
 
     Parameters
     ----------
-    models, betas : of each member. freezing : what `channel_freezing` returned.
+    models, betas : of each model. freezing : what `channel_freezing` returned.
 
     Returns
     -------
@@ -108,10 +108,10 @@ def channel_table(
         {
             "channel": pd.array(at_C, dtype="Int64"),
             "name": [channel.name for channel in channels],
-            "model": ["" if channel.is_factor else models[channel.member] for channel in channels],
+            "model": ["" if channel.is_factor else models[channel.model] for channel in channels],
             "latents": ["+".join(map(str, channel.latents)) for channel in channels],
             "kind": [_kind(at, channel) for at, channel in zip(at_C, channels, strict=True)],
-            "beta": [np.nan if c.is_factor else _number(known_betas[c.member]) for c in channels],
+            "beta": [np.nan if c.is_factor else _number(known_betas[c.model]) for c in channels],
             "information_bits": [*similarity.information_bits_C, *dropped_bits],
             "upper_bits": [*similarity.upper_bits_C, *[np.nan] * len(dropped)],
             "entropy_bits": [*similarity.entropy_bits_C, *[np.nan] * len(dropped)],
@@ -213,7 +213,7 @@ def _write_similarity(results: Results, path: Path) -> Path:
     similarity, found = results.similarity, results.hotspots
     arrays: dict[str, np.ndarray] = {
         "names": np.array([channel.name for channel in similarity.channels], dtype=str),
-        "members": np.array([channel.member for channel in similarity.channels], dtype=int),
+        "members": np.array([channel.model for channel in similarity.channels], dtype=int),
         "held": np.array(["+".join(map(str, channel.latents)) for channel in similarity.channels], dtype=str),
         "information_bits": similarity.information_bits_C,
         "upper_bits": similarity.upper_bits_C,
@@ -232,25 +232,35 @@ def _write_similarity(results: Results, path: Path) -> Path:
 
 def _read_similarity(arrays: Mapping[str, np.ndarray], points: int) -> Similarity:
     channels = tuple(
-        Channel(str(name), int(member), tuple(int(latent) for latent in str(held).split("+") if latent))
-        for name, member, held in zip(arrays["names"], arrays["members"], arrays["held"], strict=True)
+        Channel(str(name), int(model), tuple(int(latent) for latent in str(held).split("+") if latent))
+        for name, model, held in zip(arrays["names"], arrays["members"], arrays["held"], strict=True)
     )
     single_C, upper_C, two_looks_C, joint_CC = (arrays[name] for name in _ARRAYS)
     return Similarity(channels, single_C, upper_C, two_looks_C, joint_CC, points)
+
+
+def _hotspot_content(hotspot: Hotspot) -> dict[str, Any]:
+    """As channels.json holds it, where the models that have a hotspot are called its runs."""
+    content = dataclasses.asdict(hotspot)
+    content["runs"] = content.pop("models")
+    return content
 
 
 def _read_hotspots(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray], similarity: Similarity) -> Hotspots:
     latents, ordering_L, reachability_L, labels_L = (arrays[name] for name in _CLUSTERING)
     factors = tuple(similarity.channels[at].name for at in similarity.factors())
     hotspots = tuple(_read_hotspot(stored) for stored in content["hotspots"])
+    clustering = content["clustering"]
     return Hotspots(
-        similarity, latents, factors, ordering_L, reachability_L, labels_L, hotspots=hotspots, **content["clustering"]
-    )
+        similarity, latents, factors, ordering_L, reachability_L, labels_L, clustering["distance"],
+        clustering["min_samples"], clustering["runs"], hotspots,
+    )  # fmt: skip
 
 
 def _read_hotspot(stored: Mapping[str, Any]) -> Hotspot:
     values = dict(stored)
-    for name in ("channels", "span", "runs"):
+    values["models"] = values.pop("runs")
+    for name in ("channels", "span", "models"):
         values[name] = tuple(values[name])
     for name in ("information_bits", "upper_bits"):
         values[name] = Spread(*values[name])
@@ -261,8 +271,10 @@ def _read_hotspot(stored: Mapping[str, Any]) -> Hotspot:
 
 def _map_content(found: FragmentMap) -> dict[str, Any]:
     return {
-        "levels": [dataclasses.asdict(level) for level in found.levels],
-        "hotspots": [dataclasses.asdict(one) for one in found.hotspots],
+        "levels": [
+            {"beta": level.beta, "members": level.models, "min_samples": level.min_samples} for level in found.levels
+        ],
+        "hotspots": [_hotspot_content(hotspot) for hotspot in found.hotspots],
         "factors": found.factors,
         "link": found.link,
     }
@@ -270,8 +282,8 @@ def _map_content(found: FragmentMap) -> dict[str, Any]:
 
 def _read_map(stored: Mapping[str, Any], rows: Mapping[str, Any]) -> FragmentMap:
     return FragmentMap(
-        levels=tuple(Level(**{**level, "members": tuple(level["members"])}) for level in stored["levels"]),
-        hotspots=tuple(_read_hotspot(one) for one in stored["hotspots"]),
+        levels=tuple(Level(level["beta"], tuple(level["members"]), level["min_samples"]) for level in stored["levels"]),
+        hotspots=tuple(_read_hotspot(hotspot) for hotspot in stored["hotspots"]),
         factors=tuple(stored["factors"]),
         fragments=_frame(rows.get("fragments", []), FRAGMENT_COLUMNS),
         links=_frame(rows.get("links", []), LINK_COLUMNS),

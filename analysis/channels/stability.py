@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ifp.analysis.channels.hotspots import Hotspots, cluster, members_of
+from ifp.analysis.channels.hotspots import Hotspots, cluster, models_of
 from ifp.errors import bad_value
 
 LOW = 0.1
@@ -46,13 +46,13 @@ def stability(
     if not 0 < share < 1:
         raise bad_value("share", share, "above 0 and below 1")
     similarity, latents = hotspots.similarity, hotspots.latents
-    member_L = members_of(similarity)
-    members = np.unique(member_L)
-    drawn = max(2, round(share * len(members)))
-    min_samples = max(2, round(hotspots.min_samples * drawn / len(members)))
+    model_L = models_of(similarity)
+    models = np.unique(model_L)
+    drawn = max(2, round(share * len(models)))
+    min_samples = max(2, round(hotspots.min_samples * drawn / len(models)))
     found_BH = np.full((resamples, len(hotspots.hotspots)), np.nan)
     for found_H in found_BH:
-        kept = latents[np.isin(member_L, generator.choice(members, size=drawn, replace=False))]
+        kept = latents[np.isin(model_L, generator.choice(models, size=drawn, replace=False))]
         profile = cluster(similarity.among(kept), distance=hotspots.distance, min_samples=min_samples)
         clusters = [set(kept[profile.ordering_L[slice(*span)]].tolist()) for span in profile.spans]
         here = set(kept.tolist())

@@ -74,7 +74,7 @@ def structure_table(hotspots: Hotspots) -> pd.DataFrame:
         {
             "place": range(len(channels)),
             "channel": [channel.name for channel in channels],
-            "member": [channel.member for channel in channels],
+            "member": [channel.model for channel in channels],
             "hotspot": [name_of.get(int(at), "") for at in structure.channel_P],
             "representative": np.isin(structure.channel_P, representatives),
             "reachability": hotspots.reachability_L,

@@ -15,7 +15,7 @@ from ifp.codes import Codes
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.fingerprints.fingerprints import Fingerprints, GaussianFingerprints, JoinedFingerprints, LabelFingerprints
 from ifp.fingerprints.information import information_bits
-from ifp.fingerprints.models import FACTOR, Channel, Member, Similarity
+from ifp.fingerprints.models import FACTOR, Channel, Model, Similarity
 from ifp.fingerprints.similarity import measure_similarity
 from ifp.system.progress import Progress, silent
 
@@ -25,12 +25,12 @@ LEAST_BITS = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ChannelComparison:
     """Channels compared, and those that held nothing to compare.
 
     Attributes
     ----------
-    similarity : of the live channels of all members, then of the factors.
+    similarity : of the live channels of all models, then of the factors.
     dropped, dropped_bits : dead channels (and factors with one value) and their lower bound of I(X; U), bits.
     """
 
@@ -40,26 +40,26 @@ class Comparison:
 
 
 def latent_channels(
-    members: Sequence[Member],
+    models: Sequence[Model],
     *,
     by: str = "latent",
     group_size: int | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> tuple[GaussianFingerprints, tuple[Channel, ...]]:
-    """Each latent of each member as a channel; each run of `group_size` latents; or each whole latent space.
+    """Each latent of each model as a channel; each run of `group_size` latents; or each whole latent space.
 
     Raises
     ------
-    IfpError : an unknown way, a group size that does not divide a member's latents, or members of different data.
+    IfpError : an unknown way, a group size that does not divide a model's latents, or models of different data.
     """
-    _check_same_data(members)
+    _check_same_data(models)
     channels = tuple(
-        Channel(_name(member, latents), place, latents)
-        for place, member in enumerate(members)
-        for latents in _split(member, by, group_size)
+        Channel(_name(model, latents), place, latents)
+        for place, model in enumerate(models)
+        for latents in _split(model, by, group_size)
     )
-    return _fingerprints(members, channels, device, dtype), channels
+    return _fingerprints(models, channels, device, dtype), channels
 
 
 def factor_channels(
@@ -70,8 +70,8 @@ def factor_channels(
     return LabelFingerprints(codes.factors_NF, device=device, dtype=dtype), channels
 
 
-def compare_members(
-    members: Sequence[Member],
+def compare_channels(
+    models: Sequence[Model],
     *,
     by: str = "latent",
     group_size: int | None = None,
@@ -80,14 +80,14 @@ def compare_members(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     progress: Progress = silent,
-) -> Comparison:
-    """All live channels of all members, and the factors, compared in pairs.
+) -> ChannelComparison:
+    """All live channels of all models, and the factors, compared in pairs.
 
     Raises
     ------
     IfpError : as `latent_channels`, or no channel holds more than `least_bits` bits.
     """
-    fingerprints, channels = latent_channels(members, by=by, group_size=group_size, device=device, dtype=dtype)
+    fingerprints, channels = latent_channels(models, by=by, group_size=group_size, device=device, dtype=dtype)
     bits_C = information_bits(fingerprints)
     live = [channel for channel, held in zip(channels, bits_C, strict=True) if held > least_bits]
     if not live:
@@ -96,8 +96,8 @@ def compare_members(
             "so that there is nothing to compare; give models that have learned something."
         )
     dropped = [(channel, held) for channel, held in zip(channels, bits_C, strict=True) if held <= least_bits]
-    parts: list[Fingerprints] = [_fingerprints(members, live, device, dtype)]
-    codes = members[0].codes
+    parts: list[Fingerprints] = [_fingerprints(models, live, device, dtype)]
+    codes = models[0].codes
     if with_factors and codes.has_factors:
         moves_F = (codes.factors_NF != codes.factors_NF[0]).any(axis=0)
         _, factors = factor_channels(codes)
@@ -106,52 +106,54 @@ def compare_members(
             parts.append(LabelFingerprints(codes.factors_NF[:, moves_F], device=device, dtype=dtype))
             live += [factor for factor, moves in zip(factors, moves_F, strict=True) if moves]
     similarity = measure_similarity(JoinedFingerprints(parts), live, progress=progress)
-    return Comparison(similarity, tuple(c for c, _ in dropped), np.array([held for _, held in dropped], dtype=float))
+    return ChannelComparison(
+        similarity, tuple(c for c, _ in dropped), np.array([held for _, held in dropped], dtype=float)
+    )
 
 
 def _fingerprints(
-    members: Sequence[Member], channels: Sequence[Channel], device: torch.device | str, dtype: torch.dtype
+    models: Sequence[Model], channels: Sequence[Channel], device: torch.device | str, dtype: torch.dtype
 ) -> GaussianFingerprints:
-    codes = [(members[channel.member].codes, list(channel.latents)) for channel in channels]
+    codes = [(models[channel.model].codes, list(channel.latents)) for channel in channels]
     means = [code.mean_ND[:, latents] for code, latents in codes]
     logvars = [code.logvar_ND[:, latents] for code, latents in codes]
     return GaussianFingerprints(means, logvars, device=device, dtype=dtype)
 
 
-def _split(member: Member, by: str, group_size: int | None) -> list[tuple[int, ...]]:
+def _split(model: Model, by: str, group_size: int | None) -> list[tuple[int, ...]]:
     if by not in WAYS:
         raise unknown_name("kind of channel", by, WAYS)
-    count = member.codes.num_latents
+    count = model.codes.num_latents
     if (by == "group") != (group_size is not None):
         raise IfpError(f"A group size goes with channels by group, and only with them, got by {by} and {group_size!r}.")
     size = {"latent": 1, "space": count}.get(by, group_size or 1)
     if group_size is not None and (group_size < 1 or count % group_size):
-        raise bad_value("group size", group_size, f"a number that divides the {count} latents of {member.name}")
+        raise bad_value("group size", group_size, f"a number that divides the {count} latents of {model.name}")
     return [tuple(range(first, first + size)) for first in range(0, count, size)]
 
 
-def _name(member: Member, latents: tuple[int, ...]) -> str:
-    if len(latents) == member.codes.num_latents:
-        return member.name
+def _name(model: Model, latents: tuple[int, ...]) -> str:
+    if len(latents) == model.codes.num_latents:
+        return model.name
     if len(latents) == 1:
-        return f"{member.name} latent {latents[0]}"
-    return f"{member.name} latents {latents[0]}-{latents[-1]}"
+        return f"{model.name} latent {latents[0]}"
+    return f"{model.name} latents {latents[0]}-{latents[-1]}"
 
 
-def _check_same_data(members: Sequence[Member]) -> None:
-    if not members:
+def _check_same_data(models: Sequence[Model]) -> None:
+    if not models:
         raise IfpError("There is no model to compare; give at least one.")
-    first = members[0]
-    for member in members[1:]:
-        if len(member.codes) != len(first.codes):
+    first = models[0]
+    for model in models[1:]:
+        if len(model.codes) != len(first.codes):
             raise IfpError(
-                f"{first.name} and {member.name} are models of different data: {len(first.codes)} and "
-                f"{len(member.codes)} images; compare models on the same images."
+                f"{first.name} and {model.name} are models of different data: {len(first.codes)} and "
+                f"{len(model.codes)} images; compare models on the same images."
             )
-        if member.codes.factor_names != first.codes.factor_names or not np.array_equal(
-            member.codes.factors_NF, first.codes.factors_NF
+        if model.codes.factor_names != first.codes.factor_names or not np.array_equal(
+            model.codes.factors_NF, first.codes.factors_NF
         ):
             raise IfpError(
-                f"{first.name} and {member.name} are models of different data: their images' factors differ; compare "
+                f"{first.name} and {model.name} are models of different data: their images' factors differ; compare "
                 "models on the same images."
             )

@@ -17,7 +17,7 @@ from ifp.checkpoints.folders.locate import CheckpointFile, Located, locate
 from ifp.checkpoints.folders.settings_files import read_json
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
-from ifp.fingerprints.models import LEAST_MEMBERS, KlTrace
+from ifp.fingerprints.models import FEWEST_MODELS, KlTrace
 from ifp.formats import FINISHED, TRAIN_FORMAT, VAE_FORMAT
 
 _SHOWN_SEEDS = 5
@@ -46,7 +46,7 @@ class History:
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class TrainingSource:
     """One training to read.
 
     Attributes
@@ -67,7 +67,7 @@ class Place:
     checksum: str = ""
 
 
-def list_places(paths: Sequence[Path]) -> tuple[list[Place], list[str]]:
+def list_trainings(paths: Sequence[Path]) -> tuple[list[TrainingSource], list[str]]:
     """The trainings that `paths` mean, and a sentence for what was left out: unfinished seeds, best checkpoints.
 
     Raises
@@ -76,7 +76,7 @@ def list_places(paths: Sequence[Path]) -> tuple[list[Place], list[str]]:
     twice,
         which would pass for two models that agree; trainings on different data.
     """
-    places: list[Place] = []
+    places: list[TrainingSource] = []
     notes: list[str] = []
     for argument, path in enumerate(paths):
         about = _about(path, TRAIN_FORMAT)
@@ -90,7 +90,7 @@ def list_places(paths: Sequence[Path]) -> tuple[list[Place], list[str]]:
             raise IfpError(f"{path} holds no network that is trained to its end; finish it, or name another run.")
         if others:
             notes.append(f"{path}: {listed(others, _SHOWN_SEEDS)} left out, not trained to the end.")
-        places += _members(argument, path, finished, _data(about))
+        places += _models(argument, path, finished, _data(about))
     _check_different(places)
     _check_same_data(places)
     return places, notes
@@ -98,29 +98,29 @@ def list_places(paths: Sequence[Path]) -> tuple[list[Place], list[str]]:
 
 def check_enough_models(models: int, *, hotspots: bool) -> None:
     """Raise IfpError where hotspots are wanted of fewer than 5 models."""
-    if hotspots and models < LEAST_MEMBERS:
+    if hotspots and models < FEWEST_MODELS:
         raise IfpError(
-            f"Hotspots need at least {LEAST_MEMBERS} models, got {models}: give more, or compare these alone with "
+            f"Hotspots need at least {FEWEST_MODELS} models, got {models}: give more, or compare these alone with "
             "--no-hotspots."
         )
 
 
-def _single(argument: int, located: Located) -> Place:
+def _single(argument: int, located: Located) -> TrainingSource:
     folder = located.files[-1].path.resolve().parent
     seed = folder.name.removeprefix("seed-")
     run = _about(folder.parent, TRAIN_FORMAT) if _about(folder, VAE_FORMAT) is not None and seed.isdecimal() else None
     history = _history(folder.parent, int(seed)) if run is not None else None
     if run is None or history is None:
-        return Place(located.name, argument, located.files)
+        return TrainingSource(located.name, argument, located.files)
     level = folder.parent.name
-    return Place(f"{level}/{located.name}", argument, located.files, level, history, *_data(run))
+    return TrainingSource(f"{level}/{located.name}", argument, located.files, level, history, *_data(run))
 
 
-def _members(argument: int, path: Path, seeds: Sequence[int], data: tuple[str, str]) -> Iterator[Place]:
+def _models(argument: int, path: Path, seeds: Sequence[int], data: tuple[str, str]) -> Iterator[TrainingSource]:
     run = path.resolve().name
     for seed in seeds:
         files = locate(path / f"seed-{seed}").files
-        yield Place(f"{run}/seed-{seed}", argument, files, run, _history(path, seed), *data)
+        yield TrainingSource(f"{run}/seed-{seed}", argument, files, run, _history(path, seed), *data)
 
 
 def _data(about: dict[str, Any]) -> tuple[str, str]:
@@ -167,7 +167,7 @@ def _history(run: Path, seed: int) -> History | None:
     return History(step_T, beta_T.astype(np.float64), kl_nats_TD.astype(np.float64))
 
 
-def _check_different(places: Sequence[Place]) -> None:
+def _check_different(places: Sequence[TrainingSource]) -> None:
     seen: dict[Path, str] = {}
     for place in places:
         file = place.files[-1].path
@@ -176,7 +176,7 @@ def _check_different(places: Sequence[Place]) -> None:
         seen[real] = place.name
 
 
-def _check_same_data(places: Sequence[Place]) -> None:
+def _check_same_data(places: Sequence[TrainingSource]) -> None:
     known = [place for place in places if place.checksum]
     for place in known[1:]:
         if place.checksum != known[0].checksum:

@@ -59,13 +59,13 @@ class _Terms:
 
     fused: Tensor
     fused_twice: Tensor
-    member_E: Tensor
-    member_twice_E: Tensor
+    model_E: Tensor
+    model_twice_E: Tensor
     joint_E: Tensor
 
     @property
     def shared_E(self) -> Tensor:
-        return self.fused + self.member_E - self.joint_E
+        return self.fused + self.model_E - self.joint_E
 
 
 def _info(t: _Terms) -> Tensor:
@@ -73,13 +73,13 @@ def _info(t: _Terms) -> Tensor:
 
 
 def _vi(t: _Terms) -> Tensor:
-    return (t.fused_twice + t.member_twice_E - 2 * t.joint_E).exp()
+    return (t.fused_twice + t.model_twice_E - 2 * t.joint_E).exp()
 
 
 def _nmi(t: _Terms) -> Tensor:
     # a fused space of a single point has no entropy, and no shared information either
     fused = (2 * t.fused - t.fused_twice).clamp(min=torch.finfo(t.fused.dtype).tiny)
-    return t.shared_E / (fused * (2 * t.member_E - t.member_twice_E)).sqrt()
+    return t.shared_E / (fused * (2 * t.model_E - t.model_twice_E)).sqrt()
 
 
 OBJECTIVES: dict[str, Callable[[_Terms], Tensor]] = {"info": _info, "vi": _vi, "nmi": _nmi}
@@ -104,7 +104,7 @@ class Target:
             raise unknown_name("objective", objective, OBJECTIVES)
         shape = tuple(fingerprints.shape)
         if len(shape) != 3 or shape[0] < 1 or shape[1] < 2 or shape[1] != shape[2]:
-            raise IfpError(f"Fingerprints to fuse must be [members, points, points] of 2 points or more, got {shape}.")
+            raise IfpError(f"Fingerprints to fuse must be [models, points, points] of 2 points or more, got {shape}.")
         known = fingerprints.detach()
         own_EN = known.diagonal(dim1=1, dim2=2)
         # NaN fails every comparison
@@ -114,9 +114,9 @@ class Target:
             )
         self._compare = OBJECTIVES[objective]
         # points first: one product of [E, N] with [N] a point gives the joint sums, without an [E, N, N] in between
-        self._members_NEN = known.transpose(0, 1).contiguous()
-        self._alone_E = _information(self._members_NEN.mean(2))
-        self._twice_E = _information(self._members_NEN.square().mean(2))
+        self._models_NEN = known.transpose(0, 1).contiguous()
+        self._alone_E = _information(self._models_NEN.mean(2))
+        self._twice_E = _information(self._models_NEN.square().mean(2))
         self.points = shape[1]
         dead = torch.nonzero(2 * self._alone_E - self._twice_E < 1e-6)
         if objective == "nmi" and len(dead):
@@ -126,8 +126,8 @@ class Target:
 
     def similarity(self, fused_NN: Tensor) -> Tensor:
         """The objective between the space that has the fingerprint `fused_NN` and each of the E, [E]."""
-        # this way round the gradient needs no transposed copy of the members
-        joint_NE = torch.bmm(fused_NN[:, None], self._members_NEN.transpose(1, 2))[:, 0] / self.points
+        # this way round the gradient needs no transposed copy of the models
+        joint_NE = torch.bmm(fused_NN[:, None], self._models_NEN.transpose(1, 2))[:, 0] / self.points
         return self._compare(
             _Terms(
                 _information(fused_NN.mean(1)),

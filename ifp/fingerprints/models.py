@@ -1,4 +1,4 @@
-"""The nouns of an ensemble: Member (a model), Channel (some of its latents), Similarity (of all pairs of channels).
+"""The nouns of an ensemble: Model, Channel (some of its latents), Similarity (of all pairs of channels).
 
 Shapes: N points (images), D latents, C channels, T records of a training.
 """
@@ -15,9 +15,9 @@ from ifp.codes import Codes
 from ifp.errors import IfpError
 
 FACTOR = -1
-"""The member of a channel that is a factor of the data."""
-LEAST_MEMBERS = 5
-"""Fewer models tell recurrence from chance no more."""
+"""The model of a channel that is a factor of the data."""
+FEWEST_MODELS = 5
+"""With fewer models recurrence cannot be told from chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +29,13 @@ class KlTrace:
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
-    """One model of an ensemble on the N points that all its members share.
+class Model:
+    """One model of an ensemble on the N points that all its models share.
 
     Attributes
     ----------
     codes : its posteriors of the N points.
-    level : the members of one level were trained alike; "" where nothing tells levels apart.
+    level : the models of one level were trained alike; "" where nothing tells levels apart.
     beta : at which it was trained, or at which this checkpoint of it was written; None where nothing says.
     trace : of its training, where beta moved and was recorded.
     """
@@ -49,22 +49,22 @@ class Member:
 
 @dataclass(frozen=True)
 class Channel:
-    """Some latents of one member, or (member FACTOR, no latents) a factor of the data.
+    """Some latents of one model, or (`model` is FACTOR, no latents) a factor of the data.
 
     Attributes
     ----------
-    member : its place in the list of members.
-    latents : of that member, from 0.
+    model : its place in the list of models.
+    latents : of that model, from 0.
     """
 
     name: str
-    member: int
+    model: int
     latents: tuple[int, ...] = ()
 
     @property
     def is_factor(self) -> bool:
         """Whether it is a factor of the data and no latents."""
-        return self.member == FACTOR
+        return self.model == FACTOR
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Reads one training of an ensemble: its last checkpoint, or all of them, on the points that the members share.
+"""Reads one training of an ensemble: its last checkpoint, or all of them, on the points that the models share.
 
 Shapes: N points, D latents.
 """
@@ -20,14 +20,14 @@ from ifp.checkpoints.training_facts import TC_ALONE
 from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
 from ifp.errors import IfpError
-from ifp.fingerprints.find_models import Place
-from ifp.fingerprints.models import Member
+from ifp.fingerprints.find_models import TrainingSource
+from ifp.fingerprints.models import Model
 from ifp.system.progress import silent
 
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """Where a member came from.
+    """Where a model came from.
 
     Attributes
     ----------
@@ -48,10 +48,10 @@ class Origin:
     beta_note: str = ""
 
 
-def read_place(
-    place: Place, sample: Sample, points: int, options: ReadingOptions, device: str, seed: int, along: bool
-) -> Iterator[tuple[Member, Origin]]:
-    """The members that a place gives: the model of its last checkpoint, or those of all of them.
+def read_training(
+    place: TrainingSource, sample: Sample, points: int, options: ReadingOptions, device: str, seed: int, along: bool
+) -> Iterator[tuple[Model, Origin]]:
+    """The models that a place gives: the model of its last checkpoint, or those of all of them.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def read_place(
             beta = last.vae.beta if is_last else load_candidates(file, options).vaes[0].beta
         name = _name(place, record) if len(records) > 1 else place.name
         yield (
-            Member(name, first_rows(record.codes, points), place.level, beta, trace),
+            Model(name, first_rows(record.codes, points), place.level, beta, trace),
             Origin(
                 file,
                 record.step,
@@ -120,7 +120,7 @@ def _beta_note(vae: Vae) -> str:
     return f"beta {vae.beta:g} weighs the total correlation alone and is no pressure on the whole KL." if alone else ""
 
 
-def _name(place: Place, record: Record) -> str:
+def _name(place: TrainingSource, record: Record) -> str:
     return f"{place.name} {record.label}" if record.step is None else f"{place.name} step {record.step}"
 
 

@@ -201,17 +201,17 @@ def test_a_map_over_beta_shows_what_appears(mapped: tuple[Path, str]) -> None:
     assert len(table(out, "links")) == 2
     results = load_results(out)
     assert results.map is not None
-    assert [(level.beta, level.members) for level in results.map.levels] == [
+    assert [(level.beta, level.models) for level in results.map.levels] == [
         (10.0, (0, 2, 4, 6, 8)),
         (1.0, (1, 3, 5, 7, 9)),
     ]
     for hotspot in results.map.hotspots:  # places of the whole ensemble, not of the level
-        held = [results.similarity.channels[at].member for at in (*hotspot.channels, hotspot.representative)]
-        assert set(held) == set(hotspot.runs)
+        held = [results.similarity.channels[at].model for at in (*hotspot.channels, hotspot.representative)]
+        assert set(held) == set(hotspot.models)
     assert results.about["notes"][0].startswith("Checkpoints of one training are not independent models")
     # a fragment that all models of one beta have is none of too few
     assert results.hotspots is not None
-    assert (results.hotspots.min_samples, results.hotspots.runs) == (2, 10)
+    assert (results.hotspots.min_samples, results.hotspots.num_models) == (2, 10)
 
 
 def test_betas_that_were_given_make_the_map(grid: str, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_whole_spaces_by_monte_carlo(grid: str, tmp_path: Path) -> None:
     args = [*pair, other, "--dataset", grid, "--points", 100, "--by", "space", "--no-hotspots", "--monte-carlo"]
     result = channels(*args, "--out", tmp_path / "out")
     assert result.exit_code == 0, (result.output, result.exception)
-    spaces, members = table(tmp_path / "out", "spaces"), table(tmp_path / "out", "models")
+    spaces, models = table(tmp_path / "out", "spaces"), table(tmp_path / "out", "models")
     assert len(spaces) == 3
     alike = spaces[spaces["nmi"] > 0.9]
     assert len(alike) == 1
@@ -239,7 +239,7 @@ def test_whole_spaces_by_monte_carlo(grid: str, tmp_path: Path) -> None:
     # the truth lies between the two bounds of the fingerprints
     rows = table(tmp_path / "out", "channels")
     for _, row in rows[rows["kind"] == "latents"].iterrows():
-        model = members[members["model"] == row["model"]].iloc[0]
+        model = models[models["model"] == row["model"]].iloc[0]
         slack = 4 * model["information_error_bits"]
         assert row["information_bits"] - slack < model["information_bits"] < row["upper_bits"] + slack
     assert "Whole latent spaces (Monte Carlo)" in result.stdout
@@ -324,8 +324,8 @@ def test_foreign_models_and_ours_together(tmp_path: Path) -> None:
         "--out", tmp_path / "out",
     )  # fmt: skip
     assert result.exit_code == 0, (result.output, result.exception)
-    members = table(tmp_path / "out", "models")
-    assert members["family"].nunique() == 2
+    models = table(tmp_path / "out", "models")
+    assert models["family"].nunique() == 2
     assert table(tmp_path / "out", "channels")["information_bits"].iloc[:2].gt(0.01).all()
 
 

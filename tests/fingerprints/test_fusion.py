@@ -51,8 +51,8 @@ HALVES, QUARTERS, PARITY = np.arange(64) // 32, np.arange(64) // 16, np.arange(6
     ],
 )
 def test_hard_clusters(objective: str, expected: tuple[float, ...]) -> None:
-    members = labels(QUARTERS, PARITY, HALVES)
-    found = Target(members, objective).similarity(labels(HALVES)[0])
+    models = labels(QUARTERS, PARITY, HALVES)
+    found = Target(models, objective).similarity(labels(HALVES)[0])
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-12)
 
 
@@ -60,10 +60,10 @@ def test_hard_clusters(objective: str, expected: tuple[float, ...]) -> None:
 def test_gradients_are_those_of_the_value(objective: str) -> None:
     rng = np.random.default_rng(3)
     points, dimensions = 7, 3
-    members = torch.stack(
+    models = torch.stack(
         [fingerprint(rng.normal(size=(points, 2)), rng.normal(size=(points, 2)) - 1) for _ in range(4)]
     )
-    target = Target(members, objective)
+    target = Target(models, objective)
     start = [torch.from_numpy(rng.normal(size=(points, dimensions))) for _ in range(2)]
 
     def value(mean: Tensor, logvar: Tensor) -> float:
@@ -82,10 +82,10 @@ def test_gradients_are_those_of_the_value(objective: str) -> None:
             assert -float(gradient[place]) == pytest.approx(slope, abs=1e-8)
 
 
-def test_members_are_constants() -> None:
-    members = cut_rings(12, np.array([0.1, 2.0])).requires_grad_()
-    fuse(members, steps=3, generator=numpy_generator(0))
-    assert members.grad is None
+def test_models_are_constants() -> None:
+    models = cut_rings(12, np.array([0.1, 2.0])).requires_grad_()
+    fuse(models, steps=3, generator=numpy_generator(0))
+    assert models.grad is None
 
 
 def test_continuity_of_rings_and_lines() -> None:
@@ -108,9 +108,9 @@ def test_continuity_does_not_depend_on_where_the_points_start() -> None:
 
 def test_cut_rings_fuse_into_a_ring() -> None:
     points, learners = 40, 16
-    members = cut_rings(points, 2 * np.pi * (np.arange(learners) + 0.25) / learners)
+    models = cut_rings(points, 2 * np.pi * (np.arange(learners) + 0.25) / learners)
     starts = [
-        fuse(members, objective="vi", steps=300, learning_rate=0.1, generator=numpy_generator(seed)) for seed in (1, 2)
+        fuse(models, objective="vi", steps=300, learning_rate=0.1, generator=numpy_generator(seed)) for seed in (1, 2)
     ]
     best = max(starts, key=lambda fused: float(fused.objective_trace[-1]))  # the other one is a folded ring
     assert continuity(best.mean_NK, best.logvar_NK) < 3  # of a line it is (points - 1)^2
@@ -122,13 +122,13 @@ def test_cut_rings_fuse_into_a_ring() -> None:
 
 
 def test_the_objective_rises_and_ends_where_it_says() -> None:
-    members = cut_rings(24, np.array([0.3, 1.7, 4.0]))
+    models = cut_rings(24, np.array([0.3, 1.7, 4.0]))
     for objective in OBJECTIVES:
-        fused = fuse(members, objective=objective, steps=100, generator=numpy_generator(2))
+        fused = fuse(models, objective=objective, steps=100, generator=numpy_generator(2))
         own = fingerprint(fused.mean_NK, fused.logvar_NK)
         assert fused.objective_trace.shape == (101,)
         assert fused.objective_trace[-1] > fused.objective_trace[0] + 0.1
-        assert fused.objective_trace[-1] == pytest.approx(float(Target(members, objective).similarity(own).mean()))
+        assert fused.objective_trace[-1] == pytest.approx(float(Target(models, objective).similarity(own).mean()))
 
 
 def test_a_fusion_of_one_channel_is_that_channel() -> None:
@@ -139,18 +139,18 @@ def test_a_fusion_of_one_channel_is_that_channel() -> None:
     torch.testing.assert_close(fingerprint(fused.mean_NK, fused.logvar_NK), clusters[0], rtol=0, atol=0.05)
 
 
-def test_same_generator_same_space_and_the_members_order_does_not_matter() -> None:
-    members = cut_rings(16, np.array([0.3, 1.7, 4.0]))
-    first, again, other = (fuse(members, steps=20, generator=numpy_generator(seed)) for seed in (5, 5, 6))
+def test_same_generator_same_space_and_the_models_order_does_not_matter() -> None:
+    models = cut_rings(16, np.array([0.3, 1.7, 4.0]))
+    first, again, other = (fuse(models, steps=20, generator=numpy_generator(seed)) for seed in (5, 5, 6))
     np.testing.assert_array_equal(first.mean_NK, again.mean_NK)
     assert not np.array_equal(first.mean_NK, other.mean_NK)
-    turned = fuse(members.flip(0), steps=20, generator=numpy_generator(5))
+    turned = fuse(models.flip(0), steps=20, generator=numpy_generator(5))
     np.testing.assert_allclose(turned.mean_NK, first.mean_NK, rtol=0, atol=1e-9)
 
 
 def test_float32_stays_float32_and_agrees() -> None:
-    members = cut_rings(16, np.array([0.3, 1.7, 4.0]))
-    narrow, wide = (fuse(m, objective="vi", steps=20, generator=numpy_generator(5)) for m in (members.float(), members))
+    models = cut_rings(16, np.array([0.3, 1.7, 4.0]))
+    narrow, wide = (fuse(m, objective="vi", steps=20, generator=numpy_generator(5)) for m in (models.float(), models))
     assert narrow.mean_NK.dtype == np.float32
     np.testing.assert_allclose(narrow.mean_NK, wide.mean_NK, atol=1e-3)
 
@@ -159,15 +159,15 @@ GOOD = torch.eye(4, dtype=torch.float64)[None]
 
 
 @pytest.mark.parametrize(
-    ("members", "options", "sentence"),
+    ("models", "options", "sentence"),
     [
         (GOOD, {"objective": "nmj"}, "did you mean 'nmi'"),
         (GOOD, {"steps": 0}, "steps must be a whole number of at least 1"),
         (GOOD, {"dimensions": 0}, "dimensions must be"),
         (GOOD, {"learning_rate": math.nan}, "learning_rate must be a positive number"),
-        (GOOD[0], {}, "members, points, points"),
-        (GOOD[:, :3], {}, "members, points, points"),
-        (GOOD[:0], {}, "members, points, points"),
+        (GOOD[0], {}, "models, points, points"),
+        (GOOD[:, :3], {}, "models, points, points"),
+        (GOOD[:0], {}, "models, points, points"),
         (GOOD * math.nan, {}, "must be Bhattacharyya coefficients"),
         (GOOD * 2, {}, "must be Bhattacharyya coefficients"),
         (GOOD * 0.5, {}, "must be Bhattacharyya coefficients"),
@@ -175,9 +175,9 @@ GOOD = torch.eye(4, dtype=torch.float64)[None]
         (GOOD, {"learning_rate": 1e300}, "lower the learning rate"),
     ],
 )
-def test_bad_input(members: Tensor, options: dict[str, object], sentence: str) -> None:
+def test_bad_input(models: Tensor, options: dict[str, object], sentence: str) -> None:
     with pytest.raises(IfpError, match=sentence):
-        fuse(members, **{"steps": 3, **options}, generator=numpy_generator(0))
+        fuse(models, **{"steps": 3, **options}, generator=numpy_generator(0))
 
 
 def test_bad_spaces_have_no_continuity() -> None:

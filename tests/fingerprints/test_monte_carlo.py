@@ -184,7 +184,7 @@ def test_blocks_and_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch, rng: n
     np.testing.assert_allclose(parts.mean_PQ, whole.mean_PQ, rtol=1e-11)
     np.testing.assert_allclose(parts.covariance_PQQ, whole.covariance_PQQ, rtol=1e-9)
     assert len(told) == 14
-    assert told[-1] == (150, 150)
+    assert told[-1] == ("Monte Carlo (draws)", 150, 150)
 
 
 def test_pairs_are_found_in_either_order(rng: np.random.Generator) -> None:
@@ -196,10 +196,10 @@ def test_pairs_are_found_in_either_order(rng: np.random.Generator) -> None:
         order = [1, 0, 3, 2, 4, 5, 6]
         np.testing.assert_allclose(turned, value[order], rtol=1e-12)
         np.testing.assert_allclose(turned_error, error[order], rtol=1e-12)
-        for at, member in enumerate((low, high)):
-            assert value[at] == pytest.approx(found.information[member].bits)
-            assert error[at] == pytest.approx(found.information[member].error_bits)
-            assert value[2 + at] == pytest.approx(found.two_looks[member].bits)
+        for at, model in enumerate((low, high)):
+            assert value[at] == pytest.approx(found.information[model].bits)
+            assert error[at] == pytest.approx(found.information[model].error_bits)
+            assert value[2 + at] == pytest.approx(found.two_looks[model].bits)
     with pytest.raises(IfpError, match=r"two different spaces of 0 \.\.\. 3, got 2 and 2"):
         found.pair(2, 2)
     with pytest.raises(IfpError, match="got 0 and 4"):

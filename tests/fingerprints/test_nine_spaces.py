@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ifp.fingerprints.build import latent_channels
-from ifp.fingerprints.models import Member, Similarity
+from ifp.fingerprints.models import Model, Similarity
 from ifp.fingerprints.similarity import measure_similarity
 
 from .spaces import INFORMATION_BITS, NAMES, NMI, TRUE_INFORMATION_BITS, TWO_LOOKS_BITS, VI_BITS, nine_spaces
@@ -22,8 +22,8 @@ TOLERANCES = [pytest.param(EXACT, 5.1e-5, id="float64"), pytest.param(SINGLE, 5e
 
 @cache
 def similarity(dtype: torch.dtype) -> Similarity:
-    members = [Member(name, codes) for name, codes in nine_spaces().items()]
-    fingerprints, channels = latent_channels(members, by="space", dtype=dtype)
+    models = [Model(name, codes) for name, codes in nine_spaces().items()]
+    fingerprints, channels = latent_channels(models, by="space", dtype=dtype)
     return measure_similarity(fingerprints, channels)
 
 

@@ -13,10 +13,10 @@ from scipy.stats import norm
 from ifp.codes import Codes
 from ifp.errors import IfpError
 from ifp.fingerprints import blocks
-from ifp.fingerprints.build import Comparison, compare_members, factor_channels, latent_channels
+from ifp.fingerprints.build import ChannelComparison, compare_channels, factor_channels, latent_channels
 from ifp.fingerprints.fingerprints import GaussianFingerprints, JoinedFingerprints, LabelFingerprints
 from ifp.fingerprints.information import information_bits, upper_bits
-from ifp.fingerprints.models import FACTOR, Channel, Member, Similarity
+from ifp.fingerprints.models import FACTOR, Channel, Model, Similarity
 from ifp.fingerprints.similarity import TILE, measure_similarity
 from ifp.seeds import numpy_generator
 from ifp.system.threads import single_threaded_kernels
@@ -98,8 +98,8 @@ def test_the_order_of_a_spaces_latents_changes_nothing() -> None:
     codes = some_codes(1)
     order, signs = [2, 0, 3, 1], np.array([1, -1, -1, 1])
     other = Codes((codes.mean_ND * signs)[:, order], codes.logvar_ND[:, order], codes.factors_NF, ("a", "b"), (4, 4))
-    members = [Member("one", codes), Member("turned", other)]
-    found = compare_members(members, by="space", with_factors=False, dtype=DOUBLE).similarity
+    models = [Model("one", codes), Model("turned", other)]
+    found = compare_channels(models, by="space", with_factors=False, dtype=DOUBLE).similarity
     np.testing.assert_allclose(found.nmi_CC, 1, rtol=0, atol=1e-12)
     np.testing.assert_allclose(found.vi_bits_CC, 0, rtol=0, atol=1e-12)
 
@@ -211,7 +211,7 @@ def test_little_memory_and_one_thread_change_no_bit(monkeypatch: pytest.MonkeyPa
 
 def test_progress_counts_points() -> None:
     codes, calls = some_codes(0, points=100), []
-    compare_members([Member("a", codes)], progress=lambda *call: calls.append(call))
+    compare_channels([Model("a", codes)], progress=lambda *call: calls.append(call))
     assert {(text, total) for text, _, total in calls} == {("comparing channels", 100)}
     assert [done for _, done, _ in calls] == sorted(done for _, done, _ in calls)
     assert calls[-1] == ("comparing channels", 100, 100)
@@ -231,17 +231,17 @@ def test_each_fingerprint_needs_a_channel() -> None:
     ],
 )
 def test_models_of_different_sizes(by: str, group_size: int | None, expected: list[tuple[str, int, tuple]]) -> None:
-    members = [Member("a", some_codes(0, latents=2)), Member("b", some_codes(0, latents=1))]
-    members[1] = Member("b", Codes(members[1].codes.mean_ND, members[1].codes.logvar_ND,
-                                   members[0].codes.factors_NF, ("a", "b"), (4, 4)))  # fmt: skip
-    fingerprints, channels = latent_channels(members, by=by, group_size=group_size)
-    assert [(channel.name, channel.member, channel.latents) for channel in channels] == expected
+    models = [Model("a", some_codes(0, latents=2)), Model("b", some_codes(0, latents=1))]
+    models[1] = Model("b", Codes(models[1].codes.mean_ND, models[1].codes.logvar_ND,
+                                   models[0].codes.factors_NF, ("a", "b"), (4, 4)))  # fmt: skip
+    fingerprints, channels = latent_channels(models, by=by, group_size=group_size)
+    assert [(channel.name, channel.model, channel.latents) for channel in channels] == expected
     assert fingerprints.channels == len(expected)
 
 
 def test_groups_are_the_spaces_of_their_latents() -> None:
     codes = some_codes(3)
-    fingerprints, channels = latent_channels([Member("m", codes)], by="group", group_size=2, dtype=DOUBLE)
+    fingerprints, channels = latent_channels([Model("m", codes)], by="group", group_size=2, dtype=DOUBLE)
     assert [(channel.name, channel.latents) for channel in channels] == [
         ("m latents 0-1", (0, 1)),
         ("m latents 2-3", (2, 3)),
@@ -249,7 +249,7 @@ def test_groups_are_the_spaces_of_their_latents() -> None:
     for channel, bits in zip(channels, information_bits(fingerprints), strict=True):
         at = list(channel.latents)
         part = Codes(codes.mean_ND[:, at], codes.logvar_ND[:, at], codes.factors_NF, ("a", "b"), (4, 4))
-        alone, _ = latent_channels([Member("part", part)], by="space", dtype=DOUBLE)
+        alone, _ = latent_channels([Model("part", part)], by="space", dtype=DOUBLE)
         assert information_bits(alone)[0] == pytest.approx(bits, abs=1e-13)
 
 
@@ -264,22 +264,22 @@ def test_dead_channels_and_constant_factors_are_dropped_and_listed() -> None:
     codes = some_codes(4)
     factors_NF = np.column_stack([codes.factors_NF, np.zeros(len(codes), dtype=int)])
     codes = Codes(codes.mean_ND, codes.logvar_ND, factors_NF, ("a", "b", "still"), (4, 4, 2))
-    members = [Member("one", with_dead(codes, 1)), Member("two", with_dead(codes, 0, 3))]
-    comparison: Comparison = compare_members(members, dtype=DOUBLE)
-    assert [(channel.member, channel.latents) for channel in comparison.dropped] == [
+    models = [Model("one", with_dead(codes, 1)), Model("two", with_dead(codes, 0, 3))]
+    comparison: ChannelComparison = compare_channels(models, dtype=DOUBLE)
+    assert [(channel.model, channel.latents) for channel in comparison.dropped] == [
         (0, (1,)), (1, (0,)), (1, (3,)), (FACTOR, ()),
     ]  # fmt: skip
     assert comparison.dropped[-1].name == "still"
     np.testing.assert_allclose(comparison.dropped_bits, 0, atol=1e-6)
     found = comparison.similarity
-    assert [(channel.member, channel.latents) for channel in found.channels] == [
+    assert [(channel.model, channel.latents) for channel in found.channels] == [
         (0, (0,)), (0, (2,)), (0, (3,)), (1, (1,)), (1, (2,)), (FACTOR, ()), (FACTOR, ()),
     ]  # fmt: skip
     assert [found.channels[i].name for i in found.factors()] == ["a", "b"]
     assert np.isfinite(found.nmi_CC).all()
     _, factors = factor_channels(codes)
     assert [factor.name for factor in factors] == ["a", "b", "still"]
-    without = compare_members(members, with_factors=False, dtype=DOUBLE)
+    without = compare_channels(models, with_factors=False, dtype=DOUBLE)
     assert len(without.similarity) == 5
     assert len(without.dropped) == 3
     np.testing.assert_allclose(without.similarity.joint_bits_CC, found.joint_bits_CC[:5, :5], rtol=0, atol=1e-12)
@@ -287,9 +287,9 @@ def test_dead_channels_and_constant_factors_are_dropped_and_listed() -> None:
 
 def test_the_least_information_is_asked_for() -> None:
     codes = some_codes(5)
-    bits_C = information_bits(latent_channels([Member("m", codes)])[0])
+    bits_C = information_bits(latent_channels([Model("m", codes)])[0])
     between = float(np.sort(bits_C)[1:3].mean())
-    comparison = compare_members([Member("m", codes)], least_bits=between)
+    comparison = compare_channels([Model("m", codes)], least_bits=between)
     live = [channel.latents[0] for channel in comparison.similarity.channels if not channel.is_factor]
     assert live == list(np.flatnonzero(bits_C > between))
     np.testing.assert_allclose(np.sort(comparison.dropped_bits), np.sort(bits_C)[:2], atol=1e-6)
@@ -303,7 +303,7 @@ CODES = some_codes(6)
 
 
 @pytest.mark.parametrize(
-    ("members", "options", "message"),
+    ("models", "options", "message"),
     [
         ([], {}, "There is no model to compare"),
         ([CODES, some_codes(6, points=50)], {}, "m0 and m1 are models of different data: 120 and 50 images"),
@@ -316,6 +316,6 @@ CODES = some_codes(6)
         ([CODES], {"by": "group", "group_size": 0}, "group size must be a number that divides"),
     ],
 )
-def test_bad_input(members: list[Codes], options: dict, message: str) -> None:
+def test_bad_input(models: list[Codes], options: dict, message: str) -> None:
     with pytest.raises(IfpError, match=message):
-        compare_members([Member(f"m{i}", codes) for i, codes in enumerate(members)], **options)
+        compare_channels([Model(f"m{i}", codes) for i, codes in enumerate(models)], **options)

@@ -15,8 +15,8 @@ import pytest
 from ifp.analysis.channels.fragments import LINK_NMI, FragmentMap, fragment_map
 from ifp.codes import Codes
 from ifp.errors import IfpError
-from ifp.fingerprints.build import compare_members
-from ifp.fingerprints.models import FACTOR, Channel, Member, Similarity
+from ifp.fingerprints.build import compare_channels
+from ifp.fingerprints.models import FACTOR, Channel, Model, Similarity
 from ifp.seeds import numpy_generator
 
 FACTORS_NF = np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -33,32 +33,32 @@ def latent(holds: str, generator: np.random.Generator) -> np.ndarray:
     return 20.0 * generator.permutation(4 ** len(holds))[value_N] if holds else np.zeros(len(FACTORS_NF))
 
 
-def members_at(beta: float, *held: Sequence[str]) -> list[Member]:
+def models_at(beta: float, *held: Sequence[str]) -> list[Model]:
     """A model for each of `held`, its latents in an order of its own; the others hold nothing."""
-    members = []
+    models = []
     for run, of_run in enumerate(held):
         generator = numpy_generator(0, "fragments", beta, run)
         padded = generator.permutation(np.array([*of_run, *[""] * (LATENTS - len(of_run))], dtype=object))
         mean_ND = np.stack([latent(holds, generator) for holds in padded], axis=1)
         codes = Codes(mean_ND, np.zeros_like(mean_ND), FACTORS_NF, ("a", "b", "c"), (4, 4, 4))
-        members.append(Member(f"beta-{beta:g}-{run}", codes, beta=beta))
-    return members
+        models.append(Model(f"beta-{beta:g}-{run}", codes, beta=beta))
+    return models
 
 
 @pytest.fixture(scope="module")
-def members() -> list[Member]:
+def models() -> list[Model]:
     return [
-        *members_at(5, *[("a", "bc", "?")] * RUNS),
-        *members_at(100, ("a",), *[()] * (RUNS - 1)),
-        *members_at(20, *[("a", "b", "?")] * RUNS),
-        *members_at(10, *[("a", "b", "c")] * RUNS),
-        *members_at(50, *[("ab",)] * RUNS),
+        *models_at(5, *[("a", "bc", "?")] * RUNS),
+        *models_at(100, ("a",), *[()] * (RUNS - 1)),
+        *models_at(20, *[("a", "b", "?")] * RUNS),
+        *models_at(10, *[("a", "b", "c")] * RUNS),
+        *models_at(50, *[("ab",)] * RUNS),
     ]
 
 
 @pytest.fixture(scope="module")
-def found(members: list[Member]) -> FragmentMap:
-    return fragment_map(compare_members(members).similarity, members)
+def found(models: list[Model]) -> FragmentMap:
+    return fragment_map(compare_channels(models).similarity, models)
 
 
 def rows_at(found: FragmentMap, beta: float) -> pd.DataFrame:
@@ -102,22 +102,22 @@ def test_a_split_and_a_merge_are_seen_with_their_shares(found: FragmentMap) -> N
     assert (found.links["levels_between"] == 0).all()
 
 
-def test_hotspots_point_into_the_whole_ensemble(members: list[Member], found: FragmentMap) -> None:
-    channels = compare_members(members).similarity.channels
+def test_hotspots_point_into_the_whole_ensemble(models: list[Model], found: FragmentMap) -> None:
+    channels = compare_channels(models).similarity.channels
     for hotspot, beta in zip(found.hotspots, found.fragments["beta"], strict=True):
-        assert {members[channels[place].member].beta for place in hotspot.channels} == {beta}
+        assert {models[channels[place].model].beta for place in hotspot.channels} == {beta}
         assert hotspot.representative in hotspot.channels
-        assert {channels[place].member for place in hotspot.channels} == set(hotspot.runs)
+        assert {channels[place].model for place in hotspot.channels} == set(hotspot.models)
 
 
 def test_what_a_level_lacks_for_once_is_not_new_below_it() -> None:
     """At 20 only one model of six holds a; c is lost for good."""
-    members = [
-        *members_at(50, *[("a", "c")] * RUNS),
-        *members_at(20, ("a", "b"), *[("b",)] * (RUNS - 1)),
-        *members_at(10, *[("a", "b")] * RUNS),
+    models = [
+        *models_at(50, *[("a", "c")] * RUNS),
+        *models_at(20, ("a", "b"), *[("b",)] * (RUNS - 1)),
+        *models_at(10, *[("a", "b")] * RUNS),
     ]
-    found = fragment_map(compare_members(members).similarity, members)
+    found = fragment_map(compare_channels(models).similarity, models)
     of_a = rows_at(found, 10).loc["a"]
     assert of_a[["origin", "runs_above", "parents"]].tolist() == [
         "returns",
@@ -135,8 +135,8 @@ def test_what_a_level_lacks_for_once_is_not_new_below_it() -> None:
     assert sorted(found.links["levels_between"]) == [0, 1]
 
 
-def test_the_order_of_the_models_changes_nothing(members: list[Member], found: FragmentMap) -> None:
-    other = fragment_map(compare_members(members[::-1]).similarity, members[::-1])
+def test_the_order_of_the_models_changes_nothing(models: list[Model], found: FragmentMap) -> None:
+    other = fragment_map(compare_channels(models[::-1]).similarity, models[::-1])
     columns = ["beta", "factor", "runs", "origin", "fate", "bracket_low", "bracket_high", "runs_above"]
     order = ["beta", "factor", "fate"]
     pd.testing.assert_frame_equal(
@@ -145,8 +145,8 @@ def test_the_order_of_the_models_changes_nothing(members: list[Member], found: F
     np.testing.assert_allclose(np.sort(found.links["nmi"]), np.sort(other.links["nmi"]), atol=1e-6)
 
 
-def test_the_floor_of_a_link_decides(members: list[Member]) -> None:
-    strict = fragment_map(compare_members(members).similarity, members, link=0.8)
+def test_the_floor_of_a_link_decides(models: list[Model]) -> None:
+    strict = fragment_map(compare_channels(models).similarity, models, link=0.8)
     assert len(strict.links) == 3  # a and b from 20 to 10, a from 10 to 5
     assert (strict.links["nmi"] > 0.99).all()
 
@@ -165,8 +165,8 @@ def test_what_links_and_what_names_a_fragment_by_default(across: float, links: i
     bits_C, joint_CC = np.full(12, 2.0), 4 - 2 * nmi_CC
     channels = (*(Channel(f"m{at}", at, (0,)) for at in range(10)), Channel("a", FACTOR), Channel("b", FACTOR))
     similarity = Similarity(channels, bits_C, 2 * bits_C, bits_C.copy(), joint_CC, 64)
-    codes = members_at(1, ("a",))[0].codes
-    models = [Member(f"m{at}", codes, beta=20.0 if at < 5 else 10.0) for at in range(10)]
+    codes = models_at(1, ("a",))[0].codes
+    models = [Model(f"m{at}", codes, beta=20.0 if at < 5 else 10.0) for at in range(10)]
     found = fragment_map(similarity, models, distance="nmi")
     assert found.fragments["beta"].tolist() == [20, 10]
     assert len(found.links) == links
@@ -175,15 +175,15 @@ def test_what_links_and_what_names_a_fragment_by_default(across: float, links: i
 
 
 def test_bad_input_is_said_in_one_sentence() -> None:
-    level = members_at(10, *[("a",)] * RUNS)
-    unknown = [*level, Member("other", level[0].codes)]
-    few = [*level, *members_at(5, *[("a",)] * 4)]
-    for members, message in (
+    level = models_at(10, *[("a",)] * RUNS)
+    unknown = [*level, Model("other", level[0].codes)]
+    few = [*level, *models_at(5, *[("a",)] * 4)]
+    for models, message in (
         (unknown, "the beta of each model, and that of other is not known"),
         (level, "models at 2 or more betas, got 1"),
         (few, "There are 4 models at beta 5, and hotspots need at least 5"),
     ):
         with pytest.raises(IfpError, match=message):
-            fragment_map(compare_members(members).similarity, members)
+            fragment_map(compare_channels(models).similarity, models)
     with pytest.raises(IfpError, match="link must be above 0 and at most 1, got 0"):
-        fragment_map(compare_members(few).similarity, few, link=0)
+        fragment_map(compare_channels(few).similarity, few, link=0)

@@ -10,7 +10,7 @@ from ifp.analysis.channels.hotspots import Hotspot, Hotspots, Spread
 from ifp.analysis.freezing.points import FROZEN, FROZEN_AT_START, NEVER_FROZE, NEVER_MELTED
 from ifp.codes import Codes
 from ifp.errors import IfpError
-from ifp.fingerprints.models import FACTOR, Channel, KlTrace, Member, Similarity
+from ifp.fingerprints.models import FACTOR, Channel, KlTrace, Model, Similarity
 
 BETA_T = np.geomspace(200.0, 1.0, 401)
 """Falling; finer than 0.1 nat of KL, so that the interpolation is exact for these curves."""
@@ -20,12 +20,10 @@ def kl_of(beta_T: np.ndarray, *beta_c: float) -> np.ndarray:
     return np.stack([np.maximum(np.log(c / beta_T), 0) / 2 for c in beta_c], axis=1)
 
 
-def member(
-    name: str, beta_T: np.ndarray | None, kl_TD: np.ndarray | None = None, *, beta: float | None = None
-) -> Member:
+def model(name: str, beta_T: np.ndarray | None, kl_TD: np.ndarray | None = None, *, beta: float | None = None) -> Model:
     codes = Codes(np.zeros((4, 3)), np.zeros((4, 3)), np.zeros((4, 0), int))
     trace = None if beta_T is None or kl_TD is None else KlTrace(beta_T, kl_TD)
-    return Member(name, codes, beta=beta, trace=trace)
+    return Model(name, codes, beta=beta, trace=trace)
 
 
 def similarity(*channels: Channel) -> Similarity:
@@ -49,8 +47,8 @@ def hotspots_of(*channels_of_each: tuple[int, ...], of: Similarity) -> Hotspots:
 
 
 def test_each_latent_freezes_where_its_kl_passes_the_threshold() -> None:
-    members = [member("a", BETA_T, kl_of(BETA_T, 100, 30, 5)), member("b", BETA_T[::-1], kl_of(BETA_T[::-1], 50, 10))]
-    table = channel_freezing(similarity(*channels_of(0, 2, 0), *channels_of(1, 1), Channel("hue", FACTOR)), members)
+    models = [model("a", BETA_T, kl_of(BETA_T, 100, 30, 5)), model("b", BETA_T[::-1], kl_of(BETA_T[::-1], 50, 10))]
+    table = channel_freezing(similarity(*channels_of(0, 2, 0), *channels_of(1, 1), Channel("hue", FACTOR)), models)
     assert table["channel"].tolist() == [0, 1, 2]  # a factor has no row
     np.testing.assert_allclose(table["beta_ifp"], np.array([5, 100, 10]) * np.exp(-0.2), rtol=1e-9)
     assert set(table["status"]) == {FROZEN}
@@ -58,14 +56,14 @@ def test_each_latent_freezes_where_its_kl_passes_the_threshold() -> None:
     assert (table["beta_ifp"] < table["bracket_high"]).all()
     np.testing.assert_allclose(table["bracket_high"] / table["bracket_low"], BETA_T[0] / BETA_T[1])
     np.testing.assert_allclose(table["kl_nats"], [np.log(5) / 2, np.log(100) / 2, 0], atol=1e-12)
-    later = channel_freezing(similarity(*channels_of(0, 0)), members, threshold_nats=0.5)
+    later = channel_freezing(similarity(*channels_of(0, 0)), models, threshold_nats=0.5)
     np.testing.assert_allclose(later["beta_ifp"], 100 * np.exp(-1), rtol=1e-9)
 
 
 def test_a_channel_of_several_latents_is_judged_by_their_sum() -> None:
     """Both at beta_c: the sum passes 0.1 where each holds 0.05. A later latent changes nothing of the first's point."""
-    members = [member("a", BETA_T, kl_of(BETA_T, 40, 40, 4))]
-    table = channel_freezing(similarity(Channel("pair", 0, (0, 1)), Channel("all", 0, (0, 1, 2))), members)
+    models = [model("a", BETA_T, kl_of(BETA_T, 40, 40, 4))]
+    table = channel_freezing(similarity(Channel("pair", 0, (0, 1)), Channel("all", 0, (0, 1, 2))), models)
     np.testing.assert_allclose(table["beta_ifp"], 40 * np.exp(-0.1), rtol=1e-9)
     assert table["latents"].tolist() == ["0+1", "0+1+2"]
 
@@ -82,7 +80,7 @@ def test_a_channel_of_several_latents_is_judged_by_their_sum() -> None:
 def test_what_lies_beyond_the_trace_is_a_bound(
     beta_T: np.ndarray, beta_c: float, status: str, low: float, high: float
 ) -> None:
-    row = channel_freezing(similarity(*channels_of(0, 0)), [member("a", beta_T, kl_of(beta_T, beta_c))]).iloc[0]
+    row = channel_freezing(similarity(*channels_of(0, 0)), [model("a", beta_T, kl_of(beta_T, beta_c))]).iloc[0]
     assert row["status"] == status
     assert np.isnan(row["beta_ifp"])
     np.testing.assert_allclose([row["bracket_low"], row["bracket_high"]], [low, high])
@@ -91,7 +89,7 @@ def test_what_lies_beyond_the_trace_is_a_bound(
 def test_a_young_network_under_rising_beta_did_not_freeze() -> None:
     """Beta warms up from 0: KL grows with beta, which says only that nothing has melted yet."""
     beta_T = np.array([0.0, 1.0, 2.0, 4.0, 4.0])
-    table = channel_freezing(similarity(*channels_of(0, 0)), [member("a", beta_T, np.array([[0, 0, 1, 2, 3.0]]).T)])
+    table = channel_freezing(similarity(*channels_of(0, 0)), [model("a", beta_T, np.array([[0, 0, 1, 2, 3.0]]).T)])
     assert table[["status", "bracket_low", "beta_from"]].iloc[0].tolist() == [NEVER_MELTED, 4.0, 1.0]
 
 
@@ -99,17 +97,17 @@ def test_the_last_life_of_a_latent_counts() -> None:
     """Beta falls; the latent freezes between 32 and 16, dies at 8, and freezes for good between 4 and 2."""
     beta_T = np.array([64.0, 32, 16, 8, 4, 2, 1])
     kl_T1 = np.array([[0, 0, 3, 0, 0, 3, 3.0]]).T
-    falling = channel_freezing(similarity(*channels_of(0, 0)), [member("a", beta_T, kl_T1)]).iloc[0]
+    falling = channel_freezing(similarity(*channels_of(0, 0)), [model("a", beta_T, kl_T1)]).iloc[0]
     assert (falling["bracket_low"], falling["bracket_high"]) == (2.0, 4.0)
     assert falling["beta_ifp"] == pytest.approx(2 * 2 ** (2.9 / 3))
-    rising = channel_freezing(similarity(*channels_of(0, 0)), [member("a", beta_T[::-1], kl_T1[::-1])]).iloc[0]
+    rising = channel_freezing(similarity(*channels_of(0, 0)), [model("a", beta_T[::-1], kl_T1[::-1])]).iloc[0]
     assert (rising["bracket_low"], rising["bracket_high"]) == (16.0, 32.0)
 
 
 def test_stages_of_constant_beta_give_the_bracket_between_them() -> None:
     beta_T = np.array([20.0, 20, 20, 5, 5, 5])
     kl_T1 = np.array([[0, 0.05, 0.0, 0.0, 0.5, 1.0]]).T
-    row = channel_freezing(similarity(*channels_of(0, 0)), [member("a", beta_T, kl_T1)]).iloc[0]
+    row = channel_freezing(similarity(*channels_of(0, 0)), [model("a", beta_T, kl_T1)]).iloc[0]
     assert (row["bracket_low"], row["bracket_high"]) == (5.0, 20.0)
     assert row["beta_ifp"] == pytest.approx(5 * 4**0.9)  # KL of 1.0 at 5 and 0 at 20, whatever came earlier at each
 
@@ -119,7 +117,7 @@ def test_only_the_last_way_of_beta_counts_and_records_without_a_number_do_not() 
     beta_T = np.concatenate([[np.nan, 0.0], np.geomspace(1, 150, 50), BETA_T[BETA_T < 150]])
     kl_T1 = np.concatenate([[[9.0], [9.0]], np.full((50, 1), 9.0), kl_of(BETA_T[BETA_T < 150], 60)])
     kl_T1[-1] = np.nan
-    row = channel_freezing(similarity(*channels_of(0, 0)), [member("a", beta_T, kl_T1)]).iloc[0]
+    row = channel_freezing(similarity(*channels_of(0, 0)), [model("a", beta_T, kl_T1)]).iloc[0]
     assert row["beta_ifp"] == pytest.approx(60 * np.exp(-0.2))
     assert row["beta_from"] == 150
     assert row["beta_to"] == pytest.approx(BETA_T[-2])
@@ -129,8 +127,8 @@ def test_a_checkpoint_on_the_way_knows_its_past_alone() -> None:
     """Latent 0 freezes at 81.9, dies below 20 and freezes again: the early checkpoint is of its first life."""
     kl_TD = kl_of(BETA_T, 100)
     kl_TD[(BETA_T < 20) & (BETA_T > 10)] = 0
-    members = [member("early", BETA_T, kl_TD, beta=40.0), member("late", BETA_T, kl_TD, beta=1.0)]
-    table = channel_freezing(similarity(*channels_of(0, 0), *channels_of(1, 0)), members)
+    models = [model("early", BETA_T, kl_TD, beta=40.0), model("late", BETA_T, kl_TD, beta=1.0)]
+    table = channel_freezing(similarity(*channels_of(0, 0), *channels_of(1, 0)), models)
     assert table["beta_ifp"][0] == pytest.approx(100 * np.exp(-0.2))
     assert table["beta_to"][0] == pytest.approx(40, rel=0.02)
     assert table["bracket_low"][1] <= 10 <= table["bracket_high"][1]
@@ -138,10 +136,10 @@ def test_a_checkpoint_on_the_way_knows_its_past_alone() -> None:
 
 
 def test_without_a_moving_beta_there_is_no_row() -> None:
-    constant = member("constant", np.full(5, 4.0), np.ones((5, 2)))
-    nothing = member("nothing", np.zeros(0), np.zeros((0, 2)))
+    constant = model("constant", np.full(5, 4.0), np.ones((5, 2)))
+    nothing = model("nothing", np.zeros(0), np.zeros((0, 2)))
     table = channel_freezing(similarity(*channels_of(0, 0), *channels_of(1, 1), *channels_of(2, 0)),
-                             [constant, member("none", None), nothing])  # fmt: skip
+                             [constant, model("none", None), nothing])  # fmt: skip
     assert len(table) == 0
     assert "beta_ifp" in table.columns
 
@@ -149,27 +147,27 @@ def test_without_a_moving_beta_there_is_no_row() -> None:
 def test_bad_input_is_said_in_one_sentence() -> None:
     one = similarity(*channels_of(0, 2))
     with pytest.raises(IfpError, match="threshold_nats must be a positive number, got 0"):
-        channel_freezing(one, [member("a", BETA_T, kl_of(BETA_T, 10))], 0)
+        channel_freezing(one, [model("a", BETA_T, kl_of(BETA_T, 10))], 0)
     with pytest.raises(IfpError, match="m0/2 has latent 2, but the trace of a has 1 latents"):
-        channel_freezing(one, [member("a", BETA_T, kl_of(BETA_T, 10))])
+        channel_freezing(one, [model("a", BETA_T, kl_of(BETA_T, 10))])
     with pytest.raises(IfpError, match="KL of each latent at each"):
-        channel_freezing(one, [member("a", BETA_T, kl_of(BETA_T, 10)[:-1])])
+        channel_freezing(one, [model("a", BETA_T, kl_of(BETA_T, 10)[:-1])])
 
 
 BETA_C = (60.0, 20.0, 30.0, 50.0, 40.0, 45.0, 35.0)
 
 
-def runs_with(*beta_c: float, copies: int = 1) -> tuple[list[Member], Similarity]:
+def runs_with(*beta_c: float, copies: int = 1) -> tuple[list[Model], Similarity]:
     """A run for each value, `copies` latents frozen at it and one that never froze."""
-    members = [member(f"m{n}", BETA_T, kl_of(BETA_T, *[c] * copies, 0.1)) for n, c in enumerate(beta_c)]
-    channels = [channel for place in range(len(members)) for channel in channels_of(place, *range(copies + 1))]
-    return members, similarity(*channels)
+    models = [model(f"m{n}", BETA_T, kl_of(BETA_T, *[c] * copies, 0.1)) for n, c in enumerate(beta_c)]
+    channels = [channel for place in range(len(models)) for channel in channels_of(place, *range(copies + 1))]
+    return models, similarity(*channels)
 
 
 def test_the_freezing_points_of_a_hotspot_are_a_distribution_over_runs() -> None:
-    members, ensemble = runs_with(*BETA_C)
+    models, ensemble = runs_with(*BETA_C)
     found = hotspots_of(tuple(range(0, 14, 2)), (1, 3), of=ensemble)
-    table = hotspot_freezing(found, members)
+    table = hotspot_freezing(found, models)
     first, second = table.iloc[0], table.iloc[1]
     shift = np.exp(-0.2)
     counts = first[["hotspot", "channels", "runs", "frozen", "below", "above", "bound"]].tolist()
@@ -180,23 +178,23 @@ def test_the_freezing_points_of_a_hotspot_are_a_distribution_over_runs() -> None
     np.testing.assert_allclose(first[["low", "high"]].astype(float), [20 * shift, 60 * shift], rtol=1e-9)
     assert second[["channels", "frozen", "below", "bound", "median"]].tolist() == [2, 0, 2, "<", 1.0]
     assert second[["low", "high", "quartile_low", "least"]].isna().all()
-    again = hotspot_freezing(found, members)
+    again = hotspot_freezing(found, models)
     assert again.equals(table)
 
 
 def test_censored_channels_keep_their_place_in_the_order() -> None:
-    members, ensemble = runs_with(1.05, 1000.0, 30.0, 1.1, 40.0)
-    row = hotspot_freezing(hotspots_of((0, 2, 4, 6, 8), of=ensemble), members).iloc[0]
+    models, ensemble = runs_with(1.05, 1000.0, 30.0, 1.1, 40.0)
+    row = hotspot_freezing(hotspots_of((0, 2, 4, 6, 8), of=ensemble), models).iloc[0]
     assert row[["channels", "frozen", "below", "above"]].tolist() == [5, 2, 2, 1]
     assert row["median"] == pytest.approx(30 * np.exp(-0.2))
     assert np.isnan(row["low"])
     assert np.isnan(row["quartile_low"])
     assert row["quartile_high"] == pytest.approx(40 * np.exp(-0.2))
-    members, ensemble = runs_with(1000.0, 300.0, 30.0)
-    row = hotspot_freezing(hotspots_of((0, 2, 4), of=ensemble), members).iloc[0]
+    models, ensemble = runs_with(1000.0, 300.0, 30.0)
+    row = hotspot_freezing(hotspots_of((0, 2, 4), of=ensemble), models).iloc[0]
     assert (row["bound"], row["median"]) == (">", pytest.approx(200.0))
-    members, ensemble = runs_with(1000.0, 0.5)
-    row = hotspot_freezing(hotspots_of((0, 2), of=ensemble), members).iloc[0]
+    models, ensemble = runs_with(1000.0, 0.5)
+    row = hotspot_freezing(hotspots_of((0, 2), of=ensemble), models).iloc[0]
     assert row["bound"] == ""
     assert np.isnan(row["median"])
 
@@ -205,9 +203,9 @@ def test_the_interval_counts_runs_and_not_channels() -> None:
     """A run that holds the fragment three times over is one run: the interval does not narrow."""
     intervals = []
     for copies in (1, 3):
-        members, ensemble = runs_with(*BETA_C, copies=copies)
+        models, ensemble = runs_with(*BETA_C, copies=copies)
         places = tuple(p for p, channel in enumerate(ensemble.channels) if channel.latents[0] < copies)
-        table = hotspot_freezing(hotspots_of(places, of=ensemble), members)
+        table = hotspot_freezing(hotspots_of(places, of=ensemble), models)
         assert table["channels"].tolist() == [7 * copies]
         assert table["low"].notna().all()
         intervals.append(table[["median", "low", "high"]].to_numpy(float))
@@ -216,10 +214,10 @@ def test_the_interval_counts_runs_and_not_channels() -> None:
 
 def test_checkpoints_of_one_run_count_once_and_what_has_no_trace_is_counted() -> None:
     kl_TD = kl_of(BETA_T, 60)
-    members = [member(f"at {beta:g}", BETA_T, kl_TD, beta=beta) for beta in (40.0, 10.0, 1.0)]
-    members += [member("other", BETA_T, kl_of(BETA_T, 30)), member("bare", None)]
+    models = [model(f"at {beta:g}", BETA_T, kl_TD, beta=beta) for beta in (40.0, 10.0, 1.0)]
+    models += [model("other", BETA_T, kl_of(BETA_T, 30)), model("bare", None)]
     ensemble = similarity(*(channel for place in range(5) for channel in channels_of(place, 0)))
-    table = hotspot_freezing(hotspots_of((0, 1, 2, 3, 4), (4,), of=ensemble), members)
+    table = hotspot_freezing(hotspots_of((0, 1, 2, 3, 4), (4,), of=ensemble), models)
     assert table["channels"].tolist() == [2, 0]
     assert table["runs"].tolist() == [2, 0]
     assert table["without_trace"].tolist() == [1, 1]

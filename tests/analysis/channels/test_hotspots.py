@@ -32,15 +32,15 @@ def factor_channels(count: int) -> list[Channel]:
 def exact(held: Sequence[Sequence[str]], factors_NF: np.ndarray = FACTORS_NF) -> Similarity:
     """A model for each of `held`; its channels hold the factors named, values renumbered, or chance labels for "?"."""
     labels_CN, channels = [], []
-    for member, of_member in enumerate(held):
-        generator = numpy_generator(0, "exact", member)
-        for holds in of_member:
+    for model, of_model in enumerate(held):
+        generator = numpy_generator(0, "exact", model)
+        for holds in of_model:
             if holds == "?":
                 labels_CN.append(generator.integers(4, size=len(FACTORS_NF)))
             else:
                 value_N = sum(4**i * FACTORS_NF[:, FACTOR_NAMES.index(name)] for i, name in enumerate(holds))
                 labels_CN.append(generator.permutation(4 ** len(holds))[value_N])
-            channels.append(Channel(f"m{member} {holds} {len(channels)}", member, (len(channels),)))
+            channels.append(Channel(f"m{model} {holds} {len(channels)}", model, (len(channels),)))
     fingerprints = LabelFingerprints(np.concatenate([np.stack(labels_CN, axis=1), factors_NF], axis=1))
     return measure_similarity(fingerprints, channels + factor_channels(factors_NF.shape[1]))
 
@@ -53,7 +53,7 @@ def noisy(runs: int, seed: int, *, wobble: float = 0.05, present: float = 0.7) -
     labels_NF = rng.integers(8, size=(200, 3))
     value_NF = (labels_NF - 3.5) / 2.3
     means, logvars, channels, holds = [], [], [], []
-    for member in range(runs):
+    for model in range(runs):
         for factor, (sharp, share) in enumerate(zip((0.05, 0.1, 0.2), (1, present, 1), strict=True)):
             if rng.random() > share:
                 continue
@@ -67,7 +67,7 @@ def noisy(runs: int, seed: int, *, wobble: float = 0.05, present: float = 0.7) -
             means.append(rng.normal(size=200))
             logvars.append(np.full(200, np.log(rng.uniform(0.05, 2))))
             holds.append(-1)
-        channels += [Channel(f"m{member} z{i}", member, (i,)) for i in range(len(means) - len(channels))]
+        channels += [Channel(f"m{model} z{i}", model, (i,)) for i in range(len(means) - len(channels))]
     fingerprints = JoinedFingerprints(
         [GaussianFingerprints([m[:, None] for m in means], [v[:, None] for v in logvars]), LabelFingerprints(labels_NF)]
     )
@@ -88,12 +88,12 @@ MERGING = [("a", "b", "?")] * 7 + [("ab", "?")] * 5
 @pytest.mark.parametrize("distance", ["vi", "nmi"])
 def test_a_latent_that_merges_two_factors_is_a_hotspot_of_its_own(distance: str) -> None:
     found = find_hotspots(exact(MERGING), distance=distance)
-    assert (found.runs, found.min_samples, found.factors) == (12, 5, FACTOR_NAMES)
+    assert (found.num_models, found.min_samples, found.factors) == (12, 5, FACTOR_NAMES)
     holding = {found.similarity.channels[hotspot.representative].name.split()[1]: hotspot for hotspot in found.hotspots}
     assert set(holding) == {"a", "b", "ab"}
     for name, hotspot in holding.items():
         assert {found.similarity.channels[place].name.split()[1] for place in hotspot.channels} == {name}
-        assert hotspot.runs == (tuple(range(7, 12)) if name == "ab" else tuple(range(7)))
+        assert hotspot.models == (tuple(range(7, 12)) if name == "ab" else tuple(range(7)))
         np.testing.assert_allclose(hotspot.information_bits, [2 * len(name)] * 3, atol=1e-5)
         assert hotspot.tightness == pytest.approx(1, abs=1e-5)
     np.testing.assert_allclose(holding["a"].nmi_with_factors_F, [1, 0, 0], atol=1e-5)
@@ -156,7 +156,7 @@ def test_what_few_models_hold_many_times_does_not_recur() -> None:
 def test_models_that_are_all_alike_are_one_hotspot() -> None:
     found = find_hotspots(exact([("a",)] * 5))
     assert [hotspot.channels for hotspot in found.hotspots] == [tuple(found.latents[found.ordering_L].tolist())]
-    assert len(found.hotspots[0].runs) == 5
+    assert len(found.hotspots[0].models) == 5
 
 
 @pytest.mark.parametrize("min_samples", [2, 3, 8, 40])
@@ -221,11 +221,11 @@ def test_neighbours_are_one_where_they_share_as_the_looser_does(across: float, h
     assert (found.labels_L >= 0).all()
 
 
-def test_a_member_with_two_channels_counts_once() -> None:
+def test_a_model_with_two_channels_counts_once() -> None:
     similarity = by_hand([1, 3, 2.5, 2.5, 2.5, 2.5], 0.1 * np.eye(6) + 0.9)
     channels = (Channel("twice", 1, (1,)), *similarity.channels[1:])
     (hotspot,) = find_hotspots(replace(similarity, channels=channels), distance="nmi").hotspots
-    assert (len(hotspot.channels), hotspot.runs) == (6, (1, 2, 3, 4, 5))
+    assert (len(hotspot.channels), hotspot.models) == (6, (1, 2, 3, 4, 5))
     np.testing.assert_allclose(hotspot.information_bits, [(2 + 4 * 2.5) / 5, 2, 2.5])
 
 
@@ -248,11 +248,11 @@ def test_the_table_has_a_row_a_hotspot_and_its_columns_without_any() -> None:
     assert list(empty.columns) == list(table.columns)
 
 
-def test_models_without_a_live_channel_count_among_the_runs() -> None:
+def test_models_without_a_live_channel_count_too() -> None:
     similarity = exact([("a",)] * 5)
-    assert len(find_hotspots(similarity, runs=12).hotspots) == 1  # 5 of 12 are 0.4 of them
-    assert find_hotspots(similarity, runs=15).hotspots == ()
-    assert find_hotspots(similarity.among(similarity.factors()), runs=5).hotspots == ()
+    assert len(find_hotspots(similarity, num_models=12).hotspots) == 1  # 5 of 12 are 0.4 of them
+    assert find_hotspots(similarity, num_models=15).hotspots == ()
+    assert find_hotspots(similarity.among(similarity.factors()), num_models=5).hotspots == ()
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_models_without_a_live_channel_count_among_the_runs() -> None:
         (5, {"distance": "cka"}, "Unknown distance 'cka': allowed are vi, nmi"),
         (5, {"min_samples": 1}, "min_samples must be from 2 to the number of models, 5, got 1"),
         (5, {"min_samples": 6}, "min_samples must be from 2 to the number of models, 5, got 6"),
-        (6, {"runs": 5}, "runs must be at least the 6 models that have channels, got 5"),
+        (6, {"num_models": 5}, "num_models must be at least the 6 models that have channels, got 5"),
     ],
 )
 def test_what_cannot_be_is_said(models: int, options: dict[str, object], message: str) -> None:

@@ -36,7 +36,7 @@ def similarity_of(nmi_CC: np.ndarray, entropy_bits_C: np.ndarray, channels: tupl
 def constructed(
     rng: np.random.Generator, *, spots: int = 3, size: int = 4, junk: int = 3, factors: int = 3, distance: str = "nmi"
 ) -> Hotspots:
-    """Hotspots of `size` channels, one a member, each with the next factor; channels that are in none between them."""
+    """Hotspots of `size` channels, one a model, each with the next factor; channels that are in none between them."""
     count = spots * size + junk
     kind_C = np.concatenate([np.arange(spots).repeat(size), np.full(junk, -1), np.arange(factors)])
     same_CC = (kind_C[:, None] == kind_C) & (kind_C >= 0)
@@ -75,7 +75,7 @@ def freezing_of(rng: np.random.Generator, hotspots: Hotspots) -> pd.DataFrame:
             channel, censored = hotspots.similarity.channels[at], at == one.channels[0]
             beta = 40 / one.number * float(np.exp(0.1 * rng.normal()))
             rows.append(
-                {"channel": at, "member": channel.member, "run": channel.member, "latents": str(channel.latents[0]),
+                {"channel": at, "member": channel.model, "run": channel.model, "latents": str(channel.latents[0]),
                  "beta_ifp": np.nan if censored else beta, "status": "never_froze" if censored else "frozen",
                  "bracket_low": np.nan, "bracket_high": 2.0, "threshold_nats": 0.1}
             )  # fmt: skip
