@@ -8,7 +8,7 @@ from __future__ import annotations
 from ifp.lazy import lazy_names
 
 _HOME = {
-    "RunFolder": "ifp.analysis.freezing.saved_run",
+    "Annealing": "ifp.analysis.freezing.annealing",
     "draw_run": "ifp.analysis.freezing.plot_run",
     "first_order": "ifp.analysis.freezing.transitions",
     "freezing_points": "ifp.analysis.freezing.points",

@@ -9,6 +9,6 @@ from ifp.analysis.freezing.consistency import consistency
 from ifp.analysis.freezing.saved_run import read_run
 
 if __name__ == "__main__":
-    points = read_run(Path(sys.argv[1])).points()
+    points = read_run(Path(sys.argv[1])).freezing_points()
     print(points.groupby(["factor", "method", "direction"], sort=False)["status"].value_counts().unstack(fill_value=0))
     print(consistency(points).to_string(index=False, formatters={"share": "{:.1%}".format}))

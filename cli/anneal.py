@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,7 @@ from ifp.cli.checked_options import checked_out, refuse_idle_sigma
 from ifp.cli.earlier_run import stored_settings
 from ifp.cli.naming_options import order_and_labels
 from ifp.cli.progress import StageProgress
-from ifp.errors import IfpError, bad_value
-from ifp.system.cpus import granted_cpus
-from ifp.system.settings import clipped_note
+from ifp.errors import IfpError, NothingFroze, bad_value
 
 
 @click.command()
@@ -82,66 +80,42 @@ def anneal(
             width=width, order=order, labels=labels, quiet=quiet, dry_run=dry_run, as_json=as_json,
         )  # fmt: skip
         return
-    config = _config(config_file, options)
-    typed = given_settings(options)
-    threads = threads if threads is not None else granted_cpus()
+    settings = given_settings(options)
+    config = _stored_config(config_file, settings)
+    dataset = settings.pop("dataset", config.dataset if config else None)
+    if dataset is None:
+        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+    # presets and values are checked now, before torch is loaded and images are read
+    checked = config or preset_config(**{"preset": "standard", **settings})
+    refuse_idle_sigma(settings, checked.likelihood)
     _check_width(width)
 
-    # torch is loaded only now, when the settings are known to be good
-    from ifp.analysis.freezing.naming import read_labels, read_order
-    from ifp.annealing.folder import RunWriter
-    from ifp.annealing.plan import check_some_can_freeze, plan_cells, plan_keys, run_factors, trains
-    from ifp.annealing.run import Resources, check_device, run
-    from ifp.cli.anneal_report import DRY_RUN_TRAVERSALS, report, say_cost
-    from ifp.cli.own_data import open_dataset
-    from ifp.networks.architecture import fit_architecture
-    from ifp.system.out_folder import no_folder_if_refused
+    from ifp.analysis.freezing.study import plan_annealing
+    from ifp.cli.anneal_report import print_annealing
 
-    resources = Resources(check_device(device), threads)
-    dataset = open_dataset(config.dataset, data_dir=data_dir, background=config.background, quiet=quiet)
-    tested = run_factors(dataset, config)
-    naming = (read_order(order, tested), read_labels(labels, tested))
     with StageProgress(quiet=quiet) as stages:
-        config, notes = fit_architecture(config, dataset.image_shape, typed, used=trains(config))
-        for note in (*notes, clipped_note(config, typed)):
-            if note:
-                stages.say(note)
-        most = DRY_RUN_TRAVERSALS if dry_run else None
-        if typed.get("nuisance") == "random" and not dataset.nuisance_name:
-            stages.say(f"Nuisance: {dataset.name} has none, so that --nuisance random changes nothing.")
-        cells = plan_cells(dataset, config, stages.update, typed=typed, say=stages.say, most_rendered=most)
-    if not dry_run:
-        check_some_can_freeze(cells)
-    out = out or _default_out(config)
-    folder = RunWriter(out, config, dataset, plan_keys(cells, config), resources.device)
-    with no_folder_if_refused(out), StageProgress(quiet=quiet) as stages:
-        cost = say_cost(cells, config, folder, resources, stages, dry_run=dry_run, as_json=as_json)
+        plan = plan_annealing(
+            dataset, config, data_dir=data_dir, device=device, threads=threads, width=width, order=order,
+            labels=labels, for_cost=dry_run, progress=stages.update, say=stages.say, **settings,
+        )  # fmt: skip
+        out = out or _default_out(plan.config)
         if dry_run:
+            cost = plan.cost(out, progress=stages.update)
+            stages.close()
+            click.echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
             return
-        if cost.training:
-            resources = replace(resources, chunk=cost.training.chunk)
-        folder.open()
-        try:
-            trace = run(cells, config, folder, resources, progress=stages.update, say=stages.say)
-        except BaseException:
-            folder.close("stopped")
-            stages.say(f"Stopped; what is finished is in {folder.path}, and the same command goes on from there.")
-            raise
-        folder.close("finished")
-        report(trace, folder.path, config, dataset.space.names, stages, width=width, as_json=as_json, naming=naming)
+        result = plan.run(out, progress=stages.update, say=stages.say)
+        stages.close()
+    print_annealing(result, as_json=as_json)
+    if result.nothing_froze():
+        raise NothingFroze(result.nothing_froze())
 
 
-def _config(config_file: Path | None, options: dict[str, Any]) -> AnnealConfig:
-    settings = given_settings(options)
-    if config_file is not None:
-        config = AnnealConfig.from_json(stored_settings(config_file, settings, AnnealConfig))
-        refuse_idle_sigma(settings, config.likelihood)
-        return config
-    if "dataset" not in settings:
-        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
-    config = preset_config(settings.pop("preset", "standard"), **settings)
-    refuse_idle_sigma(settings, config.likelihood)
-    return config
+def _stored_config(config_file: Path | None, settings: dict[str, Any]) -> AnnealConfig | None:
+    """The settings of an earlier run with those that were typed in their place; None without such a run."""
+    if config_file is None:
+        return None
+    return AnnealConfig.from_json(stored_settings(config_file, settings, AnnealConfig))
 
 
 def _default_out(config: AnnealConfig) -> Path:

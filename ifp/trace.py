@@ -25,7 +25,7 @@ Key = tuple[str, tuple[int, ...], int, str, str]
 """A curve's labels, unique in a run: factor, context, seed, method, direction."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AnnealTrace:
     """Curves of KL and reconstruction against beta.
 
@@ -42,7 +42,7 @@ class AnnealTrace:
     beta_MT, recon_nats_MT, kl_nats_MTD : float64, in the order recorded (beta falls when cooling, rises when
         heating), NaN after a member's last record. Nats an image; recon summed over all pixels of the original
         image, KL per latent.
-    ended_M : text, why an exact curve ended at its deep end (keys of `ifp.exact.states.ENDS`); "" for all others and in
+    ended_M : text, why an exact curve ended at its deep end (keys of `ifp.exact.ends.ENDS`); "" for all others and in
         traces written before this was recorded.
     """
 
@@ -73,6 +73,13 @@ class AnnealTrace:
 
     def __len__(self) -> int:
         return len(self.factor_M)
+
+    def __repr__(self) -> str:
+        methods = [f"{count} {method}" for method in METHODS if (count := int((self.method_M == method).sum()))]
+        factors = list(dict.fromkeys(map(str, self.factor_M)))
+        records, latents = self.kl_nats_MTD.shape[1:]
+        size = f"at most {records} records, {latents} latent{'s' if latents != 1 else ''}"
+        return f"<AnnealTrace: {len(self)} curves ({', '.join(methods)}) of {', '.join(factors)}; {size}>"
 
     @property
     def total_kl_nats_MT(self) -> np.ndarray:

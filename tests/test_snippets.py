@@ -34,3 +34,13 @@ def test_train_deft_and_its_baseline_and_shift(
     assert "1 pair of models on arrays, probe heat from beta 1 to 300; melting points: x " in said
     assert (tmp_path / "shift.png").stat().st_size > 0
     assert names["deft"].config.options["betas"] == [10, 1]  # type: ignore[attr-defined]
+
+
+def test_anneal_arrays_and_plot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = run(snippet("docs/annealing.md", "From Python"), tmp_path, monkeypatch)
+    assert "exact" in capsys.readouterr().out
+    assert repr(names["result"]).startswith("<Annealing: arrays, bernoulli likelihood, 1 factor, freezing at beta ")
+    assert [label.get_text() for label in names["ax"].get_yticklabels()] == ["length\n$n = 1$"]  # type: ignore[attr-defined]
+    assert list(tmp_path.iterdir()) == []

@@ -54,6 +54,13 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     return figure
 
 
+def pyplot_figure(width_in: float, height_in: float = 1.0) -> Figure:
+    """A figure among pyplot's, so that a notebook shows it; call within `paper_style`."""
+    import matplotlib.pyplot as plt  # only here: pyplot picks a window system when it is imported
+
+    return plt.figure(figsize=(width_in, height_in))
+
+
 def axes_or_new(ax: Axes | None, width_in: float, height_in: float) -> Axes:
     """`ax`, or the axes of a new pyplot figure (so that a notebook shows it)."""
     if ax is not None:

@@ -26,8 +26,11 @@ class Result:
         """The main table; the subclass says what a row is."""
         raise NotImplementedError
 
-    def plot(self, *, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw the main figure into `ax`, or into a new figure, and return its axes; shows and saves nothing."""
+    def plot(self, *args: Any, **options: Any) -> Axes:
+        """Draw the main figure into `ax`, or into a new figure, and return its axes; shows and saves nothing.
+
+        Every subclass takes `ax` by name; what else it takes it says itself.
+        """
         raise NotImplementedError
 
     def save(self, folder: str | Path) -> Path:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from ifp.lazy import lazy_names
 
 _HOME = {
+    "Annealing": "ifp.analysis.freezing.annealing",
     "FROZEN": "ifp.analysis.freezing.points",
     "FROZEN_AT_START": "ifp.analysis.freezing.points",
     "NEVER_FROZE": "ifp.analysis.freezing.points",
     "NEVER_MELTED": "ifp.analysis.freezing.points",
+    "anneal": "ifp.analysis.freezing.study",
     "consistency": "ifp.analysis.freezing.consistency",
     "draw_run": "ifp.analysis.freezing.plot_run",
     "first_order": "ifp.analysis.freezing.transitions",
@@ -19,6 +21,7 @@ _HOME = {
     "hysteresis": "ifp.analysis.freezing.points",
     "measured_values": "ifp.analysis.freezing.by_measure",
     "median_interval": "ifp.analysis.freezing.median_interval",
+    "plan_annealing": "ifp.analysis.freezing.study",
     "pressure_stages": "ifp.analysis.freezing.pressures",
     "read_run": "ifp.analysis.freezing.saved_run",
     "suggest_pressures": "ifp.analysis.freezing.pressures",

@@ -23,7 +23,7 @@ def consistency(points: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with `COLUMNS`, one row a check, members counted only where both numbers exist:
+    DataFrame with `COLUMNS`, one row per check, members counted only where both numbers exist:
 
     - exact within [0.8 lower edge, 1.02 upper edge]: the equilibrium crossing lies a little below the onset;
     - cooling below heating, of one member;
@@ -50,3 +50,23 @@ def consistency(points: pd.DataFrame) -> pd.DataFrame:
         (name, int(held.sum()), len(held), float(held.mean()) if len(held) else np.nan) for name, held in checks.items()
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def consistency_sentence(checks: pd.DataFrame) -> str:
+    """Whether a run agrees with the theory, in one sentence; "" where nothing could be compared.
+
+    >>> sentence = consistency_sentence(pd.DataFrame({"check": ["cooling below heating"], "holds": [7], "of": [8]}))
+    >>> print(sentence)
+    Of 8 comparisons with the theory 7 hold; not held: cooling below heating, 1 of 8 members.
+    """
+    known = checks[checks["of"] > 0]
+    holds, compared = int(known["holds"].sum()), int(known["of"].sum())
+    if not compared:
+        return ""
+    if holds == compared:
+        return f"The run agrees with the theory: all {compared} comparisons with its bounds hold."
+    broken = known[known["holds"] < known["of"]]
+    named = "; ".join(
+        f"{row['check']}, {row['of'] - row['holds']} of {row['of']} members" for _, row in broken.iterrows()
+    )
+    return f"Of {compared} comparisons with the theory {holds} hold; not held: {named}."

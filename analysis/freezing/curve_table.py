@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from ifp.analysis.freezing.points import FROZEN, hysteresis
 from ifp.trace import AnnealTrace
+
+if TYPE_CHECKING:
+    from ifp.analysis.freezing.annealing import Annealing
 
 CURVE_COLUMNS = ("factor", "context", "seed", "method", "direction", "role", "latent", "beta", "kl_nats")
 MEMBER, TYPICAL = "member", "typical"
@@ -14,7 +19,7 @@ KEY = ["context", "seed"]
 
 
 def curve_table(
-    trace: AnnealTrace, points: pd.DataFrame, *, factor: str, method: str | None = None, most: int = 24
+    trace: AnnealTrace | Annealing, points: pd.DataFrame, *, factor: str, method: str | None = None, most: int = 24
 ) -> pd.DataFrame:
     """The curves of one factor's figure, one row per record.
 
@@ -62,7 +67,7 @@ def _members(rows: pd.DataFrame, most: int) -> tuple[tuple[str, int], set[tuple[
     return typical, {typical, *map(tuple, members.index[picked])}
 
 
-def _curves(trace: AnnealTrace, member: int, row: pd.Series, role: str) -> list[pd.DataFrame]:
+def _curves(trace: AnnealTrace | Annealing, member: int, row: pd.Series, role: str) -> list[pd.DataFrame]:
     """The total of one curve and, for the typical member, every latent that held anything."""
     beta_T, kl_TD = trace.beta_MT[member], trace.kl_nats_MTD[member]
     recorded_T = np.isfinite(beta_T) & np.isfinite(kl_TD).all(axis=1)

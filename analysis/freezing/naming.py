@@ -126,6 +126,23 @@ def read_labels(texts: Sequence[str], known: Collection[str]) -> dict[str, str]:
     return labels
 
 
+def factor_naming(
+    order: Sequence[str], labels: Mapping[str, str] | Sequence[str] | None, known: Collection[str]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Order and labels as a library call takes them (names, and a dictionary), or as a user typed them, checked.
+
+    Raises
+    ------
+    IfpError : see `read_order` and `read_labels`.
+
+    >>> factor_naming(["posY"], {"posX": "x position"}, ["posX", "posY"])
+    (('posY',), {'posX': 'x position'})
+    """
+    if labels is None or isinstance(labels, Mapping):
+        labels = [f"{name}={text}" for name, text in (labels or {}).items()]
+    return tuple(read_order([order] if isinstance(order, str) else order, known)), read_labels(labels, known)
+
+
 def _check_different(labels: Mapping[str, str], known: Collection[str]) -> None:
     """Refuse labels with which figures would show two factors by one name."""
     called: dict[str, str] = {}

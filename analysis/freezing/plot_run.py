@@ -29,13 +29,14 @@ from ifp.analysis.figures.plot_legend import (
 )  # fmt: skip
 from ifp.analysis.figures.plot_page import FORMATS, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import SMALL_PT, factor_looks, figure_width
+from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE
 from ifp.analysis.freezing.curve_table import curve_table
 from ifp.analysis.freezing.distribution_table import Lane, lanes_table, prepare_lanes
 from ifp.analysis.freezing.naming import check_names, factor_order
 from ifp.analysis.freezing.plot_distribution import plot_freezing_points
 from ifp.analysis.freezing.plot_trace import plot_trace, trace_legend
-from ifp.analysis.freezing.saved_run import RunFolder, check_table, read_run
+from ifp.analysis.freezing.saved_run import check_table, read_run
 from ifp.analysis.freezing.summary import summarize
 from ifp.errors import IfpError, unknown_name
 
@@ -85,7 +86,7 @@ def draw_run(
     inches = figure_width(width)
     run = read_run(folder)
     check_table(run)
-    points = run.points()
+    points = run.freezing_points()
     if kinds is None or ALL in kinds:
         curves = run.has_curves and method != "closed-form"
         kinds = [kind for kind in (DEFAULT_KINDS if kinds is None else KINDS) if curves or kind != "trace"]
@@ -106,7 +107,7 @@ def draw_run(
 
 
 def distribution_figure(
-    run: RunFolder,
+    run: Annealing,
     points: pd.DataFrame,
     summary: pd.DataFrame,
     *,
@@ -116,13 +117,14 @@ def distribution_figure(
     scale: str = "log",
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    figure: Figure | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """A figure of the freezing points' distribution with its legend, and the table of what it shows."""
     how: dict[str, Any] = {
         "method": method, "summary": summary, "looks": factor_looks(run.factor_names), "order": order, "labels": labels,
     }  # fmt: skip
     lanes = prepare_lanes(points, **how)
-    figure = new_figure(width_in, 1.0)
+    figure = figure or new_figure(width_in, 1.0)
     ax = figure.add_subplot()
     conditions = on_lines(run.conditions(), width_in)
     plot_freezing_points(points, kind=kind, scale=scale, conditions=conditions, ax=ax, **how)
@@ -133,7 +135,7 @@ def distribution_figure(
 
 
 def trace_figure(
-    run: RunFolder,
+    run: Annealing,
     points: pd.DataFrame,
     summary: pd.DataFrame,
     *,
@@ -141,6 +143,7 @@ def trace_figure(
     method: str | None = None,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    figure: Figure | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """A panel per factor with its curves, a legend in the cells that are left, and the table of what is shown."""
     factors, labels = factor_order(summary, order), labels or {}
@@ -155,7 +158,8 @@ def trace_figure(
     heights_in = [panel_in] * rows
     if len(factors) % columns == 0:  # the legend has a row of its own
         heights_in[-1] = min(panel_in, 1.0)
-    figure = new_figure(width_in, sum(heights_in) + 0.25)
+    figure = figure or new_figure(width_in, 1.0)
+    figure.set_size_inches(width_in, sum(heights_in) + 0.25)
     grid = figure.add_gridspec(rows, columns, height_ratios=heights_in)
     cells = list(grid.subplots(sharex=True, sharey=True, squeeze=False).flat)
     panels, spare = cells[: len(factors)], cells[len(factors) :]

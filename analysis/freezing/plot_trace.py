@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from ifp.analysis.freezing.curve_table import TYPICAL, curve_table
 from ifp.analysis.freezing.points import FROZEN
 from ifp.trace import AnnealTrace
 
+if TYPE_CHECKING:
+    from ifp.analysis.freezing.annealing import Annealing
+
 LOWEST_SHARE = 0.1
 """Bottom of the KL axis, in thresholds: below it there is the noise of training."""
 
@@ -32,7 +35,7 @@ _LABELS = {
 
 
 def plot_trace(
-    trace: AnnealTrace,
+    trace: AnnealTrace | Annealing,
     points: pd.DataFrame,
     *,
     factor: str,

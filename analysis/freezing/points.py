@@ -6,6 +6,7 @@ Shapes: M members (curves), T records, W records of a smoothing window.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ import pandas as pd
 from ifp.datasets.factors import MOVING
 from ifp.errors import IfpError, bad_value
 from ifp.trace import DIVERGED, NO_NUISANCE, AnnealTrace
+
+if TYPE_CHECKING:
+    from ifp.analysis.freezing.annealing import Annealing
 
 FROZEN = "frozen"
 NEVER_FROZE, FROZEN_AT_START, NEVER_MELTED = "never_froze", "frozen_at_start", "never_melted"
@@ -31,12 +35,12 @@ KL_FLOOR_NATS = 1e-6
 
 
 def freezing_points(
-    trace: AnnealTrace,
+    trace: AnnealTrace | Annealing,
     *,
-    threshold_nats: float = 0.1,
-    dataset: str = "",
-    likelihood: str = "bernoulli",
-    factor_names: Sequence[str] = (),
+    threshold_nats: float | None = None,
+    dataset: str | None = None,
+    likelihood: str | None = None,
+    factor_names: Sequence[str] | None = None,
     smoothing_records: int = SMOOTHING_RECORDS,
 ) -> pd.DataFrame:
     """One row per curve of `trace`, with the beta at which its total KL crosses the threshold for good.
@@ -48,9 +52,10 @@ def freezing_points(
 
     Parameters
     ----------
-    trace : curves of KL (nats) against beta.
-    threshold_nats : the total KL, summed over latents, that counts as frozen.
-    dataset, likelihood : copied into every row; a freezing point means nothing without them.
+    trace : curves of KL (nats) against beta; of an `Annealing` the settings that are left out are its own.
+    threshold_nats : the total KL, summed over latents, that counts as frozen; 0.1 where nobody says.
+    dataset, likelihood : copied into every row, because a freezing point means nothing without them; "" and "bernoulli"
+        where nobody says.
     factor_names : the data set's factors; where given, every factor of the trace must be among them.
     smoothing_records : of the running median; 1 for none.
 
@@ -71,10 +76,15 @@ def freezing_points(
     ----------
     Wu et al., Machine Learning 111 (2022): the annealing test. The threshold of 0.1 nat is that of the author's code.
     """
+    if not isinstance(trace, AnnealTrace):
+        threshold_nats = trace.threshold_nats if threshold_nats is None else threshold_nats
+        dataset, likelihood = dataset or trace.dataset, likelihood or trace.likelihood
+        factor_names, trace = factor_names or trace.factor_names, trace.trace
+    threshold_nats = 0.1 if threshold_nats is None else threshold_nats
     if not 0 < threshold_nats < np.inf:
         raise bad_value("threshold_nats", threshold_nats, "a positive number")
-    strangers = sorted(set(trace.factor_M.tolist()) - set(factor_names)) if factor_names else []
-    if strangers:
+    strangers = sorted(set(trace.factor_M.tolist()) - set(factor_names or trace.factor_M.tolist()))
+    if factor_names and strangers:
         raise IfpError(
             f"The trace holds the factor {strangers[0]!r}, which the data set has not ({', '.join(factor_names)}); "
             "run.json and trace.npz are of different runs."
@@ -82,7 +92,7 @@ def freezing_points(
     status_M, beta_M, low_M, high_M = _crossings(trace, threshold_nats, smoothing_records)
     return pd.DataFrame(
         {
-            "dataset": dataset,
+            "dataset": dataset or "",
             "factor": trace.factor_M,
             "context": context_names(trace.context_MF),
             "seed": trace.seed_M,
@@ -94,7 +104,7 @@ def freezing_points(
             "beta_upper": trace.beta_upper_M,
             "threshold_nats": float(threshold_nats),
             "n_images": trace.n_images_M,
-            "likelihood": likelihood,
+            "likelihood": likelihood or "bernoulli",
             "beta_bracket_low": low_M,
             "beta_bracket_high": high_M,
             "nuisance": ["" if number == NO_NUISANCE else str(number) for number in trace.nuisance_M.tolist()],

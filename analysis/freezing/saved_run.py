@@ -4,97 +4,19 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.figures.style import plain
-from ifp.analysis.freezing.points import freezing_points
+from ifp.analysis.freezing.annealing import Annealing
 from ifp.errors import IfpError, IfpWarning
 from ifp.trace import AnnealTrace
 
-MOST_LETTERS = 28
-"""Of a data set's name in a figure: the line of its conditions has to fit a column."""
 
-
-@dataclass(frozen=True)
-class RunFolder:
-    """A saved run: `path`, the content of run.json (`run`) and the curves (`trace`)."""
-
-    path: Path
-    run: dict[str, Any]
-    trace: AnnealTrace
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The settings, as `AnnealConfig.to_json` wrote them."""
-        config: dict[str, Any] = self.run["config"]
-        return config
-
-    @property
-    def threshold_nats(self) -> float:
-        """The total KL that counts as frozen."""
-        return float(self.config.get("threshold_nats", 0.1))
-
-    @property
-    def dataset(self) -> str:
-        """The data set's name."""
-        return str(self.run["dataset"]["name"])
-
-    @property
-    def likelihood(self) -> str:
-        """The likelihood's name."""
-        return str(self.run["likelihood"])
-
-    @property
-    def factor_names(self) -> tuple[str, ...]:
-        """All factors of the data set, in storage order."""
-        return tuple(self.run["dataset"]["factor_names"])
-
-    @property
-    def has_curves(self) -> bool:
-        """Whether any member was followed in beta; a closed-form run has edges alone."""
-        return bool(np.isfinite(self.trace.beta_MT).any())
-
-    def conditions(self) -> str:
-        """What a freezing point means nothing without: data set, image shape, likelihood."""
-        return conditions_of(self.run)
-
-    def points(self) -> pd.DataFrame:
-        """The freezing points of all members."""
-        return freezing_points(
-            self.trace,
-            threshold_nats=self.threshold_nats,
-            dataset=self.dataset,
-            likelihood=self.likelihood,
-            factor_names=self.factor_names,
-        )
-
-
-def conditions_of(about: Mapping[str, Any]) -> str:
-    """Data set, image shape and likelihood of a run, from its run.json, for a figure.
-
-    >>> about = {"dataset": {"name": "toys", "image_shape": [1, 64, 64]}, "likelihood": "gaussian", "sigma": 0.5}
-    >>> conditions_of(about).replace("\N{MULTIPLICATION SIGN}", "x")
-    'toys, 64 x 64, Gaussian ($\\\\sigma$ = 0.5) likelihood'
-    """
-    sizes = [size for size in about["dataset"]["image_shape"] if size != 1]  # one channel goes without saying
-    shape = " \N{MULTIPLICATION SIGN} ".join(str(size) for size in sizes)
-    likelihood = str(about["likelihood"]).capitalize()
-    if about["likelihood"] == "gaussian":
-        sigma = about.get("sigma") or about.get("config", {}).get("sigma", 1.0)
-        likelihood += f" ($\\sigma$ = {sigma:g})"
-    name = Path(str(about["dataset"]["name"])).name
-    if len(name) > MOST_LETTERS:
-        name = f"{name[: MOST_LETTERS // 2]}\N{HORIZONTAL ELLIPSIS}{name[-MOST_LETTERS // 2 :]}"
-    return f"{plain(name)}, {shape}, {likelihood} likelihood"
-
-
-def read_run(folder: Path) -> RunFolder:
+def read_run(folder: Path) -> Annealing:
     """Read a run's folder; needs neither torch nor the data set.
 
     Raises
@@ -105,18 +27,19 @@ def read_run(folder: Path) -> RunFolder:
     trace = AnnealTrace.load(folder / "trace.npz")
     if len(trace) == 0:
         raise IfpError(f"{folder / 'trace.npz'} holds no curve yet; run the same `ifp anneal` command again.")
-    return RunFolder(path=folder, run=run, trace=trace)
+    return Annealing(trace, run, path=folder)
 
 
-def check_table(run: RunFolder) -> None:
+def check_table(run: Annealing) -> None:
     """Warn where freezing_points.csv is not what the curves give: figures are drawn from trace.npz alone.
 
     A table that is not there, as of a run that was stopped, says nothing wrong.
     """
+    assert run.path is not None
     path = run.path / "freezing_points.csv"
     if not path.is_file():
         return
-    points = run.points()
+    points = run.freezing_points()
     try:
         stored = pd.read_csv(path, dtype=str, keep_default_na=False)
         same = all(

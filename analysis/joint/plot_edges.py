@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from ifp.analysis.figures.conditions import conditions_of
 from ifp.analysis.figures.plot_layout import on_lines, shortened
 from ifp.analysis.figures.plot_page import FORMATS, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import INK, NEUTRAL, FactorLook, factor_looks, figure_width, plain
 from ifp.analysis.freezing.naming import check_names, joint_order
 from ifp.analysis.freezing.plot_lanes import NAMES_SHARE
-from ifp.analysis.freezing.saved_run import conditions_of, read_about
+from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.joint.plot_lanes import say_beyond
 from ifp.errors import IfpError
 

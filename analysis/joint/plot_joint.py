@@ -9,13 +9,14 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ifp.analysis.figures.conditions import conditions_of
 from ifp.analysis.figures.plot_layout import on_lines, shortened
 from ifp.analysis.figures.plot_legend import add_legend
 from ifp.analysis.figures.plot_page import FORMATS, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import factor_looks, figure_width
 from ifp.analysis.freezing.naming import check_names, joint_order
 from ifp.analysis.freezing.plot_lanes import NAMES_SHARE
-from ifp.analysis.freezing.saved_run import conditions_of, read_about
+from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.joint.plot_lanes import draw_lanes
 from ifp.analysis.joint.plot_marks import joint_entry, joint_labels
 from ifp.analysis.joint.plot_panels import draw_information, draw_kl, draw_latents, draw_mi, draw_slope

@@ -26,7 +26,7 @@ class AnnealConfig:
 
     Attributes
     ----------
-    dataset : a built-in name, "npz:PATH" or "images:FOLDER".
+    dataset : a built-in name, "npz:PATH" or "images:FOLDER"; `ifp.anneal` fills it in from the data set it is given.
     background : the picture behind `sprites-scream`; empty for the built-in texture.
     factors : the factors to test; empty means all.
     contexts, seeds : contexts a factor (all there are where those are fewer), and trained networks a context.
@@ -50,7 +50,7 @@ class AnnealConfig:
     preset : the preset the values came from.
     """
 
-    dataset: str
+    dataset: str = ""
     background: str = ""
     factors: tuple[str, ...] = ()
     contexts: int = 8
@@ -164,4 +164,4 @@ def preset_config(preset: str, **changes: Any) -> AnnealConfig:
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
     settings = clip_to_steps(AnnealConfig, {**PRESETS[preset], **changes}, changes)
-    return AnnealConfig.from_json({**settings, "preset": preset})
+    return AnnealConfig.from_json({"dataset": "", **settings, "preset": preset})

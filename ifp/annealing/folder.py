@@ -45,6 +45,30 @@ def read_run_json(folder: Path) -> dict[str, Any]:
     return stored
 
 
+def about_run(config: AnnealConfig, dataset: FactorDataset, device: str) -> dict[str, Any]:
+    """The content of run.json: settings, data and their checksum, versions, seed, and that the run has not ended."""
+    return {
+        "ifp_version": ifp.__version__,
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "config": config.to_json(),
+        "digest": config.digest(),
+        "dataset": {
+            "name": dataset.name,
+            "checksum": dataset.checksum(),
+            "image_shape": list(dataset.image_shape),
+            "factor_names": list(dataset.space.names),
+            "factor_sizes": list(dataset.space.sizes),
+        },
+        "likelihood": config.likelihood,
+        "sigma": config.sigma if config.likelihood == "gaussian" else None,
+        "beta_convention": BETA_CONVENTION,
+        "seed": config.seed,
+        "versions": versions(),
+        "device": device,
+        "status": "running",
+    }
+
+
 class RunWriter(Curves):
     """The files of one run, for writing.
 
@@ -53,6 +77,10 @@ class RunWriter(Curves):
     path : made by `open` if missing; may hold the same run, whose finished curves are then kept.
     keys : every curve of the finished run, in order.
     device : recorded, not used.
+
+    Attributes
+    ----------
+    about : the content of run.json.
 
     Raises
     ------
@@ -64,26 +92,7 @@ class RunWriter(Curves):
     ) -> None:
         super().__init__(keys)
         self.path = path
-        self._about = {
-            "ifp_version": ifp.__version__,
-            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "config": config.to_json(),
-            "digest": config.digest(),
-            "dataset": {
-                "name": dataset.name,
-                "checksum": dataset.checksum(),
-                "image_shape": list(dataset.image_shape),
-                "factor_names": list(dataset.space.names),
-                "factor_sizes": list(dataset.space.sizes),
-            },
-            "likelihood": config.likelihood,
-            "sigma": config.sigma if config.likelihood == "gaussian" else None,
-            "beta_convention": BETA_CONVENTION,
-            "seed": config.seed,
-            "versions": versions(),
-            "device": device,
-            "status": "running",
-        }
+        self.about = about_run(config, dataset, device)
         if path.exists() and not path.is_dir():
             raise IfpError(f"{path} is a file; --out must name a folder.")
         if path.is_dir() and any(path.iterdir()):
@@ -103,16 +112,16 @@ class RunWriter(Curves):
             now, then = config.to_json(), stored["config"]
             differ = [f"{k} {then.get(k)!r} there, {now[k]!r} now" for k in now if then.get(k) != now[k]]
             raise IfpError(f"{self.path} holds another run ({'; '.join(differ)}); choose a new folder with --out.")
-        if stored.get("dataset") != self._about["dataset"]:
+        if stored.get("dataset") != self.about["dataset"]:
             raise IfpError(f"{self.path} holds a run on other images of that name; choose a new folder with --out.")
-        self._about["created"] = stored.get("created")
+        self.about["created"] = stored.get("created")
         if (self.path / "trace.npz").exists():
             super().add(AnnealTrace.load(self.path / "trace.npz"))
 
     def open(self) -> None:
         """Make the folder and write run.json; nothing is written before this."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / "run.json", self._about)
+        write_json(self.path / "run.json", self.about)
 
     def add(self, trace: AnnealTrace) -> None:
         """Take in the curves of a finished chunk and save."""
@@ -121,5 +130,5 @@ class RunWriter(Curves):
 
     def close(self, status: str) -> None:
         """Write the final status ("finished", "stopped") into run.json."""
-        self._about["status"] = status
-        write_json(self.path / "run.json", self._about)
+        self.about["status"] = status
+        write_json(self.path / "run.json", self.about)

@@ -42,7 +42,7 @@ class SearchResult:
     store: Store
     cool_ended: list[str]
     deep_ended: list[str]
-    """Why the first curve and the deepest one ended; see `ENDS`."""
+    """Why the first curve and the deepest one ended; see `ifp.exact.ends`."""
     targets: Sequence[float]
 
     def keep(self, members: Sequence[int], found: Solutions) -> list[int]:

@@ -18,27 +18,6 @@ from ifp.exact.follow import Solutions, concatenate
 SETTLED = 0.8
 """A curve that has reached its least depth goes on until beta is below this share of the lower edge: the deep state of
 a strong first-order transition only begins where KL is 2 nats and beta above the edge."""
-ENDS = {
-    "settled": "where they hold as much as was asked for, well below the lower edge",
-    "floor": "at the floor of beta",
-    "grid": "where a posterior is too narrow for the quadrature grid",
-    "targets": "at the largest KL that any curve is followed to",
-}
-"""Where and why a curve ended at its deep end."""
-
-
-def ends_in_words(ended_M: Sequence[str]) -> str:
-    """How many exact curves ended for which reason, "" where there are none (`AnnealTrace.ended_M`).
-
-    >>> ends_in_words(["floor", "floor", "grid", ""])
-    'Of 3 exact curves 2 end at the floor of beta; 1 where a posterior is too narrow for the quadrature grid.'
-    """
-    counts = [(sum(end == name for end in ended_M), words) for name, words in ENDS.items()]
-    total = sum(count for count, _ in counts)
-    if not total:
-        return ""
-    reasons = "; ".join(f"{count} {words}" for count, words in counts if count)
-    return f"Of {total} exact curves {reasons.replace(' ', ' end ', 1)}."
 
 
 class Store:
@@ -106,7 +85,7 @@ class Depth:
         return self._settled(rows, found) | (found.beta_M < self.floor_M[rows])
 
     def why_ended(self, members: Sequence[int], indices: Sequence[float], last: Solutions) -> list[str]:
-        """Why the curves of these members ended with these states, found at these targets; see `ENDS`."""
+        """Why the curves of these members ended with these states, found at these targets; see `ifp.exact.ends`."""
         rows = torch.tensor(list(members), device=last.beta_M.device)
         settled, floor = self._settled(rows, last).tolist(), (last.beta_M < self.floor_M[rows]).tolist()
         return [

@@ -14,7 +14,7 @@ from ifp.datasets.factors import MOVING, FactorTraversal
 from ifp.datasets.sprites import Sprites
 from ifp.errors import IfpError
 from ifp.exact.annealing import exact_annealing, exact_minimum
-from ifp.exact.states import ENDS
+from ifp.exact.ends import ENDS
 from ifp.likelihood import binary_entropy_nats
 from ifp.theory.closed_form import freezing_bounds
 from ifp.trace import AnnealTrace

@@ -22,7 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from scipy.stats import norm
 
-from ifp.analysis import RunFolder, draw_run, freezing_points, read_run, summarize
+from ifp.analysis import Annealing, draw_run, freezing_points, read_run, summarize
 from ifp.analysis.figures.plot_legend import ABRUPT, BOUND, CENSORED, EDGES, POINT
 from ifp.analysis.figures.plot_page import paper_style, save_figure
 from ifp.analysis.figures.style import WIDTHS_IN, factor_looks, figure_width, plain
@@ -44,8 +44,8 @@ def run_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
-def summary_of(run: RunFolder) -> pd.DataFrame:
-    return summarize(run.points())
+def summary_of(run: Annealing) -> pd.DataFrame:
+    return summarize(run.freezing_points())
 
 
 def page_width_in(pdf: Path) -> float:
@@ -260,14 +260,14 @@ def test_lanes_are_ordered_by_freezing_point(synthetic: ModuleType, rng: np.rand
 
 def test_one_order_in_all_figures_and_the_table(run_folder: Path, tmp_path: Path) -> None:
     run = read_run(run_folder)
-    default = summarize(run.points())["factor"].unique().tolist()
+    default = summarize(run.freezing_points())["factor"].unique().tolist()
     assert set(default[:2]) == {"posX", "posY"}
     draw_run(run_folder, kinds=["strip", "trace"], out=tmp_path, formats=["png"], order=["shape", "posY"])
     chosen = ["shape", "posY", *(name for name in default if name not in ("shape", "posY"))]
     for order, folder in ((default, run_folder / "figures"), (chosen, tmp_path)):
         for name in ("ifp_strip", "kl_trace"):
             assert pd.read_csv(folder / f"{name}.csv")["factor"].unique().tolist() == order
-    assert summarize(run.points(), order=["shape", "posY"])["factor"].unique().tolist() == chosen
+    assert summarize(run.freezing_points(), order=["shape", "posY"])["factor"].unique().tolist() == chosen
     with pytest.raises(IfpError, match="Unknown factor 'posx'"):
         draw_run(run_folder, order=["posx"])
     with pytest.raises(IfpError, match="names the factor 'posX' twice"):
@@ -288,9 +288,9 @@ def test_names_are_drawn_letter_by_letter(
     run = read_run(folder)
     with paper_style():
         figure = (
-            trace_figure(run, run.points(), summary_of(run), width_in=3.25)
+            trace_figure(run, run.freezing_points(), summary_of(run), width_in=3.25)
             if kind == "trace"
-            else distribution_figure(run, run.points(), summary_of(run), kind=kind, width_in=3.25)
+            else distribution_figure(run, run.freezing_points(), summary_of(run), kind=kind, width_in=3.25)
         )[0]
     texts = [text.get_text() for text in visible_texts(figure)]
     for name in names:
@@ -315,7 +315,7 @@ def test_the_legend_names_what_is_drawn(
     )
     run = read_run(synthetic.write_run(tmp_path / "run", trace))
     with paper_style():
-        figure, _ = distribution_figure(run, run.points(), summary_of(run), kind=kind, width_in=3.25)
+        figure, _ = distribution_figure(run, run.freezing_points(), summary_of(run), kind=kind, width_in=3.25)
         figure.draw_without_rendering()
     (legend,) = figure.legends
     entries = {text.get_text(): box for text, box in zip(legend.get_texts(), legend_boxes(legend), strict=True)}
@@ -406,7 +406,7 @@ def test_the_legend_shows_the_markers_of_the_factors(
     trace = replace(trace, beta_upper_M=trace.beta_closed_form_M)  # all of them continuous
     run = read_run(synthetic.write_run(tmp_path / "run", trace))
     with paper_style():
-        figure, _ = distribution_figure(run, run.points(), summary_of(run), kind="strip", width_in=3.25)
+        figure, _ = distribution_figure(run, run.freezing_points(), summary_of(run), kind="strip", width_in=3.25)
         figure.draw_without_rendering()
     (legend,) = figure.legends
     texts = [text.get_text() for text in legend.get_texts()]
@@ -437,7 +437,7 @@ def test_curves_and_their_legend_leave_no_cell_blank(
     trace = synthetic.sprites_like_trace(rng, contexts=3, factors=synthetic.FACTORS[:factors])
     run = read_run(synthetic.write_run(tmp_path / "run", trace))
     with paper_style():
-        figure, _ = trace_figure(run, run.points(), summary_of(run), width_in=width_in)
+        figure, _ = trace_figure(run, run.freezing_points(), summary_of(run), width_in=width_in)
         figure.draw_without_rendering()
     grid = figure.axes[0].get_subplotspec().get_gridspec()
     cells = [ax.get_subplotspec() for ax in figure.axes]
@@ -481,9 +481,9 @@ def test_texts_neither_overlap_nor_leave_the_page_of_one_column(run_folder: Path
     run = read_run(run_folder)
     with paper_style():
         figure = (
-            trace_figure(run, run.points(), summary_of(run), width_in=3.25)
+            trace_figure(run, run.freezing_points(), summary_of(run), width_in=3.25)
             if kind == "trace"
-            else distribution_figure(run, run.points(), summary_of(run), kind=kind, width_in=3.25)
+            else distribution_figure(run, run.freezing_points(), summary_of(run), kind=kind, width_in=3.25)
         )[0]
         figure.draw_without_rendering()
         boxes = [(text.get_text(), text.get_window_extent()) for text in visible_texts(figure)]
@@ -508,9 +508,9 @@ def test_long_names_stay_on_the_page(
     run = read_run(synthetic.write_run(tmp_path / "run", trace, dataset=about))
     with paper_style():
         figure = (
-            trace_figure(run, run.points(), summary_of(run), width_in=3.25)
+            trace_figure(run, run.freezing_points(), summary_of(run), width_in=3.25)
             if kind == "trace"
-            else distribution_figure(run, run.points(), summary_of(run), kind=kind, width_in=3.25)
+            else distribution_figure(run, run.freezing_points(), summary_of(run), kind=kind, width_in=3.25)
         )[0]
         figure.draw_without_rendering()
         page = figure.bbox.padded(1)
@@ -523,7 +523,7 @@ def test_long_names_stay_on_the_page(
 def test_the_label_says_threshold_units_and_conditions(run_folder: Path) -> None:
     run = read_run(run_folder)
     with paper_style():
-        figure, _ = distribution_figure(run, run.points(), summary_of(run), kind="kde", width_in=3.25)
+        figure, _ = distribution_figure(run, run.freezing_points(), summary_of(run), kind="kde", width_in=3.25)
     label = figure.axes[0].get_xlabel()
     assert "at 0.1 nat (nats per nat)" in label
     assert "sprites, 64 \N{MULTIPLICATION SIGN} 64, Bernoulli likelihood" in label
@@ -580,4 +580,4 @@ def test_gaussian_runs_name_their_sigma(synthetic: ModuleType, rng: np.random.Ge
         tmp_path / "run", trace, likelihood="gaussian", config={"sigma": 0.5, "threshold_nats": 0.1, "seed": 1}
     )
     assert read_run(folder).conditions().endswith(r"Gaussian ($\sigma$ = 0.5) likelihood")
-    assert set(read_run(folder).points()["likelihood"]) == {"gaussian"}
+    assert set(read_run(folder).freezing_points()["likelihood"]) == {"gaussian"}

@@ -1,0 +1,104 @@
+"""What an annealing test says after its run: the table as texts, sentences beside it, and why nothing froze."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.freezing.consistency import consistency_sentence
+from ifp.analysis.freezing.median_interval import FEWEST_CLUSTERS
+from ifp.analysis.freezing.points import FROZEN, NEVER_FROZE
+from ifp.analysis.freezing.summary import summary_texts
+from ifp.exact.ends import ends_in_words
+from ifp.trace import AnnealTrace
+
+HEADINGS = {
+    "closed-form": "lower edge", "upper-edge": "upper edge", "exact": "exact", "cool": "trained, cooling",
+    "heat": "trained, heating",
+}  # fmt: skip
+
+
+def report_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """`summary` as texts, one row per factor, without the columns that say nothing."""
+    texts = summary_texts(summary)
+    shown = [name for name in texts if name in ("factor", "contexts") or not texts[name].isin(["-", ""]).all()]
+    return texts[shown].rename(columns=HEADINGS)
+
+
+def report_title(dataset: str) -> str:
+    """The heading of the table."""
+    return f"Freezing points of {dataset}: beta, median over contexts (95 % interval)"
+
+
+def report_caption(summary: pd.DataFrame) -> str:
+    """What the numbers of the table are, on a line below it."""
+    first = summary.iloc[0]
+    few = summary["n_clusters"].min() < FEWEST_CLUSTERS
+    without = f"; no interval with fewer than {FEWEST_CLUSTERS} contexts, or clusters of them" if few else ""
+    return (
+        f"{first['likelihood']} likelihood; lower and upper edge: onset; the rest: KL = "
+        f"{first['threshold_nats']:g} nat{without}"
+    )
+
+
+def report_sentences(
+    points: pd.DataFrame,
+    pressures: pd.DataFrame,
+    hysteresis: pd.DataFrame,
+    consistency: pd.DataFrame,
+    *,
+    ended_M: Sequence[str] = (),
+) -> list[str]:
+    """Flat traversals, suggested pressures, hysteresis, agreement with the theory, and where exact curves end.
+
+    Parameters
+    ----------
+    points : what `freezing_points` returned; the other tables are those of the same run. ended_M : of the trace, where
+        it is to be said.
+    """
+    sentences = []
+    flat = points[points["beta_closed_form"] == 0].groupby("factor", sort=False)["context"].nunique()
+    if len(flat):
+        named = ", ".join(f"{count} of {factor}" for factor, count in flat.items())
+        sentences.append(f"Never froze, all images being equal: {named}.")
+    betas = ", ".join(f"{beta:g}" for beta in pressures["beta"])
+    freezing = "; ".join(f"{row['beta']:g}: {row['factors'].replace(',', ', ')}" for _, row in pressures.iterrows())
+    sentences.append(f"Suggested DEFT pressures [{betas}]  ({freezing})")
+    if len(hysteresis):
+        exact = points[(points["method"] == "exact") & (points["direction"] == "equilibrium")]
+        by_factor = hysteresis.groupby("factor", sort=False).size()
+        named = ", ".join(f"{count} of {factor}" for factor, count in by_factor.items())
+        sentences.append(
+            f"Hysteresis: in {len(hysteresis)} of {len(exact)} traversals the exact branches differ by over 2 % "
+            f"({named}): first-order transitions, see hysteresis.csv."
+        )
+    return [*sentences, *filter(None, [consistency_sentence(consistency), ends_in_words(ended_M)])]
+
+
+def why_nothing_froze(points: pd.DataFrame, trace: AnnealTrace) -> str:
+    """What was seen where no curve of a traversal that can freeze has a freezing point; "" where one has."""
+    flat = points["beta_closed_form"] == 0
+    curves = points[(points["method"] != "closed-form") & ~flat]
+    if curves.empty or (curves["status"] == FROZEN).any():
+        return ""
+    counts = ", ".join(f"{n} {status}" for status, n in curves["status"].value_counts().items())
+    return f"Nothing froze: of {len(curves)} curves {counts}. {_what_to_change(trace.select(~flat.to_numpy()), curves)}"
+
+
+def _what_to_change(trace: AnnealTrace, curves: pd.DataFrame) -> str:
+    """The range of KL and of beta, and which option would reach the threshold."""
+    kl_MT, beta_MT = trace.total_kl_nats_MT, trace.beta_MT
+    if not np.isfinite(kl_MT).any():
+        return "No KL was finite; lower --learning-rate."
+    best = np.nanargmax(kl_MT)
+    seen = (
+        f"KL ran from {np.nanmin(kl_MT):.3g} to {kl_MT.flat[best]:.3g} nats "
+        f"(highest at beta {beta_MT.flat[best]:.3g}), "
+        f"beta from {np.nanmin(beta_MT):.3g} to {np.nanmax(beta_MT):.3g}."
+    )
+    lower = f"{curves['beta_closed_form'].min():.3g}"
+    if (curves["status"] == NEVER_FROZE).any():
+        return f"{seen} Lower --beta-min below {lower}, or raise --steps or --hold-steps."
+    return f"{seen} Raise --beta-max above {curves['beta_upper'].max():.3g}, or leave it at auto."

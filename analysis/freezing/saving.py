@@ -1,0 +1,60 @@
+"""An annealing test into a folder: run.json, trace.npz, the tables, and the figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ifp.analysis.figures.style import figure_width
+from ifp.analysis.freezing.annealing import Annealing
+from ifp.analysis.tables import write_csv
+from ifp.annealing.folder import read_run_json, write_json
+from ifp.errors import IfpError
+from ifp.system.progress import Progress, silent
+
+
+def save_annealing(
+    annealing: Annealing, folder: Path, *, width: str | float = "icml", progress: Progress = silent
+) -> Annealing:
+    """Write the run and what it says into `folder`, and return it as it lies there.
+
+    Raises
+    ------
+    IfpError : the folder holds something else, or an unknown width.
+    """
+    figure_width(width)
+    check_free(folder, annealing)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "run.json", annealing.run)
+    annealing.trace.save(folder / "trace.npz")
+    return write_report(annealing, folder, width=width, progress=progress)
+
+
+def write_report(
+    annealing: Annealing, folder: Path, *, width: str | float = "icml", progress: Progress = silent
+) -> Annealing:
+    """Write the tables and figures of a run whose run.json and trace.npz are in `folder` already."""
+    from ifp.analysis.freezing.plot_run import draw_run
+
+    for name, table in (
+        ("freezing_points", annealing.freezing_points()),
+        ("summary", annealing.table()),
+        ("pressures", annealing.pressures()),
+        ("hysteresis", annealing.hysteresis()),
+    ):
+        write_csv(table, folder / f"{name}.csv")
+    progress("Figures", 0, 1)
+    figures = draw_run(folder, width=width, order=annealing.order, labels=annealing.factor_labels)
+    progress("Figures", 1, 1)
+    return replace(annealing, path=folder, figures=tuple(figures))
+
+
+def check_free(folder: Path, annealing: Annealing) -> None:
+    """Raise IfpError unless the folder is absent, empty, or holds this very run."""
+    if folder.exists() and not folder.is_dir():
+        raise IfpError(f"{folder} is a file; choose the name of a folder.")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    stored = read_run_json(folder) if (folder / "run.json").is_file() else {}
+    if any(stored.get(key) != annealing.run.get(key) for key in ("digest", "dataset")) or not stored:
+        raise IfpError(f"{folder} holds something else than this run; choose a new folder.")
