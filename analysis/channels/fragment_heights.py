@@ -10,6 +10,7 @@ import numpy as np
 from ifp.analysis.channels.fragments import FragmentMap
 
 _SWEEPS = 8
+"""Number of passes over the levels, alternately down and up."""
 
 
 def heights_of(found: FragmentMap) -> np.ndarray:
@@ -43,22 +44,15 @@ def heights_of(found: FragmentMap) -> np.ndarray:
 def _apart(wish_P: np.ndarray) -> np.ndarray:
     """The heights at least 1 apart, in the same order, with the least squared distance from those wished for.
 
-    Without its rank each height only has to rise with it: an isotonic regression, by its min-max formula (Robertson,
-    Wright and Dykstra, Order Restricted Statistical Inference, 1988, theorem 1.4.4).
+    Without its rank each height only has to rise with it, which is an isotonic regression.
 
     >>> _apart(np.array([2.0, 2.0, 7.0]))
     array([1.5, 2.5, 7. ])
     """
+    from sklearn.isotonic import isotonic_regression
+
     order_P = np.argsort(wish_P, kind="stable")
     rank_P = np.arange(len(wish_P))
-    sums = np.concatenate([[0.0], np.cumsum(wish_P[order_P] - rank_P)])
-    fitted_P = [
-        max(
-            min((sums[stop] - sums[start]) / (stop - start) for stop in range(at + 1, len(sums)))
-            for start in range(at + 1)
-        )
-        for at in rank_P
-    ]
     height_P = np.empty(len(wish_P))
-    height_P[order_P] = fitted_P + rank_P
+    height_P[order_P] = isotonic_regression(wish_P[order_P] - rank_P) + rank_P
     return height_P

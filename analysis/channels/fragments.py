@@ -16,16 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from ifp.analysis.channels.fragment_origins import FragmentOrigin, fate_of, origin_of
 from ifp.analysis.channels.hotspots import FACTOR_NMI, SHARE, Hotspot, find_hotspots
 from ifp.errors import IfpError, bad_value
 from ifp.fingerprints.models import FEWEST_MODELS, Model, Similarity
-
-AT_FIRST, APPEARS, RETURNS, CONTINUES, SPLIT, MERGED = "at_first", "appears", "returns", "continues", "split", "merged"
-"""Origins: there at the highest beta already; linked to nothing at any higher beta; linked past the next higher level
-alone, whose models have no such hotspot; from one fragment; from one that has other children too; from several."""
-
-AT_LAST, ENDS, SPLITS, MERGES = "at_last", "ends", "splits", "merges"
-"""Fates, beside `CONTINUES`: at the lowest beta; linked to nothing below; in several; in one that has others too."""
 
 FRAGMENT_COLUMNS = (
     "fragment", "beta", "name", "runs", "of_runs", "channels", "information_bits", "information_low_bits",
@@ -213,15 +207,15 @@ def _table(
     for number, (hotspot, at) in enumerate(zip(hotspots, level_of, strict=True), 1):
         level, last = levels[at], at == len(levels) - 1
         parent_betas = [levels[level_of[parent - 1]].beta for parent in parents[number]]
-        origin = _origin(
+        origin = origin_of(
             at, parents[number], children, returns=bool(parent_betas) and parent_betas[0] != levels[at - 1].beta
         )
         low, high = np.nan, np.nan
-        if origin in (AT_FIRST, APPEARS, SPLIT, MERGED):
+        if origin not in (FragmentOrigin.RETURNS, FragmentOrigin.CONTINUES):
             low = level.beta
-        if origin == APPEARS:
+        if origin == FragmentOrigin.APPEARS:
             high = levels[at - 1].beta
-        elif origin in (SPLIT, MERGED):
+        elif origin in (FragmentOrigin.SPLIT, FragmentOrigin.MERGED):
             high = min(parent_betas)
         rows.append(
             {
@@ -239,11 +233,11 @@ def _table(
                 "factors": _factors_of(hotspot, factors),
                 "tightness": hotspot.tightness,
                 "representative": similarity.channels[hotspot.representative].name,
-                "origin": origin,
+                "origin": origin.value,
                 "bracket_low": low,
                 "bracket_high": high,
                 "runs_above": _models_holding(similarity, hotspot, levels[at - 1], link) if at else np.nan,
-                "fate": _fate(last, children[number], parents),
+                "fate": fate_of(last, children[number], parents).value,
                 "runs_below": np.nan if last else _models_holding(similarity, hotspot, levels[at + 1], link),
                 "parents": " ".join(map(str, parents[number])),
                 "children": " ".join(map(str, children[number])),
@@ -256,28 +250,6 @@ def _factors_of(hotspot: Hotspot, factors: Sequence[str]) -> str:
     """The factors that share information with it, most first."""
     nmi_F = np.nan_to_num(hotspot.nmi_with_factors_F)
     return SEPARATOR.join(factors[at] for at in np.argsort(-nmi_F, kind="stable") if nmi_F[at] >= FACTOR_NMI)
-
-
-def _origin(at: int, parents: Sequence[int], children: dict[int, list[int]], *, returns: bool) -> str:
-    if at == 0:
-        return AT_FIRST
-    if not parents:
-        return APPEARS
-    if len(parents) > 1:
-        return MERGED
-    if len(children[parents[0]]) > 1:
-        return SPLIT
-    return RETURNS if returns else CONTINUES
-
-
-def _fate(last: bool, children: Sequence[int], parents: dict[int, list[int]]) -> str:
-    if last:
-        return AT_LAST
-    if not children:
-        return ENDS
-    if len(children) > 1:
-        return SPLITS
-    return MERGES if len(parents[children[0]]) > 1 else CONTINUES
 
 
 def _models_holding(similarity: Similarity, hotspot: Hotspot, level: Level, link: float) -> int:

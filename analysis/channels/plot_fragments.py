@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from ifp.analysis.channels.fragment_heights import heights_of
-from ifp.analysis.channels.fragments import APPEARS, SEPARATOR, FragmentMap
+from ifp.analysis.channels.fragment_origins import FragmentOrigin
+from ifp.analysis.channels.fragments import SEPARATOR, FragmentMap
 from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import INK, NEUTRAL, PALE, SMALL_PT, FactorLook, factor_looks, figure_width
 from ifp.errors import IfpError
@@ -86,7 +87,7 @@ def draw_fragment_map(
 def _draw_fragment(ax: Axes, row: pd.Series, x: float, height: float, looks: Sequence[FactorLook]) -> None:
     size = _LARGEST_PT * float(np.sqrt(row["runs"] / row["of_runs"]))
     first, second = looks[0], looks[min(1, len(looks) - 1)]
-    if row["origin"] == APPEARS:  # an edge of its own: that of two halves would run between them
+    if row["origin"] == FragmentOrigin.APPEARS:  # an edge of its own: that of two halves would run between them
         ax.plot(x, height, first.marker, color=INK, markersize=size, markeredgewidth=2 * _EDGE_PT, zorder=3)
     ax.plot(x, height, first.marker, color=first.color, markerfacecoloralt=second.color, markersize=size,
             fillstyle="left" if len(looks) > 1 else "full", markeredgewidth=0, zorder=3)  # fmt: skip

@@ -55,41 +55,9 @@ def average(estimates: Sequence[AnyEstimate]) -> AnyEstimate:
     >>> average([Ratio(0.8, 0.1), Ratio(0.5, 0.2)])
     Ratio(value=0.65, error=0.15000000000000002)
     """
-    values, errors = _finite(estimates)
-    return type(estimates[0])(float(values.mean()), float(errors.mean()))
-
-
-def combine(estimates: Sequence[AnyEstimate], *, independent: bool = True) -> AnyEstimate:
-    """The mean of estimates weighted by their inverse variances, with its standard error.
-
-    The error is that of the Monte Carlo alone: how far the models behind the estimates differ is not in it. Estimates
-    with error 0 are exact, and only they count where there are any.
-
-    Parameters
-    ----------
-    independent : whether each comes from draws of its own. Where they share draws (the pairs of one `compare_all`),
-        False gives the error that they have at most, however correlated: the weighted mean of theirs.
-
-    Raises
-    ------
-    IfpError : no estimates, or one that is not finite.
-
-    >>> round(combine([Ratio(0.8, 0.1), Ratio(0.5, 0.2)]).value, 6)
-    0.74
-    """
-    values, errors = _finite(estimates)
-    exact = errors == 0
-    weights = exact.astype(float) if exact.any() else (errors.min() / errors) ** 2
-    weights /= weights.sum()
-    error = np.sqrt(((weights * errors) ** 2).sum()) if independent else weights @ errors
-    return type(estimates[0])(float(weights @ values), float(error))
-
-
-def _finite(estimates: Sequence[AnyEstimate]) -> tuple[np.ndarray, np.ndarray]:
-    """Values and errors of estimates that can be combined."""
     if not estimates:
-        raise IfpError("There are no estimates to combine.")
+        raise IfpError("There are no estimates to average.")
     values, errors = np.array([astuple(estimate) for estimate in estimates], dtype=float).T
     if not (np.isfinite(values).all() and np.isfinite(errors).all()):
-        raise IfpError("Only finite estimates can be combined; leave out those of spaces without information.")
-    return values, errors
+        raise IfpError("Only finite estimates can be averaged; leave out those of spaces without information.")
+    return type(estimates[0])(float(values.mean()), float(errors.mean()))

@@ -21,19 +21,20 @@ import torch
 from torch import Tensor
 
 from ifp.errors import IfpError, bad_value
-from ifp.fingerprints.comparisons import SpaceComparison, SpaceComparisons
+from ifp.fingerprints.comparisons import SpaceComparisons
 from ifp.fingerprints.estimates import Estimate
 from ifp.system.progress import Progress, silent
 
 DRAWS = 20_000
 CHUNK_IMAGES = 1024
 BLOCK_ENTRIES = 2**18
-"""Ratios of a block, of all spaces: 2 MB, which a core's cache holds; a GPU takes GPU_ENTRIES."""
+"""Number of ratios in one block on a CPU: 2 MB over all spaces, which the cache of one core holds."""
 GPU_ENTRIES = 2**26
+"""Number of ratios in one block on a GPU."""
 LEAST_ROWS = 64
-"""Draws of a block, at least: fewer would spend the time on calls."""
+"""Minimum number of draws in one block: with fewer, most of the time would be spent on calls."""
 WIDEST = 600.0
-"""|logvar| beyond this is cut to it: the exponentials of what lies beyond overflow float64."""
+"""Log variances are clipped to this absolute value, because larger ones overflow float64 when exponentiated."""
 NARROWEST = 1e-5
 """Posteriors narrower than this share of their mean's distance from the median are widened to it: squares of means over
 variances are known to 1e-16 of themselves, and so the ratios to 1e-5."""
@@ -49,46 +50,6 @@ class Posteriors(Protocol):
     def logvar_ND(self) -> np.ndarray: ...
 
 
-def space_information(
-    mean_ND: np.ndarray,
-    logvar_ND: np.ndarray,
-    *,
-    samples: int = DRAWS,
-    generator: np.random.Generator,
-    device: torch.device | str = "cpu",
-) -> Estimate:
-    """I(X; U) of one space of N images, with its standard error, bits; at most log2 N.
-
-    The N images are taken for the whole data: give all of them, not a sample.
-
-    Raises
-    ------
-    IfpError : posteriors that are not finite [images, dimensions], fewer than 2 samples.
-    """
-    draws = _Draws([_Space(mean_ND, logvar_ND, device)], samples, generator)
-    return _estimate(np.concatenate([single_BE[:, 0] for single_BE, _, _ in draws.bits()]))
-
-
-def compare_spaces(
-    first: Posteriors,
-    second: Posteriors,
-    *,
-    samples: int = DRAWS,
-    generator: np.random.Generator,
-    device: torch.device | str = "cpu",
-) -> SpaceComparison:
-    """Information, NMI and VI of two spaces of the same images, each with its standard error.
-
-    The errors are those of the means over draws, carried on to NMI and VI to first order (the delta method) with the
-    covariance of the five quantities over the same draws.
-
-    Raises
-    ------
-    IfpError : posteriors that are not finite, spaces of different images, fewer than 2 samples.
-    """
-    return compare_all([first, second], samples=samples, generator=generator, device=device).pair(0, 1)
-
-
 def compare_all(
     spaces: Sequence[Posteriors],
     *,
@@ -97,19 +58,22 @@ def compare_all(
     device: torch.device | str = "cpu",
     progress: Progress = silent,
 ) -> SpaceComparisons:
-    """All pairs of spaces of the same images, each as `compare_spaces` has it, from the same draws for all.
+    """Information of each space, and NMI and VI of all pairs, each with its standard error; the same draws serve all.
 
-    The pairs' joint terms are matrix products over the spaces' ratios, so that the cost is that of E spaces and not of
-    E^2; memory is that of 4 D + 2 numbers an image and space. Pairs share draws: see
-    `ifp.fingerprints.estimates.combine`.
+    Errors are those of means over draws. They are carried on to NMI and VI to first order (the delta method) with the
+    covariance of the five quantities of a pair over the same draws. The pairs' joint terms are matrix products over the
+    spaces' ratios, so that the cost grows with E and not with E^2; memory is 4 D + 2 numbers per image and space.
 
     Parameters
     ----------
-    progress : called with (what, draws done, draws).
+    spaces : posteriors of the same N images. The images are taken for the whole data, so no information exceeds
+        log2 N: give all of them, not a sample.
+    samples : how many draws.
 
     Raises
     ------
-    IfpError : as `compare_spaces`; no spaces.
+    IfpError : no spaces, posteriors that are not finite [images, dimensions], spaces of different images, fewer than 2
+        samples.
     """
     draws = _Draws([_Space(s.mean_ND, s.logvar_ND, device) for s in spaces], samples, generator)
     upper = np.triu_indices(len(spaces), 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import combinations
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +15,8 @@ from ifp.codes import Codes
 from ifp.errors import IfpError
 from ifp.fingerprints import monte_carlo
 from ifp.fingerprints.comparisons import SpaceComparison, SpaceComparisons
-from ifp.fingerprints.estimates import Estimate, Ratio, combine
-from ifp.fingerprints.monte_carlo import compare_all, compare_spaces, space_information
+from ifp.fingerprints.estimates import Estimate, Ratio, average
+from ifp.fingerprints.monte_carlo import Posteriors, compare_all
 from ifp.seeds import numpy_generator
 
 from .spaces import NAMES, NMI, TRUE_INFORMATION_BITS, TRUE_NMI, VI_BITS, nine_spaces
@@ -25,6 +27,14 @@ PAIRS = tuple(combinations(range(9), 2))
 def space(mean_ND: np.ndarray, logvar: np.ndarray | float) -> Codes:
     mean_ND = np.atleast_2d(np.asarray(mean_ND, dtype=float).T).T
     return Codes(mean_ND, np.zeros_like(mean_ND) + logvar, np.empty((len(mean_ND), 0), dtype=int))
+
+
+def compared(first: Posteriors, second: Posteriors, **options: Any) -> SpaceComparison:
+    return compare_all([first, second], **options).pair(0, 1)
+
+
+def information(codes: Posteriors, **options: Any) -> Estimate:
+    return compare_all([codes], **options).information[0]
 
 
 @cache
@@ -94,7 +104,7 @@ def test_errors_are_as_large_as_they_say(rng: np.random.Generator) -> None:
     truth = on_a_grid(first, second)
     pulls = []
     for _ in range(300):
-        value, error = numbers(compare_spaces(first, second, samples=500, generator=rng))
+        value, error = numbers(compared(first, second, samples=500, generator=rng))
         pulls.append((value - truth) / error)
     # standard errors of 300 pulls: 0.058 of the mean, 0.041 of the deviation; the rest is for the errors' own noise
     assert np.abs(np.mean(pulls, axis=0)).max() < 0.25
@@ -105,7 +115,7 @@ def test_a_gaussian_channel() -> None:
     """Means that are the quantiles of N(0, 0.9), variance 0.1: half log2(1 + 9) bits, two looks half log2(1 + 18)."""
     means_N = np.sqrt(0.9) * norm.ppf((np.arange(2000) + 0.5) / 2000)
     alike = space(means_N, np.log(0.1))
-    found = compare_spaces(alike, alike, samples=8000, generator=numpy_generator(0, "tests", "gaussian channel"))
+    found = compared(alike, alike, samples=8000, generator=numpy_generator(0, "tests", "gaussian channel"))
     for estimate, truth in [
         (found.first, 0.5 * np.log2(10)),
         (found.second_two_looks, 0.5 * np.log2(19)),
@@ -135,7 +145,7 @@ def test_units_and_places_do_not_matter(rng: np.random.Generator) -> None:
     scale, shift = np.array([1e-6, 3.0, 1e6]), np.array([5.0, 1e4, -1e7])
     mapped = space(mean_ND * scale + shift, logvar_ND + 2 * np.log(scale))
     found, again = (
-        numbers(compare_spaces(codes, other, samples=200, generator=numpy_generator(0, "tests", "scale")))[0]
+        numbers(compared(codes, other, samples=200, generator=numpy_generator(0, "tests", "scale")))[0]
         for codes in (space(mean_ND, logvar_ND), mapped)
     )
     np.testing.assert_allclose(again, found, atol=1e-6)
@@ -149,7 +159,7 @@ def test_posteriors_narrower_than_rounding(logvar: float) -> None:
     """
     distinct, doubled = space(np.arange(64) * 0.37, logvar), space(np.arange(64) // 2 * 0.37, logvar)
     for codes, bits in ((distinct, 6), (doubled, 5)):
-        found = space_information(codes.mean_ND, codes.logvar_ND, samples=500, generator=numpy_generator(0, "narrow"))
+        found = information(codes, samples=500, generator=numpy_generator(0, "narrow"))
         assert found.bits == pytest.approx(bits, abs=6.4e-6)
         assert found.error_bits < 1e-6
 
@@ -158,13 +168,15 @@ def test_posteriors_narrower_than_rounding(logvar: float) -> None:
 def test_posteriors_wider_than_any_number(narrow: float) -> None:
     """Half of the images have a posterior of variance e^690, half a narrow one: a bit that one draw shows."""
     mean_ND, logvar_ND = np.zeros((8, 1)), np.repeat([690.0, narrow], 4)[:, None]
-    found = space_information(mean_ND, logvar_ND, samples=100, generator=numpy_generator(0, "wide"))
+    found = information(
+        SimpleNamespace(mean_ND=mean_ND, logvar_ND=logvar_ND), samples=100, generator=numpy_generator(0, "wide")
+    )
     assert found.bits == pytest.approx(1, abs=1e-9)
 
 
 def test_a_space_without_information_has_no_nmi() -> None:
     dead, live = space(np.zeros(16), 0.0), space(np.arange(16), -1.0)
-    found = compare_spaces(dead, live, samples=300, generator=numpy_generator(0, "dead"))
+    found = compared(dead, live, samples=300, generator=numpy_generator(0, "dead"))
     assert np.isnan([found.nmi.value, found.nmi.error]).all()
     assert found.first.bits == pytest.approx(0, abs=1e-9)
     assert found.vi.bits == pytest.approx(2 * found.second.bits - found.second_two_looks.bits, abs=0.3)
@@ -209,8 +221,7 @@ def test_pairs_are_found_in_either_order(rng: np.random.Generator) -> None:
 def test_the_same_seed_gives_the_same_bits() -> None:
     codes = nine_spaces()["v"]
     first, again, other = (
-        space_information(codes.mean_ND, codes.logvar_ND, samples=100, generator=numpy_generator(seed, "again"))
-        for seed in (1, 1, 2)
+        information(codes, samples=100, generator=numpy_generator(seed, "again")) for seed in (1, 1, 2)
     )
     assert first == again != other
 
@@ -225,7 +236,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
 def test_what_cannot_be_compared(change: dict[str, object], sentence: str) -> None:
     given = {"first": space(np.arange(4), 0.0), "second": space(np.arange(4), 0.0), "samples": 10} | change
     with pytest.raises(IfpError, match=sentence):
-        compare_spaces(given.pop("first"), given.pop("second"), generator=numpy_generator(0), **given)  # type: ignore[arg-type]
+        compared(given.pop("first"), given.pop("second"), generator=numpy_generator(0), **given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +249,7 @@ def test_what_cannot_be_compared(change: dict[str, object], sentence: str) -> No
 )
 def test_what_is_no_space(mean_ND: np.ndarray, sentence: str) -> None:
     with pytest.raises(IfpError, match=sentence):
-        space_information(mean_ND, np.zeros_like(mean_ND), generator=numpy_generator(0))
+        information(SimpleNamespace(mean_ND=mean_ND, logvar_ND=np.zeros_like(mean_ND)), generator=numpy_generator(0))
 
 
 def test_no_spaces() -> None:
@@ -246,32 +257,15 @@ def test_no_spaces() -> None:
         compare_all([], generator=numpy_generator(0))
 
 
-def test_estimates_combine_by_inverse_variance(rng: np.random.Generator) -> None:
-    errors = np.array([0.1, 0.2, 0.4])
-    drawn = 3 + rng.normal(size=(4000, 3)) * errors
-    found = [combine([Estimate(*pair) for pair in zip(row, errors, strict=True)]) for row in drawn]
-    bits = np.array([estimate.bits for estimate in found])
-    stated = 1 / np.sqrt((1 / errors**2).sum())
-    assert found[0].error_bits == pytest.approx(stated)
-    assert bits.mean() == pytest.approx(3, abs=4 * stated / np.sqrt(4000))
-    assert bits.std() == pytest.approx(stated, rel=0.05)
-
-
-def test_estimates_that_share_draws() -> None:
+def test_the_average_has_at_most_the_error_of_one() -> None:
     """The same estimate three times is no better than once."""
-    one = Ratio(0.7, 0.02)
-    assert combine([one] * 3, independent=False) == Ratio(pytest.approx(0.7), pytest.approx(0.02))
-    assert combine([one] * 3).error == pytest.approx(0.02 / 3**0.5)
-
-
-def test_exact_estimates_count_alone() -> None:
-    assert combine([Estimate(1.0, 0.0), Estimate(2.0, 0.0), Estimate(9.0, 0.1)]) == Estimate(1.5, 0.0)
+    assert average([Ratio(0.7, 0.02)] * 3) == Ratio(pytest.approx(0.7), pytest.approx(0.02))
 
 
 @pytest.mark.parametrize(("estimates", "sentence"), [([], "no estimates"), ([Ratio(np.nan, np.nan)], "finite")])
-def test_what_cannot_be_combined(estimates: list[Ratio], sentence: str) -> None:
+def test_what_cannot_be_averaged(estimates: list[Ratio], sentence: str) -> None:
     with pytest.raises(IfpError, match=sentence):
-        combine(estimates)
+        average(estimates)
 
 
 def test_the_share_of_the_data() -> None:
