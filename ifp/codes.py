@@ -5,61 +5,82 @@ Shapes: N images, D latents, F factors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ifp.array_like import as_array, as_numbers
+from ifp.datasets.accepted import accept_factors
 from ifp.errors import IfpError
 
 LARGEST_MEAN = 1e8
 """A posterior mean beyond this is no code of a model that was trained with KL to N(0, 1)."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Codes:
     """The posteriors N(mean, exp(logvar)) of N images, and the images' factors where they are known.
 
-    Attributes
+    `Codes(mean, logvar)` is enough. Arrays, lists and tensors of any numeric type are taken; what cannot be is refused.
+
+    Parameters
     ----------
-    mean_ND, logvar_ND : float64; logvar is the log of the variance.
-    factors_NF : integer positions of the factors (0 <= position < size), [N, 0] for data without factors.
-    factor_names, factor_sizes : one entry a factor; the size is the number of values the factor can take.
+    mean_ND, logvar_ND : [N, D], kept as float64; logvar is the log of the variance.
+    factors_NF : [N, F], or [N] for one factor; None where nothing is known of what made the images. With
+        `factor_sizes` these are positions, whole numbers with 0 <= position < size. Without, they are values of any
+        kind (text, fractions that repeat), which are numbered 0, 1, ... in their order. Kept as int64 positions.
+    factor_names : one name per factor; factor_0, factor_1, ... where none are given.
+    factor_sizes : the number of values that each factor can take; the values that occur where none are given.
+
+    Raises
+    ------
+    IfpError : shapes that do not fit together, numbers that are not finite or too large to be codes, or factors that
+        are continuous or lie outside their sizes.
+
+    >>> Codes([[0.5, -0.1], [-0.5, 0.1]], [[-3, 0], [-3, 0]], ["square", "heart"], ["shape"])
+    <Codes: 2 images, 2 latents, factors shape (2)>
     """
 
     mean_ND: np.ndarray
     logvar_ND: np.ndarray
-    factors_NF: np.ndarray
+    factors_NF: np.ndarray = None  # type: ignore[assignment]
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.mean_ND.ndim != 2 or self.mean_ND.shape != self.logvar_ND.shape or not self.mean_ND.size:
+        mean_ND, logvar_ND = as_numbers(self.mean_ND, "mean"), as_numbers(self.logvar_ND, "logvar")
+        if mean_ND.ndim != 2 or mean_ND.shape != logvar_ND.shape or not mean_ND.size:
             raise IfpError(
-                f"mean and logvar must both be [images, latents], got {self.mean_ND.shape} and {self.logvar_ND.shape}."
+                f"mean and logvar must both be [images, latents], got {mean_ND.shape} and {logvar_ND.shape}."
             )
-        if not (np.isfinite(self.mean_ND).all() and np.isfinite(self.logvar_ND).all()):
+        self._set("mean_ND", mean_ND)
+        self._set("logvar_ND", logvar_ND)
+        if not (np.isfinite(mean_ND).all() and np.isfinite(logvar_ND).all()):
             raise IfpError(
                 "The posteriors hold NaN or infinite values; the encoder has diverged or was misread, so nothing can "
                 "be measured."
             )
         with np.errstate(over="ignore"):
-            huge = np.abs(self.mean_ND).max() > LARGEST_MEAN or not np.isfinite(self.kl_nats_D()).all()
+            huge = np.abs(mean_ND).max() > LARGEST_MEAN or not np.isfinite(self.kl_nats_D()).all()
         if huge:
             raise IfpError(
                 f"The posteriors' means lie beyond {LARGEST_MEAN:g} or their KL beyond any number; the encoder has "
                 "diverged or was misread, so nothing can be measured."
             )
-        if self.factors_NF.shape != (len(self.mean_ND), len(self.factor_names)):
-            raise IfpError(
-                f"factors must be [images, factors] = [{len(self.mean_ND)}, {len(self.factor_names)}], "
-                f"got {self.factors_NF.shape}."
-            )
-        if len(self.factor_sizes) != len(self.factor_names):
-            raise IfpError("Each factor needs its number of values.")
-        if self.factors_NF.size and (
-            (self.factors_NF < 0).any() or (self.factors_NF >= np.array(self.factor_sizes)).any()
-        ):
-            raise IfpError("A factor's position lies outside 0 ... size - 1; give integer positions.")
+        factors_NF, names, sizes = _factors(self.factors_NF, self.factor_names, self.factor_sizes, len(mean_ND))
+        self._set("factors_NF", factors_NF)
+        self._set("factor_names", names)
+        self._set("factor_sizes", sizes)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        factors = ", ".join(f"{name} ({size})" for name, size in zip(self.factor_names, self.factor_sizes, strict=True))
+        known = f"factors {factors}" if factors else "no factors"
+        return f"<Codes: {len(self):,} images, {self.num_latents} latents, {known}>"
 
     def __len__(self) -> int:
         return len(self.mean_ND)
@@ -82,3 +103,40 @@ class Codes:
 def kl_nats(mean_ND: np.ndarray, logvar_ND: np.ndarray) -> np.ndarray:
     """KL(N(mean, exp(logvar)) || N(0, 1)) per image and latent (Kingma and Welling 2014, appendix B)."""
     return 0.5 * (mean_ND**2 + np.exp(logvar_ND) - 1 - logvar_ND)
+
+
+def _factors(
+    given: Any, names: Sequence[str], sizes: Sequence[int], images: int
+) -> tuple[np.ndarray, tuple[str, ...], tuple[int, ...]]:
+    """Positions int64 [N, F], names and sizes of the factors."""
+    if given is None:
+        if len(names) or len(sizes):
+            raise IfpError("Names or sizes of factors are given without the factors; add them, [images, factors].")
+        return np.zeros((images, 0), dtype=np.int64), (), ()
+    factors_NF = as_array(given, "factors")
+    factors_NF = factors_NF[:, None] if factors_NF.ndim == 1 else factors_NF
+    count = len(names) or (factors_NF.shape[1] if factors_NF.ndim == 2 else 0)
+    if factors_NF.shape != (images, count):
+        raise IfpError(f"factors must be [images, factors] = [{images}, {count}], got {factors_NF.shape}.")
+    if not count:
+        return np.zeros((images, 0), dtype=np.int64), (), ()
+    if isinstance(names, str):
+        raise IfpError(f"factor_names must be a list of names, got the text {names!r}; write [{names!r}].")
+    accepted = accept_factors(
+        factors_NF, np.array([str(name) for name in names]) if len(names) else None, images, "the codes"
+    )
+    if not len(sizes):
+        columns = [np.unique(column_N, return_inverse=True) for column_N in accepted.columns]
+        positions_NF = np.stack([position_N for _, position_N in columns], axis=1).astype(np.int64)
+        return positions_NF, accepted.names, tuple(len(values) for values, _ in columns)
+    if len(sizes) != count:
+        raise IfpError("Each factor needs its number of values.")
+    if any(column_N.dtype.kind not in "iub" for column_N in accepted.columns):
+        raise IfpError(
+            "Factors with sizes must be positions, whole numbers 0 ... size - 1; leave factor_sizes out, and other "
+            "values are numbered."
+        )
+    positions_NF = np.stack(accepted.columns, axis=1).astype(np.int64)
+    if (positions_NF < 0).any() or (positions_NF >= np.array(sizes)).any():
+        raise IfpError("A factor's position lies outside 0 ... size - 1; give integer positions.")
+    return positions_NF, accepted.names, tuple(int(size) for size in sizes)

@@ -1,7 +1,8 @@
-"""Metrics of disentanglement: plain functions on arrays (codes [N, D], factors [N, F]) that return a `Score`.
+"""Metrics of disentanglement: plain functions of codes [N, D] and factors [N, F] that return a `Score`.
 
-Settings are disentanglement_lib's (unsupervised_study_v1) unless given, and every score says what it was made with.
-scikit-learn loads with the first metric that needs it.
+Both may be arrays, tensors or lists; `ifp.Codes` stand for both. Settings are disentanglement_lib's
+(unsupervised_study_v1) unless given, and every score says what it was made with. scikit-learn loads with the first
+metric that needs it.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ifp.array_like import as_array
+from ifp.codes import Codes
 from ifp.errors import IfpError, bad_value
 
 MIN_SAMPLES = 1000
@@ -17,8 +19,13 @@ MAX_POSITION = 65_535  # more values than that would be no factor, and their tab
 
 
 def checked_codes(codes_ND: Any, *, min_samples: int = MIN_SAMPLES) -> np.ndarray:
-    """The codes [N, D] as float64, or IfpError when they are no such thing, not finite or too few."""
-    codes_ND = np.asarray(codes_ND)
+    """The codes [N, D] as float64: an array, a tensor or the means of `Codes`.
+
+    Raises
+    ------
+    IfpError : something else, numbers that are not finite, or too few images.
+    """
+    codes_ND = as_array(codes_ND.mean_ND if isinstance(codes_ND, Codes) else codes_ND, "codes")
     if codes_ND.ndim != 2 or not codes_ND.size or codes_ND.dtype.kind not in "fiub":
         raise IfpError(f"Codes must be an array of numbers [images, latents], got {codes_ND.dtype} {codes_ND.shape}.")
     codes_ND = codes_ND.astype(np.float64)
@@ -41,17 +48,21 @@ def checked_codes(codes_ND: Any, *, min_samples: int = MIN_SAMPLES) -> np.ndarra
 
 
 def checked(
-    codes_ND: Any, factors_NF: Any, *, min_samples: int = MIN_SAMPLES, min_factors: int = 1
+    codes_ND: Any, factors_NF: Any = None, *, min_samples: int = MIN_SAMPLES, min_factors: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The codes [N, D] as float64 and the factors [N, F] as int64.
+    """The codes [N, D] as float64 and the factors [N, F] as int64; `Codes` bring their own factors.
 
     Raises
     ------
     IfpError: codes as in `checked_codes`; factors that are not whole numbers, of another number of images, fewer than
     `min_factors` of them, or one of them constant in these images (it has no information that a code could hold).
     """
+    if factors_NF is None:
+        if not isinstance(codes_ND, Codes):
+            raise IfpError("This metric compares codes with factors; give the factors too, integers [images, factors].")
+        factors_NF = codes_ND.factors_NF
     codes_ND = checked_codes(codes_ND, min_samples=min_samples)
-    factors_NF = np.asarray(factors_NF)
+    factors_NF = as_array(factors_NF, "factors")
     if factors_NF.ndim != 2 or len(factors_NF) != len(codes_ND):
         raise IfpError(
             f"Factors must be [images, factors] with the {len(codes_ND)} images of the codes, got {factors_NF.shape}; "

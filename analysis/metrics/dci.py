@@ -22,7 +22,7 @@ FORESTS = {
 }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Dci(Score):
     """`value` is the disentanglement.
 
@@ -45,7 +45,7 @@ class Dci(Score):
 
 def dci(
     codes_ND: Any,
-    factors_NF: Any,
+    factors_NF: Any = None,
     *,
     forest: str = "standard",
     test_fraction: float = 1 / 3,

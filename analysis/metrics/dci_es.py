@@ -26,7 +26,7 @@ LEAST_GAIN = 0.05
 """Of the loss of a guess: if the probes save less, explicitness says nothing."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class DciEs(Score):
     """`value` is E, the explicitness.
 
@@ -51,7 +51,7 @@ class DciEs(Score):
 
 def dci_es(
     codes_ND: Any,
-    factors_NF: Any,
+    factors_NF: Any = None,
     *,
     categorical: Sequence[int] = (),
     depths: Sequence[int] = DEPTHS,

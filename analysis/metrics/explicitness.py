@@ -16,7 +16,7 @@ from ifp.analysis.metrics.score import Score
 from ifp.seeds import numpy_generator
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Explicitness(Score):
     """`value` is the mean over factors of `auc_F`.
 
@@ -34,7 +34,12 @@ class Explicitness(Score):
 
 
 def explicitness(
-    codes_ND: Any, factors_NF: Any, *, test_fraction: float = 1 / 3, seed: int = 0, min_samples: int = MIN_SAMPLES
+    codes_ND: Any,
+    factors_NF: Any = None,
+    *,
+    test_fraction: float = 1 / 3,
+    seed: int = 0,
+    min_samples: int = MIN_SAMPLES,
 ) -> Explicitness:
     """Explicitness: how well a linear classifier on all latents recovers each factor.
 

@@ -19,7 +19,7 @@ from ifp.seeds import numpy_generator
 CHUNK = 2000
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class FactorVae(Score):
     """`value` is the accuracy on the evaluation votes.
 
@@ -40,7 +40,7 @@ class FactorVae(Score):
 
 def factor_vae(
     codes_ND: Any,
-    factors_NF: Any,
+    factors_NF: Any = None,
     *,
     batch_size: int = 64,
     num_train: int = 10_000,

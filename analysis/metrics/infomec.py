@@ -24,7 +24,7 @@ ACTIVE_RANGE = 1 / 20
 ITERATIONS = 100
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Infomec(Score):
     """`value` is InfoM, the modularity.
 
@@ -45,7 +45,7 @@ class Infomec(Score):
 
 def infomec(
     codes_ND: Any,
-    factors_NF: Any,
+    factors_NF: Any = None,
     *,
     neighbours: int = NEIGHBOURS,
     seed: int = 0,

@@ -20,7 +20,7 @@ from ifp.seeds import numpy_generator
 NOISE_DRAWS = 5
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Irs(Score):
     """`value` is the mean over latents of their largest `robustness_DF`, weighted by `deviation_D`.
 
@@ -41,7 +41,7 @@ class Irs(Score):
 
 def irs(
     codes_ND: Any,
-    factors_NF: Any,
+    factors_NF: Any = None,
     *,
     diff_quantile: float = 0.99,
     bins: int = 20,

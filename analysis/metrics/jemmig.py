@@ -18,7 +18,7 @@ from ifp.analysis.metrics.score import Score
 TIE_NATS = 1e-9
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Jemmig(Score):
     """`value` is the mean over factors of `jemmig_F`: 1 is perfect.
 
@@ -39,7 +39,12 @@ class Jemmig(Score):
 
 
 def jemmig(
-    codes_ND: Any, factors_NF: Any, *, bins: int = 10, factor_bins: int | None = None, min_samples: int = MIN_SAMPLES
+    codes_ND: Any,
+    factors_NF: Any = None,
+    *,
+    bins: int = 10,
+    factor_bins: int | None = None,
+    min_samples: int = MIN_SAMPLES,
 ) -> Jemmig:
     """JEMMIG: like MIG, but the best latent must also hold nothing beside the factor.
 

@@ -15,7 +15,7 @@ from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked, top_two_gap
 from ifp.analysis.metrics.score import Score
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Mig(Score):
     """`value` is the mean over factors of `gap_F`.
 
@@ -32,7 +32,7 @@ class Mig(Score):
     latent_F: np.ndarray
 
 
-def mig(codes_ND: Any, factors_NF: Any, *, bins: int = 20, min_samples: int = MIN_SAMPLES) -> Mig:
+def mig(codes_ND: Any, factors_NF: Any = None, *, bins: int = 20, min_samples: int = MIN_SAMPLES) -> Mig:
     """MIG: by how much the latent that knows most of a factor is ahead of the next one, in units of the entropy.
 
     Codes are cut into equal-width bins; factors are not binned. As in disentanglement_lib (10,000 images, 20 bins,

@@ -21,7 +21,7 @@ from ifp.errors import IfpError, unknown_name
 ESTIMATORS = ("histogram", "posterior")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Minimality(Score):
     """`value` is the minimality.
 
@@ -45,7 +45,7 @@ class Minimality(Score):
 
 def minimality(
     codes_ND: Any,
-    factors_NF: Any,
+    factors_NF: Any = None,
     *,
     logvar_ND: Any | None = None,
     estimator: str = "histogram",
@@ -78,12 +78,14 @@ def minimality(
     """
     if estimator not in ESTIMATORS:
         raise unknown_name("estimator", estimator, ESTIMATORS)
+    if isinstance(codes_ND, Codes) and logvar_ND is None:
+        logvar_ND = codes_ND.logvar_ND
     codes_ND, factors_NF = checked(codes_ND, factors_NF, min_samples=min_samples)
     settings: dict[str, object] = {"estimator": estimator, "n": len(codes_ND)}
     active_D, kl_nats_D, posteriors = varying(codes_ND), np.full(codes_ND.shape[1], np.nan), None
     if logvar_ND is not None:
         no_factors_N0 = np.zeros((len(codes_ND), 0), dtype=np.int64)
-        posteriors = Codes(codes_ND, np.asarray(logvar_ND, dtype=np.float64), no_factors_N0)
+        posteriors = Codes(codes_ND, logvar_ND, no_factors_N0)
         kl_nats_D = posteriors.kl_nats_D()
         active_D &= kl_nats_D > kl_threshold_nats
         settings["kl_threshold_nats"] = kl_threshold_nats

@@ -15,7 +15,7 @@ from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked
 from ifp.analysis.metrics.score import Score
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Modularity(Score):
     """`value` is the mean over latents of `modularity_D`; `mi_nats_DF` is what it was computed from."""
 
@@ -23,7 +23,7 @@ class Modularity(Score):
     mi_nats_DF: np.ndarray
 
 
-def modularity(codes_ND: Any, factors_NF: Any, *, bins: int = 20, min_samples: int = MIN_SAMPLES) -> Modularity:
+def modularity(codes_ND: Any, factors_NF: Any = None, *, bins: int = 20, min_samples: int = MIN_SAMPLES) -> Modularity:
     """Modularity: whether each latent has information on one factor only.
 
     As in disentanglement_lib: 20 equal-width bins, and a latent without any information counts as 0. A noise latent

@@ -16,7 +16,7 @@ from ifp.analysis.metrics.score import Score
 from ifp.seeds import numpy_generator
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Sap(Score):
     """`value` is the mean over factors of `gap_F`.
 
@@ -34,7 +34,7 @@ class Sap(Score):
 
 def sap(
     codes_ND: Any,
-    factors_NF: Any,
+    factors_NF: Any = None,
     *,
     continuous: bool = False,
     penalty: float = 0.01,

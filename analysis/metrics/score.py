@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Score:
     """A metric's value. The subclasses add the parts; their arrays are read-only.
 
@@ -20,6 +20,8 @@ class Score:
 
     >>> float(Score(value=0.5, settings={"n": 1000}))
     0.5
+    >>> Score(value=0.5, settings={"n": 1000})
+    <Score 0.5>
     """
 
     value: float
@@ -31,6 +33,10 @@ class Score:
             part = getattr(self, field.name)
             if isinstance(part, np.ndarray):
                 part.setflags(write=False)
+
+    def __repr__(self) -> str:
+        beside = [f"{name}={number:.4g}" for name, number in self.numbers().items() if name != "value"]
+        return f"<{' '.join([type(self).__name__, f'{self.value:.4g}', *beside])}>"
 
     def __float__(self) -> float:
         return self.value

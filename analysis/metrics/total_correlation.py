@@ -19,7 +19,7 @@ from ifp.errors import bad_value
 from ifp.seeds import numpy_generator
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class TotalCorrelation(Score):
     """`value` is the plug-in estimate, nats; it is never negative.
 
@@ -101,7 +101,7 @@ def gaussian_tc_bias_nats(num_images: int, num_latents: int) -> float:
     return float(0.5 * (digamma(n / 2) - digamma((n - np.arange(num_latents)) / 2)).sum())
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class WassersteinCorrelation(Score):
     """`value` is the squared distance; `normalised` the same over the total variance, as published."""
 
@@ -131,7 +131,7 @@ def wasserstein_correlation(codes_ND: Any, *, min_samples: int = MIN_SAMPLES) ->
     )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class PairwiseMi(Score):
     """`value` is the mean over pairs of latents of `mi_nats_DD`, whose diagonal holds the entropies."""
 

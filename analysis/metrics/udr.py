@@ -20,7 +20,7 @@ from ifp.errors import IfpError, unknown_name
 CORRELATIONS = ("lasso", "spearman")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Udr(Score):
     """`value` is the mean over models of `score_M`.
 
