@@ -14,8 +14,8 @@ from ifp.analysis.channels.fragments import FragmentMap, fragment_map
 from ifp.analysis.channels.freezing import channel_freezing, hotspot_freezing
 from ifp.analysis.channels.hotspots import SHARE, Hotspots, find_hotspots
 from ifp.analysis.channels.stability import stability
-from ifp.checkpoints.encoded_runs import latent_traversals
 from ifp.checkpoints.source import ReadingOptions
+from ifp.checkpoints.traversals import latent_traversals
 from ifp.cli.own_data import open_dataset
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError

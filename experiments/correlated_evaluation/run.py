@@ -26,10 +26,11 @@ import torch
 from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.metrics import run_metrics
 from ifp.annealing.folder import write_json
-from ifp.checkpoints.encoded_runs import Run, read_run
+from ifp.checkpoints.encoded_runs import read_run
 from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.posteriors import Sample, draw_regime, draw_sample, encode_images
 from ifp.checkpoints.regimes import READING_IMAGES
+from ifp.checkpoints.run_records import Run
 from ifp.checkpoints.source import ReadingOptions
 from ifp.codes import Codes
 from ifp.datasets.catalog import load_dataset

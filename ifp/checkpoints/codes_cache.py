@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 import ifp
-from ifp.checkpoints.encoded_runs import Record
 from ifp.checkpoints.folders.locate import CheckpointFile
 from ifp.checkpoints.posteriors import Sample
+from ifp.checkpoints.run_records import Record
 from ifp.checkpoints.source import ReadingOptions
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from ifp.checkpoints.encoded_runs import Record
-from ifp.checkpoints.posteriors import Sample, encode_images
+from ifp.checkpoints.in_memory import encode_in_memory
+from ifp.checkpoints.posteriors import Sample
+from ifp.checkpoints.run_records import Record
 from ifp.codes import Codes
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
@@ -24,7 +24,7 @@ from ifp.system.progress import Progress
 
 _ARRAYS = ("mean", "logvar", "factors", "factor_names", "factor_sizes", "step")
 MAX_VALUES = 10_000
-"""Of one factor: a table of this many rows is kept for every latent and resample."""
+"""Maximum number of values per factor; memory grows with values x latents x resamples."""
 
 
 def read_encoder(name: str) -> Callable[[Any], Any]:
@@ -58,30 +58,8 @@ def encode_by_function(name: str, sample: Sample, device: str, progress: Progres
     ------
     IfpError : the function fails, or returns something else.
     """
-    function = read_encoder(name)
-
-    latents: set[int] = set()
-
-    def encode(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        try:
-            mean, logvar = (torch.as_tensor(part) for part in function(images))
-        except (Exception, SystemExit) as error:
-            raise IfpError(
-                f"--encoder {name} failed on images of shape {list(images.shape)} ({type(error).__name__}: {error}); "
-                "it must take a float tensor [N, C, H, W] in [0, 1] and return mean and logvar, [N, latents] each."
-            ) from error
-        if mean.ndim != 2 or mean.shape != logvar.shape or len(mean) != len(images):
-            raise IfpError(
-                f"--encoder {name} must return mean and logvar of shape [{len(images)}, latents], got "
-                f"{list(mean.shape)} and {list(logvar.shape)}."
-            )
-        latents.add(mean.shape[1])
-        if len(latents) > 1:
-            raise IfpError(f"--encoder {name} gives {min(latents)} latents for some images, {max(latents)} for others.")
-        return mean, logvar
-
-    mean_ND, logvar_ND = encode_images(encode, sample.images_NCHW, torch.device(device), progress)
-    return Record(name, None, sample.codes(mean_ND, logvar_ND), reader="a function of the user's own")
+    function, called = read_encoder(name), f"--encoder {name}"
+    return encode_in_memory(function, sample, progress, name=name, device=device, called=called)
 
 
 def read_codes(path: Path) -> Record:

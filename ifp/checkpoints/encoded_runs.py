@@ -1,13 +1,8 @@
-"""Records: what the checkpoints of a run say of one sample of images.
-
-Shapes: N images, D latents, K steps of a traversal, C H W of an image.
-"""
+"""Reads the checkpoints of a run and encodes one sample of images with each of them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -26,64 +21,12 @@ from ifp.checkpoints.readings.choose_reading import Candidates, choose, load_can
 from ifp.checkpoints.readings.data_test import DataTest, named_dataset
 from ifp.checkpoints.readings.moment_test import prior_test
 from ifp.checkpoints.readings.verdicts import Choice
+from ifp.checkpoints.run_records import RECONSTRUCTION_COST_IMAGES, Record, Run
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
-from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.system.progress import Progress, silent
-
-RECONSTRUCTED_IMAGES = 2500
-"""A decoder costs more than an encoder, and the mean over images needs fewer of them than information does."""
-TRAVERSAL_STEPS = 9
-TRAVERSAL_REACH = 2.0
-"""A latent moves from -2 to 2 standard deviations of the prior."""
-
-
-@dataclass(frozen=True, eq=False)
-class Record:
-    """One checkpoint on one sample of images.
-
-    Attributes
-    ----------
-    label, step : what to call it, and when in training it was written (None where nothing says).
-    codes : its posteriors beside the factors.
-    reconstruction_nats : mean and standard error over RECONSTRUCTED_IMAGES, one draw of z each; None without a decoder.
-    family, container, reader : how the file was read; "" for codes that came as arrays.
-    choice : the model and what was assumed to read it; None for codes that came as arrays or from a function.
-    plain_codes : of images that are all alike, where `codes` are of correlated ones; the tests rest on these.
-    data_test : whether the images seem to be those of training; of a series, of the last record alone.
-    """
-
-    label: str
-    step: int | None
-    codes: Codes
-    reconstruction_nats: tuple[float, float] | None = None
-    family: str = ""
-    container: str = ""
-    reader: str = ""
-    choice: Choice | None = None
-    data_test: DataTest | None = None
-    plain_codes: Codes | None = None
-
-    @property
-    def doubts(self) -> list[str]:
-        """Why what this model's codes say is not to be believed: a sentence each, none where both tests passed."""
-        found = [self.choice.warning] if self.choice is not None and self.choice.warning else []
-        return [*found, *(self.data_test.problems if self.data_test is not None else [])]
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """One thing to diagnose: a checkpoint, or a series of them in the order of training."""
-
-    name: str
-    records: tuple[Record, ...]
-
-    @property
-    def last(self) -> Record:
-        """The record that stands for the run."""
-        return self.records[-1]
 
 
 def read_checkpoints(
@@ -145,7 +88,7 @@ def read_run(
     ------
     IfpError : a checkpoint cannot be read, takes other images, or differs from the others in its latents.
     """
-    found: list[tuple[CheckpointFile, Record]] = []
+    encoded: list[tuple[CheckpointFile, Record]] = []
     series = len(located.files) > 1
     target, last = torch.device(device), located.files[-1]
     deciding = _choose(last, sample, options, target, progress=progress)
@@ -160,20 +103,20 @@ def read_run(
             if kept is not None:
                 kept.keep(file, record, like.how)
         # models may be large, and all but one of them are not needed again
-        found.append((file, dataclasses.replace(record, choice=None)))
+        encoded.append((file, dataclasses.replace(record, choice=None, file=file, how=like.how)))
         if series:
             progress("checkpoints", at + 1, len(located.files))
-    if all(record.step is not None for _, record in found):
-        found.sort(key=lambda row: row[1].step or 0)
-    found = _without_copies(found)
-    records = [record for _, record in found]
+    if all(record.step is not None for _, record in encoded):
+        encoded.sort(key=lambda row: row[1].step or 0)
+    encoded = _without_copies(encoded)
+    records = [record for _, record in encoded]
     latents = {record.codes.num_latents for record in records}
     if len(latents) > 1:
         raise IfpError(
             f"The checkpoints of {located.name} have different numbers of latents ({sorted(latents)}), so they are not "
             "one series; name them apart."
         )
-    final = found[-1][0]
+    final = encoded[-1][0]
     candidates, model = deciding if final is last else _choose(final, sample, options, target, like)
     codes = records[-1].codes
     tested = DataTest(
@@ -195,15 +138,15 @@ def read_last(located: Located, options: ReadingOptions) -> Vae:
     return load_candidates(located.files[-1], options).vaes[0]
 
 
-def _without_copies(found: list[tuple[CheckpointFile, Record]]) -> list[tuple[CheckpointFile, Record]]:
+def _without_copies(encoded: list[tuple[CheckpointFile, Record]]) -> list[tuple[CheckpointFile, Record]]:
     """Trainers write their last checkpoint twice, under its step and as "last"; one of the two is enough."""
-    kept = found[:1]
-    for file, record in found[1:]:
-        before = kept[-1][1]
+    different = encoded[:1]
+    for file, record in encoded[1:]:
+        before = different[-1][1]
         if record.step == before.step and np.array_equal(record.codes.mean_ND, before.codes.mean_ND):
             continue
-        kept.append((file, record))
-    return kept
+        different.append((file, record))
+    return different
 
 
 def _choose(
@@ -233,34 +176,8 @@ def _encode(
     codes = sample.codes(*encode_images(vae.encode, sample.images_NCHW, device, progress))
     cost = None
     if vae.decoder is not None:
-        few = slice(0, RECONSTRUCTED_IMAGES)
-        cost = reconstruction_nats(vae, sample.images_NCHW[few], codes, device, seed, progress)
+        few_NCHW = sample.images_NCHW[:RECONSTRUCTION_COST_IMAGES]
+        cost = reconstruction_nats(vae, few_NCHW, codes, device, seed, progress)
     return Record(
         file.label, candidates.step, codes, cost, candidates.family, candidates.container, candidates.reader, choice
     )
-
-
-def latent_traversals(vae: Vae, start_D: np.ndarray, device: str) -> tuple[np.ndarray, np.ndarray]:
-    """What the decoder draws as one latent after the other moves from `start_D`.
-
-    Returns
-    -------
-    images in [0, 1], [D, K, C, H, W], and the values [K] that the moving latent takes.
-    """
-    assert vae.decoder is not None
-    values_K = np.linspace(-TRAVERSAL_REACH, TRAVERSAL_REACH, TRAVERSAL_STEPS)
-    z_DKD = np.tile(start_D, (len(start_D), len(values_K), 1))
-    for latent in range(len(start_D)):
-        z_DKD[latent, :, latent] = values_K
-    vae = vae.to(torch.device(device))
-    with torch.inference_mode():
-        z = torch.from_numpy(z_DKD.reshape(-1, len(start_D))).float().to(device)
-        images = vae.decode(z).nan_to_num().clamp(0, 1).cpu().numpy()
-    return images.reshape(len(start_D), len(values_K), *images.shape[1:]), values_K
-
-
-def check_same_latents(runs: Sequence[Run]) -> None:
-    """Raise IfpError unless all runs hold codes of the same images."""
-    factors = [run.last.codes.factors_NF for run in runs]
-    if any(f.shape != factors[0].shape or (f != factors[0]).any() for f in factors[1:]):
-        raise IfpError("The runs hold codes of different images, so they cannot be compared; encode the same images.")

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import torch
 
-from ifp.checkpoints.encoded_runs import RECONSTRUCTED_IMAGES, Run, read_run
+from ifp.checkpoints.encoded_runs import read_run
 from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.posteriors import Sample, draw_regime, draw_sample, encode_images, reconstruction_nats
+from ifp.checkpoints.run_records import RECONSTRUCTION_COST_IMAGES, Run
 from ifp.checkpoints.source import ReadingOptions
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.correlated import Pair
@@ -66,5 +67,5 @@ def under_regime(run: Run, sample: Sample, device: str, *, seed: int, progress: 
     codes = sample.codes(*encode_images(vae.encode, sample.images_NCHW, target, progress))
     cost = None
     if vae.decoder is not None:
-        cost = reconstruction_nats(vae, sample.images_NCHW[:RECONSTRUCTED_IMAGES], codes, target, seed, progress)
+        cost = reconstruction_nats(vae, sample.images_NCHW[:RECONSTRUCTION_COST_IMAGES], codes, target, seed, progress)
     return Run(run.name, (dataclasses.replace(last, codes=codes, reconstruction_nats=cost, plain_codes=last.codes),))

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from ifp.checkpoints.custom import encode_by_function, read_codes
-from ifp.checkpoints.encoded_runs import Run, check_same_latents, read_model
+from ifp.checkpoints.encoded_runs import read_model
 from ifp.checkpoints.posteriors import Sample, draw_sample
+from ifp.checkpoints.run_records import Run, check_same_latents
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes

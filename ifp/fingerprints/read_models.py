@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ifp.checkpoints.encoded_runs import Record, read_run
+from ifp.checkpoints.encoded_runs import read_run
 from ifp.checkpoints.folders.locate import CheckpointFile, Located
 from ifp.checkpoints.posteriors import Sample, check_image_shape, encode_images
 from ifp.checkpoints.readings.choose_reading import choose, load_candidates
+from ifp.checkpoints.run_records import Record
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.training_facts import TC_ALONE
 from ifp.checkpoints.vae import Vae

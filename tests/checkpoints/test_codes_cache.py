@@ -10,9 +10,9 @@ import pytest
 
 from ifp.checkpoints.codes_cache import CodesCache
 from ifp.checkpoints.custom import read_codes
-from ifp.checkpoints.encoded_runs import Record
 from ifp.checkpoints.folders.locate import CheckpointFile
 from ifp.checkpoints.posteriors import Sample, draw_sample
+from ifp.checkpoints.run_records import Record
 from ifp.checkpoints.source import ReadingOptions
 from ifp.datasets.npz import NpzDataset
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import ifp
-from ifp.checkpoints.encoded_runs import Record
+from ifp.checkpoints.run_records import Record
 from ifp.datasets.catalog import load_dataset
 from ifp.datasets.sprites import Sprites
 

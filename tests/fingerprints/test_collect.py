@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from ifp.checkpoints.encoded_runs import latent_traversals
+from ifp.checkpoints.traversals import latent_traversals
 from ifp.cli import main
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import load_dataset

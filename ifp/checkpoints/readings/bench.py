@@ -21,9 +21,9 @@ from ifp.seeds import derive_seed
 from ifp.system.progress import Progress, silent
 
 TEST_IMAGES = 2000
-"""How many images the moments see."""
-RECONSTRUCTED_IMAGES = 200
-"""How many the decoder sees: a decoder costs more, and it is asked once for every reading."""
+"""Images that the moments are measured on."""
+CHOICE_RECONSTRUCTIONS = 200
+"""Images that the decoder sees while readings are compared: it is slow, and it is asked once per reading."""
 _FIRST_LOOK = 50
 """Images by which rivals are shortlisted."""
 _BATCH = 100
@@ -36,7 +36,7 @@ class Bench:
 
     Parameters
     ----------
-    images_NCHW : uint8, of which the first TEST_IMAGES and RECONSTRUCTED_IMAGES are used.
+    images_NCHW : uint8, of which the first TEST_IMAGES and CHOICE_RECONSTRUCTIONS are used.
     progress : told of every encoding and decoding, which take most of the time.
     expected : how many of them there will be, as far as is known.
     """
@@ -44,7 +44,7 @@ class Bench:
     def __init__(self, images_NCHW: np.ndarray, device: torch.device, progress: Progress, expected: int = 1) -> None:
         self.images_NCHW, self.device, self._progress = images_NCHW[:TEST_IMAGES], device, progress
         self._tried, self._expected = 0, expected
-        few = torch.from_numpy(self.images_NCHW[:RECONSTRUCTED_IMAGES]).to(device)
+        few = torch.from_numpy(self.images_NCHW[:CHOICE_RECONSTRUCTIONS]).to(device)
         self._few_MCHW = few.float().div_(255)
         mean = torch.from_numpy(self.images_NCHW.mean(axis=0, dtype=np.float64)).float().to(device)
         self._mean_MCHW = mean.div_(255).expand_as(self._few_MCHW)
