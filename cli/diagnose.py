@@ -13,11 +13,7 @@ from ifp.cli.naming_options import given_names
 from ifp.cli.progress import StageProgress
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.cli.regime_options import given_pairs, regime_options
-from ifp.errors import IfpError, bad_value
-
-FEWEST_IMAGES = 50
-QUICK_METRICS = ("mig", "jemmig", "modularity", "factor-vae", "irs", "minimality", "total-correlation")
-"""Under a second together."""
+from ifp.errors import IfpError
 
 
 @click.command()
@@ -73,63 +69,62 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     ifp diagnose runs/betavae runs/deft --dataset sprites --out runs/compared
     ifp diagnose --codes codes.npz
     """
+    from ifp.analysis.diffusion.settings import check_counts
     from ifp.analysis.figures.style import figure_width
+    from ifp.analysis.metrics.choice import chosen_metrics
 
     _check_sources(paths, options)
-    for name, least in (("images", FEWEST_IMAGES), ("permutations", 20), ("bootstraps", 20)):
-        if options[name] < least:
-            raise bad_value(name, options[name], f"a whole number of at least {least}")
+    check_counts(images=options["images"], permutations=options["permutations"], bootstraps=options["bootstraps"])
     figure_width(options["width"])
-    given_names(options["names"], _num_runs(paths, options))
+    names = given_names(options["names"], _num_models(paths, options))
     check_inputs(paths, options["dataset"], data_dir=options["data_dir"], background=options["background"])
-    formats = given_formats(options["formats"])
+    formats, metrics = given_formats(options["formats"]), chosen_metrics(options["metrics"])
 
     # torch is loaded only now, when the settings are known to be good
-    from ifp.annealing.run import check_device
-    from ifp.cli.diagnose_doubts import say_doubts
-    from ifp.cli.diagnose_report import report
-    from ifp.cli.diagnose_runs import RunSettings, collect_runs, diagnose_runs
+    from ifp.analysis.diffusion.study import diagnose as diagnose_models
+    from ifp.checkpoints.custom import EncoderByName, read_codes
+    from ifp.checkpoints.run_records import Run
+    from ifp.cli.diagnose_tables import say_doubts, say_models
     from ifp.system.out_folder import no_folder_if_refused
 
-    settings = RunSettings(
-        paths=paths,
-        codes=options["codes"],
-        encoder=options["encoder"],
-        dataset=options["dataset"],
-        data_dir=options["data_dir"],
-        background=options["background"],
-        series=options["series"],
-        images=options["images"],
-        seed=options["seed"],
-        permutations=options["permutations"],
-        bootstraps=options["bootstraps"],
-        reading=given_reading(options),
-        device=check_device(options["device"]),
-        metrics=_metrics(options["metrics"]),
-        correlate=given_pairs(options),
-        inverse=options["inverse"],
-        joint=options["joint"],
-        names=given_names(options["names"], _num_runs(paths, options)),
-    )
-    out = options["out"] or Path("runs") / f"diagnose-{_name(paths, options)}{'-correlated' * bool(settings.correlate)}"
+    reading, correlate = given_reading(options), given_pairs(options)
+    out = options["out"] or Path("runs") / f"diagnose-{_name(paths, options)}{'-correlated' * bool(correlate)}"
     with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
-        runs, sample = collect_runs(settings, out, stages)
-        if not options["anyway"] and say_doubts(runs, stages, as_json=options["as_json"]):
-            raise click.exceptions.Exit(1)
-        diagnosed = diagnose_runs(runs, settings, stages)
-        report(
-            diagnosed,
-            sample,
-            settings,
-            out,
-            stages,
-            width=options["width"],
-            formats=formats,
-            as_json=options["as_json"],
+        models: list[Any] = [*paths, *[Run(path.stem, (read_codes(path),)) for path in options["codes"]]]
+        result = diagnose_models(
+            [EncoderByName(options["encoder"])] if options["encoder"] else models,
+            options["dataset"],
+            images=options["images"],
+            seed=options["seed"],
+            permutations=options["permutations"],
+            bootstraps=options["bootstraps"],
+            metrics=metrics,
+            joint=options["joint"],
+            correlate=correlate,
+            inverse=options["inverse"],
+            series=options["series"],
+            names=names,
+            reading=reading,
+            device=options["device"],
+            data_dir=options["data_dir"],
+            background=options["background"],
+            anyway=options["anyway"],
+            codes_folder=out / "codes",
+            progress=stages.update,
+            say=stages.say,
         )
+        stages.close()
+        if result.doubts and not options["anyway"]:
+            say_doubts(result.models, as_json=options["as_json"])
+            raise click.exceptions.Exit(1)
+        files = result.write(out, width=options["width"], formats=formats, keep_codes=False, progress=stages.update)
+        stages.close()
+        say_models(result, out, as_json=options["as_json"])
+        if not options["as_json"]:
+            click.echo(f"Results and figures in {out} ({len(files)} files).")
 
 
-def _num_runs(paths: tuple[Path, ...], options: dict[str, Any]) -> int:
+def _num_models(paths: tuple[Path, ...], options: dict[str, Any]) -> int:
     return 1 if options["series"] or options["encoder"] else len(paths or options["codes"])
 
 
@@ -145,23 +140,6 @@ def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
     if options["dataset"] is not None and options["codes"]:
         raise IfpError("--codes brings its own factors; leave --dataset out.")
-
-
-def _metrics(text: str) -> tuple[str, ...]:
-    from ifp.analysis.metrics import METRICS
-    from ifp.errors import unknown_name
-
-    if text == "none":
-        return ()
-    if text == "quick":
-        return QUICK_METRICS
-    if text in ("fast", "all"):
-        return tuple(name for name, metric in METRICS.items() if text == "all" or not metric.slow)
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    for name in names:
-        if name not in METRICS:
-            raise unknown_name("metric", name, ["quick", "fast", "all", "none", *METRICS])
-    return names
 
 
 def _name(paths: tuple[Path, ...], options: dict[str, Any]) -> str:

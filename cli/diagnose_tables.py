@@ -2,117 +2,85 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from rich.console import Console
-from rich.table import Table
+import click
 
-from ifp.analysis.diffusion.results import Results
-from ifp.analysis.metrics import METRICS, Score
-from ifp.cli.diagnose_reading import reading_lines
-from ifp.cli.diagnose_runs import Diagnosed
-from ifp.cli.factor_tables import factors_table, joint_table, latents_tables, runs_tables
-from ifp.cli.printing import stdout_console
+from ifp.analysis.diffusion.doubts import what_to_try, without_verdict
+from ifp.analysis.diffusion.how_read import about_tests, reading_lines
+from ifp.analysis.diffusion.model_comparison import ModelComparison
+from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
+from ifp.analysis.diffusion.number_sentences import decomposition_sentence, regime_sentence, score_text
+from ifp.analysis.diffusion.results import Results, plain
+from ifp.analysis.diffusion.shown_tables import ShownTable, models_shown, shown_tables
+from ifp.analysis.diffusion.verdict import verdict_lines
+from ifp.analysis.diffusion.write_models import model_folders
+from ifp.analysis.tables import json_rows
+from ifp.cli.printing import print_line, print_table
 
-
-def print_diagnosis(found: Diagnosed, results: Results) -> None:
-    """One run: latents, factors, verdict, metrics, and everything assumed."""
-    console = stdout_console()
-    record = found.run.last
-    name = found.run.name + (f", step {record.step}" if record.step is not None else "")
-    tables = latents_tables(name, results)
-    if not results.table("joint").empty:
-        tables.append(joint_table(results))
-    if results.estimators:
-        tables.append(factors_table(results))
-    for table in tables:
-        _print_table(console, table)
-    for line in _verdict_lines(name, results):
-        console.print(line, soft_wrap=True)
-    if found.scores:
-        scores = [_score(name, score, seconds) for name, (score, seconds) in found.scores.items()]
-        console.print(f"Metrics: {', '.join(scores)}; settings in diagnosis.json", soft_wrap=True)
-    for line in _regime(results.content["about"]["dataset"].get("regime")):
-        console.print(line, soft_wrap=True)
-    decomposition = results.content["decomposition"]
-    if decomposition is not None:
-        console.print(_decomposition(decomposition), soft_wrap=True)
-    for line in reading_lines(found.run.last):
-        console.print(line, soft_wrap=True)
-    console.print()
+COLUMNS = 80
+"""Width of a table in characters, except where one name alone is longer."""
 
 
-def _verdict_lines(name: str, results: Results) -> list[str]:
-    """The verdict's sentences, each part under a heading where there are several."""
-    compared = results.content["compared"]
-    headings = {
-        "comparison": f"{compared['b']} compared with {compared['a']}:" if compared else "",
-        "series": "Over the series:",
-        "checkpoint": f"{name} by itself:",
-    }
-    parts = {key: results.content["verdict"].get(key, []) for key in headings}
-    several = sum(map(bool, parts.values())) > 1
-    lines = []
-    for key, sentences in parts.items():
-        lines += [headings[key]] if several and sentences else []
-        lines += [f"- {sentence}" for sentence in sentences]
-    return lines
+def print_diagnosis(model: ModelDiagnosis, results: Results) -> None:
+    """One model: latents, factors, verdict, metrics, and everything that was assumed."""
+    record = model.run.last
+    name = model.name + (f", step {record.step}" if record.step is not None else "")
+    for shown in shown_tables(name, results):
+        print_shown(shown)
+    lines = verdict_lines(name, results.content["verdict"], results.content["compared"])
+    scores = results.content["about"]["metrics"]
+    if scores:
+        texts = [score_text(metric, numbers) for metric, numbers in scores.items()]
+        lines.append(f"Metrics: {', '.join(texts)}; settings in diagnosis.json")
+    if (regime := results.content["about"]["dataset"].get("regime")) is not None:
+        lines.append(regime_sentence(regime))
+    if (parts := results.content["decomposition"]) is not None:
+        lines.append(decomposition_sentence(parts))
+    for line in [*lines, *reading_lines(record), ""]:
+        print_line(line)
 
 
-def _regime(regime: dict[str, Any] | None) -> list[str]:
-    """A sentence where factors were correlated: what they share, and what that does to the numbers above."""
-    if regime is None:
-        return []
-    pairs = [
-        f"{a} and {b} (sigma {sigma:g}, {nats:.2f} nats shared)"
-        for (a, b, sigma), nats in zip(regime["pairs"], regime["shared_nats"], strict=True)
-    ]
-    return [
-        f"These images were drawn with correlated factors: {', '.join(pairs)}. A latent that holds one of a pair "
-        "reads on the other; minimality and sufficiency do not suffer from that (Almudévar et al. 2024), other metrics "
-        "may."
-    ]
-
-
-def _score(name: str, score: Score, seconds: float) -> str:
-    """Value, what is reported beside it, and the time it took.
-
-    >>> _score("mig", Score(value=0.25, settings={}), 1.2)
-    'mig 0.250 (1.2 s)'
-    """
-    numbers = score.numbers()
-    beside = [f"{part.replace('_', ' ')} {numbers[part]:.3f}" for part in METRICS[name].beside]
-    return f"{name} {score.value:.3f} ({', '.join([*beside, f'{seconds:.1f} s'])})"
-
-
-def print_runs(runs: pd.DataFrame, sentence: str) -> None:
-    """Several models side by side, and what they say together."""
-    console = stdout_console()
-    for table in runs_tables(runs):
-        _print_table(console, table)
-    console.print(f"- {sentence}", soft_wrap=True)
-
-
-def _print_table(console: Console, table: Table) -> None:
-    """Title and caption as lines of their own: inside a narrow table they would be broken."""
-    title, caption = table.title, table.caption
-    table.title = table.caption = None
-    console.print(title, soft_wrap=True)
-    console.print(table)
-    if caption:
-        console.print(f"  {caption}", soft_wrap=True)
-        console.print()
-
-
-def _decomposition(parts: dict[str, Any]) -> str:
-    """KL in its three parts, and how far the first can be trusted."""
-    near = parts["near_cap"]
-    text = (
-        f"KL {parts['kl_nats']:.2f} nats = index-code MI {'at least ' * near}{parts['index_code_mi_nats']:.2f} + total "
-        f"correlation {'at most ' * near}{parts['total_correlation_nats'] + 0.0:.2f} + dimension-wise KL "
-        f"{parts['dimwise_kl_nats'] + 0.0:.2f} (Monte Carlo)"
+def print_shown(shown: ShownTable) -> None:
+    """A table with its title and its note, in blocks that fit beside each other."""
+    print_table(
+        shown.table, title=shown.title, note=shown.note, left=shown.left, repeated=shown.repeated, width=COLUMNS
     )
-    if near:
-        text += f"; the MI is near the most that these images can show, ln N = {parts['cap_nats']:.2f}"
-    return text
+
+
+def say_models(result: ModelDiagnosis | ModelComparison, out: Path, *, as_json: bool) -> None:
+    """Every model, and several side by side, on stdout."""
+    if as_json:
+        click.echo(json.dumps(_content(result, out), indent=2))
+        return
+    for model, results in zip(result.models, result.all_results, strict=True):
+        print_diagnosis(model, results)
+    if isinstance(result, ModelComparison):
+        print_shown(models_shown(result.totals()))
+        print_line(f"- {result.models_sentence()}")
+
+
+def _content(result: ModelDiagnosis | ModelComparison, out: Path) -> dict[str, Any]:
+    """What --json prints."""
+    folders = model_folders(result.models, out)
+    if isinstance(result, ModelDiagnosis):
+        return result.results.content | {"folder": str(out)}
+    diagnoses = {str(folder): results.content for folder, results in zip(folders, result.all_results, strict=True)}
+    return {"summary": result.models_sentence(), "runs": json_rows(result.totals()), "diagnoses": diagnoses}
+
+
+def say_doubts(models: Sequence[ModelDiagnosis], *, as_json: bool) -> None:
+    """Of models that get no verdict: how they were read on stdout, what is wrong and what to try on stderr."""
+    doubtful = [model for model in models if model.doubts]
+    if as_json:
+        content = {model.name: {"doubts": model.doubts, **about_tests(model.run.last)} for model in doubtful}
+        click.echo(json.dumps(plain({"verdict": None, "doubtful": content}), indent=2))
+    for model in doubtful:
+        if not as_json:
+            click.echo("\n".join([model.name, *reading_lines(model.run.last)]))
+        for sentence in without_verdict(model.run):
+            click.echo(sentence, err=True)
+        click.echo(f"{what_to_try(model.run.last)}; --anyway gives the numbers as they are.", err=True)

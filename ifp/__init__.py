@@ -21,6 +21,7 @@ _HOME = {
     "TrainConfig": "ifp.training.config",
     "anneal": "ifp.analysis.freezing.study",
     "dataset": "ifp.datasets.arrays",
+    "diagnose": "ifp.analysis.diffusion.study",
     "exact_annealing": "ifp.analysis.freezing.traversals",
     "freezing_bounds": "ifp.analysis.freezing.traversals",
     "load_dataset": "ifp.datasets.catalog",

@@ -7,7 +7,7 @@ over several latents (over a series: NMI2 rises). information leakage: informati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -149,6 +149,33 @@ def comparison_verdict(comparison: Comparison) -> list[str]:
     sentences.append(f"Total KL: {kl['a']:.2f} nats in {a}, {kl['b']:.2f} in {b}, {equal}.")
     sentences.append(f"Active latents: {active['a']:.0f} in {a}, {active['b']:.0f} in {b}.")
     return [*sentences, "These intervals speak of the two checkpoints; other training seeds would differ by more."]
+
+
+def verdict_lines(
+    name: str, parts: Mapping[str, Sequence[str]], compared: Mapping[str, str] | None = None
+) -> list[str]:
+    """The sentences of a verdict as they are printed, each part under a heading where there are several.
+
+    Parameters
+    ----------
+    name : the model's. parts : sentences of "comparison", "series" and "checkpoint", as `Results.content` has them.
+    compared : the names of the models "a" and "b" where there is a comparison.
+
+    >>> verdict_lines("beta-VAE", {"checkpoint": ["No information diffusion."]})
+    ['- No information diffusion.']
+    """
+    headings = {
+        "comparison": f"{compared['b']} compared with {compared['a']}:" if compared else "",
+        "series": "Over the series:",
+        "checkpoint": f"{name} by itself:",
+    }
+    several = sum(bool(parts.get(part)) for part in headings) > 1
+    lines = []
+    for part, heading in headings.items():
+        sentences = parts.get(part, [])
+        lines += [heading] if several and sentences else []
+        lines += [f"- {sentence}" for sentence in sentences]
+    return lines
 
 
 def _constant(factors: Iterable[str]) -> str:

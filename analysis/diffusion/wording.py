@@ -1,4 +1,4 @@
-"""Numbers and lists in sentences and tables: two decimals, and never "-0.00"."""
+"""Numbers, lists and whole sentences about them, in verdicts and tables: two decimals, and never "-0.00"."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Codes on disk: what was encoded once is not encoded again, and can be given to `ifp diagnose --codes`.
 
-An .npz a checkpoint: mean, logvar, factors, factor_names, factor_sizes, step (see `ifp.checkpoints.custom.read_codes`)
-and what decides them, as "key": the version of ifp, the checkpoint's bytes, the data set, the sample, how the file was
-to be read, and how the last of its series was.
+One .npz per checkpoint: mean, logvar, factors, factor_names, factor_sizes, step (see
+`ifp.checkpoints.custom.read_codes`) and what decides them, as "key": the version of ifp, the checkpoint's bytes, the
+data set, the sample, how the file was to be read, and how the last of its series was.
 """
 
 from __future__ import annotations
@@ -69,7 +69,14 @@ class CodesCache:
         )
 
     def keep(self, file: CheckpointFile, record: Record, how: str = "") -> None:
-        """Write the codes of `file`, whole or not at all."""
+        """Write the codes of `file`, whole or not at all, to be found again."""
+        self._write(file, record, self._key(file, how))
+
+    def write(self, file: CheckpointFile, record: Record) -> None:
+        """Write the codes of `file` to be read, not to be found: the file may have changed since it was encoded."""
+        self._write(file, record, "")
+
+    def _write(self, file: CheckpointFile, record: Record, key: str) -> None:
         codes, path = record.codes, self._path(file)
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {
@@ -77,7 +84,7 @@ class CodesCache:
             "logvar": codes.logvar_ND,
             "step": -1 if record.step is None else record.step,
             "reconstruction": np.array(record.reconstruction_nats or (), dtype=np.float64),
-            "key": self._key(file, how),
+            "key": key,
             "read_as": json.dumps([record.family, record.container, record.reader]),
         }
         if codes.has_factors:

@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,13 @@ from ifp.system.progress import Progress
 _ARRAYS = ("mean", "logvar", "factors", "factor_names", "factor_sizes", "step")
 MAX_VALUES = 10_000
 """Maximum number of values per factor; memory grows with values x latents x resamples."""
+
+
+@dataclass(frozen=True)
+class EncoderByName:
+    """A function of the user's own, by its name "package.module:function"; it is imported when it is asked."""
+
+    name: str
 
 
 def read_encoder(name: str) -> Callable[[Any], Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ifp.checkpoints.codes_cache import CodesCache
-from ifp.checkpoints.custom import encode_by_function
+from ifp.checkpoints.custom import EncoderByName, encode_by_function
 from ifp.checkpoints.encoded_runs import read_last, read_run
 from ifp.checkpoints.folders.locate import Located, locate
 from ifp.checkpoints.in_memory import TAKES, encode_in_memory, is_encoder, name_of
@@ -19,7 +19,7 @@ from ifp.checkpoints.posteriors import Sample, check_image_shape, draw_regime, d
 from ifp.checkpoints.regimes import READING_IMAGES, under_regime
 from ifp.checkpoints.run_records import Record, Run, check_same_latents
 from ifp.checkpoints.source import ReadingOptions
-from ifp.codes import Codes
+from ifp.codes import FEWEST_IMAGES, Codes
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.datasets.correlated import Pair
@@ -29,8 +29,6 @@ from ifp.system.progress import Progress, Say
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """How a function is named as text: package.module:function. A `Path` is never taken for one."""
-FEWEST_IMAGES = 50
-"""Images below which every number of a diagnosis would be noise."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +87,7 @@ def encode_models(
         if dataset is not None:
             raise IfpError("Codes bring their own factors; leave the data set out.")
         return _given_runs(models, settings), None
+    models = [_as_named(model) for model in models]
     located = [_located(model) for model in models]
     paths = [place for place in located if place is not None]
     for note in dict.fromkeys(note for place in paths for note in place.notes):
@@ -139,20 +138,22 @@ def check_enough(images: int, name: str) -> None:
 
 def _located(model: Any) -> Located | None:
     """The checkpoints of a path; None for a model in memory."""
-    if isinstance(model, str | Path) and not _is_function_name(model):
+    if isinstance(model, str | Path):
         return locate(Path(model))
-    if not is_encoder(model) and not isinstance(model, str):
+    if not is_encoder(model) and not isinstance(model, EncoderByName):
         raise IfpError(f"{TAKES[0].upper()}{TAKES[1:]}; got a {type(model).__name__}.")
     return None
 
 
-def _is_function_name(model: str | Path) -> bool:
-    return isinstance(model, str) and _FUNCTION.fullmatch(model) is not None and not Path(model).exists()
+def _as_named(model: Any) -> Any:
+    """The function that a text names, where it names one and no file."""
+    named = isinstance(model, str) and _FUNCTION.fullmatch(model) is not None and not Path(model).exists()
+    return EncoderByName(model) if named else model
 
 
 def _of_encoder(model: Any, sample: Sample, settings: EncodeSettings, progress: Progress) -> Record:
-    if isinstance(model, str):
-        return encode_by_function(model, sample, settings.device, progress)
+    if isinstance(model, EncoderByName):
+        return encode_by_function(model.name, sample, settings.device, progress)
     return encode_in_memory(model, sample, progress, name=name_of(model), device=settings.own_device)
 
 

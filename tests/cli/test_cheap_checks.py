@@ -70,7 +70,7 @@ def test_no_torch_is_loaded_for_what_is_refused_at_once(folder: Path) -> None:
 def test_an_unreadable_model_is_told_before_an_image_is_rendered(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ifp.cli.diagnose_runs.draw_sample", lambda *args: pytest.fail("rendered"))
+    monkeypatch.setattr("ifp.checkpoints.encode_models.draw_sample", lambda *args: pytest.fail("rendered"))
     args = ["diagnose", str(folder / "model" / "model.pt"), "--dataset", "sprites", "--out", str(folder / "out")]
     with pytest.raises(SystemExit) as stopped:
         main(args)

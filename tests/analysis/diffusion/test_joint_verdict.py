@@ -13,9 +13,9 @@ from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.joint_verdict import joint_cases
 from ifp.analysis.diffusion.models_sentence import models_sentence
 from ifp.analysis.diffusion.results import load_results, make_results, write_results
+from ifp.analysis.diffusion.shown_tables import joint_shown
 from ifp.analysis.diffusion.verdict import checkpoint_verdict
 from ifp.analysis.information.joint_information import JOINT_COLUMNS, JointInformation
-from ifp.cli.factor_tables import joint_table
 
 ENTROPY = 2.0
 ONE = {"joint_nats": 1.9, "single_nats": 1.85, "single_latent": 0, "set_latents": "0", "pair_latents": "0; 1"}
@@ -148,9 +148,9 @@ def test_two_latents_that_hold_nothing_alone_are_no_rotated_pair(
         "one latent; posX is lost."
     )
     assert "Latent 1 is active (2.00 nats) and holds no known factor alone; it takes part in shape." in sentences
-    cells = [list(column.cells) for column in joint_table(make_results(diagnosis)).columns]
-    assert [str(row[0]) for row in cells[2:]] == ["1.80 +-0.02", "-", "1, 2", "1.80", "jointly"]
-    assert [str(row[2]) for row in cells[2:]] == ["-", "-", "-", "-", "lost"]
+    cells = joint_shown(make_results(diagnosis)).table.to_numpy().tolist()
+    assert cells[0][2:] == ["1.80 +-0.02", "-", "1, 2", "1.80", "jointly"]
+    assert cells[2][2:] == ["-", "-", "-", "-", "lost"]
 
 
 def test_one_sentence_for_any_number_of_models(constructed: ModuleType, rng: np.random.Generator) -> None:

@@ -1,13 +1,13 @@
-"""How a checkpoint was read, and how its self-test and data test went: for people, and for diagnosis.json."""
+"""How a checkpoint was read, and how its self-test and data test went: as sentences, and for diagnosis.json."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ifp.checkpoints.encoded_runs import Record
 from ifp.checkpoints.readings.moment_test import PriorTest, moment_test, prior_test
 from ifp.checkpoints.readings.reading import Reading
 from ifp.checkpoints.readings.verdicts import share_in_words
+from ifp.checkpoints.run_records import Record
 
 
 def reading_lines(record: Record) -> list[str]:
@@ -15,7 +15,7 @@ def reading_lines(record: Record) -> list[str]:
     lines = []
     if record.reconstruction_nats is not None and record.choice is not None:
         mean, error = record.reconstruction_nats
-        lines.append(f"Reconstruction {mean:.5g} +- {error:.2g} nats an image ({record.choice.vae.likelihood})")
+        lines.append(f"Reconstruction {mean:.5g} +- {error:.2g} nats per image ({record.choice.vae.likelihood})")
     if record.choice is None:
         return [*lines, f"Read: {record.reader}", *_lines_of_codes(record)]
     vae, reading = record.choice.vae, record.choice.reading
@@ -31,7 +31,7 @@ def reading_lines(record: Record) -> list[str]:
         f"{saved}"
     )
     if len(record.choice.tried) > 1:
-        lines.append(f"  readings tried: {'; '.join(_tried(one) for one in record.choice.tried)}")
+        lines.append(f"  readings tried: {'; '.join(_tried(tried) for tried in record.choice.tried)}")
     if record.data_test is not None:
         tested = record.data_test
         lines.append(f"  data test {'passed' if tested.passed else 'FAILED'}: {_of_prior(tested.prior)}")
@@ -56,13 +56,15 @@ def about_tests(record: Record) -> dict[str, Any]:
             "draws_explained": choice.reading.drawn,
             "readings": [
                 {
-                    "reading": one.name,
-                    "deviation": one.test.deviation,
-                    "reconstruction_explained": one.explained,
-                    "draws_explained": one.drawn,
-                    "cost_and_kl_nats": None if one.reconstruction is None else one.reconstruction.objective_nats(1.0),
+                    "reading": tried.name,
+                    "deviation": tried.test.deviation,
+                    "reconstruction_explained": tried.explained,
+                    "draws_explained": tried.drawn,
+                    "cost_and_kl_nats": None
+                    if tried.reconstruction is None
+                    else tried.reconstruction.objective_nats(1.0),
                 }
-                for one in choice.tried
+                for tried in choice.tried
             ],
             "note": choice.note,
             "warning": choice.warning,
@@ -101,7 +103,8 @@ def _of_prior(prior: PriorTest) -> str:
     return f"the dimension-wise KL is {prior.dimwise_kl_nats:.2f} of {prior.kl_nats:.2f} nats of KL ({prior.share:.0%})"
 
 
-def _tried(one: Reading) -> str:
-    if one.reconstruction is None:
-        return f"{one.name} {one.test.deviation:.3f}"
-    return f"{one.name} (cost of a draw + KL {one.reconstruction.objective_nats(1.0):.4g}, {one.test.deviation:.3f})"
+def _tried(reading: Reading) -> str:
+    if reading.reconstruction is None:
+        return f"{reading.name} {reading.test.deviation:.3f}"
+    cost_and_kl = reading.reconstruction.objective_nats(1.0)
+    return f"{reading.name} (cost of a draw + KL {cost_and_kl:.4g}, {reading.test.deviation:.3f})"

@@ -1,0 +1,148 @@
+"""The tables of a diagnosis as they are read: about latents, about factors, about models side by side.
+
+Their cells are text: what is not known or within noise is a dash, and what a latent holds has a star.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ifp.analysis.diffusion.holders import COLLAPSED, SEPARATOR
+from ifp.analysis.diffusion.joint_verdict import CONSTANT, COPIED, HIDDEN, JOINTLY, ONE, ROTATED
+from ifp.analysis.diffusion.results import Results
+from ifp.analysis.diffusion.wording import latents_text, two_decimals
+from ifp.analysis.information.intervals import LEAST_SHOWN
+
+_SHORT_CASES = {ONE: "one latent", COPIED: "copies", ROTATED: "rotated", JOINTLY: "jointly", HIDDEN: "hidden"}
+"""What a verdict's case is called in a narrow column, where its own name is too long."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShownTable:
+    """A table of text with its title and a note on what its cells mean.
+
+    Attributes
+    ----------
+    left : headings of columns that are aligned to the left. repeated : how many columns name a row.
+    """
+
+    title: str
+    table: pd.DataFrame
+    note: str = ""
+    left: Sequence[str] = ()
+    repeated: int = 1
+
+
+def shown_tables(name: str, results: Results) -> list[ShownTable]:
+    """All that can be shown of one model: its latents, where each factor's information is, single latents by factor."""
+    tables = [latents_shown(name, results)]
+    if not results.table("joint").empty:
+        tables.append(joint_shown(results))
+    if results.estimators:
+        tables.append(factors_shown(results))
+    return tables
+
+
+def latents_shown(name: str, results: Results) -> ShownTable:
+    """One row per latent, largest KL first: its NMI above the floor with each factor, a star where it holds it."""
+    estimator = results.estimator
+    latents = results.table("latents")
+    latents = latents[latents["estimator"] == estimator].sort_values("kl_nats", ascending=False, kind="stable")
+    nmi = results.table("nmi")
+    nmi = nmi[nmi["estimator"] == estimator].set_index(["latent", "factor"])
+    rows = []
+    for _, row in latents.iterrows():
+        collapsed = row["status"] == COLLAPSED
+        entries = [nmi.loc[(row["latent"], factor)] for factor in results.factor_names]
+        cells = ["" if collapsed and not entry["above_noise"] else _nmi_cell(entry) for entry in entries]
+        rows.append([str(row["latent"]), f"{row['kl_nats']:.3f}", str(row["status"]), *cells])
+    return ShownTable(
+        f"{name}: what each latent holds" + (f" (NMI above the floor, {estimator})" if estimator else ""),
+        pd.DataFrame(rows, columns=["latent", "KL nats", "status", *results.factor_names]),
+        "-: within noise or below 0.005; *: held by this latent; blank: collapsed" if estimator else "",
+        left=("status",),
+        repeated=3,
+    )
+
+
+def joint_shown(results: Results) -> ShownTable:
+    """One row per factor: what all latents, the best latent and the set that is needed hold of it; nats, at least."""
+    rows = []
+    for _, row in results.table("joint").iterrows():
+        if row["case"] == CONSTANT:
+            rows.append([str(row["factor"]), "0.00", *["-"] * 4, CONSTANT])
+            continue
+        half_width = (row["joint_high"] - row["joint_low"]) / 2
+        latents = [int(latent) for latent in str(row["set_latents"]).split(SEPARATOR) if latent]
+        rows.append(
+            [
+                str(row["factor"]),
+                two_decimals(row["entropy_nats"]),
+                f"{two_decimals(row['joint_nats'])} +-{two_decimals(half_width)}" if row["above_noise"] else "-",
+                f"{two_decimals(row['single_nats'])} (in {row['single_latent']:.0f})" if _single_holds(row) else "-",
+                latents_text(latents) or "-",
+                two_decimals(row["given_others_nats"]) if row["given_others_nats"] >= LEAST_SHOWN else "-",
+                _SHORT_CASES.get(row["case"], str(row["case"])),
+            ]
+        )
+    return ShownTable(
+        "Where each factor's information is (nats, at least; +- 95 %)",
+        pd.DataFrame(rows, columns=["factor", "entropy", "all latents", "best", "needed", "given", "verdict"]),
+        "best: one latent; needed: for 90 %; given: other factors known; -: nothing",
+        left=("factor", "needed", "verdict"),
+    )
+
+
+def _single_holds(row: pd.Series) -> bool:
+    return bool(row["above_noise"] and row["single_nats"] >= LEAST_SHOWN and (row["alone"] or row["case"] != JOINTLY))
+
+
+def factors_shown(results: Results) -> ShownTable:
+    """One row per factor: best and second latent above the floor, beside the histogram's numbers where measured."""
+    compared = [name for name in results.estimators if name != results.estimator]
+    rows = results.table("factors")
+    counted = rows[rows["estimator"] == compared[0]].set_index("factor") if compared else None
+    cells = []
+    for _, row in rows[rows["estimator"] == results.estimator].iterrows():
+        line = [str(row["factor"])]
+        for rank in ("1", "2"):
+            found = row[f"carrier{rank}"] >= 0 and bool(row[f"nmi{rank}_above_noise"])
+            line += [two_decimals(row[f"excess_nmi{rank}"]), f"{row[f'carrier{rank}']:g}"] if found else ["-", "-"]
+        line.append("-" if pd.isna(row["carriers"]) else f"{row['carriers']:.2f}")
+        if counted is not None:
+            entry = counted.loc[row["factor"]]
+            line += [two_decimals(entry["nmi1"]), "-" if entry["latent2"] < 0 else two_decimals(entry["nmi2"])]
+        cells.append(line)
+    headings = ["factor", "NMI1", "latent", "NMI2", "latent", "carriers"]
+    headings += [f"{compared[0]} NMI1", "NMI2"] if compared else []
+    return ShownTable(
+        f"Single latents: NMI above the floor, {results.estimator}"
+        + (f"; as counted, {compared[0]}" if compared else ""),
+        pd.DataFrame(cells, columns=headings),
+        left=("factor",),
+    )
+
+
+def models_shown(models: pd.DataFrame) -> ShownTable:
+    """Several models side by side: one column per model, one row per number."""
+    measures = [str(column) for column in models.columns if column != "run"]
+    columns = {"": measures} | {
+        str(row["run"]): [_short(row[measure]) for measure in measures] for _, row in models.iterrows()
+    }
+    return ShownTable("Models side by side", pd.DataFrame(columns), left=("",))
+
+
+def _nmi_cell(entry: pd.Series) -> str:
+    if not entry["above_noise"]:
+        return "- "
+    excess = entry["nmi"] - entry["floor_nmi"]
+    return two_decimals(excess) + ("*" if entry["holds"] else " ")
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return "-" if value != value else f"{value + 0.0:.3g}"
+    return str(value)

@@ -1,0 +1,40 @@
+"""Which metrics a word stands for: quick, fast, all, none, or names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ifp.analysis.metrics.registry import METRICS
+from ifp.errors import unknown_name
+
+QUICK = ("mig", "jemmig", "modularity", "factor-vae", "irs", "minimality", "total-correlation")
+"""Metrics that take under a second together on 10,000 images."""
+
+
+def chosen_metrics(metrics: str | Iterable[str]) -> tuple[str, ...]:
+    """The names of the metrics that are meant.
+
+    Parameters
+    ----------
+    metrics : "quick" (under a second), "fast" (all that take seconds), "all" (minutes), "none", names with commas
+        between them, or a list of names.
+
+    Raises
+    ------
+    IfpError : a name that is none of these and no key of `METRICS`.
+
+    >>> chosen_metrics("mig, dci"), chosen_metrics("none")
+    (('mig', 'dci'), ())
+    """
+    if metrics == "none":
+        return ()
+    if metrics == "quick":
+        return QUICK
+    if metrics in ("fast", "all"):
+        return tuple(name for name, metric in METRICS.items() if metrics == "all" or not metric.slow)
+    parts = metrics.split(",") if isinstance(metrics, str) else metrics
+    names = tuple(name.strip() for name in parts if name.strip())
+    for name in names:
+        if name not in METRICS:
+            raise unknown_name("metric", name, ["quick", "fast", "all", "none", *METRICS])
+    return names
