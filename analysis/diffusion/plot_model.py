@@ -53,7 +53,9 @@ def _heat_map(nmi: pd.DataFrame, rows: pd.DataFrame, ax: Axes) -> Axes:
         nmi.pivot(index="latent", columns="factor", values=name).reindex(index=rows["latent"], columns=factors)
         for name in ("nmi", "above_noise")
     )
-    width_in = ax.get_window_extent().width / ax.get_figure(root=True).dpi
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    width_in = ax.get_window_extent().width / figure.dpi
     grid = plan_grid(factors, len(rows), 1, width_in=width_in, left_in=0, right_in=0, head_in=0)
     collapsed = (rows["status"] == STATUSES[-1]).tolist()
     draw_heatmap(ax, value_DF.to_numpy(dtype=float), above_DF.to_numpy(dtype=bool), grid, blank_R=collapsed)
