@@ -44,3 +44,33 @@ def test_anneal_arrays_and_plot(
     assert repr(names["result"]).startswith("<Annealing: arrays, bernoulli likelihood, 1 factor, freezing at beta ")
     assert [label.get_text() for label in names["ax"].get_yticklabels()] == ["length\n$n = 1$"]  # type: ignore[attr-defined]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_module_in_memory_is_diagnosed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = run(snippet("docs/diagnosis.md", "A model in memory"), tmp_path, monkeypatch)
+    said = capsys.readouterr().out
+    assert said.startswith("- ")
+    assert str(names["result"]) in said
+    assert list(names["result"].table()["factor"]) == ["shape", "scale", "orientation", "posX", "posY"]  # type: ignore[attr-defined]
+    assert (tmp_path / "nmi.png").stat().st_size > 0
+    assert (tmp_path / "runs" / "vae" / "diagnosis.json").exists()
+
+
+def test_two_models_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(snippet("docs/diagnosis.md", "Two models"), tmp_path, monkeypatch)
+    said = capsys.readouterr().out
+    assert said.startswith("- turned and centres differ in what they hold of ")
+    assert "posX: the best latent holds less in turned" in said
+    assert "posY: the second latent holds more in turned" in said
+    assert (tmp_path / "difference.png").stat().st_size > 0
+
+
+def test_metrics_of_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    names = run(snippet("docs/diagnosis.md", "Metrics of arrays"), tmp_path, monkeypatch)
+    said = capsys.readouterr().out
+    assert said.startswith(f"<Mig {float(names['score']):.4g}> 0.99")  # type: ignore[arg-type]
+    assert "<Modularity " in said

@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from ifp.analysis import metrics
 from ifp.analysis.metrics.arrays import top_two_gap, train_test
+from ifp.codes import Codes
 from ifp.errors import IfpError
 
 OF_FACTORS = [
@@ -137,3 +139,30 @@ def test_importing_the_metrics_is_cheap() -> None:
 def test_every_public_name_is_there(name: str) -> None:
     assert getattr(metrics, name) is not None
     assert type(getattr(metrics, name)).__name__ != "module", "a module of the same name has taken its place"
+
+
+def test_tensors_lists_and_codes_score_like_arrays(rng: np.random.Generator) -> None:
+    factors_NF = rng.integers([3, 8], size=(1000, 2))
+    codes_ND = (factors_NF + rng.normal(scale=0.3, size=factors_NF.shape)).astype(np.float32)
+    value = float(metrics.mig(codes_ND, factors_NF))
+    assert float(metrics.mig(torch.tensor(codes_ND), torch.tensor(factors_NF))) == value
+    assert float(metrics.mig(codes_ND.tolist(), factors_NF.tolist())) == value
+    codes = Codes(codes_ND, codes_ND * 0 - 3, factors_NF)
+    assert float(metrics.mig(codes)) == value
+    assert float(metrics.mig(codes, factors_NF)) == value
+    by_array = metrics.minimality(codes_ND, factors_NF, logvar_ND=codes.logvar_ND, estimator="posterior")
+    assert float(metrics.minimality(codes, estimator="posterior")) == float(by_array)
+    assert repr(by_array) == f"<Minimality {by_array.value:.4g} sufficiency={by_array.sufficiency:.4g}>"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ((np.zeros((1000, 2)),), "give the factors too"),
+        (([[1.0], [1.0, 2.0]], [[1]]), "codes must be an array"),
+        ((np.zeros((1000, 2)), [["a"]] * 1000), "number the values"),
+    ],
+)
+def test_what_is_no_array_is_refused_in_one_sentence(given: tuple[object, ...], sentence: str) -> None:
+    with pytest.raises(IfpError, match=sentence):
+        metrics.mig(*given)

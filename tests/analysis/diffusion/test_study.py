@@ -1,0 +1,202 @@
+"""`ifp.diagnose`: every kind of model gives the same numbers, and a mistake is one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+import ifp
+from ifp.analysis.diffusion import load_results
+from ifp.analysis.diffusion.model_comparison import ModelComparison
+from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
+from ifp.datasets.base import FactorDataset
+from ifp.seeds import numpy_generator
+
+FAST: dict[str, Any] = {"images": 500, "permutations": 20, "bootstraps": 20, "metrics": "none", "joint": False}
+
+
+@pytest.fixture(scope="module")
+def squares() -> FactorDataset:
+    """A square at 8 x 8 places, several images of each."""
+    place_NF = numpy_generator(0, "squares").integers(8, size=(1100, 2))
+    images = np.zeros((1100, 16, 16), dtype=np.uint8)
+    for image, (row, column) in zip(images, place_NF, strict=True):
+        image[row : row + 8, column : column + 8] = 255
+    return ifp.dataset(images, place_NF, ["row", "column"])
+
+
+def places(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row and column in a latent each, and a third latent that is collapsed."""
+    row, column = (images[:, 0].sum(axis).argmax(1).float() / 2.3 - 1.5 for axis in (2, 1))
+    mean = torch.stack([row, column, torch.zeros_like(row)], dim=1)
+    return mean, torch.tensor([-3.0, -3.0, 0.0]).expand_as(mean)
+
+
+class Places(torch.nn.Module):
+    """The same as a module in double precision whose dropout would spoil it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropout = torch.nn.Dropout(0.9)
+        self.scale = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+
+    def encode(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        assert images.dtype == self.scale.dtype
+        mean, logvar = places(self.dropout(images))
+        return mean * self.scale, logvar
+
+
+@pytest.fixture(scope="module")
+def result(squares: FactorDataset) -> ModelDiagnosis:
+    found = ifp.diagnose(places, squares, **FAST)
+    assert isinstance(found, ModelDiagnosis)
+    return found
+
+
+def test_a_function_is_diagnosed(result: ModelDiagnosis) -> None:
+    table = result.table().set_index("factor")
+    assert table["held_by"].to_dict() == {"row": "0", "column": "1"}
+    assert result.latents()["status"].tolist() == ["active", "active", "collapsed"]
+    headline = "No information diffusion; row and column are held by one latent each (posterior estimator)."
+    assert repr(result) == f"<ModelDiagnosis: places: {headline}>"
+    assert str(result).splitlines()[0] == f"- {headline}"
+    assert result.doubts == []
+    assert "a function of the user's own" in result.how_read()
+    assert result.metrics().empty
+
+
+def test_a_module_is_asked_in_evaluation_mode_and_left_as_it_was(
+    squares: FactorDataset, result: ModelDiagnosis
+) -> None:
+    module = Places().train()
+    module.dropout.eval()
+    of_module = ifp.diagnose(module, squares, names="mine", **FAST)
+    assert (module.training, module.dropout.training) == (True, False)
+    assert of_module.models[0].name == "mine"
+    np.testing.assert_allclose(of_module.table()["excess_nmi1"], result.table()["excess_nmi1"], atol=1e-6)
+
+
+def test_codes_in_memory_give_the_same_numbers(result: ModelDiagnosis) -> None:
+    codes = result.run.last.codes
+    again = ifp.Codes(codes.mean_ND.tolist(), torch.tensor(codes.logvar_ND), codes.factors_NF, ["row", "column"])
+    assert ifp.diagnose(again, **FAST).table().equals(result.table())
+
+
+def test_results_are_drawn_and_stand_in_a_notebook(result: ModelDiagnosis) -> None:
+    _, ax = plt.subplots()
+    assert result.plot(ax=ax) is ax
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "1", "2"]
+    html = result._repr_html_()
+    assert "held_by" in html
+    assert "<img" in html
+
+
+def test_what_is_saved_can_be_read_and_drawn_again(result: ModelDiagnosis, tmp_path: Path) -> None:
+    assert result.save(tmp_path, formats=[]) == tmp_path
+    stored = load_results(tmp_path)
+    assert stored.content == result.results.content
+    assert stored.sentences() == [line.removeprefix("- ") for line in str(result).splitlines()]
+    assert stored.content["about"]["dataset"]["name"] == "arrays"
+
+
+def turned(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    mean, logvar = places(images)
+    mean = torch.stack([mean[:, 0] + mean[:, 1], mean[:, 0] - mean[:, 1], mean[:, 2]], dim=1) / 2**0.5
+    return mean, logvar
+
+
+@pytest.fixture(scope="module")
+def comparison(squares: FactorDataset, result: ModelDiagnosis) -> ModelComparison:
+    return result.compare(ifp.diagnose(turned, squares, **FAST).models[0])
+
+
+def test_two_results_are_compared(comparison: ModelComparison) -> None:
+    assert str(comparison).startswith("- turned and places differ in what they hold of row and column (")
+    table = comparison.table()
+    rows = table[(table["factor"] == "row") & (table["measure"] == "excess_nmi1")]
+    assert rows["high"].item() < 0
+    assert comparison.totals()["run"].tolist() == ["places", "turned"]
+    _, ax = plt.subplots()
+    assert comparison.plot(ax=ax, measure="nmi2") is ax
+
+
+def test_a_comparison_is_saved_as_the_command_does(comparison: ModelComparison, tmp_path: Path) -> None:
+    comparison.save(tmp_path, formats=[])
+    assert load_results(tmp_path).content["compared"] == {"a": "places", "b": "turned", "paired": True}
+    assert load_results(tmp_path / "a").content["about"]["run"] == "places"
+    assert (tmp_path / "runs.csv").exists()
+
+
+def test_models_given_together_and_called_alike_get_letters(squares: FactorDataset) -> None:
+    several = ifp.diagnose([places, places, turned], squares, **FAST)
+    assert isinstance(several, ModelComparison)
+    assert [model.name for model in several.models] == ["places (A)", "places (B)", "turned"]
+    assert len(str(several).splitlines()) == 1
+    assert several.comparison is None
+    assert len(several.plot().get_legend_handles_labels()[1]) == 3
+
+
+def test_models_of_different_images_are_not_compared_and_have_no_udr(squares: FactorDataset) -> None:
+    enough = FAST | {"images": 1000}
+    same = ifp.diagnose([places, turned], squares, **enough)
+    other = ifp.diagnose(turned, squares, **enough | {"seed": 1}).models[0]
+    assert isinstance(same, ModelComparison)
+    with pytest.raises(ifp.IfpError, match="1000 images of seed 1'; measure both on the same data"):
+        same[0].compare(other)
+    assert same.totals()["udr"].notna().all()
+    assert ModelComparison((*same.models, other)).totals()["udr"].isna().all()
+
+
+def test_arrays_of_other_images_are_not_compared(squares: FactorDataset, result: ModelDiagnosis) -> None:
+    other = ifp.dataset(np.zeros((600, 16, 16), np.uint8) + np.arange(600)[:, None, None].astype(np.uint8) // 3)
+    with pytest.raises(ifp.IfpError, match="measure both on the same data"):
+        result.compare(ifp.diagnose(places, other, **FAST).models[0])
+
+
+def three(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    return (images.flatten(1),) * 3
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "sentence"),
+    [
+        (3, {}, "got a int"),
+        ([], {}, "Nothing to diagnose"),
+        ("nowhere.pt", {}, "no file or folder nowhere.pt"),
+        (three, {}, "The encoder three failed on images of shape"),
+        (Places, {}, "The encoder Places failed"),
+        (lambda images: (images, images), {}, "must return mean and logvar of shape"),
+        (places, {"images": 10}, "images must be a whole number of at least 50"),
+        (places, {"images": 500.0}, "images must be a whole number"),
+        (places, {"permutations": 3}, "permutations must be"),
+        (places, {"metrics": "mog"}, "did you mean 'mig'"),
+        (places, {"names": ["a", "b"]}, "one name per model"),
+        (places, {"device": "abacus"}, "device must be"),
+        ("no.such_module:encode", {}, "cannot be imported"),
+        ([places, ifp.Codes([[0.0]], [[0.0]])], {}, "give codes alone"),
+        ([places, places], {"series": True}, "A series is of checkpoints"),
+    ],
+)
+def test_a_mistake_is_one_sentence(model: Any, settings: dict[str, Any], sentence: str, squares: FactorDataset) -> None:
+    with pytest.raises(ifp.IfpError, match=sentence) as error:
+        ifp.diagnose(model, squares, **FAST | settings)
+    assert str(error.value).count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("give", "sentence"),
+    [
+        (lambda: ifp.diagnose(places), "No data set is named"),
+        (lambda: ifp.diagnose(ifp.Codes([[0.0]], [[0.0]])), "holds 1 images and at least 50"),
+        (lambda: ifp.diagnose(ifp.Codes([[0.0]], [[0.0]]), "sprites"), "leave the data set out"),
+    ],
+)
+def test_a_missing_or_superfluous_data_set(give: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(ifp.IfpError, match=sentence):
+        give()
