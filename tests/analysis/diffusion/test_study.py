@@ -91,7 +91,8 @@ def test_codes_in_memory_give_the_same_numbers(result: ModelDiagnosis) -> None:
 def test_results_are_drawn_and_stand_in_a_notebook(result: ModelDiagnosis) -> None:
     _, ax = plt.subplots()
     assert result.plot(ax=ax) is ax
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "1", "2"]
+    largest_first = result.latents().sort_values("kl_nats", ascending=False)["latent"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == largest_first.astype(str).tolist()
     html = result._repr_html_()
     assert "held_by" in html
     assert "<img" in html
