@@ -86,10 +86,10 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
         raise bad_value("threshold", options["threshold"], "a positive number")
 
     # torch is loaded only now, when the settings are known to be good
-    from ifp.annealing.run import check_device
     from ifp.cli.channels_report import report
     from ifp.cli.channels_work import Settings, analyse, collect
     from ifp.fingerprints.build import WAYS
+    from ifp.system.devices import check_device
     from ifp.system.out_folder import no_folder_if_refused
 
     if options["by"] not in WAYS:

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.channels.results import Results, channel_table, plain, write_results
-from ifp.annealing.folder import BETA_CONVENTION
 from ifp.checkpoints.posteriors import Sample
 from ifp.cli.channels_tables import print_results
 from ifp.cli.channels_work import Found, Settings
 from ifp.cli.progress import StageProgress
 from ifp.fingerprints.estimates import Estimate, Ratio
 from ifp.fingerprints.monte_carlo import DRAWS
+from ifp.formats import BETA_CONVENTION
 from ifp.system.versions import versions
 
 

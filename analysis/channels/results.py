@@ -21,10 +21,11 @@ import pandas as pd
 
 from ifp.analysis.channels.fragments import FRAGMENT_COLUMNS, LINK_COLUMNS, FragmentMap, Level
 from ifp.analysis.channels.hotspots import Hotspot, Hotspots, Spread
-from ifp.analysis.tables import json_rows, whole_file, write_csv
+from ifp.analysis.tables import json_rows, write_csv
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError, unknown_name
 from ifp.fingerprints.models import Channel, Similarity
+from ifp.system.files import whole_file
 
 FILE_NAME, FORMAT = "channels.json", "ifp channels 1"
 TABLES = ("models", "channels", "hotspots", "freezing", "hotspot_freezing", "fragments", "links", "spaces")

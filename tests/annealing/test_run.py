@@ -12,11 +12,12 @@ import pytest
 from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.folder import RunWriter
 from ifp.annealing.plan import Cell, plan_cells, plan_keys
-from ifp.annealing.run import Resources, anneal, check_device, run
-from ifp.annealing.train import Stopped
+from ifp.annealing.run import Resources, anneal, run
 from ifp.datasets.npz import NpzDataset
 from ifp.datasets.toys import Toys
 from ifp.errors import IfpError
+from ifp.system.devices import check_device
+from ifp.system.threads import Stopped
 from ifp.trace import AnnealTrace
 
 
