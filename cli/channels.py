@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ifp.cli.checked_options import checked_out, checked_seed
+from ifp.cli.option_help import GroupedCommand
 from ifp.cli.progress import StageProgress
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.datasets.catalog import check_available
@@ -15,7 +16,7 @@ from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.fingerprints.find_models import check_enough_models, list_trainings
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
 @data_options
 @click.option(

@@ -30,9 +30,8 @@ from ifp.datasets.catalog import short_name
 from ifp.errors import IfpError, bad_value
 from ifp.system.devices import check_device
 from ifp.system.out_folder import no_folder_if_refused
-from ifp.training.config import TrainConfig
+from ifp.training.config import OWN, TrainConfig
 from ifp.training.cost import TrainCost, train_cost
-from ifp.training.presets import OWN
 
 THRESHOLD_NATS = 0.1
 

@@ -24,8 +24,8 @@ from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.system.files import read_json
 from ifp.system.progress import Progress, silent
 from ifp.theory.joint_edges import conditional_edges, joint_edges
-from ifp.training.config import TrainConfig
-from ifp.training.presets import OWN, preset_train_config
+from ifp.training.config import OWN, TrainConfig
+from ifp.training.presets import preset_train_config
 
 DEFAULTS = {"records": 100, "seeds": 3, "steps": 30_000}
 """Steps are of each direction."""
