@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ifp.cli.checked_options import checked_out, checked_seed
-from ifp.cli.option_help import GroupedCommand
+from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.datasets.catalog import check_available
-from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.fingerprints.find_models import check_enough_models, list_trainings
+from ifp.errors import IfpError
+
+if TYPE_CHECKING:
+    from ifp.analysis.channels.result import ChannelsResult
 
 
-@click.command(cls=GroupedCommand)
+@click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
 @data_options
 @click.option(
@@ -68,57 +71,55 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
     ifp channels runs/cooled --dataset sprites --along-training
     ifp channels a.pt b.pt --dataset dsprites --by space --no-hotspots
     """
-    from ifp.analysis.channels.hotspots import DISTANCES
     from ifp.analysis.figures.style import figure_width
 
     figure_width(options["width"])
     _check_sources(paths, options)
-    _check_enough(paths, options)
+    formats = given_formats(options["formats"])
     if not options["codes"]:
         check_available(options["dataset"], data_dir=options["data_dir"], background=options["background"])
-    formats = given_formats(options["formats"])
-    if options["distance"] not in DISTANCES:
-        raise unknown_name("distance", options["distance"], DISTANCES)
-    if (options["by"] == "group") != (options["group_size"] is not None):
-        raise IfpError(f"--group-size goes with --by group and only with it, got --by {options['by']}.")
-    if options["min_samples"] is not None and options["min_samples"] < 2:
-        raise bad_value("min-samples", options["min_samples"], "a whole number of at least 2")
-    if not 0 < options["threshold"] < float("inf"):
-        raise bad_value("threshold", options["threshold"], "a positive number")
 
     # torch is loaded only now, when the settings are known to be good
-    from ifp.cli.channels_report import report
-    from ifp.cli.channels_work import Settings, analyse, collect
-    from ifp.fingerprints.build import WAYS
-    from ifp.system.devices import check_device
+    from ifp.analysis.channels.study import channels as compare_channels
+    from ifp.checkpoints.custom import EncoderByName
     from ifp.system.out_folder import no_folder_if_refused
 
-    if options["by"] not in WAYS:
-        raise unknown_name("kind of channel", options["by"], WAYS)
-    settings = Settings(
-        paths=paths,
-        reading=given_reading(options),
-        device=check_device(options["device"]),
-        **{
-            name: options[name]
-            for name in (
-                "codes", "encoders", "dataset", "data_dir", "background", "points", "by", "group_size", "distance",
-                "min_samples", "no_hotspots", "along_training", "betas", "threshold", "monte_carlo", "seed",
-            )
-        },
-    )  # fmt: skip
     out = options["out"] or Path("runs") / f"channels-{_name(paths, options)}"
     with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
-        found = analyse(collect(settings, stages), settings, stages)
-        report(
-            found,
-            settings,
-            out,
-            stages,
-            width=options["width"],
-            formats=formats,
-            as_json=options["as_json"],
+        result = compare_channels(
+            [*paths, *map(EncoderByName, options["encoders"])],
+            reading=given_reading(options),
+            hotspots=not options["no_hotspots"],
+            progress=stages.update,
+            say=stages.say,
+            **{name: options[name] for name in _PASSED},
         )
+        stages.close()
+        files = result.write(out, width=options["width"], formats=formats, progress=stages.update)
+        stages.close()
+        _print(result, out, len(files), as_json=options["as_json"])
+
+
+_PASSED = (
+    "codes", "dataset", "data_dir", "background", "points", "by", "group_size", "distance", "min_samples",
+    "along_training", "betas", "threshold", "monte_carlo", "seed", "device",
+)  # fmt: skip
+"""The options that the library's call takes under the same names."""
+
+
+def _print(result: ChannelsResult, out: Path, files: int, *, as_json: bool) -> None:
+    from ifp.analysis.channels.shown_tables import shown
+    from ifp.analysis.channels.stored import plain
+
+    if as_json:
+        click.echo(json.dumps(plain({"folder": out, **result.content()}), indent=2))
+        return
+    for part in shown(result):
+        if isinstance(part, str):
+            print_line(part)
+        else:
+            print_table(part.table, title=part.title, note=part.note, left=part.left, repeated=part.repeated)
+    click.echo(f"Results and figures in {out} ({files} files).")
 
 
 def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
@@ -133,13 +134,6 @@ def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
         raise IfpError("--along-training is about the checkpoints of runs; leave it out with --codes.")
     if options["dataset"] is None and not options["codes"]:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
-
-
-def _check_enough(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
-    """The paths lead to models, and to enough of them for hotspots."""
-    places, _ = list_trainings(paths)
-    models = sum(len(place.files) if options["along_training"] else 1 for place in places)
-    check_enough_models(models + len(options["encoders"]) + len(options["codes"]), hotspots=not options["no_hotspots"])
 
 
 def _name(paths: tuple[Path, ...], options: dict[str, Any]) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from ifp.cli.checked_options import checked_seed
-from ifp.cli.option_help import CommandGroup
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError
 
@@ -29,7 +28,7 @@ background_option = click.option(
 )
 
 
-@click.group(cls=CommandGroup)
+@click.group()
 def data() -> None:
     """List, describe, get, check and export data sets.
 

@@ -20,6 +20,7 @@ _HOME = {
     "IfpError": "ifp.errors",
     "TrainConfig": "ifp.training.config",
     "anneal": "ifp.analysis.freezing.study",
+    "channels": "ifp.analysis.channels.study",
     "dataset": "ifp.datasets.arrays",
     "diagnose": "ifp.analysis.diffusion.study",
     "exact_annealing": "ifp.analysis.freezing.traversals",

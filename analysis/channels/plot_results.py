@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ifp.analysis.channels.files import load_results
 from ifp.analysis.channels.plot_fragments import draw_fragment_map
 from ifp.analysis.channels.plot_structure import draw_structure
-from ifp.analysis.channels.results import load_results
 from ifp.analysis.figures.plot_page import FORMATS
 
 STEMS = ("structure", "fragments")
@@ -36,8 +36,8 @@ def draw_results(
             results.hotspots,
             out,
             traversals=results.traversals,
-            freezing=results.table("freezing"),
-            medians=results.table("hotspot_freezing"),
+            freezing=results.find_table("freezing"),
+            medians=results.find_table("hotspot_freezing"),
             width=width,
             formats=formats,
         )

@@ -5,35 +5,17 @@ Their cells are text: what is not known or within noise is a dash, and what a la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import pandas as pd
 
 from ifp.analysis.diffusion.holders import COLLAPSED, SEPARATOR
 from ifp.analysis.diffusion.joint_verdict import CONSTANT, COPIED, HIDDEN, JOINTLY, ONE, ROTATED
 from ifp.analysis.diffusion.results import Results
 from ifp.analysis.diffusion.wording import latents_text, two_decimals
+from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.information.intervals import LEAST_SHOWN
 
 _SHORT_CASES = {ONE: "one latent", COPIED: "copies", ROTATED: "rotated", JOINTLY: "jointly", HIDDEN: "hidden"}
 """What a verdict's case is called in a narrow column, where its own name is too long."""
-
-
-@dataclass(frozen=True, eq=False)
-class ShownTable:
-    """A table of text with its title and a note on what its cells mean.
-
-    Attributes
-    ----------
-    left : headings of columns that are aligned to the left. repeated : how many columns name a row.
-    """
-
-    title: str
-    table: pd.DataFrame
-    note: str = ""
-    left: Sequence[str] = ()
-    repeated: int = 1
 
 
 def shown_tables(name: str, results: Results) -> list[ShownTable]:

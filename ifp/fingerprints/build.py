@@ -15,11 +15,10 @@ from ifp.codes import Codes
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.fingerprints.fingerprints import Fingerprints, GaussianFingerprints, JoinedFingerprints, LabelFingerprints
 from ifp.fingerprints.information import information_bits
-from ifp.fingerprints.models import FACTOR, Channel, Model, Similarity
+from ifp.fingerprints.models import FACTOR, WAYS, Channel, Model, Similarity
 from ifp.fingerprints.similarity import measure_similarity
 from ifp.system.progress import Progress, silent
 
-WAYS = ("latent", "group", "space")
 LEAST_BITS = 0.01
 """A channel that holds no more is dead: its NMI would be a ratio of two zeros (the paper's code has the same)."""
 

@@ -9,13 +9,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ifp.checkpoints.custom import encode_by_function, read_codes
+from ifp.checkpoints.custom import EncoderByName, encode_by_function
 from ifp.checkpoints.encoded_runs import read_model
+from ifp.checkpoints.in_memory import encode_in_memory, name_of
 from ifp.checkpoints.posteriors import Sample, draw_sample
-from ifp.checkpoints.run_records import Run, check_same_latents
+from ifp.checkpoints.run_records import Record, Run, check_same_latents
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
@@ -23,7 +25,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, bad_value
 from ifp.fingerprints.find_models import list_trainings
 from ifp.fingerprints.models import Model
-from ifp.fingerprints.read_models import Origin, first_rows, naming, read_training, rows_of
+from ifp.fingerprints.read_models import Origin, first_rows, read_training, rows_of
 from ifp.seeds import numpy_generator
 from ifp.system.progress import Progress, silent
 
@@ -68,7 +70,7 @@ def collect_models(
     options: ReadingOptions | None = None,
     along: bool = False,
     betas: Sequence[float] = (),
-    encoders: Sequence[str] = (),
+    encoders: Sequence[Any] = (),
     progress: Progress = silent,
 ) -> ModelEnsemble:
     """The models at `paths` on `points` images of `dataset`.
@@ -81,7 +83,7 @@ def collect_models(
     ----------
     along : every checkpoint of a series is a model, at the beta of its step, each with the whole training's trace.
     betas : one a path, used where given in place of what the files say; empty for none.
-    encoders : functions "package.module:function" of the user's own, further models.
+    encoders : further models: `EncoderByName`s, modules with `encode`, or functions images -> (mean, logvar).
 
     Raises
     ------
@@ -99,8 +101,8 @@ def collect_models(
         found += read_training(place, sample, points, options, device, seed, along)
     for at, encoder in enumerate(encoders):
         progress("models", len(places) + at, total)
-        record = encode_by_function(encoder, sample, device, lambda text, done, of: None)
-        found.append((Model(encoder, first_rows(record.codes, points)), Origin(None, argument=len(paths) + at)))
+        record = _encoded(encoder, sample, device)
+        found.append((Model(record.label, first_rows(record.codes, points)), Origin(None, argument=len(paths) + at)))
     progress("models", total, total)
     found, said = _with_betas(found, betas)
     models, origins = zip(*found, strict=True)
@@ -112,40 +114,44 @@ def collect_models(
     return ModelEnsemble(_named_apart(models), origins, sample, tuple(notes), device, options)
 
 
+def _encoded(encoder: Any, sample: Sample, device: str) -> Record:
+    if isinstance(encoder, EncoderByName):
+        return encode_by_function(encoder.name, sample, device, silent)
+    return encode_in_memory(encoder, sample, silent, name=name_of(encoder), device=device)
+
+
 def models_of_codes(
-    files: Sequence[Path], *, points: int = 1000, seed: int = 0, betas: Sequence[float] = ()
+    records: Sequence[Record],
+    *,
+    points: int = 1000,
+    seed: int = 0,
+    betas: Sequence[float] = (),
 ) -> ModelEnsemble:
-    """The codes in `files` (see `ifp.checkpoints.custom.read_codes`), all on the same `points` rows, drawn by `seed`.
+    """The codes of these records as models, all on the same `points` rows, drawn by `seed`.
 
     Raises
     ------
-    IfpError : a file that holds no codes, files of different images, fewer rows than points.
+    IfpError : codes of different images, fewer rows than points, numbers of betas and records that differ.
     """
-    _check_betas(betas, len(files), "--codes FILE")
-    records = []
-    for path in files:
-        try:
-            records.append(read_codes(path))
-        except IfpError as error:
-            raise naming(str(path), error) from error
+    _check_betas(betas, len(records), "model's codes")
     first = records[0].codes
-    for path, record in zip(files, records, strict=True):
+    for record in records:
         codes = record.codes
         if len(codes) != len(first) or (codes.factor_names, codes.factor_sizes) != (
             first.factor_names,
             first.factor_sizes,
         ):
             raise IfpError(
-                f"{files[0]} holds codes of {_described(first)}, {path} of {_described(codes)}: models of different "
-                "data cannot be compared; encode the same images with all."
+                f"{records[0].label} holds codes of {_described(first)}, {record.label} of {_described(codes)}: models "
+                "of different data cannot be compared; encode the same images with all."
             )
-    check_same_latents([Run(path.stem, (record,)) for path, record in zip(files, records, strict=True)])
-    _check_points(points, len(first), str(files[0]))
+    check_same_latents([Run(record.label, (record,)) for record in records])
+    _check_points(points, len(first), records[0].label)
     # the rows may lie in the order of the factors, where the first of them are no fair sample
     rows = numpy_generator(seed, "channels", "points").permutation(len(first))[:points]
     found = [
-        (Model(path.stem, rows_of(record.codes, rows)), Origin(None, record.step, at))
-        for at, (path, record) in enumerate(zip(files, records, strict=True))
+        (Model(record.label, rows_of(record.codes, rows)), Origin(None, record.step, at))
+        for at, record in enumerate(records)
     ]
     found, _ = _with_betas(found, betas)
     models, origins = zip(*found, strict=True)

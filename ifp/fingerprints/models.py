@@ -16,6 +16,8 @@ from ifp.errors import IfpError
 
 FACTOR = -1
 """The model of a channel that is a factor of the data."""
+WAYS = ("latent", "group", "space")
+"""What a channel can be: one latent, a group of them, or the whole latent space of a model."""
 FEWEST_MODELS = 5
 """With fewer models recurrence cannot be told from chance."""
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from ifp.analysis.channels.results import load_results, write_results
+from ifp.analysis.channels.files import load_results, write_results
 from ifp.cli import main
 from ifp.errors import IfpError
 
@@ -475,8 +475,8 @@ MISTAKES = [
     (["{models}", "--dataset", "sprits"], "Unknown dataset 'sprits'"),
     (["{models}", "--dataset", "{grid}", "--points", "1001"], "holds 1000 images; give --points 1000 or less"),
     (["{models}", "--dataset", "{grid}", "--by", "layer"], "Unknown kind of channel 'layer'"),
-    (["{models}", "--dataset", "{grid}", "--by", "group"], "--group-size goes with --by group"),
-    (["{models}", "--dataset", "{grid}", "--group-size", "2"], "--group-size goes with --by group"),
+    (["{models}", "--dataset", "{grid}", "--by", "group"], "A group size goes with channels by group"),
+    (["{models}", "--dataset", "{grid}", "--group-size", "2"], "A group size goes with channels by group"),
     (["{models}", "--dataset", "{grid}", "--by", "group", "--group-size", "3"], "divides the 4 latents"),
     (["{models}", "--dataset", "{grid}", "--distance", "cka"], "Unknown distance 'cka'"),
     (["{models}", "--dataset", "{grid}", "--min-samples", "1"], "min-samples must be"),

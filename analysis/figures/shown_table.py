@@ -1,0 +1,24 @@
+"""ShownTable: a table of texts as a person reads it, for the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class ShownTable:
+    """A table of text with its title and a note on what its cells mean.
+
+    Attributes
+    ----------
+    left : headings of columns that are aligned to the left. repeated : how many columns name a row.
+    """
+
+    title: str
+    table: pd.DataFrame
+    note: str = ""
+    left: Sequence[str] = ()
+    repeated: int = 1
