@@ -17,7 +17,8 @@ from ifp.checkpoints.posteriors import (
     encode_images,
     reconstruction_nats,
 )
-from ifp.checkpoints.readings.choose_reading import Candidates, choose, load_candidates
+from ifp.checkpoints.readings.candidates import Candidates, load_candidates
+from ifp.checkpoints.readings.choose_reading import choose
 from ifp.checkpoints.readings.data_test import DataTest, named_dataset
 from ifp.checkpoints.readings.moment_test import prior_test
 from ifp.checkpoints.readings.verdicts import Choice

@@ -20,7 +20,7 @@ from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.registry import families, matching, no_family, several_families
 from ifp.checkpoints.families.unknown import OTHERWISE, is_reparametrised, nearness
 from ifp.checkpoints.files.contents import Contents
-from ifp.checkpoints.rebuild.chain import ShapeMismatch
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError, unknown_name

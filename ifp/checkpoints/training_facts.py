@@ -39,7 +39,7 @@ class Training:
     def about_likelihood(self) -> Assumption:
         """What the user should know of the likelihood.
 
-        >>> Training("gaussian", "the file", no_beta("not said"), weight=255).about_likelihood.value
+        >>> Training("gaussian", "the file", no_beta("not stated"), weight=255).about_likelihood.value
         'gaussian: 255 x the squared error'
         """
         cost = _COSTS.get(self.likelihood, "")
@@ -71,7 +71,7 @@ def stated_beta(
     IfpError : see `ifp.theory.beta_units.to_nats`.
     """
     if value is None:
-        return no_beta(f"not said ({name} is missing or no number)")
+        return no_beta(f"not stated ({name} is missing or no number)")
     beta = to_nats(value, convention, shape=image_shape, latents=latents, kld_weight=kld_weight).beta * pixel_variance
     if not math.isfinite(beta):
         return no_beta(f"none: {name} = {value:g} is beyond any number in our units")

@@ -14,7 +14,8 @@ import torch
 from ifp.checkpoints.encoded_runs import read_run
 from ifp.checkpoints.folders.locate import CheckpointFile, Located
 from ifp.checkpoints.posteriors import Sample, check_image_shape, encode_images
-from ifp.checkpoints.readings.choose_reading import choose, load_candidates
+from ifp.checkpoints.readings.candidates import load_candidates
+from ifp.checkpoints.readings.choose_reading import choose
 from ifp.checkpoints.run_records import Record
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.training_facts import TC_ALONE

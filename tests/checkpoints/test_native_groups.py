@@ -12,7 +12,7 @@ import torch
 from ifp.annealing.ensemble import FROZEN_PARAMETERS
 from ifp.checkpoints.families.ours import FAMILY
 from ifp.checkpoints.native import save_vae
-from ifp.checkpoints.rebuild.chain import ShapeMismatch
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.errors import IfpError
 from ifp.networks.convolutional import ConvNetwork

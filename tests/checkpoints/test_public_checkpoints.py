@@ -65,7 +65,7 @@ def test_the_self_test_does_not_fail(read: tuple[str, Record, dict[str, float]])
     assert reading.explained is not None
     assert reading.explained > 0.85
     if name == "betaB":  # its KL was held at a capacity, so the moments need not be 1
-        assert "read rightly" in record.choice.note
+        assert "read correctly" in record.choice.note
     else:
         assert reading.passed
         assert record.choice.note == ""
@@ -95,4 +95,4 @@ def test_arrows_are_not_what_a_model_of_dsprites_knows(fixtures_dir: Path, tmp_p
     """Without its settings, which would say so."""
     shutil.copy(fixtures_dir / "public-checkpoints" / "betaH_dsprites" / "model.pt", tmp_path)
     doubts = ifp.read_checkpoints(tmp_path / "model.pt", load_dataset("arrow"), images=200).last.doubts
-    assert any("finds too little again" in doubt for doubt in doubts)
+    assert any("reconstructs too little" in doubt for doubt in doubts)

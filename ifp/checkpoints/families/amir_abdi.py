@@ -1,8 +1,9 @@
 """amir-abdi/disentanglement-pytorch: two convolutional encoders and two of linear layers.
 
-Facts, from the shapes of its arrays: layers are numbered by their place in one sequence named `main`; a convolutional
-encoder ends in one layer of 2D rows, a linear one in two of D. An autoencoder has the same arrays with D rows instead
-of 2D, and a conditional VAE has those of a `tiler` besides: both are refused. Nothing says how a file was trained.
+Layers are numbered by their place in one sequence named `main`. A convolutional encoder ends in one layer of 2D rows, a
+linear encoder in two layers of D rows, where D is the number of latents. An autoencoder has the same arrays with D rows
+instead of 2D, and a conditional VAE has those of a `tiler` as well; both are refused. The file does not state how the
+model was trained.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Sequence
 
 from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.rebuild.assemble import Habits, assemble
-from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.chain import ChainBuilder
 from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape, convolved_image, flat_image
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
 from ifp.checkpoints.rebuild.user_choices import hidden_activations
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.checkpoints.training_facts import Training, no_beta
@@ -20,7 +22,7 @@ from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
 
 TRANSPOSED = ((3, 2, 1), (5, 2, 0), (7, 2, 0), (9, 2, 0), (11, 2, 0), (13, 1, 0))
-"""(place, stride, padding) of the convolutional decoder's layers after the first."""
+"""Place, stride and padding of the layers of the convolutional decoder after the first."""
 
 
 def _recognises(source: Source) -> bool:
@@ -47,7 +49,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
 
 
 def _conv_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
-    """Six convolutions of 4 pixels with padding, or five of 3 pixels without."""
+    """Six convolutions of width 4 with padding, or five of width 3 without."""
     padded = "encoder.main.10.weight" in source.weights
     places, kernel, padding, last = (range(0, 12, 2), 4, 1, 13) if padded else (range(0, 10, 2), 3, 0, 11)
     layers = [(f"encoder.main.{place}", 2, padding) for place in places]
@@ -59,7 +61,7 @@ def _conv_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images
 
 
 def _linear_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
-    """One hidden layer or four."""
+    """An encoder of linear layers with one hidden layer, or with four."""
     images = flat_image(source.weights, "encoder.main.1", user=source.image_shape)
     encoder = ChainBuilder(source.weights, images.shape, set()).flatten()
     deep = "encoder.main.7.weight" in source.weights
@@ -69,17 +71,20 @@ def _linear_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Imag
 
 
 def _check_rows(source: Source, rows: int) -> tuple[Assumption, ...]:
-    """What the decoder says of the number of latents."""
+    """Check the number of rows of the last layer against the codes that the decoder takes.
+
+    Returns a note that the number of latents is a guess if there is no decoder.
+    """
     shape = source.shape("decoder.main.1.weight") or source.shape("decoder.main.0.weight")
     if len(shape) < 2:
         return (Assumption("latents", f"{rows // 2} (no decoder to tell a VAE from an autoencoder)", "a guess"),)
-    if shape[1] not in (rows, rows // 2):  # as many is an autoencoder, which is refused for all families alike
+    if shape[1] not in (rows, rows // 2):  # as many rows as codes means an autoencoder, which `assemble` refuses
         raise ShapeMismatch(f"The encoder gives {rows} values and the decoder takes {shape[1]}, not half as many.")
     return ()
 
 
 def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
-    return Training("bernoulli", "the code base", no_beta("not said"))
+    return Training("bernoulli", "the code base", no_beta("not stated"))
 
 
 def _decode(chain: ChainBuilder, activation: str) -> None:

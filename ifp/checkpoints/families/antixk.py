@@ -1,6 +1,6 @@
-"""AntixK/PyTorch-VAE: 3 x 3 convolutions of stride 2 with batch normalisation and LeakyReLU, two separate heads.
+"""AntixK/PyTorch-VAE: 3 x 3 convolutions of stride 2 with batch normalisation and LeakyReLU, and two separate heads.
 
-Its TC-VAE has no normalisation and one linear layer more. The models with other latents (VQ, categorical, joint, gamma,
+Its TC-VAE has no normalisation and one more linear layer. Models with other latents (VQ, categorical, joint, gamma,
 conditional, ladder) are refused.
 """
 
@@ -12,8 +12,9 @@ from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.sequential import numbered_blocks
 from ifp.checkpoints.families.unknown import CODES_OF_DISCRETE
 from ifp.checkpoints.rebuild.assemble import Habits, assemble, learnt_prior, set_aside
-from ifp.checkpoints.rebuild.chain import ChainBuilder, array_of
+from ifp.checkpoints.rebuild.chain import ChainBuilder
 from ifp.checkpoints.rebuild.image_shapes import ImageShape, convolved_image, square_side
+from ifp.checkpoints.rebuild.named_arrays import array_of
 from ifp.checkpoints.rebuild.user_choices import hidden_activations
 from ifp.checkpoints.settings_values import number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
@@ -22,6 +23,7 @@ from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError
 
 _STRIDE, _PADDING = 2, 1
+"""Stride and padding of every convolution except the last of the decoder."""
 _HABITS = Habits(
     output="values",
     about_head=", of the two layers fc_mu and fc_var",
@@ -37,19 +39,22 @@ _REFUSED = {
     "encoders.0.encoder_mu.weight": "latents on several levels (LVAE)",
     "encoder_z1_layers.0.0.weight": "latents on several levels (HVAE)",
 }
+"""Arrays by which models are recognised that are refused, and what such a model has."""
 _MIXTURE_PRIOR = "embed_pseudo."
+"""Beginning of the names of the arrays of a VampPrior."""
 _BESIDE = ("discriminator.", _MIXTURE_PRIOR, "encoder2.", "decoder2.", "fc_mu2.", "fc_var2.", "feature_network.")
-"""Beginnings of names of networks that belong to training or to a second model, not to encoder and decoder."""
+"""Beginnings of the names of arrays that belong to training or to a second model, not to encoder and decoder."""
 
 
 def _recognises(source: Source) -> bool:
-    plain = {"fc_mu.weight", "fc_var.weight", "encoder.0.0.weight"} <= set(source.weights)
-    return plain or _refused(source.weights) is not None
+    has_vae = {"fc_mu.weight", "fc_var.weight", "encoder.0.0.weight"} <= set(source.weights)
+    return has_vae or _refused(source.weights) is not None
 
 
 def _refused(weights: Weights) -> str | None:
-    ours = any(name.startswith(("decoder_input.", "final_layer.", "vq_layer.")) for name in weights)
-    return next((what for name, what in _REFUSED.items() if ours and name in weights), None)
+    """What a model has for which it is refused; None if it is not."""
+    is_antixk = any(name.startswith(("decoder_input.", "final_layer.", "vq_layer.")) for name in weights)
+    return next((what for name, what in _REFUSED.items() if is_antixk and name in weights), None)
 
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
@@ -102,9 +107,9 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
 
 
 def _beta(source: Source, image_shape: ImageShape, latents: int) -> Beta:
-    """beta of the configuration, by loss type H; of a plain VAE it is 1."""
+    """The beta that the configuration states for loss type H; 1 for a plain VAE."""
     config = source.config
-    name, theirs = word_at(config, "model_params.name"), "model_params.beta"
+    name, beta_name = word_at(config, "model_params.name"), "model_params.beta"
     weight = number_at(config, "exp_params.kld_weight")
     if weight == 0:
         return no_beta("none: its kld_weight is 0")
@@ -112,9 +117,9 @@ def _beta(source: Source, image_shape: ImageShape, latents: int) -> Beta:
     if name == "VanillaVAE":
         return stated_beta(1.0, "VanillaVAE: beta", "antixk", image_shape, latents, note, kld_weight=weight)
     if name == "BetaVAE" and word_at(config, "model_params.loss_type") == "H":
-        value = number_at(config, theirs)
-        return stated_beta(value, theirs, "antixk", image_shape, latents, note, kld_weight=weight)
-    return no_beta("not said (a configuration's beta holds for loss type H only)")
+        value = number_at(config, beta_name)
+        return stated_beta(value, beta_name, "antixk", image_shape, latents, note, kld_weight=weight)
+    return no_beta("not stated (a configuration's beta holds for loss type H only)")
 
 
 FAMILY = Family("antixk", "AntixK/PyTorch-VAE", _recognises, _build)

@@ -1,7 +1,8 @@
-"""facebookresearch/disentangling-correlated-factors (`dent`): five encoders, six decoders, in any pairing.
+"""facebookresearch/disentangling-correlated-factors (`dent`): five encoders and six decoders, in any combination.
 
-Facts: dent/models/{encoder,decoder}/*.py, dent/losses/*.py and parameters.py of that repository. The settings lie in
-the file's metadata and in `specs.json` beside it, as one flat dict with dotted names.
+The settings are in the metadata of the file and in `specs.json` beside it, as one flat dict with dotted names.
+
+Source: dent/models/{encoder,decoder}/*.py, dent/losses/*.py and parameters.py of that repository.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from ifp.checkpoints.vae import Vae
 from ifp.theory.beta_units import CONVENTIONS
 
 HEAD = "encoder.dist_statistics"
+"""The last layer of every encoder."""
 
 
 class SpatialBroadcast(nn.Module):
-    """Codes [N, D] -> [N, D + 2, H, W]: the code at every pixel, and the pixel's row and column from -1 to 1.
+    """Codes [N, D] -> [N, D + 2, H, W]: at every pixel the code, and the row and column of the pixel from -1 to 1.
 
-    Watters et al. 2019, arXiv 1901.07017.
+    Source: Watters et al. 2019, arXiv 1901.07017.
     """
 
     def __init__(self, rows: int, columns: int) -> None:
@@ -60,7 +62,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
 
 
 def _encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
-    """Up to the last layer but one: `burgess` has lin1, `chen_mlp` fc1, the others 4 or 5 convolutions and lin."""
+    """The encoder without its last layer: `burgess` has lin1, `chen_mlp` fc1, the others 4 or 5 convolutions."""
     if "encoder.lin1.weight" in source.weights:
         return burgess_encoder(source, activation)
     if "encoder.fc1.weight" in source.weights:
@@ -81,12 +83,12 @@ def _encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
 
 
 def _decode(chain: ChainBuilder, activation: str, image_shape: ImageShape) -> None:
-    """`burgess`, `chen_mlp` (tanh), `sbd` (spatial broadcast), or two linear layers and 4 or 5 convolutions."""
+    """One of the decoders `burgess`, `chen_mlp` (tanh) and `sbd`, or two linear layers and 4 or 5 convolutions."""
     if "decoder.lin3.weight" in chain.weights:
         burgess_decoder(chain, activation)
     elif "decoder.net.0.weight" in chain.weights:
-        for at in (0, 2, 4):
-            chain.linear(f"decoder.net.{at}").activation("tanh")
+        for place in (0, 2, 4):
+            chain.linear(f"decoder.net.{place}").activation("tanh")
         chain.linear("decoder.net.6").activation("sigmoid")
     elif "decoder.conv1.weight" in chain.weights:
         chain.layer(SpatialBroadcast(*image_shape[1:]), (chain.shape[0] + 2, *image_shape[1:]))
@@ -104,7 +106,7 @@ def _decode(chain: ChainBuilder, activation: str, image_shape: ImageShape) -> No
 
 def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
     config = source.config
-    likelihood, whose = stated_likelihood(config.get("train.rec_dist"))
+    likelihood, likelihood_source = stated_likelihood(config.get("train.rec_dist"))
     convention, loss = f"dent-{likelihood}", config.get("train.loss")
 
     def stated(key: str, note: str = "") -> Beta:
@@ -124,10 +126,10 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
     elif loss in ("annealedvae", "adagvae"):
         beta = held_at(number_at(config, f"{loss}.C_fin"))
     elif loss is None:
-        beta = no_beta("not said (no train.loss)")
+        beta = no_beta("not stated (no train.loss)")
     else:
         beta = no_beta(f"not known for the loss {loss!r}")
-    return Training(likelihood, whose, beta, CONVENTIONS[convention].weight)
+    return Training(likelihood, likelihood_source, beta, CONVENTIONS[convention].weight)
 
 
 FAMILY = Family("dent", "facebookresearch/disentangling-correlated-factors", _recognises, _build)

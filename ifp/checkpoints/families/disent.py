@@ -1,64 +1,41 @@
 """nmichlo/disent: EncoderConv64, EncoderConv64Norm, EncoderFC and EncoderLinear with their decoders.
 
-Its own experiments standardise the images, (x - mean) / std per channel, with numbers for each data set; scripts often
-leave them in [0, 1]. The numbers are taken from the hyper-parameters in the file, else each possibility is a candidate.
-The order of activation and normalisation shows in the numbers of the layers; the activation itself does not.
+The order of activation and normalisation shows in the numbers of the layers; the activation itself does not. How images
+are scaled is a matter of `ifp.checkpoints.families.disent_images`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import nn
-
+from ifp.checkpoints.families.disent_images import Standardisation, standardisations, standardised
 from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.sequential import layer_kinds, read_sequential, sequential_image
 from ifp.checkpoints.rebuild.assemble import Habits, assemble, set_aside
-from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.chain import ChainBuilder
 from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape
-from ifp.checkpoints.rebuild.user_choices import chosen_pixels, hidden_activations, scaled_input
-from ifp.checkpoints.settings_values import finite, lookup, number_at, word_at
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
+from ifp.checkpoints.rebuild.user_choices import hidden_activations
+from ifp.checkpoints.settings_values import number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.training_facts import Beta, Training, no_beta, stated_beta
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
 
 ENCODER, DECODER = "_encoder.model", "_decoder.model"
-STANDARDISATIONS: dict[int, dict[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
-    1: {
-        "dSprites": ((0.042494423521889584,), (0.19516645880626055,)),
-        "smallNORB": ((0.7520918401088603,), (0.09563879016827262,)),
-    },
-    3: {
-        "cars3d": (
-            (0.8976676149976628, 0.8891658020067508, 0.885147515814868),
-            (0.22503195531503034, 0.2399461278981261, 0.24792106319684404),
-        ),
-        "shapes3d": (
-            (0.502584966788819, 0.5787597566089667, 0.6034499731859578),
-            (0.2940814043555559, 0.3443979087517214, 0.3661685981524748),
-        ),
-    },
-}
-"""Channels -> data set -> (mean, std) per channel, the constants of disent's configurations."""
+"""The sequences of layers of encoder and decoder."""
 _BESIDE = ("_recon_handler",)
-_NORM_ACTIVATIONS = ("leaky_relu", "swish", "relu")  # the class's default, the configuration's, the third choice
+"""Beginnings of the names of arrays that belong to neither."""
+_NORM_ACTIVATIONS = ("leaky_relu", "swish", "relu")
+"""The activations that EncoderConv64Norm may have: the default of the class, that of the configurations, and ReLU."""
 _LOSS = ("framework.cfg.recon_loss", "settings.framework.recon_loss")
+"""Where the settings name the loss."""
 _DISTRIBUTION = ("framework.cfg.latent_distribution", "settings.framework_opt.latent_distribution")
+"""Where the settings name the distribution of the latents."""
 _KL_FRAMEWORKS = ("betavae", "adavae", "adagvae_minimal", "dfcvae", "dipvae", "tvae", "adanegtvae")
-"""Frameworks in which beta weighs the whole KL (adagvae_minimal, ... start with these names)."""
-
-
-@dataclass(frozen=True)
-class _Scaling:
-    """(x - mean) / std per channel, and where that comes from."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    said: Assumption
+"""Beginnings of the names of frameworks in which beta weighs the whole KL."""
 
 
 def _recognises(source: Source) -> bool:
@@ -66,18 +43,18 @@ def _recognises(source: Source) -> bool:
 
 
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
-    _refuse_what_cannot_be_read(source)
+    _refuse_other_models(source)
     images = sequential_image(source.weights, ENCODER, _convolution, source.image_shape)
     return [
         _read(source, options, images, activation, scaling, loss)
-        for scaling in _scalings(source.config, options, images.shape[0])
+        for scaling in standardisations(source.config, options, images.shape[0])
         for activation in _activations(source, options)
         for loss in _losses(source)
     ]
 
 
-def _refuse_what_cannot_be_read(source: Source) -> None:
-    """An autoencoder (one row a latent), Laplace latents, and instance normalisation."""
+def _refuse_other_models(source: Source) -> None:
+    """Refuse an autoencoder (with one row per latent), Laplace latents, and instance normalisation."""
     kinds = layer_kinds(source.weights, ENCODER)
     linear = [number for number, kind in kinds.items() if kind == "linear"]
     if not linear:
@@ -96,7 +73,7 @@ def _refuse_what_cannot_be_read(source: Source) -> None:
     distribution = word_at(source.config, *_DISTRIBUTION)
     if distribution not in (None, "normal"):
         raise IfpError(f"{source.path} has {distribution} latents, and only Gaussian ones (normal) are read here.")
-    # three layers a step, of which only the convolution has arrays
+    # convolution, normalisation and activation in each block, of which only the convolution has arrays
     if kinds.get(0) == kinds.get(3) == "conv" and 1 not in kinds and 2 not in kinds:
         raise IfpError(
             f"{source.path} has instance normalisation, of which nothing is in the file; give its encoder with "
@@ -113,7 +90,7 @@ def _deconvolution(number: int, kernel: int, side: int) -> tuple[int, int]:
 
 
 def _is_norm(weights: Weights) -> bool:
-    """Whether it is EncoderConv64Norm: only its last convolutions are 2 x 2."""
+    """Whether the encoder is EncoderConv64Norm, the only one in which convolutions are 2 x 2."""
     kinds = layer_kinds(weights, ENCODER)
     return any(
         kind == "conv" and weights[f"{ENCODER}.{number}.weight"].shape[-1] == 2 for number, kind in kinds.items()
@@ -123,43 +100,20 @@ def _is_norm(weights: Weights) -> bool:
 def _activations(source: Source, options: ReadingOptions) -> list[Assumption]:
     if not _is_norm(source.weights):
         return hidden_activations(options, "relu")
-    said = word_at(source.config, "model.meta.activation")
-    if said is not None and options.activation is None:
-        return [Assumption("activation", said, "the file")]
+    stated = word_at(source.config, "model.meta.activation")
+    if stated is not None and options.activation is None:
+        return [Assumption("activation", stated, "the file")]
     return hidden_activations(options, *_NORM_ACTIVATIONS)
 
 
 def _losses(source: Source) -> list[str | None]:
-    """The file's, else each that changes what the decoder's values are; None is the code base's default, mse."""
+    """The losses to try: the file's, else each that changes the meaning of the decoder's output.
+
+    None stands for the code base's default, mse.
+    """
     loss = word_at(source.config, *_LOSS)
     has_decoder = any(name.startswith(f"{DECODER}.") for name in source.weights)
     return [loss] if loss is not None or not has_decoder else [None, "bce"]
-
-
-def _scalings(config: Mapping[str, Any], options: ReadingOptions, channels: int) -> list[_Scaling]:
-    """The standardisations to try, the most likely first."""
-    chosen = chosen_pixels(options)
-    if chosen.said.source == "an option":
-        return [_Scaling((chosen.mean,) * channels, (chosen.std,) * channels, chosen.said)]
-    for place in ("dataset.transform.mean", "dataset.transform.std"), ("dataset.meta.vis_mean", "dataset.meta.vis_std"):
-        mean, std = (_per_channel(lookup(config, path), channels) for path in place)
-        if mean is not None and std is not None and min(std) > 0:
-            return [_Scaling(mean, std, scaled_input(mean, std, "the file"))]
-    return [
-        _Scaling((0.0,) * channels, (1.0,) * channels, Assumption("input", "pixels in [0, 1]", "a guess")),
-        *(
-            _Scaling(mean, std, scaled_input(mean, std, "a guess", f", disent's numbers for {name}"))
-            for name, (mean, std) in STANDARDISATIONS.get(channels, {}).items()
-        ),
-    ]
-
-
-def _per_channel(value: object, channels: int) -> tuple[float, ...] | None:
-    values = value if isinstance(value, list | tuple) else [value]
-    numbers = tuple(number for number in map(finite, values) if number is not None)
-    if len(numbers) != len(values):
-        return None
-    return numbers * channels if len(numbers) == 1 else numbers if len(numbers) == channels else None
 
 
 def _read(
@@ -167,7 +121,7 @@ def _read(
     options: ReadingOptions,
     images: Images,
     activation: Assumption,
-    scaling: _Scaling,
+    scaling: Standardisation,
     loss: str | None,
 ) -> Vae:
     """The candidate with this activation, scaling and loss."""
@@ -183,10 +137,10 @@ def _read(
         lambda chain: _decode(chain, activation.value),
         Habits(output=output, encoder=("_encoder.",), decoder=("_decoder.",)),
         lambda source, shape, latents: _training(source, shape, latents, scaling.std, loss),
-        notes=(scaling.said,),
+        notes=(scaling.assumption,),
     )
     is_open = word_at(source.config, *_DISTRIBUTION) is None
-    return replace(_scaled(vae, scaling), may_be_laplace=is_open)
+    return replace(standardised(vae, scaling), may_be_laplace=is_open)
 
 
 def _decode(chain: ChainBuilder, activation: str) -> None:
@@ -194,54 +148,34 @@ def _decode(chain: ChainBuilder, activation: str) -> None:
     read_sequential(chain, DECODER, activation if convolutional else "tanh", _deconvolution, transposed=True)
 
 
-def _scaled(vae: Vae, scaling: _Scaling) -> Vae:
-    """The same model on images that are scaled so; a scale for each channel becomes part of the networks."""
-    if len(set(scaling.mean)) == len(set(scaling.std)) == 1:
-        return replace(vae, pixel_mean=scaling.mean[0], pixel_std=scaling.std[0])
-    shifts = [-mean / std for mean, std in zip(scaling.mean, scaling.std, strict=True)]
-    encoder = nn.Sequential(_per_channel_layer([1 / std for std in scaling.std], shifts), vae.encoder)
-    decoder = vae.decoder
-    if decoder is not None and vae.output == "values":
-        decoder = nn.Sequential(decoder, _per_channel_layer(scaling.std, scaling.mean))
-    return replace(vae, encoder=encoder, decoder=decoder)
-
-
-def _per_channel_layer(scales: Sequence[float], shifts: Sequence[float]) -> nn.Conv2d:
-    """Channel c -> scales[c] x + shifts[c]."""
-    layer = nn.Conv2d(len(scales), len(scales), 1, groups=len(scales))
-    layer.weight.data = torch.tensor(scales, dtype=torch.float32).reshape(-1, 1, 1, 1)
-    layer.bias = nn.Parameter(torch.tensor(shifts, dtype=torch.float32))
-    return layer
-
-
 def _training(
     source: Source, image_shape: ImageShape, latents: int, std: Sequence[float], loss: str | None
 ) -> Training:
     likelihood = {"mae": "laplace", "mse": "gaussian", None: "gaussian"}.get(loss, "bernoulli")
     beta = _beta(source.config, image_shape, latents, likelihood, std)
-    whose = "the file" if word_at(source.config, *_LOSS) is not None else "a guess" if loss else "the code base"
-    return Training(likelihood, whose, beta)
+    is_stated = word_at(source.config, *_LOSS) is not None
+    return Training(likelihood, "the file" if is_stated else "a guess" if loss else "the code base", beta)
 
 
 def _beta(
     config: Mapping[str, Any], image_shape: ImageShape, latents: int, likelihood: str, std: Sequence[float]
 ) -> Beta:
-    """beta beside errors summed over pixels in [0, 1]."""
+    """The beta beside errors that are summed over pixels in [0, 1]."""
     name = word_at(config, "framework.name") or ""
     reduction = word_at(config, "framework.cfg.loss_reduction", "settings.framework.loss_reduction") or "mean"
     convention = "disent-mean" if reduction == "mean" else "disent-mean-sum"
     if name != "vae" and not name.startswith(_KL_FRAMEWORKS):
-        return no_beta("not said (no framework.name whose beta weighs the whole KL)")
+        return no_beta("not stated (no framework.name whose beta weighs the whole KL)")
     if likelihood == "laplace":
         return no_beta("has no counterpart here, beside absolute errors")
-    said, value = "framework.cfg.beta", number_at(config, "framework.cfg.beta", "settings.framework.beta")
+    setting, value = "framework.cfg.beta", number_at(config, "framework.cfg.beta", "settings.framework.beta")
     if name == "vae":
-        said, value = "framework vae: beta", 1.0
+        setting, value = "framework vae: beta", 1.0
     if likelihood == "bernoulli":
-        return stated_beta(value, said, f"{convention}-bce", image_shape, latents)
-    variance = sum(one * one for one in std) / len(std)
+        return stated_beta(value, setting, f"{convention}-bce", image_shape, latents)
+    variance = sum(channel_std * channel_std for channel_std in std) / len(std)
     note = "" if variance == 1 else f", whose images were standardised: x std^2 = {variance:g}"
-    return stated_beta(value, said, convention, image_shape, latents, note, pixel_variance=variance)
+    return stated_beta(value, setting, convention, image_shape, latents, note, pixel_variance=variance)
 
 
 FAMILY = Family("disent", "nmichlo/disent", _recognises, _build)

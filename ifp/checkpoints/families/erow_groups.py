@@ -1,8 +1,7 @@
-"""erow/disentanglement_lib's encoders of several groups (FracEncoder): DEFT trains one group after the other.
+"""erow/disentanglement_lib's encoders of several groups (FracEncoder), which DEFT trains one after the other.
 
-At stage s the groups 0 ... s - 1 are finished and pass through a learnt projection, group s learns, and those after it
-give the prior: mean 0, log variance 0. The stage is no part of the file; where there are projections it is read off
-them, since only those of finished groups were ever trained.
+What an encoder gives depends on the stage, see `ifp.checkpoints.families.group_encoder`. The stage is not stored in the
+file. If the groups have projections, it is inferred from them, since only those of finished groups were ever trained.
 
 Shapes: N images, G groups of K latents each.
 """
@@ -13,21 +12,24 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from ifp.checkpoints.families.erow import convolution, read_decoder, read_encoder, training
 from ifp.checkpoints.families.family import Family
+from ifp.checkpoints.families.group_encoder import GroupEncoder
 from ifp.checkpoints.families.sequential import layer_kinds, sequential_image
 from ifp.checkpoints.rebuild.assemble import Habits, assemble
-from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.chain import ChainBuilder
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
 from ifp.checkpoints.rebuild.user_choices import hidden_activations
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import bad_value
 
 CONTAINERS = ("sub_encoders", "encoders", "convs")
-"""Names of the list of groups: 2022 on, 2021-09 to 2022-08, 2021-04 (where every group is always at work)."""
+"""Names of the list of groups: from 2022 on, from 2021-09 to 2022-08, and in 2021-04, when all groups were trained
+together."""
 ADDED, SCALED = "logvar + W2", "logvar x exp(W2)"
+"""The two forms of the projected log variance."""
 _HABITS = Habits(
     about_head=", within each group; groups one after the other",
     named_head=True,
@@ -35,40 +37,7 @@ _HABITS = Habits(
     decoder=("decode.",),
 )
 _MAX_GROUPS = 100
-
-
-class GroupEncoder(nn.Module):
-    """Images -> [N, 2GK], all means and then all log variances, at one stage.
-
-    Parameters
-    ----------
-    groups : each [N, ...] -> [N, 2K].
-    stage : groups before it are projected, those after it give the prior.
-    projections_G2K : W1 and W2 of each group; None where the code had none.
-    added : whether the projection's log variance is logvar + W2; else logvar x exp(W2). The mean is mean x exp(W1).
-    """
-
-    projections_G2K: Tensor | None
-
-    def __init__(self, groups: Sequence[nn.Module], stage: int, projections_G2K: Tensor | None, added: bool) -> None:
-        super().__init__()
-        self.groups = nn.ModuleList(groups)
-        self.stage, self.added = stage, added
-        self.register_buffer("projections_G2K", projections_G2K)
-
-    def forward(self, images_NCHW: Tensor) -> Tensor:
-        means, logvars = [], []
-        for number, group in enumerate(self.groups):
-            mean_NK, logvar_NK = group(images_NCHW).chunk(2, dim=1)
-            if number > self.stage:
-                mean_NK, logvar_NK = torch.zeros_like(mean_NK), torch.zeros_like(logvar_NK)
-            elif number < self.stage and self.projections_G2K is not None:
-                scale_K, shift_K = self.projections_G2K[number]
-                mean_NK = mean_NK * scale_K.exp()
-                logvar_NK = logvar_NK + shift_K if self.added else logvar_NK * shift_K.exp()
-            means.append(mean_NK)
-            logvars.append(logvar_NK)
-        return torch.cat(means + logvars, dim=1)
+"""Maximum number of groups."""
 
 
 def _recognises(source: Source) -> bool:
@@ -85,7 +54,7 @@ def _container(weights: Weights) -> str | None:
 def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     container = _container(source.weights)
     if container is None:
-        raise ShapeMismatch(f"None of its arrays is a group's ('encode.{CONTAINERS[0]}.0.net.0.weight').")
+        raise ShapeMismatch(f"It has no array of a group, such as 'encode.{CONTAINERS[0]}.0.net.0.weight'.")
     num_groups = 0
     while f"{container}.{num_groups}.net.0.weight" in source.weights and num_groups < _MAX_GROUPS:
         num_groups += 1
@@ -99,7 +68,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
 
 
 def _projections(weights: Weights, num_groups: int) -> np.ndarray | None:
-    """W1 and W2 of each group [G, 2, K], None where the file has none."""
+    """W1 and W2 of each group [G, 2, K]; None if the file has none."""
     if "encode.projs.0.W1" not in weights:
         return None
     names = [[f"encode.projs.{group}.W{which}" for which in (1, 2)] for group in range(num_groups)]
@@ -121,18 +90,18 @@ def _stage(options: ReadingOptions, container: str, num_groups: int, projections
     if projections_G2K is not None:
         trained = np.flatnonzero(projections_G2K.any(axis=(1, 2)))
         return Assumption("stage", str(int(trained[-1]) + 1 if len(trained) else 0), "the file")
-    # nothing in the file tells a group that was never trained from one that was
+    # nothing in the file tells whether a group was ever trained
     return Assumption("stage", str(num_groups - 1), "the code base" if container.endswith(CONTAINERS[2]) else "a guess")
 
 
 def _projection_forms(
     weights: Weights, container: str, stage: int, projections_G2K: np.ndarray | None
 ) -> list[tuple[bool, Assumption | None]]:
-    """(whether W2 is added, what is assumed), the most likely first."""
+    """Pairs (whether W2 is added, the assumption), the most likely first."""
     if projections_G2K is None or not projections_G2K[:stage, 1].any():
         return [(True, None)]
-    # the code wrote logvar + W2, multiplied from July to September 2022, and went back; the layouts that have a linear
-    # layer at 9 or 13 are older
+    # the code adds W2, except from July to September 2022, when it multiplied; the layouts that have a linear layer at
+    # 9 or 13 are older than that
     kinds = layer_kinds(weights, f"{container}.0.net")
     if kinds.get(9) == "linear" or kinds.get(13) == "linear":
         return [(True, Assumption("projection", ADDED, "the code base"))]
@@ -171,7 +140,7 @@ def _read(
             f"'encode.projs' projects {projections_G2K.shape[-1]} latents, and a group of {container!r} has {size}."
         )
     used.update(name for name in weights if projections_G2K is not None and name.startswith("encode.projs."))
-    # one version had ReLU in the encoder and LeakyReLU in the decoder: the first layout in `sub_encoders`
+    # the version with the first layout in `sub_encoders` had ReLU in the encoder and LeakyReLU in the decoder
     mixed = container.endswith(CONTAINERS[0]) and layer_kinds(weights, f"{container}.0.net").get(9) == "linear"
     in_decoder = "leaky_relu" if mixed and activation.source != "an option" else activation.value
     added, form = projection

@@ -11,16 +11,15 @@ from ifp.checkpoints.vae import Vae
 
 @dataclass(frozen=True)
 class Family:
-    """One code base.
+    """The models of one code base.
 
     Attributes
     ----------
-    name : what `--family` says ("yanndubs").
+    name : the value of `--family` ("yanndubs").
     title : the code base ("YannDubs/disentangling-vae").
-    recognises : whether a source's array names and shapes are this family's; cheap, never raises.
-    build : the candidates, the most likely first: one where the file leaves nothing open, several where the weights
-        leave an activation, a stage or a scaling open. Raises `ShapeMismatch` or IfpError where the file cannot be
-        read as this family.
+    recognises : tells whether the names and shapes of a source's arrays are those of this family; fast, never raises.
+    build : gives the candidates, the most likely first. There are several if the file leaves an activation, a stage or
+        a scaling open. Raises `ShapeMismatch` or another IfpError if the file cannot be read as this family.
     """
 
     name: str

@@ -1,8 +1,9 @@
-"""google-research/disentanglement_lib: TensorFlow variables by name, its convolutional and fully connected networks.
+"""google-research/disentanglement_lib: its convolutional and fully connected networks, as TensorFlow variables.
 
-TensorFlow keeps images as [rows, columns, channels] and kernels as [k, k, in, out] (transposed ones [k, k, out, in]),
-dense layers as [in, out]. They are turned into PyTorch's order here, with them the rows or columns of dense layers that
-meet a grid. Its padding 'same' at stride 2 is, for even sides, 1 on every side for 4 x 4 kernels and none for 2 x 2.
+TensorFlow keeps images as [rows, columns, channels], the kernels of convolutions as [k, k, in, out], those of
+transposed convolutions as [k, k, out, in], and those of dense layers as [in, out]. They are permuted to PyTorch's order
+here, and so are the rows or columns of dense layers that take or give a grid. For images with even sides, padding
+'same' at stride 2 means a padding of 1 for 4 x 4 kernels and of 0 for 2 x 2 kernels.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import numpy as np
 from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.gin import check_output, stated_likelihood
 from ifp.checkpoints.rebuild.assemble import Habits, assemble
-from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch, array_of
+from ifp.checkpoints.rebuild.chain import ChainBuilder
 from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape, convolved_image, flat_image, square_side
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch, array_of
 from ifp.checkpoints.rebuild.user_choices import hidden_activations
 from ifp.checkpoints.settings_values import number_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
@@ -25,9 +27,13 @@ from ifp.checkpoints.training_facts import Training, stated_beta
 from ifp.checkpoints.vae import Assumption, Vae
 
 _PREFIXES = ("", "module/")
+"""Prefixes of the names of variables, the second in exported modules."""
 _CONVOLUTIONS = ("encoder/e1", "encoder/e2", "encoder/e3", "encoder/e4")
+"""The convolutions of the encoder."""
 _OPTIMISER = re.compile(r"/(Adam(_\d+)?|Momentum|RMSProp(_\d+)?)$|(^|/)(beta[12]_power|global_step)(_\d+)?$")
+"""Matches the names of variables of optimisers."""
 _DISCRIMINATOR = re.compile(r"(^|/)discriminator/")
+"""Matches the names of variables of FactorVAE's discriminator."""
 
 
 def _prefix(weights: Weights) -> str | None:
@@ -43,10 +49,10 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     if prefix is None:
         raise ShapeMismatch("The array 'encoder/e1/kernel' is missing.")
     aside = {name for name in source.weights if _OPTIMISER.search(name) or _DISCRIMINATOR.search(name)}
-    turned = replace(source, weights=_in_torch_order(source.weights, prefix, aside))
+    permuted = replace(source, weights=_in_torch_order(source.weights, prefix, aside))
     (activation,) = hidden_activations(options, "relu")
-    convolutional = turned.weights["encoder/e1.weight"].ndim == 4
-    encoder, images = (_conv_encoder if convolutional else _dense_encoder)(turned.weights, activation.value)
+    convolutional = permuted.weights["encoder/e1.weight"].ndim == 4
+    encoder, images = (_conv_encoder if convolutional else _dense_encoder)(permuted.weights, activation.value)
     heads = ["encoder/means", "encoder/log_var"] if convolutional else ["encoder/dense", "encoder/dense_1"]
     encoder.stacked_linear(heads)
     in_decoder = activation.value if activation.source == "an option" else None
@@ -63,35 +69,38 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     )
     return [
         assemble(
-            FAMILY.title, turned, options, encoder, images, activation, decode, habits, _training,
+            FAMILY.title, permuted, options, encoder, images, activation, decode, habits, _training,
             notes=_left_aside(aside),
         )
     ]  # fmt: skip
 
 
 def _in_torch_order(weights: Weights, prefix: str, aside: set[str]) -> dict[str, np.ndarray]:
-    """encoder/e1/kernel -> encoder/e1.weight with its axes turned; /bias -> .bias; without the arrays in `aside`."""
-    turned: dict[str, np.ndarray] = {}
+    """The arrays under PyTorch's names and with its order of axes, without those in `aside`.
+
+    encoder/e1/kernel becomes encoder/e1.weight, and encoder/e1/bias becomes encoder/e1.bias.
+    """
+    permuted: dict[str, np.ndarray] = {}
     for name, array in weights.items():
         inner = name.removeprefix(prefix)
         layer, _, part = inner.rpartition("/")
         if name in aside:
             continue
         if not (name.startswith(prefix) and inner.startswith(("encoder/", "decoder/"))):
-            turned[name] = array
+            permuted[name] = array
         elif part == "kernel":
-            # [k, k, in, out] -> [out, in, k, k]; transposed: [k, k, out, in] -> [in, out, k, k]; dense [in, out]
-            turned[f"{layer}.weight"] = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
+            # [k, k, in, out] -> [out, in, k, k]; transposed: [k, k, out, in] -> [in, out, k, k]; dense: [in, out]
+            permuted[f"{layer}.weight"] = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
         else:
-            turned[f"{layer}.bias" if part == "bias" else inner] = array
-    return turned
+            permuted[f"{layer}.bias" if part == "bias" else inner] = array
+    return permuted
 
 
 def _conv_encoder(weights: Weights, activation: str) -> tuple[ChainBuilder, Images]:
     dense = "encoder/e5"
     kernels = {name: int(array_of(weights, f"{name}.weight", 4).shape[-1]) for name in _CONVOLUTIONS}
     if wrong := [name for name, kernel in kernels.items() if kernel not in (2, 4)]:
-        raise ShapeMismatch(f"{wrong[0]!r} is no layer of the convolutional encoder, which are 2 or 4 pixels wide.")
+        raise ShapeMismatch(f"{wrong[0]!r} is no layer of the convolutional encoder, whose kernels are 2 or 4 wide.")
     layers = [(name, 2, kernel // 2 - 1) for name, kernel in kernels.items()]
     images = convolved_image(weights, layers, dense)
     if images.shape[1] % 16:
@@ -113,22 +122,25 @@ def _dense_encoder(weights: Weights, activation: str) -> tuple[ChainBuilder, Ima
 
 
 def _rows_from_grid(weights: Weights, name: str, channels: int) -> dict[str, np.ndarray]:
-    """The same weights where `name` takes a grid flattened as channels, rows, columns, not rows, columns, channels."""
+    """The same weights, but the layer `name` takes a grid flattened as (channels, rows, columns) as PyTorch does it.
+
+    TensorFlow flattens it as (rows, columns, channels).
+    """
     weight = weights[f"{name}.weight"]
     side = square_side(weight.shape[1], channels, name)
-    turned = weight.reshape(-1, side, side, channels).transpose(0, 3, 1, 2).reshape(weight.shape)
-    return {**weights, f"{name}.weight": turned}
+    permuted = weight.reshape(-1, side, side, channels).transpose(0, 3, 1, 2).reshape(weight.shape)
+    return {**weights, f"{name}.weight": permuted}
 
 
 def _columns_to_grid(weights: Weights, name: str, channels: int) -> dict[str, np.ndarray]:
-    """The same weights where `name` gives a grid flattened as channels, rows, columns."""
-    turned = {}
+    """The same weights, but the layer `name` gives a grid flattened as (channels, rows, columns)."""
+    permuted = {}
     for part, axes in (("weight", 2), ("bias", 1)):
         array = array_of(weights, f"{name}.{part}", axes)
         side = square_side(array.shape[0], channels, name)
         grid = array.reshape(side, side, channels, -1).transpose(2, 0, 1, 3)
-        turned[f"{name}.{part}"] = grid.reshape(array.shape)
-    return {**weights, **turned}
+        permuted[f"{name}.{part}"] = grid.reshape(array.shape)
+    return {**weights, **permuted}
 
 
 def _decode(chain: ChainBuilder, image_shape: ImageShape, activation: str | None) -> None:
@@ -155,6 +167,7 @@ def _decode(chain: ChainBuilder, image_shape: ImageShape, activation: str | None
 
 
 def _left_aside(names: set[str]) -> tuple[Assumption, ...]:
+    """A note on the arrays that are not part of the model; () if there are none."""
     if not names:
         return ()
     discriminator = sum(bool(_DISCRIMINATOR.search(name)) for name in names)

@@ -1,4 +1,4 @@
-"""Our own checkpoints, written by `ifp.checkpoints.native`.
+"""ifp's own checkpoints, written by `ifp.checkpoints.native`.
 
 Shapes: P = C x H x W pixels, H hidden units.
 """
@@ -13,8 +13,9 @@ from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.families.ours_groups import Division, read_division
 from ifp.checkpoints.native import VERSION
 from ifp.checkpoints.rebuild.assemble import Habits, assemble
-from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.chain import ChainBuilder
 from ifp.checkpoints.rebuild.image_shapes import ImageShape, stated_image
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
 from ifp.checkpoints.rebuild.user_choices import hidden_activations
 from ifp.checkpoints.settings_values import number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
@@ -24,7 +25,9 @@ from ifp.formats import VAE_FORMAT
 from ifp.networks.convolutional import DECODER_LAYERS, ENCODER_LAYERS
 
 _TRUNK, _HEAD, _DECODER = ("0", "1"), ("mean", "logvar"), ("decoder.0", "decoder.1", "decoder.out")
+"""The layers of the fully connected networks."""
 _FOLDED = ("input_scale_P", "mean_P", "output_scale")
+"""Arrays that become part of the first and the last layer."""
 
 
 def _recognises(source: Source) -> bool:
@@ -44,15 +47,15 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     (activation,) = hidden_activations(options, "relu")
     division = read_division(source, options)
     is_conv = f"{division.heads[0]}head.weight" in source.weights
-    plain = source if is_conv else replace(source, weights=_folded(source.weights, division))
+    folded = source if is_conv else replace(source, weights=_folded(source.weights, division))
     trunk, head, decode = (_conv_trunk, _conv_head, _conv_decoder) if is_conv else (_mlp_trunk, _mlp_head, _mlp_decoder)
     encoder = division.encoder(
-        plain.weights, images.shape, lambda chain, prefix: trunk(chain, prefix, activation.value), head
+        folded.weights, images.shape, lambda chain, prefix: trunk(chain, prefix, activation.value), head
     )
     output = "values" if _likelihood(source) == "gaussian" else "logits"
     return [
         assemble(
-            FAMILY.title, plain, options, encoder, images, activation,
+            FAMILY.title, folded, options, encoder, images, activation,
             lambda chain: decode(chain, activation.value),
             Habits(output=output, named_head=not is_conv, encoder=("encoder.", "projection.")), _training,
             notes=division.notes(options),
@@ -93,7 +96,9 @@ def _mlp_decoder(chain: ChainBuilder, activation: str) -> None:
 
 
 def _folded(weights: Weights, division: Division) -> Weights:
-    """Those of the linear networks, the member's input centring and output scale made part of first and last layer."""
+    """The arrays of a fully connected network, in which the centring and scaling of its input and the scale of its
+    output become part of the first and the last layer.
+    """
     folded = {name: array for name, array in weights.items() if name not in _FOLDED}
     trunks = [f"{prefix}{name}" for prefix in division.trunks for name in _TRUNK]
     heads = [f"{prefix}{name}" for prefix in division.heads for name in _HEAD]
@@ -102,7 +107,7 @@ def _folded(weights: Weights, division: Division) -> Weights:
         mean_P = weights["mean_P"].reshape(-1)
         output_scale = weights["output_scale"].reshape(())
         for layer in (*trunks, *heads, *_DECODER):
-            # ours are [in, out]; PyTorch's linear layers hold [out, in]
+            # ifp's are [in, out]; PyTorch's linear layers hold [out, in]
             folded[f"{layer}.weight"] = weights[f"{layer}.weight"].T
             folded[f"{layer}.bias"] = weights[f"{layer}.bias"].reshape(-1)
         for first in (f"{prefix}{_TRUNK[0]}" for prefix in division.trunks):
@@ -121,7 +126,10 @@ def _likelihood(source: Source) -> str:
 
 
 def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
-    """Ours divides the squared error by 2 sigma^2, where 1 is the unit in which `Vae` gives beta."""
+    """Likelihood and beta of training.
+
+    ifp divides the squared error by 2 sigma^2, while `Vae` states beta beside the squared error itself.
+    """
     likelihood, beta, sigma = _likelihood(source), number_at(source.config, "beta"), 0.0
     spread = 1.0
     if likelihood == "gaussian":
@@ -130,17 +138,17 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
     if (capacity := _capacity_nats(source)) is not None:
         return Training(likelihood, "the file", held_at(capacity), 1 / spread if 0 < spread < math.inf else 1.0)
     if beta is None or not 0 < spread < math.inf or not beta * spread < math.inf:
-        return Training(likelihood, "the file", no_beta("not said (beta or sigma is missing or no number)"))
+        return Training(likelihood, "the file", no_beta("not stated (beta or sigma is missing or no number)"))
     units = f" (beta = {beta:g} where sigma = {sigma:g})" if likelihood == "gaussian" else ""
-    note, weighed = "", number_at(source.config, "objective.options.beta")
-    if word_at(source.config, "objective.name") == "beta-tc" and weighed is not None:
-        note = f"; it weighs the whole KL, and the objective's beta = {weighed:g} the total correlation alone"
-    said = Assumption("beta", f"{beta * spread:g}{units}{note}", "the file")
-    return Training(likelihood, "the file", Beta(beta * spread, said), 1 / spread)
+    note, tc_weight = "", number_at(source.config, "objective.options.beta")
+    if word_at(source.config, "objective.name") == "beta-tc" and tc_weight is not None:
+        note = f"; it weighs the whole KL, and the objective's beta = {tc_weight:g} the total correlation alone"
+    assumption = Assumption("beta", f"{beta * spread:g}{units}{note}", "the file")
+    return Training(likelihood, "the file", Beta(beta * spread, assumption), 1 / spread)
 
 
 def _capacity_nats(source: Source) -> float | None:
-    """Where AnnealedVAE held the KL at this step, see `ifp.objectives.annealed`; None for other objectives."""
+    """The capacity at which AnnealedVAE held the KL at this step (`ifp.objectives.annealed`); None for others."""
     if word_at(source.config, "objective.name") != "annealed":
         return None
     highest, steps = (number_at(source.config, f"objective.options.{name}") for name in ("c_max", "threshold_steps"))

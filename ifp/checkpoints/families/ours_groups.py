@@ -1,8 +1,7 @@
-"""Our own checkpoints whose encoder is divided into groups of latents (`ifp.networks.grouped`,
-`ifp.networks.shared_trunk`).
+"""ifp's own checkpoints whose encoder is divided into groups of latents.
 
-The stage is in the file: the groups before it pass through their projections where they have any, and those after it
-give the prior.
+The networks are those of `ifp.networks.grouped` and `ifp.networks.shared_trunk`. The stage is stored in the file; for
+its meaning see `ifp.checkpoints.families.group_encoder`.
 
 Shapes: G groups of K latents each.
 """
@@ -14,27 +13,28 @@ from dataclasses import dataclass
 
 import torch
 
-from ifp.checkpoints.families.erow_groups import GroupEncoder
-from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch, array_of
+from ifp.checkpoints.families.group_encoder import GroupEncoder
+from ifp.checkpoints.rebuild.chain import ChainBuilder
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch, array_of
 from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.vae import Assumption
 from ifp.errors import bad_value
 
 AddLayers = Callable[[ChainBuilder, str], ChainBuilder]
-"""Adds the layers whose names begin so to a chain, and returns it."""
+"""Adds the layers whose names begin with a prefix to a chain, and returns the chain."""
 _UNDIVIDED, _TRUNK = "encoder.", "encoder.trunk."
 _LAST_LAYERS = ("head", "mean")
 
 
 @dataclass(frozen=True)
 class Division:
-    """How the encoder's arrays are named.
+    """How the arrays of the encoder are named, group by group.
 
     Attributes
     ----------
-    trunks : how the names of all layers but the last begin: one for all groups, or one for each.
-    heads : how those of the last layers begin, one for each group.
-    stage : None where the encoder is not divided.
+    trunks : how the names of all layers except the last begin, for all groups together or for each group.
+    heads : how the names of the last layers begin, for each group.
+    stage : number of the group that is being trained; None if the encoder is not divided.
     """
 
     trunks: tuple[str, ...] = (_UNDIVIDED,)
@@ -42,7 +42,12 @@ class Division:
     stage: int | None = None
 
     def encoder(self, weights: Weights, shape: tuple[int, ...], trunk: AddLayers, head: AddLayers) -> ChainBuilder:
-        """The chain from images of `shape` to 2 G K values, all means and then all log variances."""
+        """The chain from images of `shape` to 2GK values, all means and then all log variances.
+
+        Parameters
+        ----------
+        trunk, head : add all layers except the last, and the last layer.
+        """
         start = ChainBuilder(weights, shape, set())
         if len(self.trunks) == 1:
             trunk(start, self.trunks[0])
@@ -62,7 +67,7 @@ class Division:
         return start.layer(grouped, (len(groups) * groups[0].shape[0],))
 
     def notes(self, options: ReadingOptions) -> tuple[Assumption, ...]:
-        """What the user should know of the groups."""
+        """Assumptions about the groups, for the user."""
         if self.stage is None:
             return ()
         return (
@@ -72,12 +77,12 @@ class Division:
 
 
 def read_division(source: Source, options: ReadingOptions) -> Division:
-    """The encoder's division.
+    """How the encoder of a checkpoint is divided.
 
     Raises
     ------
-    ShapeMismatch : a divided encoder without its stage.
-    IfpError : an option `stage` beyond the groups.
+    ShapeMismatch : if the encoder is divided and the file does not state its stage.
+    IfpError : if the stage that the user states is not the number of a group.
     """
     if not any(f"encoder.0.{last}.weight" in source.weights for last in _LAST_LAYERS):
         return Division()
@@ -96,16 +101,16 @@ def read_division(source: Source, options: ReadingOptions) -> Division:
 
 
 def _projections(chain: ChainBuilder, groups: int, size: int) -> torch.Tensor | None:
-    """W1 and W2 of each group [G, 2, K]; None where there are none."""
+    """W1 and W2 of each group [G, 2, K]; None if there are none."""
     if "projection.0.mean" not in chain.weights:
         return None
-    found = []
+    projections = []
     for group in range(groups):
-        for what in ("mean", "logvar"):
-            name = f"projection.{group}.{what}"
+        for part in ("mean", "logvar"):
+            name = f"projection.{group}.{part}"
             if array_of(chain.weights, name, 2).shape != (1, size):
                 raise ShapeMismatch(
                     f"{name!r} should have the shape {[1, size]} and has {[*chain.weights[name].shape]}."
                 )
-            found.append(chain.take(name, 2))
-    return torch.cat(found).reshape(groups, 2, size)
+            projections.append(chain.take(name, 2))
+    return torch.cat(projections).reshape(groups, 2, size)

@@ -1,4 +1,4 @@
-"""The families, and which of them a checkpoint belongs to."""
+"""The families of models that are read, and to which of them a checkpoint belongs."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ _MODULES = (
 
 
 def families() -> dict[str, Family]:
-    """Every family by name, the most specific first."""
-    found = [import_module(f"ifp.checkpoints.families.{module}").FAMILY for module in _MODULES]
-    return {family.name: family for family in found}
+    """All families by name, the most specific first."""
+    ordered = [import_module(f"ifp.checkpoints.families.{module}").FAMILY for module in _MODULES]
+    return {family.name: family for family in ordered}
 
 
 def recognise(source: Source, name: str | None = None) -> Family:
-    """The family of a checkpoint by the names and shapes in it; `name` decides where it is given.
+    """The family of a checkpoint: `name` if it is given, else the one that recognises its arrays.
 
     Raises
     ------
-    IfpError : an unknown name, no family or more than one.
+    IfpError : if the name is unknown, or if no family or more than one recognises the arrays.
     """
-    known = families()
+    by_name = families()
     if name is not None:
-        if name not in known:
-            raise unknown_name("family", name, known)
-        return known[name]
-    found = matching(source)
-    if len(found) > 1:
-        raise several_families(source, found)
-    if not found:
+        if name not in by_name:
+            raise unknown_name("family", name, by_name)
+        return by_name[name]
+    matches = matching(source)
+    if len(matches) > 1:
+        raise several_families(source, matches)
+    if not matches:
         raise no_family(source)
-    return found[0]
+    return matches[0]
 
 
 def matching(source: Source) -> list[Family]:
-    """The families that recognise a checkpoint by the names and shapes in it."""
+    """The families that recognise a checkpoint by the names and shapes of its arrays."""
     return [family for family in families().values() if family.recognises(source)]
 
 
-def several_families(source: Source, found: Sequence[Family]) -> IfpError:
-    """The error for a checkpoint that more than one recognises."""
-    names = ", ".join(family.name for family in found)
-    return IfpError(f"{source.path} could be of {len(found)} families ({names}); say which with --family.")
+def several_families(source: Source, matches: Sequence[Family]) -> IfpError:
+    """The error for a checkpoint that more than one family recognises."""
+    names = ", ".join(family.name for family in matches)
+    return IfpError(f"{source.path} could be of {len(matches)} families ({names}); say which with --family.")
 
 
 def no_family(source: Source) -> IfpError:
-    """The error for a checkpoint that none recognises."""
+    """The error for a checkpoint that no family recognises."""
     return unknown.no_family(source, {family.name: family.title for family in families().values()})

@@ -1,6 +1,8 @@
 """rtqichen/beta-tcvae: linear layers, or convolutions with batch normalisation; its encoders give log sigma.
 
-Facts: vae_quant.py and lib/dist.py of that repository. The file holds the arguments of training.
+The file holds the arguments of training.
+
+Source: vae_quant.py and lib/dist.py of that repository.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ from dataclasses import replace
 
 from ifp.checkpoints.families.family import Family
 from ifp.checkpoints.rebuild.assemble import Habits, assemble
-from ifp.checkpoints.rebuild.chain import ChainBuilder, array_of
+from ifp.checkpoints.rebuild.chain import ChainBuilder
 from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape, flat_image, image_side
+from ifp.checkpoints.rebuild.named_arrays import array_of
 from ifp.checkpoints.rebuild.user_choices import hidden_activations
 from ifp.checkpoints.settings_values import number_at
 from ifp.checkpoints.source import ReadingOptions, Source
@@ -20,8 +23,9 @@ from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError
 
 STRIDES = ((2, 1), (2, 1), (2, 1), (2, 1), (1, 0))
-"""(stride, padding) of the encoder's conv1 ... conv5, 4 pixels wide."""
+"""Stride and padding of the encoder's convolutions conv1 ... conv5, whose kernels are 4 x 4."""
 TRANSPOSED = (("conv1", 1, 0), ("conv2", 1, 0), ("conv3", 2, 1), ("conv4", 2, 1), ("conv5", 2, 1))
+"""Name, stride and padding of the decoder's transposed convolutions except the last."""
 
 
 def _recognises(source: Source) -> bool:
@@ -36,8 +40,8 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
         )
     if source.config.get("dist") == "flow" or any(name.startswith("prior_dist.") for name in source.weights):
         raise IfpError(
-            f"{source.path} was trained with a learned prior (a normalizing flow), so its KL to N(0, 1) says nothing; "
-            "give its codes with --codes file.npz."
+            f"{source.path} was trained with a learned prior (a normalizing flow), so its KL to N(0, 1) has no "
+            "meaning; give its codes with --codes file.npz."
         )
     (activation,) = hidden_activations(options, "relu")
     linear = "encoder.fc1.weight" in source.weights
@@ -52,7 +56,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
         _linear_decoder if linear else lambda chain: _conv_decoder(chain, activation.value),
         Habits(head="interleaved", variance="log sigma"),
         _training,
-        # the linear encoder makes this layer and never calls it
+        # the linear encoder has this layer and never calls it
         idle=("encoder.conv_z.weight", "encoder.conv_z.bias") if linear else (),
     )
     return [replace(vae, may_be_laplace="dist" not in source.config)]
@@ -67,7 +71,7 @@ def _linear_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Imag
 
 def _conv_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
     channels = int(array_of(source.weights, "encoder.conv1.weight", 4).shape[1])
-    # conv5 leaves one pixel, on which conv_z works as a linear layer
+    # conv5 gives one pixel, to which conv_z applies as a linear layer
     side = image_side(1, 1, [(4, stride, padding) for stride, padding in STRIDES])
     images = Images((channels, side, side))
     encoder = ChainBuilder(source.weights, images.shape, {"prior_params"})
@@ -77,8 +81,8 @@ def _conv_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images
 
 
 def _linear_decoder(chain: ChainBuilder) -> None:
-    for at in (0, 2, 4):
-        chain.linear(f"decoder.net.{at}").activation("tanh")
+    for place in (0, 2, 4):
+        chain.linear(f"decoder.net.{place}").activation("tanh")
     chain.linear("decoder.net.6")
 
 
@@ -93,7 +97,7 @@ def _conv_decoder(chain: ChainBuilder, activation: str) -> None:
 def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
     config = source.config
     if config.get("exclude_mutinfo"):
-        beta = no_beta("none: the index-code mutual information was not paid for")
+        beta = no_beta("none: the index-code mutual information was not penalised")
         return Training("bernoulli", "the code base", beta)
     notes = TC_ALONE if config.get("tcvae") else ""
     notes += "; raised from 0 during training" if config.get("beta_anneal") else ""

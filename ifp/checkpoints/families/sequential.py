@@ -1,7 +1,7 @@
-"""Networks that were one `nn.Sequential`: arrays called PREFIX.<number>.weight, read in the order of their numbers.
+"""Rebuilds networks that were one `nn.Sequential`: arrays named PREFIX.<number>.weight, in the order of their numbers.
 
-A number without arrays is a layer without arrays: what changes the shape between a grid and a line where the next layer
-needs that, else an activation.
+A number for which there are no arrays is a layer without arrays: a flattening or reshaping if the next layer needs it,
+otherwise an activation.
 
 Shapes are those of one image or code: (C, H, W) or (features,).
 """
@@ -11,23 +11,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.chain import ChainBuilder
 from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape, convolved_image, flat_image, square_side
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
 from ifp.checkpoints.source import Weights
 
 MAX_LAYERS = 100
+"""Layers must have numbers smaller than this."""
 
 Convolution = Callable[[int, int, int], tuple[int, int]]
-"""(number of the layer, kernel, side of its input) -> (stride, padding)."""
+"""Gives stride and padding of a convolution by the number of the layer, its kernel and the side of its input."""
 
 
 def layer_kinds(weights: Weights, prefix: str) -> dict[int, str]:
-    """Number -> kind of the layers under `prefix` that have arrays, in order.
+    """The kinds of the layers under `prefix` that have arrays, by number and in order.
 
-    Kinds: "conv", "linear", "batch_norm", "layer_norm", and "view" for erow's View, which keeps its shape as an array.
+    The kinds are "conv", "linear", "batch_norm", "layer_norm", and "view" for erow's View, which stores its shape as an
+    array.
+
+    Raises
+    ------
+    ShapeMismatch : if a number is not smaller than MAX_LAYERS, or a layer has no weight.
     """
     numbered = re.compile(re.escape(prefix) + r"\.([0-9]{1,9})\.")
-    numbers = {int(found[1]) for found in map(numbered.match, weights) if found}
+    numbers = {int(match[1]) for match in map(numbered.match, weights) if match}
     if max(numbers, default=0) >= MAX_LAYERS:
         raise ShapeMismatch(f"{prefix!r} has a layer numbered {max(numbers)}, and at most {MAX_LAYERS} are read.")
     return {number: _kind(weights, f"{prefix}.{number}") for number in sorted(numbers)}
@@ -50,11 +57,11 @@ def _kind(weights: Weights, name: str) -> str:
 def read_sequential(
     chain: ChainBuilder, prefix: str, activation: str, convolution: Convolution, transposed: bool = False
 ) -> ChainBuilder:
-    """Add the layers under `prefix` to `chain`; `transposed` where its convolutions are.
+    """Add the layers under `prefix` to `chain`; `transposed` says whether its convolutions are transposed.
 
     Raises
     ------
-    ShapeMismatch : no arrays there, or they do not fit together.
+    ShapeMismatch : if there are no such arrays, or they do not fit together.
     """
     kinds = layer_kinds(chain.weights, prefix)
     if not kinds:
@@ -89,20 +96,23 @@ def _layer_without_arrays(chain: ChainBuilder, next_weight: str, next_kind: str 
 
 
 def _view(chain: ChainBuilder, name: str) -> None:
-    shape = [int(size) for size in chain.take(name, 1)[1:]]  # the first is the batch's
+    shape = [int(size) for size in chain.take(name, 1)[1:]]  # the first size is that of the batch
     if min(shape, default=0) < 1:
-        raise ShapeMismatch(f"{name!r} holds {shape}, which is no shape.")
+        raise ShapeMismatch(f"{name!r} holds {shape}, which is not a shape.")
     chain.reshape(*shape)
 
 
 def sequential_image(weights: Weights, prefix: str, convolution: Convolution, user: ImageShape | None = None) -> Images:
-    """The images that the layers under `prefix` take: what convolutions flatten for the first linear layer, or flat.
+    """The images that the layers under `prefix` take, with convolutions before the first linear layer or without.
 
-    `convolution` must not depend on the side; `user` is the shape that the user states.
+    Parameters
+    ----------
+    convolution : must not depend on the side of the input.
+    user : the shape that the user states.
 
     Raises
     ------
-    ShapeMismatch : no such layers, or no images fit.
+    ShapeMismatch : if there are no such layers, or no images fit.
     """
     kinds = layer_kinds(weights, prefix)
     convolutions = [number for number, kind in kinds.items() if kind == "conv"]
@@ -118,7 +128,7 @@ def sequential_image(weights: Weights, prefix: str, convolution: Convolution, us
 
 
 def numbered_blocks(weights: Weights, prefix: str, first: int = 0) -> list[str]:
-    """PREFIX.0, PREFIX.1, ... (from `first`), blocks of layers that each begin with one that has arrays."""
+    """The names of the blocks PREFIX.0, PREFIX.1, ... (from `first` on) whose first layer has arrays."""
     end = first
     while f"{prefix}.{end}.0.weight" in weights:
         end += 1

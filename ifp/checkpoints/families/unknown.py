@@ -1,4 +1,4 @@
-"""What to say of a model that no family recognises: what it is where its names tell, what comes nearest, what to do."""
+"""Describes a model that no family recognises: what its names show it to be, the nearest family, and what to do."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ CODES_OF_DISCRETE = (
 )
 """What to do with models whose codes are discrete."""
 _ENCODER = "give --encoder package.module:function, a function of yours that loads it and returns mean and logvar"
+"""What to do with models that another library can run."""
 _REPARAMETRISED = r"parametrizations\.\w+\.original|weight_orig$|weight_v$"
-_KINDS: tuple[tuple[str, str, str], ...] = (  # what stands in an array's name, what the model is, what to do
+"""Matches the names of arrays from which weight or spectral normalisation computes the weights."""
+_KINDS: tuple[tuple[str, str, str], ...] = (
     (r"\.ATTRIBUTES/VARIABLE_VALUE$", "a checkpoint of Keras or TensorFlow 2, whose names do not say how its layers "
      "follow each other", f"{_ENCODER} (docs/diagnosis.md shows one for Keras)"),
     (r"codebook|quantize|\bvq|vq_|_vq\b|embed_avg|cluster_size", "a vector-quantised model: its codes are discrete, "
@@ -35,7 +37,8 @@ _KINDS: tuple[tuple[str, str, str], ...] = (  # what stands in an array's name, 
      "recurrent part", f"only its encoder is needed: {_ENCODER}"),
     (r"_packed_params|\.zero_point$", "a model quantised to whole numbers", "save it before quantisation"),
 )  # fmt: skip
-_TYPICAL = (  # family, the layers of an encoder of its own
+"""Kinds of models that are not read: a pattern in the names of their arrays, what they are, and what to do."""
+_TYPICAL = (
     ("yanndubs", "encoder.conv1 encoder.conv2 encoder.conv3 encoder.lin1 encoder.lin2 encoder.mu_logvar_gen"),
     ("dent", "encoder.conv1 encoder.conv2 encoder.conv3 encoder.lin1 encoder.lin2 encoder.dist_statistics"),
     ("dent", "encoder.conv1 encoder.conv2 encoder.conv3 encoder.conv4 encoder.lin encoder.dist_statistics"),
@@ -53,25 +56,27 @@ _TYPICAL = (  # family, the layers of an encoder of its own
     ("1konny", "encoder.0 encoder.2 encoder.4 encoder.6 encoder.8 encoder.11"),
     ("google", "encoder/e1 encoder/e2 encoder/e3 encoder/e4 encoder/e5 means log_var"),
 )
+"""Typical encoders of the families: the family and the names of the layers."""
 _NEAR = 0.5
-"""Of a family's layers: with fewer of them a model is not near it."""
+"""Minimum share of the layers of a typical encoder that a model must have to be called near the family."""
 _SHOWN_NAMES = 6
+"""Maximum number of names in a message."""
 
 
 def no_family(source: Source, titles: dict[str, str]) -> IfpError:
-    """The error for arrays of none of the families, `titles` by name."""
+    """The error for a model of none of the families, whose `titles` are given by name."""
     arrays = f"its arrays are called {_with_shapes(source.weights)}"
     for pattern, kind, remedy in _KINDS:
         if _has(source.weights, pattern):
             return IfpError(f"{source.path} looks like {kind}; {remedy} ({arrays}).")
-    near = _difference(source.weights, titles)
+    difference = _difference(source.weights, titles)
     return IfpError(
-        f"{source.path} is of none of the families read here ({', '.join(titles)}): {arrays}{near}; {OTHERWISE}."
+        f"{source.path} is of none of the families read here ({', '.join(titles)}): {arrays}{difference}; {OTHERWISE}."
     )
 
 
 def is_reparametrised(weights: Weights) -> bool:
-    """Whether weight or spectral normalisation stands between the arrays and the weights."""
+    """Whether the arrays are those from which weight or spectral normalisation computes the weights."""
     return _has(weights, _REPARAMETRISED)
 
 
@@ -86,20 +91,22 @@ def _with_shapes(weights: Weights) -> str:
 
 
 def nearness(weights: Weights) -> float:
-    """The share of a family's usual layers that are there, of the family of which most are."""
+    """The share of the layers of the nearest typical encoder that a model has."""
     return _nearest(weights)[0]
 
 
 def _nearest(weights: Weights) -> tuple[float, str, list[str]]:
-    """That share, the family's name, and its layers."""
+    """The nearest typical encoder: the share of its layers that the model has, its family, and its layers."""
     layers = {_layer(name) for name in weights}
-    rows = [(family, typical.split()) for family, typical in _TYPICAL]
-    shares = [(sum(layer in layers for layer in typical) / len(typical), family, typical) for family, typical in rows]
+    encoders = [(family, typical.split()) for family, typical in _TYPICAL]
+    shares = [
+        (sum(layer in layers for layer in typical) / len(typical), family, typical) for family, typical in encoders
+    ]
     return max(shares, key=lambda row: row[0])
 
 
 def _difference(weights: Weights, titles: dict[str, str]) -> str:
-    """A clause on the nearest family and what differs; "" where none comes near."""
+    """A clause on the nearest family and the layers that differ; "" if no family is near."""
     share, family, typical = _nearest(weights)
     if share < _NEAR:
         return ""

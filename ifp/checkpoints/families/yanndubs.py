@@ -1,7 +1,8 @@
-"""YannDubs/disentangling-vae: the network of Burgess et al. 2018, four 4x4 convolutions and three linear layers.
+"""YannDubs/disentangling-vae: the network of Burgess et al. 2018, four 4 x 4 convolutions and three linear layers.
 
-Facts: disvae/models/{encoders,decoders,losses}.py and disvae/utils/modelIO.py of that repository. `specs.json` beside
-the file says how it was trained.
+`specs.json` beside the file states how the model was trained.
+
+Source: disvae/models/{encoders,decoders,losses}.py and disvae/utils/modelIO.py of that repository.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from ifp.checkpoints.vae import Vae
 from ifp.theory.beta_units import CONVENTIONS
 
 LIKELIHOODS = ("bernoulli", "gaussian", "laplace")
+"""The values of the setting `rec_dist`."""
 HABITS = Habits(head="interleaved", output="probabilities")
-"""Of dent too."""
+"""Also used by the dent family."""
 
 
 def _recognises(source: Source) -> bool:
@@ -41,8 +43,8 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
 
 
 def burgess_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Images]:
-    """The encoder up to its last layer but one, and the images it takes; `dent` has the same one."""
-    larger = "encoder.conv_64.weight" in source.weights  # 64 pixels a side, else 32
+    """The encoder without its last layer, and the images that it takes; also used by the dent family."""
+    larger = "encoder.conv_64.weight" in source.weights  # for images of 64 x 64 pixels, otherwise 32 x 32
     layers = [(f"encoder.{name}", 2, 1) for name in ["conv1", "conv2", "conv3"] + ["conv_64"] * larger]
     images = convolved_image(source.weights, layers, "encoder.lin1", kernel=4, user=source.image_shape)
     encoder = ChainBuilder(source.weights, images.shape, set())
@@ -53,7 +55,7 @@ def burgess_encoder(source: Source, activation: str) -> tuple[ChainBuilder, Imag
 
 
 def burgess_decoder(chain: ChainBuilder, activation: str) -> None:
-    """Codes to pixels in (0, 1); `dent` has the same one."""
+    """Add the layers of the decoder, from codes to pixels in (0, 1); also used by the dent family."""
     for layer in ("lin1", "lin2", "lin3"):
         chain.linear(f"decoder.{layer}").activation(activation)
     chain.reshape(chain.shape[0] // 16, 4, 4)
@@ -63,14 +65,15 @@ def burgess_decoder(chain: ChainBuilder, activation: str) -> None:
     chain.conv_transpose("decoder.convT3", 2, 1).activation("sigmoid")
 
 
-def stated_likelihood(said: object) -> tuple[str, str]:
-    """Of training, from the setting `rec_dist`, and where it is from: the code base's default where nothing says."""
-    return (said, "the file") if isinstance(said, str) and said in LIKELIHOODS else ("bernoulli", "the code base")
+def stated_likelihood(setting: object) -> tuple[str, str]:
+    """The likelihood of training by the setting `rec_dist`, and where it is from; without it, the default."""
+    is_stated = isinstance(setting, str) and setting in LIKELIHOODS
+    return (str(setting), "the file") if is_stated else ("bernoulli", "the code base")
 
 
 def _training(source: Source, image_shape: ImageShape, latents: int) -> Training:
     config = source.config
-    likelihood, whose = stated_likelihood(config.get("rec_dist"))
+    likelihood, likelihood_source = stated_likelihood(config.get("rec_dist"))
     convention, loss = f"yanndubs-{likelihood}", config.get("loss")
 
     def stated(key: str, note: str = "") -> Beta:
@@ -88,8 +91,8 @@ def _training(source: Source, image_shape: ImageShape, latents: int) -> Training
     elif loss == "betaB":
         beta = held_at(number_at(config, "betaB_finC"))
     else:
-        beta = no_beta("not said (no specs.json with a loss that is known)")
-    return Training(likelihood, whose, beta, CONVENTIONS[convention].weight)
+        beta = no_beta("not stated (no specs.json with a loss that is known)")
+    return Training(likelihood, likelihood_source, beta, CONVENTIONS[convention].weight)
 
 
 FAMILY = Family("yanndubs", "YannDubs/disentangling-vae", _recognises, _build)

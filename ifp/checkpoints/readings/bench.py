@@ -1,6 +1,6 @@
-"""Bench: tries one reading of a file after the other on the same images, with the same draws.
+"""Bench: tries readings of a file one after the other, on the same images and with the same draws.
 
-Shapes: N images of the test, M of them that are reconstructed, E values that the encoder gives, D latents.
+Shapes: N images of the test, M images of these that are reconstructed, E outputs of the encoder, D latents.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ from ifp.seeds import derive_seed
 from ifp.system.progress import Progress, silent
 
 TEST_IMAGES = 2000
-"""Images that the moments are measured on."""
+"""Number of images for the moments."""
 CHOICE_RECONSTRUCTIONS = 200
-"""Images that the decoder sees while readings are compared: it is slow, and it is asked once per reading."""
+"""Number of images that are reconstructed; a decoder is slower than an encoder, and is needed for every reading."""
 _FIRST_LOOK = 50
-"""Images by which rivals are shortlisted."""
+"""Number of images by which rivals are shortlisted."""
 _BATCH = 100
+"""Number of codes that are decoded together."""
 _SPREAD = 1.2
-"""The standard deviations are changed by this factor, to either side, to see what that does to cost and KL."""
+"""Factor by which the standard deviations are raised and lowered to find the derivatives of cost and KL."""
 
 
 class Bench:
-    """Tries readings on the same images with the same draws; what an encoder gives is computed once.
+    """Tries readings on the same images with the same draws; the output of each encoder is computed once.
 
     Parameters
     ----------
-    images_NCHW : uint8, of which the first TEST_IMAGES and CHOICE_RECONSTRUCTIONS are used.
+    images_NCHW : uint8; the first TEST_IMAGES are encoded and the first CHOICE_RECONSTRUCTIONS reconstructed.
     progress : told of every encoding and decoding, which take most of the time.
-    expected : how many of them there will be, as far as is known.
+    expected : approximate number of encodings and decodings.
     """
 
     def __init__(self, images_NCHW: np.ndarray, device: torch.device, progress: Progress, expected: int = 1) -> None:
@@ -49,11 +50,11 @@ class Bench:
         mean = torch.from_numpy(self.images_NCHW.mean(axis=0, dtype=np.float64)).float().to(device)
         self._mean_MCHW = mean.div_(255).expand_as(self._few_MCHW)
         self._encoded: list[tuple[nn.Module, float, float, np.ndarray]] = []
-        self._looked: tuple[nn.Module, float, float, Tensor] | None = None
+        self._first_outputs: tuple[nn.Module, float, float, Tensor] | None = None
         self._noise: dict[tuple[int, str], Tensor] = {}
 
     def read(self, vae: Vae, name: str) -> Reading:
-        """The reading of this model, tried."""
+        """The reading of this model, with its moments and what its decoder reconstructs."""
         mean_ND, logvar_ND = self.posteriors(vae)
         moments = moment_test(mean_ND, logvar_ND)
         if vae.variance == LAPLACE:
@@ -63,11 +64,12 @@ class Bench:
         return Reading(name, vae, moments, reconstruction)
 
     def own_beta(self, reading: Reading) -> float:
-        """The beta of training if the reading is right, nats of the likelihood; not positive or NaN if it cannot be.
+        """The beta at which the reading is at a minimum, in nats; negative, zero or NaN if there is none.
 
-        At a minimum a common factor on all standard deviations changes cost + beta KL by nothing, so beta is the ratio
-        of their derivatives, here between sigma / 1.2 and 1.2 sigma with the same draws. On four public models: 0.97
-        for 1, 4.6 for 4, 5.0 for a total-correlation model of 6.4, and 0.04 for one held at a capacity.
+        At a minimum the derivative of cost + beta KL by a common factor on all standard deviations is 0, so beta is the
+        ratio of their derivatives, which are found between sigma / 1.2 and 1.2 sigma with the same draws. On four
+        public models it is 0.97 for a beta of 1, 4.6 for 4, 5.0 for a total-correlation model of 6.4, and 0.04 for one
+        whose KL was held at a capacity.
         """
         vae = reading.vae.to(self.device)
         mean_ND, logvar_ND = self.posteriors(vae)
@@ -82,7 +84,7 @@ class Bench:
             return float(np.float64(high_cost - low_cost) / np.float64(low_kl - high_kl))
 
     def rescaled(self, reading: Reading, factor: float) -> Reconstruction:
-        """Cost and KL of the reading's draws with every log variance multiplied by `factor`; its shares stay."""
+        """The reconstruction with every log variance multiplied by `factor`: cost and KL change, the shares do not."""
         assert reading.reconstruction is not None
         vae = reading.vae.to(self.device)
         mean_ND, logvar_ND = self.posteriors(vae)
@@ -93,28 +95,30 @@ class Bench:
         return dataclasses.replace(reading.reconstruction, cost_M=cost_M, kl_M=kl_M)
 
     def posteriors(self, vae: Vae) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and log variance, float64 [N, D] each."""
+        """Means and log variances, float64 [N, D] each."""
         out_NE = torch.from_numpy(self._encode(vae))
         mean_ND, logvar_ND = vae.split(out_NE)
         return mean_ND.numpy(), logvar_ND.numpy()
 
     def share_of_means(self, vae: Vae) -> float:
-        """`Reconstruction.of_means` alone, of a few images: a first look at a reading."""
+        """`Reconstruction.of_means` alone, of a few images, by which rivals are shortlisted."""
         on_device = vae.to(self.device)
         self._say()
         images = self._few_MCHW[:_FIRST_LOOK]
         with torch.inference_mode():
-            mean_MD, _ = on_device.split(self._first_look(on_device, images))
+            mean_MD, _ = on_device.split(self._encode_few(on_device, images))
             cost_M = on_device.reconstruction_nats(images, mean_MD)
         return self._share(on_device, cost_M.double().cpu().numpy())
 
-    def _first_look(self, vae: Vae, images_MCHW: Tensor) -> Tensor:
-        """What the encoder gives; the same encoder is asked for one head after the other."""
-        if self._looked is None or self._looked[:3] != (vae.encoder, vae.pixel_mean, vae.pixel_std):
-            self._looked = (vae.encoder, vae.pixel_mean, vae.pixel_std, vae.raw(images_MCHW))
-        return self._looked[3]
+    def _encode_few(self, vae: Vae, images_MCHW: Tensor) -> Tensor:
+        """The encoder's outputs; the last are kept, because readings that differ in the head share an encoder."""
+        encoder = (vae.encoder, vae.pixel_mean, vae.pixel_std)
+        if self._first_outputs is None or self._first_outputs[:3] != encoder:
+            self._first_outputs = (*encoder, vae.raw(images_MCHW))
+        return self._first_outputs[3]
 
     def _encode(self, vae: Vae) -> np.ndarray:
+        """The encoder's outputs [N, E], from memory if this encoder has been used before."""
         for encoder, mean, std, out_NE in self._encoded:
             if encoder is vae.encoder and (mean, std) == (vae.pixel_mean, vae.pixel_std):
                 return out_NE
@@ -131,8 +135,8 @@ class Bench:
 
     def _reconstruct(self, vae: Vae, mean_ND: np.ndarray, logvar_ND: np.ndarray) -> Reconstruction:
         on_device, few = vae.to(self.device), slice(0, len(self._few_MCHW))
-        never_MD = np.full_like(logvar_ND[few], -np.inf)
-        at_means_M = self._cost_of_draws(on_device, mean_ND[few], never_MD)
+        no_variance_MD = np.full_like(logvar_ND[few], -np.inf)
+        at_means_M = self._cost_of_draws(on_device, mean_ND[few], no_variance_MD)
         drawn_M = self._cost_of_draws(on_device, mean_ND[few], logvar_ND[few])
         with np.errstate(over="ignore", invalid="ignore"):
             kl_M = _kl_nats_N(vae, mean_ND[few], logvar_ND[few])
@@ -140,7 +144,7 @@ class Bench:
         return Reconstruction(*shares, drawn_M, kl_M)
 
     def _cost_of_draws(self, vae: Vae, mean_MD: np.ndarray, logvar_MD: np.ndarray) -> np.ndarray:
-        """Of one draw of each posterior [M], nats; the draws are the same for every reading."""
+        """The cost of one draw of each posterior [M], in nats; every reading gets the same noise."""
         self._say()
         sigma_MD = torch.from_numpy(logvar_MD).mul(0.5).exp()
         z_MD = torch.from_numpy(mean_MD) + sigma_MD * self._noise_MD(vae)
@@ -153,7 +157,7 @@ class Bench:
         return np.concatenate(costs)
 
     def _share(self, vae: Vae, cost_M: np.ndarray) -> float:
-        """Of what a perfect decoder would save over the mean image; minus infinity where the cost is not finite."""
+        """The share of what a perfect decoder would save over the mean image; -infinity if a cost is not finite."""
         if not np.isfinite(cost_M).all():
             return -math.inf
         few = slice(0, len(cost_M))
@@ -165,7 +169,7 @@ class Bench:
         return (worst - float(cost_M.mean())) / (worst - best) if worst > best else 0.0
 
     def _noise_MD(self, vae: Vae) -> Tensor:
-        """The same draws for every reading of as many latents, of variance 1."""
+        """Noise of variance 1, the same for every reading with this number of latents."""
         key = (vae.num_latents, LAPLACE if vae.variance == LAPLACE else "normal")
         if key not in self._noise:
             generator = torch.Generator().manual_seed(derive_seed(0, "self-test") % 2**63)
@@ -183,7 +187,7 @@ class Bench:
 
 
 def _kl_nats_N(vae: Vae, mean_ND: np.ndarray, logvar_ND: np.ndarray) -> np.ndarray:
-    """KL of each image's posterior to the prior of its kind."""
+    """The KL of each image's posterior to the standard Gaussian or, for Laplace latents, standard Laplace prior."""
     if vae.variance != LAPLACE:
         return np.asarray(kl_nats(mean_ND, logvar_ND).sum(axis=1))
     scale_ND, distance_ND = np.exp(0.5 * (logvar_ND - math.log(2))), np.abs(mean_ND)

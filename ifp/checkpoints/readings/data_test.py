@@ -1,9 +1,9 @@
-"""The data test: are the images given those that the model was trained on?
+"""The data test asks whether the given images are those on which the model was trained.
 
-Three things speak against it: the settings name another data set; the posteriors, taken together, are far from the
-prior; or they are rather far, and the decoder finds the images again rather poorly. A fourth, a decoder that makes of
-the codes what is worse than the mean image, fails the self-test already. One that finds the images again speaks for the
-reading, not for the data: a linear one draws whatever lies in its plane.
+There are three kinds of evidence against it: the settings name another data set; the posteriors of all images together
+are far from the prior; or they are rather far, and the decoder reconstructs the images rather poorly. A decoder whose
+images are worse than the mean image fails the self-test already. A decoder that reconstructs the images is evidence for
+the reading, not for the data, since a linear decoder reconstructs whatever lies in its plane.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ifp.checkpoints.settings_values import word_at
 from ifp.datasets.catalog import DATASETS
 
 _SETTINGS = ("config.dataset", "dataset", "dataset.name", "data.name", "data.dataset", "data_params.name", "data_name")
-_SAME = (  # a pattern in a data set's name, as letters and digits alone -> the data set; the first that fits
+"""Where the settings of training name the data set."""
+_SAME = (
     (r"noisy.*sprites|sprites.*noisy", "noisy dSprites"),
     (r"scream.*sprites|sprites.*scream", "scream dSprites"),
     (r"colou?r.*sprites|sprites.*colou?r", "coloured dSprites"),
@@ -38,21 +39,24 @@ _SAME = (  # a pattern in a data set's name, as letters and digits alone -> the 
     (r"svhn", "SVHN"),
     (r"faces", "3D Faces"),
 )
+"""Data sets by patterns in their names, from which all but letters and digits are removed; the first match counts."""
 
 FAR, POORLY_DRAWN = 0.2, 0.8
-"""Shares that speak against the images together: of the dimension-wise KL, more; of what draws save, less. On their own
-data four public models have at most 0.17 and at least 0.85, on arrows three of them 0.25 to 0.29 and 0.61 to 0.71."""
+"""A share of the dimension-wise KL above the first number and a share saved by draws below the second are evidence
+against the images if they come together. On their own data four public models have shares of at most 0.17 and at least
+0.85; on arrows three of them have 0.25 to 0.29 and 0.61 to 0.71."""
 
 
 @dataclass(frozen=True)
 class DataTest:
-    """What speaks for and against these images.
+    """The evidence for and against the images.
 
     Attributes
     ----------
-    prior : how far the posteriors of these images, taken together, are from the prior.
+    prior : how far the posteriors of all images together are from the prior.
+    given : the name of the data set that was given.
+    trained_on : the name of the data set in the settings of training; "" if they name none.
     drawn : what draws save, see `ifp.checkpoints.readings.reading.Reconstruction.of_draws`; None without a decoder.
-    given : the name of the data set. trained_on : what the settings of training call theirs, "" where they do not.
     """
 
     prior: PriorTest
@@ -62,52 +66,52 @@ class DataTest:
 
     @property
     def problems(self) -> list[str]:
-        """A sentence on each thing that speaks against these images; none where nothing does."""
-        found = []
+        """One sentence per piece of evidence against these images."""
+        sentences = []
         if self.named_otherwise:
-            found.append(
+            sentences.append(
                 f"The settings of training name the data set {self.trained_on!r}, and the images given are of "
                 f"{self.given}."
             )
         if not self.prior.passed:
-            found.append(self.about_prior)
+            sentences.append(self.about_prior)
         elif self.far_and_poorly_drawn:
-            found.append(
-                f"{self.about_prior} Of images such as these its decoder finds too little again: draws save "
-                f"{self.drawn:.0%} of what a perfect decoder would. Where the dimension-wise KL is more than {FAR:.0%} "
-                f"they must save {POORLY_DRAWN:.0%}."
+            sentences.append(
+                f"{self.about_prior} The decoder reconstructs too little of such images: draws save {self.drawn:.0%} "
+                f"of what a perfect decoder would save. If the dimension-wise KL is more than {FAR:.0%}, they must "
+                f"save {POORLY_DRAWN:.0%}."
             )
-        return found
+        return sentences
 
     @property
     def far_and_poorly_drawn(self) -> bool:
-        """Whether posteriors are rather far from the prior, and the decoder finds the images again rather poorly."""
+        """Whether posteriors are rather far from the prior, and the decoder reconstructs images rather poorly."""
         far = self.prior.share > FAR and self.prior.dimwise_kl_nats > FOREIGN_NATS
         return far and self.drawn is not None and self.drawn < POORLY_DRAWN
 
     @property
     def passed(self) -> bool:
-        """Whether nothing speaks against these images."""
+        """Whether there is no evidence against these images."""
         return not self.problems
 
     @property
     def named_otherwise(self) -> bool:
-        """Whether the settings name a data set that is known not to be the one given."""
+        """Whether the settings name a data set that is known to be another than the one given."""
         named, given = canonical(self.trained_on), canonical(self.given)
         return None not in (named, given) and named != given and self.given in DATASETS
 
     @property
     def about_prior(self) -> str:
-        """The dimension-wise KL in words."""
+        """The dimension-wise KL in one sentence."""
         return (
             f"{self.prior.dimwise_kl_nats:.2f} of {self.prior.kl_nats:.2f} nats of KL ({self.prior.share:.0%}) are "
-            "dimension-wise: the codes of these images, taken together, are far from the prior, which on a trained "
-            f"model's own data takes a small part (at most {FOREIGN_SHARE:.0%} passes)."
+            "dimension-wise: the codes of all these images together are far from the prior. On the data of training "
+            f"that is a small part of the KL (at most {FOREIGN_SHARE:.0%} passes)."
         )
 
 
 def named_dataset(settings: Mapping[str, Any]) -> str:
-    """What the settings of training call their data set, "" where they do not.
+    """The name of the data set in the settings of training; "" if they name none.
 
     >>> named_dataset({"dataset": {"name": "celeba"}}), named_dataset({"beta": 4})
     ('celeba', '')
@@ -116,7 +120,7 @@ def named_dataset(settings: Mapping[str, Any]) -> str:
 
 
 def canonical(name: str) -> str | None:
-    """The data set that a name means, None where it is not known; sprites are dSprites.
+    """The data set that a name stands for, None if it is not known; sprites count as dSprites.
 
     >>> canonical("dsprites_full"), canonical("sprites-noshape"), canonical("CelebA64"), canonical("my_images")
     ('dSprites', 'dSprites', 'CelebA', None)

@@ -1,15 +1,15 @@
-"""The moment test: does a model, read in this way, behave as a trained VAE must? And are these the images it knows?
+"""The moment test asks whether a model, as it was read, behaves like a trained VAE; the prior test, on which images.
 
 Multiply latent j by a and divide the decoder's first layer by a: the reconstruction stays, and the derivative of the
 KL to N(0, 1) at a = 1 is E[mean_j^2 + variance_j] - 1. At a minimum it vanishes (so does E[mean_j], by a shift), so
-Var(mean_j) + E[variance_j] = 1 for every latent, whatever beta, capacity or total-correlation penalty. A wrong head
-layout, a wrong activation or a wrong input scaling break this; log sigma read as log variance does so only where the
-variances are not small. Void for autoencoders, for training that was stopped early, and where beta is so small that the
-KL's pull is lost in the noise of training.
+Var(mean_j) + E[variance_j] = 1 for every latent, whatever beta, capacity or total-correlation penalty. A wrong order in
+the head, a wrong activation or a wrong scaling of the input break this; log sigma read as log variance breaks it only
+if the variances are not small. The test does not apply to autoencoders, to training that was stopped early, and to a
+beta so small that the gradient of the KL is lost in the noise of training.
 
-The moments see two numbers of each latent. The dimension-wise KL, the sum over latents of KL(mean of all posteriors ||
-N(0, 1)), sees the whole distribution: on its own data a trained VAE has little of it beside its KL, on foreign data or
-misread it is most of the KL.
+The moments are two numbers per latent. The dimension-wise KL, the sum over latents of KL(mean of all posteriors ||
+N(0, 1)), depends on the whole distribution. For a trained VAE it is a small part of the KL on the data of training, and
+most of it on other data or if the model was misread.
 
 Shapes: N images, S samples, D latents.
 """
@@ -25,21 +25,33 @@ from ifp.codes import kl_nats
 from ifp.seeds import numpy_generator
 
 TOLERANCE = 0.3
-"""A median deviation above this means that the model was probably misread."""
+"""If the median deviation is larger than this, the model was probably misread."""
 ACTIVE_NATS = 0.1
-"""A latent whose KL exceeds this takes part."""
+"""A latent is active, and part of the moment test, if its KL exceeds this."""
 FOREIGN_SHARE = 0.4
-"""Of the dimension-wise KL in the KL: four public models have 1 to 17 % on their own data, 49 to 100 % on others."""
+"""Maximum share of the dimension-wise KL in the KL; it is 1 to 17 % for four public models on their own data and 49 to
+100 % on others."""
 FOREIGN_NATS = 0.5
-"""A smaller dimension-wise KL is not held against a model: nearly collapsed ones have a large share of very little."""
+"""A dimension-wise KL up to this passes whatever its share, since a nearly collapsed model may have a large share of a
+very small KL."""
 _SAMPLES = 1000
+"""Number of draws for the dimension-wise KL."""
 _MOST_IMAGES = 2000
+"""Maximum number of images for the dimension-wise KL."""
 _LARGEST_LOGVAR = 300.0
+"""Log variances are clipped to this range, so that standard deviations neither overflow nor vanish."""
 
 
 @dataclass(frozen=True, eq=False)
 class MomentTest:
-    """`moment_D` is Var(mean_j) + E[variance_j]; `deviation` the median of its distance from 1 over active latents."""
+    """The result of the moment test.
+
+    Attributes
+    ----------
+    moment_D : Var(mean_j) + E[variance_j].
+    active_D : whether each latent is active.
+    deviation : the median over active latents of the distance of the moment from 1.
+    """
 
     moment_D: np.ndarray
     active_D: np.ndarray
@@ -53,24 +65,27 @@ class MomentTest:
 
 @dataclass(frozen=True)
 class PriorTest:
-    """How far the posteriors, taken together, are from the prior: the dimension-wise KL and the KL, nats."""
+    """How far the posteriors of all images together are from the prior: the dimension-wise KL and the KL, in nats."""
 
     dimwise_kl_nats: float
     kl_nats: float
 
     @property
     def share(self) -> float:
-        """Of the dimension-wise KL in the KL, 0 where there is no KL."""
+        """The share of the dimension-wise KL in the KL; 0 if the KL is 0."""
         return self.dimwise_kl_nats / self.kl_nats if self.kl_nats > 0 else 0.0
 
     @property
     def passed(self) -> bool:
-        """Whether the share, or the dimension-wise KL itself, is small."""
+        """Whether the share or the dimension-wise KL itself is small."""
         return self.share <= FOREIGN_SHARE or self.dimwise_kl_nats <= FOREIGN_NATS
 
 
 def moment_test(mean_ND: np.ndarray, logvar_ND: np.ndarray) -> MomentTest:
-    """The test on these posteriors; without an active latent all take part. Not finite means infinite deviation."""
+    """The moment test of these posteriors.
+
+    If no latent is active, all count. The deviation is infinite if a moment is not finite.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         moment_D = mean_ND.var(axis=0) + np.exp(logvar_ND).mean(axis=0)
         active_D = kl_nats(mean_ND, logvar_ND).mean(axis=0) > ACTIVE_NATS
@@ -80,7 +95,7 @@ def moment_test(mean_ND: np.ndarray, logvar_ND: np.ndarray) -> MomentTest:
 
 
 def laplace_deviation(location_ND: np.ndarray, log_scale_ND: np.ndarray) -> float:
-    """The same test of Laplace posteriors beside a prior Laplace(0, 1): at a minimum E|z_j| = 1.
+    """The deviation of the moment test for Laplace posteriors with the prior Laplace(0, 1): at a minimum E|z_j| = 1.
 
     The derivative of KL(Laplace(a m, a b) || Laplace(0, 1)) at a = 1 is E|z| - 1, E|z| = |m| + b exp(-|m| / b). Latents
     whose E|z| is that of the prior at every image are collapsed and count only where all are.
@@ -97,8 +112,8 @@ def laplace_deviation(location_ND: np.ndarray, log_scale_ND: np.ndarray) -> floa
 def prior_test(mean_ND: np.ndarray, logvar_ND: np.ndarray, *, seed: int = 0) -> PriorTest:
     """The dimension-wise KL of these posteriors by Monte Carlo, over at most the first 2,000 images.
 
-    q_j(z) = mean_n N(z; mean_nj, variance_nj); KL(q_j || N(0, 1)) is the mean of log q_j - log p over 1,000 draws. Not
-    finite means that everything is foreign.
+    q_j(z) = mean_n N(z; mean_nj, variance_nj), and KL(q_j || N(0, 1)) is the mean of log q_j - log p over 1,000 draws.
+    Both KLs are infinite if the KL is not finite.
     """
     mean_ND, logvar_ND = mean_ND[:_MOST_IMAGES], logvar_ND[:_MOST_IMAGES]
     total = float(kl_nats(mean_ND, logvar_ND).mean(axis=0).sum())
@@ -106,12 +121,12 @@ def prior_test(mean_ND: np.ndarray, logvar_ND: np.ndarray, *, seed: int = 0) -> 
         return PriorTest(math.inf, math.inf)
     generator = numpy_generator(seed, "prior test")
     sigma_ND = np.exp(0.5 * np.clip(logvar_ND, -_LARGEST_LOGVAR, _LARGEST_LOGVAR))
-    of_S = generator.permutation(np.resize(np.arange(len(mean_ND)), max(_SAMPLES, len(mean_ND))))[:_SAMPLES]
+    image_S = generator.permutation(np.resize(np.arange(len(mean_ND)), max(_SAMPLES, len(mean_ND))))[:_SAMPLES]
     dimwise = 0.0
     for mean_N, sigma_N in zip(mean_ND.T, sigma_ND.T, strict=True):
-        z_S = mean_N[of_S] + sigma_N[of_S] * generator.standard_normal(len(of_S))
+        z_S = mean_N[image_S] + sigma_N[image_S] * generator.standard_normal(len(image_S))
         log_SN = -0.5 * ((z_S[:, None] - mean_N) / sigma_N) ** 2 - np.log(sigma_N)
         largest_S = log_SN.max(axis=1)
         log_q_S = largest_S + np.log(np.exp(log_SN - largest_S[:, None]).mean(axis=1))
         dimwise += float((log_q_S + 0.5 * z_S**2).mean())
-    return PriorTest(min(max(dimwise, 0.0), total), total)  # between which it lies, but for the chance of the draws
+    return PriorTest(min(max(dimwise, 0.0), total), total)  # it lies between 0 and the KL except for chance

@@ -1,6 +1,6 @@
-"""One way to read a file, tried on images: its moments, and what its decoder finds again in codes that are drawn.
+"""Reading: one way to read a file, with the results of trying it on images (`ifp.checkpoints.readings.bench`).
 
-`ifp.checkpoints.readings.bench` tries them. Shapes: M images that are reconstructed.
+Shapes: M images that are reconstructed.
 """
 
 from __future__ import annotations
@@ -14,23 +14,24 @@ from ifp.checkpoints.readings.moment_test import MomentTest
 from ifp.checkpoints.vae import Vae
 
 CONFIRMED = 0.2
-"""A reading is confirmed when its draws save this share of what a perfect decoder would save over the mean image."""
+"""A reading is confirmed if its draws save at least this share of what a perfect decoder would save over the mean
+image."""
 CONTRADICTED = -0.1
-"""One that loses this much to the mean image is contradicted, whatever its moments."""
+"""A reading is contradicted, whatever its moments, if its draws save at most this share, which is a loss."""
 _ERRORS = 3.0
-"""A difference counts when it is this many standard errors from 0."""
+"""A difference counts if it is more than this many standard errors from 0."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """What the decoder makes of a reading's codes.
+    """The results of decoding the codes of a reading.
 
     Attributes
     ----------
-    of_means, of_draws : share of what a perfect decoder of these images would save over their mean image, by codes at
-        the posteriors' means and by one draw of each: 1 is perfect, 0 no better than the mean image. A perfect decoder
-        pays what is left where the image itself is the fitted probability, which for grey values is not 0.
-    cost_M, kl_M : of one draw of z, nats an image, and the KL of its posterior.
+    of_means, of_draws : share of the cost that a perfect decoder would save over the mean image, for codes at the
+        posteriors' means and for one draw of each posterior: 1 is perfect, and 0 is no better than the mean image. A
+        perfect decoder gives the image itself, whose cost under a Bernoulli likelihood is not 0 for grey pixels.
+    cost_M, kl_M : cost of one draw and KL of the posterior, in nats per image.
     """
 
     of_means: float
@@ -39,24 +40,32 @@ class Reconstruction:
     kl_M: np.ndarray
 
     def objective_nats(self, beta: float) -> float:
-        """Mean cost of a draw + beta KL."""
+        """The mean cost of a draw + beta KL."""
         return float(self.cost_M.mean() + beta * self.kl_M.mean())
 
     def beats(self, other: Reconstruction, betas: tuple[float, ...]) -> bool:
-        """Whether its objective is smaller at every one of `betas`, by more than the images' chance."""
+        """Whether its objective is smaller at every one of `betas`, by more than chance over images explains."""
         return all(self._beats(other, beta) for beta in betas)
 
     def _beats(self, other: Reconstruction, beta: float) -> bool:
-        mine_M, theirs_M = (one.cost_M + beta * one.kl_M for one in (self, other))
-        if not (np.isfinite(mine_M).all() and np.isfinite(theirs_M).all()):
-            return bool(np.isfinite(mine_M).all())
-        saved_M = theirs_M - mine_M
+        own_M, other_M = (tried.cost_M + beta * tried.kl_M for tried in (self, other))
+        if not (np.isfinite(own_M).all() and np.isfinite(other_M).all()):
+            return bool(np.isfinite(own_M).all())
+        saved_M = other_M - own_M
         return bool(saved_M.mean() > _ERRORS * saved_M.std() / math.sqrt(len(saved_M)))
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """One way to read a file, tried: its moments and, where there is a decoder, what that finds again."""
+    """One way to read a file, with the results of trying it.
+
+    Attributes
+    ----------
+    name : the reading in words.
+    vae : the model when read in this way.
+    test : the moment test.
+    reconstruction : the results of decoding its codes; None if there is no decoder.
+    """
 
     name: str
     vae: Vae
@@ -75,15 +84,15 @@ class Reading:
 
     @property
     def confirmed(self) -> bool:
-        """Whether the decoder finds the images again in codes that are drawn, which no misread encoder allows."""
+        """Whether the decoder reconstructs images from draws, which it cannot do if the encoder is misread."""
         return self.drawn is not None and self.drawn >= CONFIRMED
 
     @property
     def contradicted(self) -> bool:
-        """Whether the decoder makes of the codes what is worse than the mean image."""
+        """Whether the decoder's images are clearly worse than the mean image."""
         return self.drawn is not None and self.drawn <= CONTRADICTED
 
     @property
     def passed(self) -> bool:
-        """Whether the moments are right and the decoder does not contradict them."""
+        """Whether the moments are right and the decoder does not contradict the reading."""
         return self.test.passed and not self.contradicted

@@ -1,4 +1,4 @@
-"""Choice: the reading that was taken of a file, whether it can be trusted, and what the user is told of it."""
+"""Choice: the reading of a file that was taken, whether it can be trusted, and the messages about it for the user."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ifp.checkpoints.readings.reading import Reading
-from ifp.checkpoints.readings.rivals import changes, described, said
+from ifp.checkpoints.readings.rivals import assumed, changes, described
 from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError
 
 HINT_MARGIN = 0.05
-"""A hint keeps the code base's kind of variance within this: a median moment of 300 images is not known better."""
+"""A hint prefers a reading with the code base's variance if its deviation is within this of the smallest; from 300
+images the median deviation is not known more precisely."""
 _OPTIONS = {"head": "--head", "variance": "--variance", "activation": "--activation", "input": "--pixel-scaling"}
+"""The options of the commands that state an assumption, by its subject."""
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The reading that was taken, and what speaks for and against it.
+    """The reading that was taken, and the evidence for and against it.
 
     Attributes
     ----------
+    reading : the reading that was taken.
     tried : every reading that was tried in full.
-    base : the code base's own reading, from which it was reached.
-    better : one that fits clearly better though what the user or the file says excludes it; None where there is none.
-    alike : one with another kind of variance that nothing tells apart from it; None where something does.
-    factor : on all log variances, with which the reading fits clearly better; 1 where it fits best as it is.
-    note : "" or a sentence on how it was chosen. warning : "" or one on why it is not to be trusted.
+    base : the code base's own reading from which it was reached.
+    better : a reading that fits clearly better, but contradicts the user or the file; None if there is none.
+    alike : a reading with another variance that nothing tells apart from the one taken; None if there is none.
+    factor : the factor on all log variances with which the reading fits clearly better; 1 if it fits best as it is.
+    note : a sentence on how the reading was chosen, or "".
+    warning : a sentence on why it is not to be trusted, or "".
     """
 
     reading: Reading
@@ -41,28 +45,28 @@ class Choice:
 
     @property
     def vae(self) -> Vae:
-        """The model."""
+        """The model as it was read."""
         return self.reading.vae
 
     @property
     def how(self) -> str:
-        """The reading in words, from which of the code base's candidates it was reached and what differs from that."""
+        """The reading in words: the code base's candidate from which it was reached, and what differs from that."""
         return f"{self.base.name}; {described(self.vae, changes(self.base.vae, self.vae))}"
 
     @property
     def told(self) -> str:
-        """Note and warning."""
+        """The note and the warning."""
         return " ".join(text for text in (self.note, self.warning) if text)
 
     @property
     def trusted(self) -> bool:
-        """Whether the self-test speaks for it: its moments or its decoder do, and no other is as good or better."""
+        """Whether the self-test supports the reading: moments or decoder do, and no other reading is as good."""
         unrivalled = self.better is None and self.alike is None and self.factor == 1
         return (self.reading.passed or self.reading.confirmed) and unrivalled
 
 
-def told(choice: Choice, undecided: Sequence[str]) -> Choice:
-    """The choice with what the user is told; `undecided` names candidates between which nothing decided."""
+def with_messages(choice: Choice, undecided: Sequence[str]) -> Choice:
+    """The choice with its note and warning; `undecided` are the names of candidates that are tied."""
     reading, note = choice.reading, ""
     if changes(choice.base.vae, choice.vae):
         note = _taken(choice)
@@ -86,7 +90,7 @@ def told(choice: Choice, undecided: Sequence[str]) -> Choice:
 
 
 def share_in_words(drawn: float) -> str:
-    """What draws save, as a share of what a perfect decoder would.
+    """The cost that draws save over the mean image, as a share of what a perfect decoder would save, in words.
 
     >>> share_in_words(0.934)
     'draws save 93% of what a perfect decoder would save over the mean image'
@@ -99,11 +103,11 @@ def share_in_words(drawn: float) -> str:
 
 
 def laplace_latents(path: str, base: Reading, reading: Reading) -> IfpError:
-    """What is said of a model whose latents show to be Laplace distributed."""
+    """The error for a model whose latents have a Laplace distribution by the self-test."""
     return IfpError(
-        f"{path} has Laplace latents by the self-test: read so, E|z| of an active latent is off 1 by "
-        f"{reading.test.deviation:.2f}, and read as Gaussian its second moment is off by {base.test.deviation:.2f} "
-        "(medians); only Gaussian latents are read here; give its codes with --codes file.npz, or say --variance "
+        f"{path} has Laplace latents by the self-test: read so, E|z| differs from 1 by {reading.test.deviation:.2f}, "
+        f"and read as Gaussian, the second moment differs from 1 by {base.test.deviation:.2f} (medians over active "
+        "latents); only Gaussian latents are read here; give its codes with --codes file.npz, or say --variance "
         "log-variance if they are Gaussian."
     )
 
@@ -114,20 +118,22 @@ def _taken(choice: Choice) -> str:
     options = [_OPTIONS[what] for what in changes(base.vae, choice.vae) if what in _OPTIONS]
     why = _compared(base, reading)
     if choice.vae.capacity_nats and changes(base.vae, choice.vae) == ["variance"]:
-        (_, kl), (_, other) = _cost_and_kl(reading), _cost_and_kl(base)
+        (_, kl), (_, base_kl) = _cost_and_kl(reading), _cost_and_kl(base)
         why = (
-            f"The settings say that the KL was held at {choice.vae.capacity_nats:g} nats, and it is {kl:.2f} so, "
-            f"{other:.2f} as '{base.name}'"
+            f"The settings state that the KL was held at {choice.vae.capacity_nats:g} nats, and it is {kl:.2f} nats "
+            f"when read like this and {base_kl:.2f} when read as '{base.name}'"
         )
-    return f"Read otherwise than {choice.vae.family} does it: {how}. {why}; {', '.join(options)} would overrule it."
+    return (
+        f"Read differently from {choice.vae.family}: {how}. {why}. To state it yourself, use {' and '.join(options)}."
+    )
 
 
 def _compared(worse: Reading, reading: Reading) -> str:
-    """Why one is taken before the other, in numbers."""
-    (cost, kl), (other_cost, other_kl) = _cost_and_kl(reading), _cost_and_kl(worse)
+    """The numbers by which `reading` is better than `worse`, as a clause."""
+    (cost, kl), (worse_cost, worse_kl) = _cost_and_kl(reading), _cost_and_kl(worse)
     return (
-        f"A draw costs {cost:.4g} nats beside a KL of {kl:.4g} so, {other_cost:.4g} beside {other_kl:.4g} as "
-        f"'{worse.name}'; the moments are off by {reading.test.deviation:.2f} and {worse.test.deviation:.2f}"
+        f"A draw then costs {cost:.4g} nats at a KL of {kl:.4g} nats, and {worse_cost:.4g} at {worse_kl:.4g} when read "
+        f"as '{worse.name}'; the moments differ from 1 by {reading.test.deviation:.2f} and {worse.test.deviation:.2f}"
     )
 
 
@@ -138,63 +144,70 @@ def _cost_and_kl(reading: Reading) -> tuple[float, float]:
 
 def _outdone(choice: Choice, better: Reading) -> str:
     whats = changes(choice.vae, better.vae)
-    whose = sorted({said(choice.vae, what).source for what in whats} & {"an option", "the file"})
+    sources = sorted({assumed(choice.vae, what).source for what in whats} & {"an option", "the file"})
     return (
-        f"What {' and '.join(whose) or 'the code base'} says does not fit: read as '{described(better.vae, whats)}' "
-        f"the decoder finds far more of the images again. {_compared(choice.reading, better)}."
+        f"What {' and '.join(sources) or 'the code base'} states does not fit: read as "
+        f"'{described(better.vae, whats)}', the decoder reconstructs far more of the images. "
+        f"{_compared(choice.reading, better)}."
     )
 
 
 def _open(choice: Choice, alike: Reading) -> str:
-    (_, kl), (_, other) = _cost_and_kl(choice.reading), _cost_and_kl(alike)
+    (_, kl), (_, other_kl) = _cost_and_kl(choice.reading), _cost_and_kl(alike)
     return (
-        f"Whether the model gives {choice.vae.variance} or {alike.vae.variance} cannot be told: nothing says its beta, "
-        f"and by neither are its moments right (off by {choice.reading.test.deviation:.2f} and "
-        f"{alike.test.deviation:.2f}); the KL is {kl:.2f} nats by the one and {other:.2f} by the other. Say which with "
-        "--variance, or put the settings of training beside the file."
+        f"Whether the model gives {choice.vae.variance} or {alike.vae.variance} cannot be told: its beta is not "
+        "stated, and its moments are right in neither case (they differ from 1 by "
+        f"{choice.reading.test.deviation:.2f} and {alike.test.deviation:.2f}); the KL is {kl:.2f} nats in the first "
+        f"case and {other_kl:.2f} in the second. Say which with --variance, or put the settings of training beside "
+        "the file."
     )
 
 
 def _rescaled(choice: Choice) -> str:
     (_, kl), capacity = _cost_and_kl(choice.reading), choice.vae.capacity_nats
-    found = (
-        f"With every log variance multiplied by {choice.factor:g} the cost of a draw + beta KL is clearly smaller, at "
+    finding = (
+        f"With every log variance multiplied by {choice.factor:g}, the cost of a draw + beta KL is clearly smaller at "
         f"the stated beta of {choice.vae.beta or 0:.3g} and around it"
     )
     if capacity:
-        found = (
-            f"The settings say that the KL was held at {capacity:g} nats, and it is {kl:.2f}; every log variance "
-            f"multiplied by {choice.factor:g} would come nearest"
+        finding = (
+            f"The settings state that the KL was held at {capacity:g} nats, and it is {kl:.2f}; with every log "
+            f"variance multiplied by {choice.factor:g} it would come nearest"
         )
     return (
-        f"{found}: the model may give logarithms to another base (the factor is 0.69 for base 2 and 2.3 for base 10), "
-        "or those settings are not its own. Its KL is then off by much of itself; give its codes with --codes "
-        "file.npz, or --encoder package.module:function, which returns the natural logarithm of the variance."
+        f"{finding}: the model may give logarithms to another base (the factor is 0.69 for base 2 and 2.3 for base "
+        "10), or those settings are not its own. Its KL would then be far off; give its codes with --codes file.npz, "
+        "or --encoder package.module:function, which returns the natural logarithm of the variance."
     )
 
 
 def _misread(choice: Choice) -> str:
     reading = choice.reading
-    found = f"Var(mean) + E[variance] of an active latent should be near 1 and is off by {reading.test.deviation:.2f}"
+    finding = (
+        f"Var(mean) + E[variance] should be near 1 and differs from it by {reading.test.deviation:.2f} (median over "
+        "active latents)"
+    )
     if reading.drawn is not None:
-        found += f" (median), and {share_in_words(reading.drawn)}"
+        finding += f", and {share_in_words(reading.drawn)}"
     hint = "no other reading that was tried fits"
-    others = [one for one in choice.tried if one is not reading and one.passed and one.reconstruction is None]
+    others = [other for other in choice.tried if other is not reading and other.passed and other.reconstruction is None]
     if others:
-        smallest = min(one.test.deviation for one in others)
-        fits = next(one for one in _habit_first(choice, others) if one.test.deviation <= smallest + HINT_MARGIN)
-        hint = f"read as '{fits.name}' it would fit: the file may come from a fork (see --head, --variance)"
-    return f"{found}: the model was misread, does not see its own data, or was never trained to a minimum; {hint}."
+        smallest = min(other.test.deviation for other in others)
+        fitting = next(
+            other for other in _same_variance_first(choice, others) if other.test.deviation <= smallest + HINT_MARGIN
+        )
+        hint = f"read as '{fitting.name}' it would fit: the file may come from a fork (see --head, --variance)"
+    return f"{finding}: the model was misread, does not see its own data, or was never trained to a minimum; {hint}."
 
 
-def _habit_first(choice: Choice, readings: Sequence[Reading]) -> list[Reading]:
-    return sorted(readings, key=lambda one: one.vae.variance != choice.vae.variance)
+def _same_variance_first(choice: Choice, readings: Sequence[Reading]) -> list[Reading]:
+    return sorted(readings, key=lambda reading: reading.vae.variance != choice.vae.variance)
 
 
 def _off_but_confirmed(best: Reading) -> str:
     return (
-        f"Var(mean) + E[variance] of an active latent is off 1 by {best.test.deviation:.2f} (median), but the decoder "
-        f"finds the images again in draws of these codes ({best.drawn:.0%} of what a perfect one would save over the "
-        "mean image), so the model was read rightly: its KL was not at a minimum (a capacity, a small beta, or "
-        "training stopped early)."
+        f"Var(mean) + E[variance] differs from 1 by {best.test.deviation:.2f} (median over active latents), but the "
+        f"decoder reconstructs the images from draws of these codes ({best.drawn:.0%} of what a perfect decoder would "
+        "save over the mean image), so the model was read correctly: its KL was not at a minimum (a capacity, a small "
+        "beta, or training stopped early)."
     )

@@ -1,4 +1,4 @@
-"""ChainBuilder: a network rebuilt from named arrays, layer by layer, every shape checked against the one before.
+"""ChainBuilder: rebuilds a network from named arrays, layer by layer, and checks every shape against the one before.
 
 Shapes are those of one image or code: (C, H, W) or (features,).
 """
@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch, WidthMismatch, array_of
 from ifp.checkpoints.source import Weights
-from ifp.errors import IfpError, unknown_name
+from ifp.errors import unknown_name
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,  # slope 0.01, PyTorch's default and what the field's code uses
-    "leaky_relu_0.2": partial(nn.LeakyReLU, 0.2),  # TensorFlow's default, and that of GANs
+    "leaky_relu": nn.LeakyReLU,  # slope 0.01, PyTorch's default, which the code bases use
+    "leaky_relu_0.2": partial(nn.LeakyReLU, 0.2),  # the default of TensorFlow and of GANs
     "tanh": nn.Tanh,
     "elu": nn.ELU,
     "sigmoid": nn.Sigmoid,
@@ -27,40 +28,24 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU,
     "softplus": nn.Softplus,
 }
-
-
-class ShapeMismatch(IfpError):
-    """The arrays do not fit together as the family's network."""
-
-
-class WidthMismatch(ShapeMismatch):
-    """A layer takes another number of channels or features than the one before gives."""
-
-    def __init__(self, name: str, takes: int, gives: int) -> None:
-        super().__init__(f"{name!r} takes {takes} channels or features, but the layer before gives {gives}.")
-        self.excess = takes - gives
-
-
-def array_of(weights: Weights, name: str, ndim: int) -> np.ndarray:
-    """The array `name`; ShapeMismatch unless it is there, has `ndim` axes and is not empty."""
-    if name not in weights:
-        raise ShapeMismatch(f"The array {name!r} is missing.")
-    array = weights[name]
-    if array.ndim != ndim:
-        raise ShapeMismatch(f"{name!r} should have {ndim} axes and has the shape {list(array.shape)}.")
-    if not array.size:
-        raise ShapeMismatch(f"{name!r} is empty: it has the shape {list(array.shape)}.")
-    return array
+"""The activations that a rebuilt network may have, by name."""
 
 
 class ChainBuilder:
-    """Adds layers to an `nn.Sequential`; each method takes the name of a layer ("encoder.conv1") and returns itself.
+    """Adds layers to an `nn.Sequential`.
+
+    Each method takes the name of a layer ("encoder.conv1"), returns the builder, and raises ShapeMismatch if the
+    arrays of the layer are missing or do not fit the layer before.
 
     Parameters
     ----------
-    weights : the checkpoint's arrays.
-    shape : of the input.
-    used : the names of arrays that were read are added to this set; share one among a model's chains.
+    weights : the arrays of the checkpoint.
+    shape : shape of the input.
+    used : a set to which the names of arrays are added as they are read; the chains of a model may share one.
+
+    Attributes
+    ----------
+    shape : shape of the output of the layers so far.
     """
 
     def __init__(self, weights: Weights, shape: tuple[int, ...], used: set[str]) -> None:
@@ -73,7 +58,7 @@ class ChainBuilder:
 
     @property
     def learnt(self) -> bool:
-        """Whether a layer with arrays has been added, so that it took what was there."""
+        """Whether a layer with arrays has been added, which means that it took its input."""
         return any(True for layer in self._layers for _ in layer.parameters())
 
     def take(self, name: str, ndim: int) -> torch.Tensor:
@@ -83,7 +68,7 @@ class ChainBuilder:
         return torch.from_numpy(np.array(array, dtype=np.float32))
 
     def conv(self, name: str, stride: int, padding: int) -> ChainBuilder:
-        """A convolution from `name`.weight [out, in, k, k] and, where it is there, `name`.bias."""
+        """Add a convolution: `name`.weight [out, in, k, k] and, if there is one, `name`.bias."""
         weight = self.take(f"{name}.weight", 4)
         self._expect(name, weight.shape[1])
         self._grid(name)
@@ -93,7 +78,7 @@ class ChainBuilder:
         return self._add(name, layer, weight, (int(weight.shape[0]), *sides))
 
     def conv_transpose(self, name: str, stride: int, padding: int, output_padding: int = 0) -> ChainBuilder:
-        """A transposed convolution from `name`.weight [in, out, k, k] and, where it is there, `name`.bias."""
+        """Add a transposed convolution: `name`.weight [in, out, k, k] and, if there is one, `name`.bias."""
         weight = self.take(f"{name}.weight", 4)
         self._expect(name, weight.shape[0])
         self._grid(name)
@@ -108,11 +93,11 @@ class ChainBuilder:
         return self._add(name, layer, weight, (int(weight.shape[1]), *sides))
 
     def linear(self, name: str) -> ChainBuilder:
-        """A linear layer from `name`.weight [out, in] and, where it is there, `name`.bias."""
+        """Add a linear layer: `name`.weight [out, in] and, if there is one, `name`.bias."""
         return self.stacked_linear([name])
 
     def stacked_linear(self, names: Iterable[str]) -> ChainBuilder:
-        """Linear layers of one shape side by side on the same input, their outputs one after the other."""
+        """Add linear layers of the same shape that take the same input; their outputs are concatenated."""
         names = list(names)
         parts = [self.take(f"{name}.weight", 2) for name in names]
         for name, part in zip(names, parts, strict=True):
@@ -122,7 +107,7 @@ class ChainBuilder:
                 )
         weight = torch.cat(parts)
         if len(self.shape) != 1:
-            raise ShapeMismatch(f"{names[0]!r} is linear, but the layer before gives {list(self.shape)}.")
+            raise ShapeMismatch(f"{names[0]!r} is a linear layer, but the layer before gives {list(self.shape)}.")
         self._expect(names[0], weight.shape[1])
         bias = any(self._has_bias(name) for name in names)
         layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias)
@@ -136,7 +121,7 @@ class ChainBuilder:
         return self
 
     def batch_norm(self, name: str, eps: float = 1e-5) -> ChainBuilder:
-        """Batch normalisation by the running statistics of training; an error where they were not kept."""
+        """Add a batch normalisation by the running statistics of training, which must be in the checkpoint."""
         weight, bias = self.take(f"{name}.weight", 1), self.take(f"{name}.bias", 1)
         mean, variance = self.take(f"{name}.running_mean", 1), self.take(f"{name}.running_var", 1)
         if f"{name}.num_batches_tracked" in self.weights:
@@ -151,7 +136,7 @@ class ChainBuilder:
         return self
 
     def layer_norm(self, name: str, eps: float = 1e-5) -> ChainBuilder:
-        """Layer normalisation over the last axes, as many as its weight has."""
+        """Add a layer normalisation over the last axes, as many as its weight has."""
         array = self.weights.get(f"{name}.weight")
         axes = array.ndim if array is not None else 1
         weight, bias = self.take(f"{name}.weight", axes), self.take(f"{name}.bias", axes)
@@ -165,20 +150,20 @@ class ChainBuilder:
         return self
 
     def activation(self, name: str) -> ChainBuilder:
-        """One of ACTIVATIONS."""
+        """Add one of ACTIVATIONS; raises IfpError for another name."""
         if name not in ACTIVATIONS:
             raise unknown_name("activation", name, ACTIVATIONS)
         self._layers.append(ACTIVATIONS[name]())
         return self
 
     def flatten(self) -> ChainBuilder:
-        """(C, H, W) -> (C x H x W,)."""
+        """Flatten (C, H, W) to (C x H x W,)."""
         self._layers.append(nn.Flatten())
         self.shape = (math.prod(self.shape),)
         return self
 
     def reshape(self, *shape: int) -> ChainBuilder:
-        """(features,) -> `shape`."""
+        """Reshape (features,) to `shape`."""
         if math.prod(shape) != math.prod(self.shape):
             raise ShapeMismatch(f"{list(self.shape)} values cannot take the shape {list(shape)}.")
         self._layers.append(nn.Unflatten(1, shape))
@@ -186,14 +171,14 @@ class ChainBuilder:
         return self
 
     def layer(self, module: nn.Module, shape: tuple[int, ...]) -> ChainBuilder:
-        """A layer without arrays of its own, whose output has `shape`."""
+        """Add a layer whose arrays are already in it and whose output has `shape`."""
         self._layers.append(module)
         self.shape = shape
         return self
 
     def _add(self, name: str, layer: nn.Module, weight: torch.Tensor, shape: tuple[int, ...]) -> ChainBuilder:
         if min(shape) < 1:
-            raise ShapeMismatch(f"{name!r} makes an image of {list(self.shape)} vanish.")
+            raise ShapeMismatch(f"{name!r} leaves nothing of an image of {list(self.shape)}.")
         layer.weight.data = weight
         if self._has_bias(name):
             layer.bias.data = self.take(f"{name}.bias", 1)

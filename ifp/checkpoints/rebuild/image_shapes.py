@@ -1,4 +1,4 @@
-"""The images that an encoder takes: their shape is worked out from those of its arrays.
+"""Infers the shape of the images that an encoder takes from the shapes of its arrays.
 
 Shapes: C H W channels, rows, columns.
 """
@@ -9,20 +9,28 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ifp.checkpoints.rebuild.chain import ShapeMismatch, array_of
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch, array_of
 from ifp.checkpoints.source import Weights
 from ifp.checkpoints.vae import Assumption
 
 ImageShape = tuple[int, int, int]
-"""(C, H, W)."""
+"""Channels, rows and columns of an image, (C, H, W)."""
 SIDES = (64, 32, 28, 96, 128, 256, 16, 48, 84, 112, 160, 192, 224, 8)
-"""Image sides to try where the weights allow several, the usual first."""
+"""Sides of square images that are tried, the usual ones first, because the weights of convolutions fit several."""
 _LONGEST_SIDE = 10**4
+"""A stated size counts only if it is smaller than this."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """The shape of the images that an encoder takes, and where it is from."""
+    """The shape of the images that an encoder takes.
+
+    Attributes
+    ----------
+    shape : (C, H, W).
+    source : where the shape is from, see `ifp.checkpoints.vae.Assumption`.
+    note : a clause for the user that is appended to the shape.
+    """
 
     shape: ImageShape
     source: str = "the shapes"
@@ -30,12 +38,12 @@ class Images:
 
     @property
     def assumption(self) -> Assumption:
-        """What the user should know of it."""
+        """The shape as an assumption, for the user."""
         return Assumption("image shape", _times(self.shape) + self.note, self.source)
 
 
 def stated_image(value: object) -> Images | None:
-    """The shape that a file states as `value`; None where that is no list of three sizes.
+    """The shape that a file states as `value`, or None if that is no list of three sizes.
 
     >>> stated_image([3, 64, 64]).assumption.value
     '3 x 64 x 64'
@@ -48,14 +56,20 @@ def stated_image(value: object) -> Images | None:
 
 
 def flat_image(weights: Weights, layer: str, stated: object = None, *, user: ImageShape | None = None) -> Images:
-    """The images that the linear `layer` takes flat.
+    """The images that the linear `layer` takes after they are flattened.
 
-    The `user`'s shape, which must fit; that which a file has `stated` where it fits; else square images of one channel
-    or of three, of which at most one can fit.
+    Parameters
+    ----------
+    stated : the shape that the file states; it is ignored if it does not fit.
+    user : the shape that the user states.
+
+    Returns
+    -------
+    The user's shape, else the file's, else that of square images with one or three channels, of which one can fit.
 
     Raises
     ------
-    ShapeMismatch : no such layer, or neither fits.
+    ShapeMismatch : if there is no such layer, the user's shape does not fit, or no shape does.
     """
     pixels = int(array_of(weights, f"{layer}.weight", 2).shape[1])
     if user is not None:
@@ -64,9 +78,9 @@ def flat_image(weights: Weights, layer: str, stated: object = None, *, user: Ima
                 f"{layer!r} takes {pixels} values, and images of {_times(user)} have {math.prod(user)}."
             )
         return Images(user, "an option")
-    said = stated_image(stated)
-    if said is not None and math.prod(said.shape) == pixels:
-        return said
+    images = stated_image(stated)
+    if images is not None and math.prod(images.shape) == pixels:
+        return images
     for channels in (1, 3):
         side = math.isqrt(pixels // channels)
         if 0 < side * side * channels == pixels:
@@ -85,14 +99,18 @@ def convolved_image(
     *,
     user: ImageShape | None = None,
 ) -> Images:
-    """The images that `convolutions` (name, stride, padding) flatten to what the layer `linear` takes.
+    """The images from which convolutions make as many values as the layer `linear` takes.
 
-    Those of the `user`'s shape, which must fit, else square ones.
+    Parameters
+    ----------
+    convolutions : name, stride and padding of each.
+    kernel : the width that every convolution must have; None for any.
+    user : the shape that the user states; without it, images are square.
 
     Raises
     ------
-    ShapeMismatch : a layer is missing or is of another kind, a convolution is not square or not `kernel` pixels wide
-        (where that is given), or no usual side fits.
+    ShapeMismatch : if a layer is missing or of another kind, a convolution is not square or has another width, the
+        user's shape does not fit, or no usual side does.
     """
     if not convolutions:
         raise ShapeMismatch(f"There is no convolution before {linear!r}.")
@@ -119,13 +137,17 @@ def convolved_image(
 def image_side(
     features: int, channels: int, convolutions: Iterable[tuple[int, int, int]], name: str = "The layer after them"
 ) -> int:
-    """The side of the square images that `convolutions` (kernel, stride, padding) flatten to `features` values.
+    """The side of the square images from which convolutions make `features` values: the first of SIDES that fits.
 
-    The first of SIDES that fits; `name` is the layer that takes the values.
+    Parameters
+    ----------
+    channels : number of channels after the last convolution.
+    convolutions : kernel, stride and padding of each.
+    name : the layer that takes the values, for the message.
 
     Raises
     ------
-    ShapeMismatch : none does.
+    ShapeMismatch : if none fits.
 
     >>> image_side(512, 32, [(4, 2, 1)] * 4)
     64
@@ -152,11 +174,11 @@ def _times(shape: ImageShape) -> str:
 
 
 def square_side(features: int, channels: int, name: str) -> int:
-    """The side of the square grid of `channels` on which the layer `name` has `features` values.
+    """The side of the square grid with `channels` channels that has the `features` values of the layer `name`.
 
     Raises
     ------
-    ShapeMismatch : there is none.
+    ShapeMismatch : if there is none.
     """
     side = math.isqrt(features // max(channels, 1))
     if not 0 < side * side * channels == features:

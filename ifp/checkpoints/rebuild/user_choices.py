@@ -1,4 +1,4 @@
-"""What the user says of a model, else what its code base does: activation, head and scaling of the pixels."""
+"""Activation, head, variance and scaling of the pixels: what the user states, else what the code base does."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ifp.errors import IfpError, unknown_name
 
 @dataclass(frozen=True)
 class Pixels:
-    """The encoder sees (x - mean) / std of x in [0, 1], and where that is from."""
+    """The scaling of pixels x in [0, 1], of which the encoder sees (x - mean) / std, and the assumption in words."""
 
     mean: float
     std: float
-    said: Assumption
+    assumption: Assumption
 
 
 def hidden_activations(options: ReadingOptions, *habits: str) -> list[Assumption]:
-    """The activation to rebuild with: the user's, else the code base's; of several habits each is a guess.
+    """The activations to try: the user's, else those that the code base uses, each a guess if there are several.
 
     Raises
     ------
-    IfpError : the user's is unknown.
+    IfpError : if the user states an unknown activation.
     """
     if options.activation is not None:
         if options.activation not in ACTIVATIONS:
@@ -36,7 +36,7 @@ def hidden_activations(options: ReadingOptions, *habits: str) -> list[Assumption
 
 
 def chosen_head(options: ReadingOptions, habit: str) -> tuple[str, str]:
-    """How mean and variance lie in the last layer, and where that is from; IfpError for an unknown way."""
+    """The order of means and variances in the last layer, and where it is from; raises IfpError if it is unknown."""
     if options.head is None:
         return habit, "the code base"
     if options.head not in HEADS:
@@ -45,7 +45,7 @@ def chosen_head(options: ReadingOptions, habit: str) -> tuple[str, str]:
 
 
 def chosen_variance(options: ReadingOptions, habit: str) -> tuple[str, str]:
-    """What the last layer gives beside the mean, and where that is from; IfpError for something unknown."""
+    """What the last layer gives in addition to the mean, and where that is from; raises IfpError if it is unknown."""
     if options.variance is None:
         return habit, "the code base"
     if options.variance not in VARIANCES:
@@ -54,7 +54,7 @@ def chosen_variance(options: ReadingOptions, habit: str) -> tuple[str, str]:
 
 
 def chosen_pixels(options: ReadingOptions) -> Pixels:
-    """What the user says, else images as they are; IfpError for numbers that cannot be."""
+    """The scaling that the user states, else none; raises IfpError for impossible numbers."""
     if options.pixel_mean is None and options.pixel_std is None:
         return Pixels(0.0, 1.0, Assumption("input", "pixels in [0, 1]", "the code base"))
     mean = 0.0 if options.pixel_mean is None else options.pixel_mean
@@ -65,7 +65,7 @@ def chosen_pixels(options: ReadingOptions) -> Pixels:
 
 
 def scaled_input(mean: Sequence[float], std: Sequence[float], source: str, note: str = "") -> Assumption:
-    """(pixel - mean) / std in words, by channel where the channels differ.
+    """The scaling (pixel - mean) / std as an assumption, with one number per channel if the channels differ.
 
     >>> scaled_input([0.5, 0.5], [0.25, 2.0], "the file").value
     '(pixel - 0.5) / (0.25, 2)'

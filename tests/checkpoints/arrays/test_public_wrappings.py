@@ -12,7 +12,7 @@ import torch
 
 from ifp.checkpoints.folders.locate import CheckpointFile, locate
 from ifp.checkpoints.posteriors import draw_sample, encode_images
-from ifp.checkpoints.readings.choose_reading import load_candidates
+from ifp.checkpoints.readings.candidates import load_candidates
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.datasets.sprites import Sprites

@@ -13,7 +13,7 @@ from ifp.checkpoints.arrays.unwrap import unwrap
 from ifp.checkpoints.families.registry import families, recognise
 from ifp.checkpoints.files.contents import read_contents
 from ifp.checkpoints.folders.locate import locate
-from ifp.checkpoints.rebuild.chain import ShapeMismatch
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.checkpoints.vae import HEADS, Vae
 from ifp.errors import IfpError
@@ -216,8 +216,8 @@ def test_options_go_before_habits(kind: str, tmp_path: Path) -> None:
         ({"loss": "betaH", "betaH_B": 10**400}, None, "no number"),
         ({"loss": "betaH", "betaH_B": float("nan")}, None, "no number"),
         ({"loss": "betaH"}, None, "missing"),
-        ({"loss": ["betaH"]}, None, "not said"),
-        ({}, None, "not said"),
+        ({"loss": ["betaH"]}, None, "not stated"),
+        ({}, None, "not stated"),
     ],
 )
 def test_beta_of_yanndubs(settings: dict[str, Any], beta: float | None, words: str, tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_other_distributions_of_rtqichen_are_refused(dist: str, words: str, tmp_
 @pytest.mark.parametrize("kind", ["1konny H", "1konny B", "amir-abdi conv", "amir-abdi padless"])
 def test_where_nothing_says_how_a_file_was_trained(kind: str, tmp_path: Path) -> None:
     vae = build(source_at(family_files.write(tmp_path, kind, family_files.make(kind))))
-    assert (vae.beta, said(vae, "beta")) == (None, ("not said", "the file"))
+    assert (vae.beta, said(vae, "beta")) == (None, ("not stated", "the file"))
     gaussian = kind == "1konny H"  # of three channels
     assert vae.likelihood == ("gaussian" if gaussian else "bernoulli")
     assert said(vae, "likelihood")[1] == "the code base"

@@ -14,8 +14,8 @@ from ifp.checkpoints.arrays.unwrap import unwrap
 from ifp.checkpoints.families.registry import families, recognise
 from ifp.checkpoints.files.contents import read_contents
 from ifp.checkpoints.native import save_vae
-from ifp.checkpoints.rebuild.chain import ShapeMismatch
 from ifp.checkpoints.rebuild.image_shapes import convolved_image, flat_image, square_side
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.checkpoints.vae import HEADS, OUTPUTS, Vae
 from ifp.errors import IfpError

@@ -14,7 +14,7 @@ from ifp.checkpoints.families import antixk, disent, erow, erow_groups, google, 
 from ifp.checkpoints.families.registry import families, recognise
 from ifp.checkpoints.files.contents import read_contents
 from ifp.checkpoints.folders.locate import locate
-from ifp.checkpoints.rebuild.chain import ShapeMismatch
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ifp.checkpoints.folders.locate import locate
-from ifp.checkpoints.readings.choose_reading import Candidates, load_candidates
+from ifp.checkpoints.readings.candidates import Candidates, load_candidates
 from ifp.checkpoints.source import ReadingOptions
 from ifp.errors import IfpError
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 import ifp
 from ifp.checkpoints.folders.locate import CheckpointFile, locate
-from ifp.checkpoints.readings.choose_reading import Candidates, Choice, choose, load_candidates
+from ifp.checkpoints.readings.candidates import Candidates, load_candidates
+from ifp.checkpoints.readings.choose_reading import Choice, choose
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.datasets.npz import NpzDataset
@@ -123,7 +124,7 @@ def test_the_decoder_outweighs_the_moments() -> None:
     assert not choice.reading.test.passed
     assert choice.reading.confirmed
     assert choice.trusted
-    assert "read rightly" in choice.note
+    assert "read correctly" in choice.note
 
 
 @pytest.mark.parametrize(("lost", "taken"), [(0.0007, "leaky_relu"), (0.0013, "relu")])
@@ -178,7 +179,7 @@ def test_a_head_that_lies_otherwise_is_read_where_the_decoder_shows_it() -> None
     choice = chosen(exact_vae(interleaved=True))
     assert choice.trusted
     assert source_of(choice, "head") == ("interleaved", "the self-test")
-    assert "Read otherwise than none does it: head interleaved" in choice.note
+    assert "Read differently from none: head interleaved" in choice.note
     np.testing.assert_allclose(choice.reading.test.moment_D, 1, atol=1e-4)
 
 
@@ -230,7 +231,7 @@ def test_a_wrong_head_is_told_with_the_reading_that_fits(tmp_path: Path) -> None
     choice = choose(found, IMAGES, CPU)
     assert source_of(choice, "head") == ("interleaved", "an option")
     assert not choice.trusted
-    assert "an option says does not fit: read as 'head halves'" in choice.warning
+    assert "an option states does not fit: read as 'head halves'" in choice.warning
 
 
 def test_a_fork_that_puts_variances_first_is_read(tmp_path: Path) -> None:
@@ -249,7 +250,7 @@ def test_halves_of_a_public_interleaved_model_are_told(model: str, fixtures_dir:
     path = fixtures_dir / "public-checkpoints" / f"{model}_dsprites"
     choice = choose(candidates_at(path, head="halves"), images, CPU)
     assert not choice.trusted
-    assert "an option says does not fit: read as 'head interleaved'" in choice.warning
+    assert "an option states does not fit: read as 'head interleaved'" in choice.warning
 
 
 def test_the_activation_that_the_weights_leave_open_is_found(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.posteriors import encode_images
 from ifp.checkpoints.readings.bench import Bench
-from ifp.checkpoints.readings.choose_reading import choose, load_candidates
+from ifp.checkpoints.readings.candidates import load_candidates
+from ifp.checkpoints.readings.choose_reading import choose
 from ifp.checkpoints.readings.verdicts import Choice
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
@@ -77,7 +78,7 @@ def test_what_the_user_states_stays_and_is_tested(name: str, tmp_path: Path) -> 
     said = {entry.what: entry.value for entry in wrong.vae.assumptions}
     assert (wrong.vae.variance, said["activation"]) == ("log variance", "relu")
     assert not wrong.trusted
-    assert "an option says does not fit" in wrong.warning
+    assert "an option states does not fit" in wrong.warning
     right = choice_of(path, variance=fork.spread, activation="leaky_relu_0.2" if "leaky" in name else "relu")
     assert right.trusted
     assert right.note == ""

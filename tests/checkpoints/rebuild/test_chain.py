@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from ifp.checkpoints.rebuild.chain import ChainBuilder, ShapeMismatch
+from ifp.checkpoints.rebuild.chain import ChainBuilder
 from ifp.checkpoints.rebuild.image_shapes import image_side, square_side
+from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
 
 
 def arrays(module: nn.Module) -> dict[str, np.ndarray]:
@@ -62,7 +63,7 @@ def test_a_misfit_is_named(weights, layer, named) -> None:  # type: ignore[no-un
 
 def test_an_image_that_vanishes_is_refused() -> None:
     weights = {"a.weight": np.zeros((2, 1, 5, 5))}
-    with pytest.raises(ShapeMismatch, match="vanish"):
+    with pytest.raises(ShapeMismatch, match="leaves nothing of an image"):
         ChainBuilder(weights, (1, 3, 3), set()).conv("a", 1, 0)
 
 
