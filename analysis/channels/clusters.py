@@ -17,17 +17,18 @@ from dataclasses import dataclass
 import numpy as np
 
 Span = tuple[int, int]
-"""First place and place after the last."""
+"""Half-open range of places: the first one, and the one after the last."""
 
 LEAST_NMI = 0.25
-"""Channels with a lower mean NMI over their pairs hold no information in common."""
+"""Minimum mean NMI over the pairs of a cluster; below it the channels have no information in common."""
 
 KEEP = 0.75
-"""Of the mean NMI inside a cluster: what a channel at its end needs. One that holds something else of the same size
-beside the fragment has 1 / sqrt(2) and stays out."""
+"""Boundary channels need at least this share of the cluster's mean NMI. A channel that holds the fragment plus equally
+much else has 1/sqrt(2) of it and is excluded."""
 
 SMALLEST_DISTANCE = 1e-3
-"""Distances below it, bits for VI, are rounding; they would make a steep boundary of nothing."""
+"""Distances are clipped to at least this value (bits for VI), because steep boundaries between rounding errors mean
+nothing."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""At which height each fragment of a map is drawn, so that links run straight and cross little.
+"""The heights at which the fragments of a map are drawn, so that links run straight and cross little.
 
 Shapes: H fragments of a map, P of one level.
 """

@@ -31,7 +31,8 @@ LINK_COLUMNS = (
 )  # fmt: skip
 SEPARATOR = " + "
 LINK_NMI = 0.25
-"""NMI of two fragments of which one holds the other whole is the root of the ratio of their entropies, here 1/16."""
+"""Default minimum mean NMI of two linked fragments. If one contains the other, their NMI is the square root of the
+ratio of their entropies, so this links a fragment with a part of it of at least 1/16 of its entropy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +51,14 @@ class FragmentMap:
     Attributes
     ----------
     levels : beta falling.
-    hotspots : one a fragment, in the order of `fragments`; `channels` and `representative` are places in the whole
+    hotspots : one per fragment, in the order of `fragments`; `channels` and `representative` are places in the whole
         Similarity, `span` and `name` are those of its own level.
-    fragments : one row a fragment with `FRAGMENT_COLUMNS`, numbered from 1, beta falling. The event that `origin` names
-        lies between `bracket_low` and `bracket_high` (NaN: unknown, or nothing happened). `runs_above` models of the
+    fragments : one row per fragment with `FRAGMENT_COLUMNS`, numbered from 1, beta falling. The event that
+        `origin` names lies between `bracket_low` and `bracket_high` (NaN: unknown, or nothing happened). `runs_above` models of the
         next higher level, `runs_below` of the next lower, have a channel that would be linked: what has no fragment
         there may be held by too few models, or by each in a mixture of its own.
         `factors` are all with a mean NMI that earns a name. `parents` and `children` are numbers of fragments.
-    links : one row a link with `LINK_COLUMNS`: `higher` and `lower` are numbers of fragments, at the higher and lower
+    links : one row per link with `LINK_COLUMNS`: `higher` and `lower` are numbers of fragments, at the higher and lower
         beta; `share_of_higher` of the higher one's entropy is held by the lower, and the other way round.
     factors : names of the data's factors. link : the floor of NMI of a link.
     """

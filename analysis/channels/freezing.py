@@ -34,7 +34,7 @@ HOTSPOT_COLUMNS = (
     "high", "quartile_low", "quartile_high", "least", "most", "threshold_nats",
 )  # fmt: skip
 _ROUNDING = 1e-6
-"""Of a beta that was written to a file and read again, relative."""
+"""Relative tolerance when a beta is compared with one read back from a file."""
 
 
 def channel_freezing(similarity: Similarity, models: Sequence[Model], threshold_nats: float = 0.1) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def hotspot_freezing(
     *,
     threshold_nats: float = 0.1,
 ) -> pd.DataFrame:
-    """How the freezing points of each hotspot's channels are distributed, one row a hotspot.
+    """How the freezing points of each hotspot's channels are distributed, one row per hotspot.
 
     Checkpoints of one training are one run: a latent of it counts once, as in its last checkpoint among the channels.
 

@@ -19,16 +19,16 @@ from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.fingerprints.models import FEWEST_MODELS, Similarity
 
 DISTANCES = ("vi", "nmi")
-"""Variation of information, bits; or -ln NMI."""
+"""Distances between channels: variation of information in bits, or -ln NMI."""
 
 SHARE = 0.4
-"""Of the models: a hotspot is seen in at least so many by default, as in the paper (20 of 50)."""
+"""Default minimum share of models that contain a hotspot (20 of 50 in the paper)."""
 
 FACTOR_NMI = 0.2
-"""Below it a hotspot carries no factor's name."""
+"""Minimum mean NMI with a factor for a hotspot to carry the factor's name."""
 
 SMALLEST_NMI = 1e-4
-"""-ln NMI is cut off there, as in the paper."""
+"""NMI is clipped to at least this value before its logarithm is taken, as in the paper."""
 
 
 class Spread(NamedTuple):
@@ -96,7 +96,7 @@ class Hotspots:
     hotspots: tuple[Hotspot, ...]
 
     def table(self) -> pd.DataFrame:
-        """One row a hotspot: what it is, who has it, how much, and its NMI with every factor."""
+        """One row per hotspot: what it is, who has it, how much, and its NMI with every factor."""
         columns = ["hotspot", "runs", "of_runs", "channels", "information_bits", "information_low_bits"]
         columns += ["information_high_bits", "upper_bits", "factor", "factor_nmi", "tightness", "representative"]
         rows = [

@@ -23,7 +23,7 @@ from ifp.analysis.figures.style import INK, NEUTRAL, SMALL_PT
 from ifp.errors import IfpError, bad_value
 
 MOST_PIXELS = 100
-"""Of an image's width: a larger one is drawn by the means of 2 x 2, 3 x 3, ... of its pixels."""
+"""Largest width of an image in pixels; larger ones are reduced to the means of 2 x 2, 3 x 3, ... pixels."""
 
 
 def checked_traversals(traversals: Mapping[int, np.ndarray], numbers: Sequence[int]) -> dict[int, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Where everything of the structure figure goes, in inches: built up from what has to be legible.
+"""Layout of the structure figure in inches, built up from what has to be legible.
 
 Shapes: K values of a traversal, C channels of an image (1 or 3), H x W image.
 """

@@ -21,7 +21,7 @@ from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN, axes_at, beside, 
 from ifp.analysis.figures.style import BAND, INK, NEUTRAL, SMALL_PT, FactorLook, factor_looks, plain
 
 COLORS = "magma_r"
-"""Of the matrix: 0 pale, 1 black, in even steps of lightness."""
+"""Colours of the matrix: 0 pale, 1 black, in even steps of lightness."""
 _LEAST_PIXELS = 1200
 _MOST_STYLED = 60
 """With more channels the steps of a line are shorter than its dashes."""

@@ -15,7 +15,7 @@ from ifp.analysis.channels.hotspots import Hotspots, cluster, models_of
 from ifp.errors import bad_value
 
 LOW = 0.1
-"""The quantile over resamples given beside the mean."""
+"""Quantile over resamples that is given beside the mean."""
 
 
 def stability(

@@ -61,7 +61,7 @@ def middle(hotspot: Hotspot) -> float:
 
 
 def structure_table(hotspots: Hotspots) -> pd.DataFrame:
-    """A row per channel in the order of the clustering.
+    """One row per channel in the order of the clustering.
 
     Columns place, channel, member, hotspot (its name, "" if none), representative, reachability (bits, or -ln NMI),
     information_bits, and nmi_FACTOR for each factor.

@@ -21,7 +21,7 @@ CHUNK = 2000
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class BetaVae(Score):
+class BetaVaeScore(Score):
     """`value` is the accuracy on the evaluation batches.
 
     Attributes
@@ -47,7 +47,7 @@ def beta_vae(
     num_eval: int = 5_000,
     seed: int = 0,
     min_samples: int = MIN_SAMPLES,
-) -> BetaVae:
+) -> BetaVaeScore:
     """BetaVAE score: can a linear classifier tell which factor the pairs of a batch share?
 
     One example: draw a factor and 64 pairs of images, the two of a pair sharing that factor's value; the feature is
@@ -72,7 +72,7 @@ def beta_vae(
     model = LogisticRegression()
     converged = fit(model, train_BD, train_B)
     right_B = model.predict(eval_BD) == eval_B
-    return BetaVae(
+    return BetaVaeScore(
         value=float(right_B.mean()),
         settings={
             "estimator": "LogisticRegression()",

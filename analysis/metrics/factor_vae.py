@@ -20,7 +20,7 @@ CHUNK = 2000
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class FactorVae(Score):
+class FactorVaeScore(Score):
     """`value` is the accuracy on the evaluation votes.
 
     Attributes
@@ -48,7 +48,7 @@ def factor_vae(
     prune_std: float = 0.05,
     seed: int = 0,
     min_samples: int = MIN_SAMPLES,
-) -> FactorVae:
+) -> FactorVaeScore:
     """FactorVAE score: can one tell which factor a batch shares from the latent that varies least in it?
 
     One vote: draw a factor, a batch that shares its value, and take the latent with the smallest variance in the
@@ -79,7 +79,7 @@ def factor_vae(
         votes_DF[active_D] = _votes(scaled_ND, groups, num_train, batch_size, generator)
         eval_DF[active_D] = _votes(scaled_ND, groups, num_eval, batch_size, generator)
     right = eval_DF[np.arange(len(eval_DF)), votes_DF.argmax(axis=1)].sum()
-    return FactorVae(
+    return FactorVaeScore(
         value=float(right / num_eval),
         settings={
             "batch_size": batch_size,

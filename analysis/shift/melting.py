@@ -25,11 +25,12 @@ from ifp.analysis.information.per_latent import Information
 from ifp.errors import IfpError
 
 MELTED, NOT_HELD, NEVER_MELTED = "melted", "not_held", "never_melted"
-"""Statuses; `beta_ifp` is empty but for the first. never_melted: still held at the last record (censored)."""
+"""Statuses of a melting point. Only a melted one has a `beta_ifp`; never_melted means still held at the last record
+(censored)."""
 MELTING_COLUMNS = ("kind", "name", "beta_ifp", "low", "high", "status", "held_at_start", "beta_start", "beta_end")
 FEWEST_PAIRS = 6
-"""With fewer pairs there is no interval and nothing is claimed, as with the medians over contexts: the t-distribution
-leans on differences that are normal, and so few cannot show that they are not."""
+"""Minimum number of pairs for an interval. The t-distribution assumes normal differences, and fewer pairs cannot show
+whether they are."""
 SHIFT_COLUMNS = (
     "kind", "name", "pairs", "baseline", "mitigated", "shift", "shift_low", "shift_high", "ratio", "ratio_low",
     "ratio_high", "within_noise", "censored",
@@ -58,12 +59,12 @@ def melting_points(
     *,
     threshold_nats: float = 0.1,
 ) -> pd.DataFrame:
-    """One row a factor, then one a latent, with `MELTING_COLUMNS`.
+    """One row per factor, then one per latent, with `MELTING_COLUMNS`.
 
     Parameters
     ----------
     beta_T : in the order of the records, rising or falling. kl_nats_TD : of the same images at each record.
-    information_T : one a record, measured alike; empty without factors.
+    information_T : one per record, all with the same settings; empty without factors.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Sums over the points of fingerprints: by blocks of points that fit memory, some blocks at a time.
+"""Sums over the points of fingerprints, computed in blocks of points that fit into memory, several blocks at a time.
 
 Shapes: C channels, N points.
 """
@@ -16,10 +16,12 @@ from ifp.system.progress import Progress, silent
 from ifp.system.threads import run_jobs
 
 MEMORY_BYTES = 1_000_000_000
+"""Default memory of the blocks that are computed at the same time."""
 CACHED_BYTES = 4_000_000
-"""On a CPU a block that stays in the processor's cache is several times as fast as one that does not."""
+"""Largest block on a CPU, in bytes: a block that stays in the processor's cache is several times as fast."""
 SHARDS = 32
-"""Parts of the points, as many for any number of threads, so that the sums' last bits do not depend on it."""
+"""Number of parts into which the points are divided, whatever the number of threads, so that sums are the same to the
+last bit."""
 
 Sums = tuple[Tensor, ...]
 
@@ -36,8 +38,8 @@ def sum_over_points(
 
     Parameters
     ----------
-    row_bytes : memory that a block takes for each of its points.
-    memory_bytes : for the blocks that are made at a time; one point a block where that is too little.
+    row_bytes : memory of a block per point.
+    memory_bytes : of the blocks that are computed at the same time; a block has at least one point.
     progress : called with (what, points done, N).
     """
     points, on_cpu = fingerprints.points, fingerprints.device.type == "cpu"

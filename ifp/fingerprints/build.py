@@ -20,7 +20,8 @@ from ifp.fingerprints.similarity import measure_similarity
 from ifp.system.progress import Progress, silent
 
 LEAST_BITS = 0.01
-"""A channel that holds no more is dead: its NMI would be a ratio of two zeros (the paper's code has the same)."""
+"""Channels with at most this much information are dead, because their NMI would be a ratio of two zeros; the paper's
+code has the same threshold."""
 
 
 @dataclass(frozen=True, eq=False)

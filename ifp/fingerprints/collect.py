@@ -31,7 +31,7 @@ from ifp.system.progress import Progress, silent
 
 FEWEST_POINTS = 16
 SELF_TEST_IMAGES = 1000
-"""So many images at least decide how a file is to be read, however few points are compared."""
+"""Minimum number of images for the self-test that decides how a file is read, even when fewer points are compared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +40,9 @@ class ModelEnsemble:
 
     Attributes
     ----------
-    origins : one a model.
+    origins : one per model.
     sample : the images that were encoded, the points first; None for codes that came as arrays.
-    notes : what a user should know of how the models were read, a sentence each.
+    notes : sentences for the user on how the models were read.
     """
 
     models: tuple[Model, ...]
@@ -82,7 +82,7 @@ def collect_models(
     Parameters
     ----------
     along : every checkpoint of a series is a model, at the beta of its step, each with the whole training's trace.
-    betas : one a path, used where given in place of what the files say; empty for none.
+    betas : one per path, in place of what the files say; empty to use what they say.
     encoders : further models: `EncoderByName`s, modules with `encode`, or functions images -> (mean, logvar).
 
     Raises

@@ -1,4 +1,4 @@
-"""What draws through two latent spaces say of NMI and VI, with errors from the covariance of what they are made of.
+"""NMI and VI of two latent spaces from Monte Carlo draws, with errors from the covariance of the draws' means.
 
     NMI = (I(U) + I(V) - I(U, V)) / sqrt((2 I(U) - I(U, U')) (2 I(V) - I(V, V')))
     VI = 2 I(U, V) - I(U, U') - I(V, V')
@@ -22,9 +22,9 @@ from ifp.errors import IfpError
 from ifp.fingerprints.estimates import Estimate, Ratio
 
 DEAD_BITS = 1e-6
-"""A space that shares less with itself has no NMI."""
+"""NMI is not defined for a space whose two looks share less than this."""
 SATURATED_BITS = 1.0
-"""A space that comes that near log2 N tells nearly all of N images apart, and any two such spaces read as equal."""
+"""A space within this of log2 N tells nearly all of N images apart, and any two such spaces read as equal."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From what a user names to the models that it means: checkpoints, series, and `ifp train` runs of several seeds.
+"""Finds the models that a path stands for: a checkpoint, a series, or an `ifp train` run of several seeds.
 
 Shapes: T records of a training, D latents.
 """
@@ -73,8 +73,7 @@ def list_trainings(paths: Sequence[Path]) -> tuple[list[TrainingSource], list[st
     Raises
     ------
     IfpError : see `ifp.checkpoints.folders.locate.locate`; a run without a finished seed; a checkpoint that is named
-    twice,
-        which would pass for two models that agree; trainings on different data.
+        twice, which would pass for two models that agree; trainings on different data.
     """
     places: list[TrainingSource] = []
     notes: list[str] = []

@@ -22,11 +22,13 @@ from torch import Tensor
 from ifp.errors import IfpError
 
 LARGEST_EXPONENT = 40.0
-"""exp(-40) is nothing beside a point's 1 with itself, and smaller numbers are denormal when squared, which is slow."""
+"""Exponents are clipped to at most this value: exp(-40) is negligible beside the 1 of a point with itself, and smaller
+numbers become denormal when squared, which is slow."""
 LARGEST_LOGVAR = 80.0
-"""From a dimension's typical one, so that float32 holds every variance, its inverse and their products."""
+"""Log variances are clipped to this distance from the typical one of their dimension, so that float32 holds every
+variance, its inverse and their products."""
 LARGEST_LOG_MEAN = 30.0
-"""A dimension's means in units of its typical sigma go up to exp(30), so that their squares stay finite."""
+"""Means are clipped to exp of this, in units of the typical sigma of their dimension, so that their squares are finite."""
 
 
 class Fingerprints(Protocol):
@@ -116,7 +118,7 @@ class GaussianFingerprints:
     def coefficients(self, start: int, stop: int) -> Tensor:
         """See `Fingerprints.coefficients`."""
         mean_BK1, variance_BK1, root_BK1 = self._rows(start, stop, self._half_mean_KN, self._variance_KN, self._root_KN)
-        # few passes over [B, K, N]: the minus sign and the factors 4 and 2 are put where there is one number a row
+        # few passes over [B, K, N]: the minus sign and the factors 4 and 2 are put where there is one number per row
         minus_inverse_BKN = (-variance_BK1 - self._variance_KN).reciprocal_()
         exponent_BKN = (mean_BK1 - self._half_mean_KN).square_().mul_(minus_inverse_BKN)
         # 2 sigma_i sigma_j / (v_i + v_j) = 1 / cosh((ln v_i - ln v_j) / 2)
@@ -164,7 +166,7 @@ class LabelFingerprints:
 
     Parameters
     ----------
-    labels_NF : integer labels, one column a factor.
+    labels_NF : integer labels, one column per factor.
     """
 
     def __init__(

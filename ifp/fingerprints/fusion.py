@@ -32,9 +32,9 @@ from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.fingerprints.fingerprints import gaussian_exponents
 
 INITIAL_STD = 0.05
-"""Of the fused means before the first step: all points nearly in one place, so that no order of them is laid down."""
+"""Standard deviation of the initial means: small, so that no ordering of the points is imposed."""
 TYPICAL_QUANTILE = 0.9
-"""Of the steps between neighbours: what `continuity` takes for an ordinary large one."""
+"""Quantile of the steps between neighbours that `continuity` takes as an ordinarily large step."""
 
 
 @dataclass(frozen=True, eq=False)

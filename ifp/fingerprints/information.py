@@ -1,4 +1,4 @@
-"""Information of each channel about which of N points it is: lower and upper bound, bits.
+"""Information of each channel about which of N points it is: lower and upper bound, in bits.
 
     I(X; U) >= -mean_i log2 mean_j BC_ij          two looks through the same channel: BC_ij^2
     I(X; U) <= -mean_i log2 mean_j exp(-KL_ij)

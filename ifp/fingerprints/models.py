@@ -15,7 +15,7 @@ from ifp.codes import Codes
 from ifp.errors import IfpError
 
 FACTOR = -1
-"""The model of a channel that is a factor of the data."""
+"""Value of `Channel.model` for a channel that is a factor of the data."""
 WAYS = ("latent", "group", "space")
 """What a channel can be: one latent, a group of them, or the whole latent space of a model."""
 FEWEST_MODELS = 5

@@ -37,7 +37,7 @@ class Origin:
     step : of training; None where nothing says.
     argument : which of the named paths, functions or files of codes it belongs to, from 0.
     family, likelihood : "" where there is no checkpoint.
-    warning : what the self-test said of how the file was read, "" for nothing.
+    warning : the self-test's doubt about how the file was read, "" for none.
     beta_note : what its beta weighs, where that is not the whole KL; "" where it is.
     """
 
@@ -139,5 +139,5 @@ def rows_of(codes: Codes, rows: np.ndarray) -> Codes:
 
 
 def naming(name: str, error: IfpError) -> IfpError:
-    """The error with the model's name, which of many it is."""
+    """The error with the name of the model that it is about."""
     return error if name in str(error) else IfpError(f"{name}: {error}")

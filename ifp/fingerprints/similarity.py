@@ -1,4 +1,4 @@
-"""Information of all pairs of channels at once: a matrix product a point, no loop over pairs.
+"""Information of all pairs of channels at once: one matrix product per point, no loop over pairs.
 
 With A_i the [C, N] coefficients of point i with all points, A_i A_i^T / N holds mean_j BC_U BC_V of every pair, and
 

@@ -21,8 +21,8 @@ class AnnealedVae(Objective):
 
     Parameters
     ----------
-    gamma : what a nat beside the capacity costs.
-    c_max : the last capacity, nats. threshold_steps : steps until it is reached; it stays there.
+    gamma : cost per nat of distance from the capacity.
+    c_max : the final capacity, nats. threshold_steps : steps until it is reached.
 
     References
     ----------

@@ -1,7 +1,8 @@
 """Objective: what is added to the reconstruction, and how it may steer the networks.
 
-loss of a member = mean over the batch of the reconstruction + penalty, nats an image: the reconstruction summed over
-pixels and channels, the KL over latents. Members never meet: member m's loss depends on row m of the batch alone.
+The loss of a member is the mean reconstruction over the batch plus the penalty, in nats per image: the reconstruction
+is summed over pixels and channels, the KL over latents. Members never meet: the loss of member m depends on row m of
+the batch alone.
 
 Shapes: M members, B images of a batch, D latents.
 """
@@ -21,19 +22,19 @@ from ifp.networks.fully_connected import Network
 from ifp.networks.losses import gaussian_kl_nats
 
 State = dict[str, Tensor]
-"""What an objective remembers between steps, by name, with a leading member axis; part of every checkpoint."""
+"""Tensors that an objective keeps between steps, by name, with a leading member axis; part of every checkpoint."""
 
 ADVERSARY = "adversary."
-"""How the names of a second player's parameters begin in the state."""
+"""Prefix of the names of a second player's parameters in the state."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One batch through M networks, with one draw of z an image.
+    """One batch through M networks, with one draw of z per image.
 
     Attributes
     ----------
-    recon_MB : reconstruction, nats an image.
+    recon_MB : reconstruction, nats per image.
     mean_MBD, logvar_MBD, z_MBD : posteriors and their draws.
     step : optimizer updates done before this one. total_steps : of the whole training.
     num_images : of the data set, N in estimates of the aggregated posterior.
@@ -62,8 +63,8 @@ class Batch:
 class Objective(ABC):
     """A training objective; its fields are its hyper-parameters, with the defaults of its paper.
 
-    Subclasses are frozen dataclasses with a class attribute `name` (what `--objective` says). They are told the step
-    and hold nothing themselves: what changes lies in the state.
+    Subclasses are frozen dataclasses with a class attribute `name` (the value of `--objective`). They are given the
+    step and have no state of their own: everything that changes is in the `State`.
     """
 
     name: ClassVar[str]
@@ -72,37 +73,37 @@ class Objective(ABC):
         """Raise IfpError where a training of `total_steps` with so many latents cannot hold this objective."""
 
     def network(self, plain: Network) -> Network:
-        """The network to train in the place of `plain`; DEFT divides the encoder. Unchanged by default."""
+        """The network that is trained instead of `plain`; DEFT divides the encoder. Unchanged by default."""
         return plain
 
     def groups(self, latents: int) -> int:
         """Into how many equal groups the latents are divided, part of every checkpoint; 1 by default.
 
-        Group s learns in stage s, and the groups after it give the prior.
+        Group s learns in stage s; the posteriors of later groups are the prior.
         """
         return 1
 
     def initial_state(self, members: int, latents: int, device: torch.device) -> State:
-        """What is remembered before the first step; nothing by default."""
+        """The state before the first step; empty by default."""
         return {}
 
     @abstractmethod
     def penalty(self, batch: Batch, state: State) -> Tensor:
-        """What is added to the mean reconstruction of each member [M], differentiable."""
+        """The differentiable term that is added to the mean reconstruction of each member [M]."""
 
     @abstractmethod
     def pressure_M(self, step: int, total_steps: int, state: State) -> Tensor | float:
-        """The weight of the KL at this step, as far as there is one; recorded as beta. NaN where there is none."""
+        """The weight of the KL at this step, recorded as beta; NaN where the KL has no single weight."""
 
     def update(self, batch: Batch, state: State) -> None:  # noqa: B027 - most objectives have nothing to change
         """Change the state in place after a step, under `no_grad` and without waiting for the device."""
 
     def route(self, mean_MBD: Tensor, logvar_MBD: Tensor, step: int, total_steps: int) -> tuple[Tensor, Tensor]:
-        """The posteriors as decoder and KL are to see them; DEFT holds some latents back. Unchanged by default."""
+        """The posteriors that the decoder and the KL get; DEFT holds some latents back. Unchanged by default."""
         return mean_MBD, logvar_MBD
 
     def rates(self, step: int, total_steps: int) -> Mapping[str, float]:
-        """Factors on the learning rate by the first letters of parameters' names; 1 for all by default.
+        """Factors of the learning rate by prefixes of parameter names; 1 for all by default.
 
         A parameter of rate 0 is left out of the step: neither its value nor what the optimizer remembers of it
         changes. (Adam counts steps: zero gradients before a parameter's first real one would make its first updates
@@ -116,12 +117,12 @@ class Objective(ABC):
         return 0.0
 
     def stage(self, step: int, total_steps: int) -> int:
-        """Which piece of a piecewise objective is at work, from 0; always 0 by default."""
+        """The number of the current stage of a piecewise objective, from 0; always 0 by default."""
         return 0
 
 
 class AdversarialObjective(Objective):
-    """An objective with a second player, whose parameters lie in the state and are trained on a loss of their own.
+    """An objective with a second player (a discriminator), whose parameters are in the state and have their own loss.
 
     A step with two players: the penalty, its backward pass and the VAEs' update, as for any objective; then
     `adversary_loss_M` of the same draws, its backward pass and the update of `adversary_parameters` by an Adam of their
@@ -145,17 +146,17 @@ class AdversarialObjective(Objective):
 
     @abstractmethod
     def adversary_loss_M(self, z_MBD: Tensor, other_z_MBD: Tensor, state: State) -> Tensor:
-        """What the second player minimises [M]; `other_z_MBD` are draws of another batch, of the same size."""
+        """The loss of the second player [M]; `other_z_MBD` are draws of another batch of the same size."""
 
     def adversary_parameters(self, state: State) -> list[Tensor]:
-        """The second player's parameters, made leaves that are trained, in the state's order."""
+        """The second player's parameters as trainable leaves, in the order of the state."""
         return [value.requires_grad_() for name, value in state.items() if name.startswith(ADVERSARY)]
 
 
 def fresh_state(
     objective: Objective, latents: int, generators: Sequence[torch.Generator], device: torch.device | str
 ) -> State:
-    """The state before the first step of one member a generator (on the CPU), a second player's parameters included."""
+    """The state before the first step, with a second player's parameters; one generator (on the CPU) per member."""
     state = objective.initial_state(len(generators), latents, torch.device(device))
     if isinstance(objective, AdversarialObjective):
         players = [objective.initial_adversary(latents, generator) for generator in generators]

@@ -39,7 +39,7 @@ class BetaTcVae(LawObjective):
     ----------
     beta : 6, the value for dSprites. law, beta_start, beta_end, law_steps : see `LawObjective`.
     alpha, gamma : the weights of the other two parts.
-    stratified : whether q(z) is estimated by minibatch stratified sampling in the place of weighted sampling.
+    stratified : whether q(z) is estimated by minibatch stratified sampling instead of weighted sampling.
     gamma_warmup_steps : steps over which gamma rises from 0.
 
     References
@@ -103,7 +103,7 @@ def kl_parts(
 
 
 def _log_weights(batch: int, num_images: int, stratified: bool, device: torch.device) -> Tensor:
-    """What posterior c counts in the estimate of q(z_b), logarithm [B, B].
+    """Log weight of posterior c in the estimate of q(z_b), [B, B].
 
     Weighted: 1 / (N B). Stratified: the draw's own posterior stands for itself alone, 1 / N, and the others for all the
     rest, 1 / (B - 1) each but for one, here the next in the batch, with (N - B + 1) / (N (B - 1)): each row sums to 1.

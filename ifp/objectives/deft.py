@@ -1,16 +1,16 @@
 """DEFT: groups of latents that learn one after the other, at falling pressure.
 
-Stage s has a pressure and a group at work, group s. The groups after it give the prior (mean 0, log variance 0:
-constants without a gradient, of KL 0, whose z is pure noise), and what flows back into the groups before it is
+In stage s, group s is trained at the pressure of that stage. The posteriors of later groups are the prior (mean 0, log
+variance 0: constants without a gradient, of KL 0, whose z is pure noise), and the gradients into earlier groups are
 reduced. Their encoders thus keep what they hold while the current group takes what the lower pressure lets in. The
-published code reduced it in three ways:
+published code reduced these gradients in three ways:
 
 - `scale` (2021-04 to 2021-07): one encoder; the gradients of the reconstruction and of the KL on the means and log
   variances of earlier groups are multiplied by gamma. They share the trunk with the current group, so the trunk
-  moves, and with it what the earlier groups say, even at gamma 0: then only their last layers stand still.
+  moves, and with it what the earlier groups encode, even at gamma 0, where only their last layers are frozen.
 - `rate` (what the abstract describes, the default): each group has an encoder of its own, and those of earlier
   groups learn at gamma times the learning rate.
-- `freeze` (2022): each group has an encoder of its own; the earlier ones stand still and pass through a learned
+- `freeze` (2022): each group has an encoder of its own; the earlier ones are frozen and followed by a learned
   diagonal projection, mean x exp(W1) and log variance + W2, which is the identity at the start. There is no gamma.
 
 Why `scale` shares its trunk: Adam divides by the size of the gradients that it remembers, so an encoder of its own
@@ -50,16 +50,17 @@ STAGES_BY = ("steps", "beta")
 
 @dataclass(frozen=True)
 class Deft(Objective):
-    """beta(t) x KL of the groups at work; see the module for the modes.
+    """beta(t) x KL of the groups trained so far; see the module for the modes.
 
     Parameters
     ----------
     betas : the pressures, falling. By steps, that of each stage; by beta, where each stage ends, so that there is one
         stage more.
-    gamma : what is left of the backward information of earlier groups, from 0 (none) to 1 (all); not used by `freeze`.
+    gamma : share of the gradients, or of the learning rate, that is left to earlier groups, from 0 to 1; not used by
+        `freeze`.
     mode : one of MODES.
-    group_size : latents a group; None is their number by that of the stages, rounded down, as in all published
-        settings. Groups beyond the last stage give the prior to the end, as do the last 2 of 10 latents in 4 stages.
+    group_size : latents per group; None divides the latents by the number of stages and rounds down, as in all
+        published settings. Groups beyond the last stage stay at the prior, as do the last 2 of 10 latents in 4 stages.
     stage_steps : length of a stage; None makes the last stage twice as long as the others. The last one goes on to
         the end of the training.
     stages_by : "steps", or "beta": the pressure falls as max(beta_max exp(-rate t / T), 1) over T steps, and a stage
@@ -181,7 +182,7 @@ class Deft(Objective):
         return min(step // self._stage_steps(total_steps), self.num_stages - 1)
 
     def initial_state(self, members: int, latents: int, device: torch.device) -> State:
-        """Nothing is remembered; raises IfpError where the latents cannot be divided."""
+        """An empty state; raises IfpError where the latents cannot be divided."""
         self.groups(latents)
         return {}
 
@@ -192,11 +193,11 @@ class Deft(Objective):
         return self.betas[self.stage(step, total_steps)]
 
     def penalty(self, batch: Batch, state: State) -> Tensor:
-        """beta(t) x KL; later groups, which give the prior, have none."""
+        """beta(t) x KL; later groups, whose posteriors are the prior, have a KL of 0."""
         return self.pressure_M(batch.step, batch.total_steps, state) * batch.kl_M
 
     def route(self, mean_MBD: Tensor, logvar_MBD: Tensor, step: int, total_steps: int) -> tuple[Tensor, Tensor]:
-        """Later groups give the prior; `scale` reduces the gradients of earlier ones."""
+        """Later groups are set to the prior; `scale` reduces the gradients of earlier ones."""
         latents = mean_MBD.shape[-1]
         size = latents // self.groups(latents)
         stage = self.stage(step, total_steps)
@@ -208,7 +209,7 @@ class Deft(Objective):
         return mean, logvar
 
     def rates(self, step: int, total_steps: int) -> Mapping[str, float]:
-        """See `Objective.rates`: earlier groups as the mode says, and nothing of later ones."""
+        """See `Objective.rates`: earlier groups at the rate of the mode, later ones not at all."""
         stage = self.stage(step, total_steps)
         # at gamma 0 `scale` must hold the last layers too: Adam would go on by its momentum
         earlier = {"rate": self.gamma, "scale": 1.0 if self.gamma else 0.0, "freeze": 0.0}[self.mode]

@@ -1,4 +1,4 @@
-"""The published settings of DEFT, one data set at a time.
+"""The published settings of DEFT by data set.
 
 References
 ----------
@@ -16,9 +16,9 @@ from ifp.errors import IfpError
 
 @dataclass(frozen=True)
 class Published:
-    """Pressures, latents a group, and the length of a stage out of the length of the training, both in steps.
+    """Published settings for one data set: pressures, latents per group, steps per stage and steps of the training.
 
-    Without `stage_steps` beta itself ends the stages.
+    Where `stage_steps` is None, a stage ends when beta has fallen to its pressure.
     """
 
     betas: tuple[float, ...]
@@ -36,10 +36,10 @@ PRESSURES: dict[str, Published] = {
     "sprites-noshape": Published((70, 30, 15, 1), stage_steps=None, total_steps=200_000),
     "smallnorb": Published((30, 5, 3, 1)),
 }
-"""By the name of the data set, which says the size and the channels of its images too."""
+"""Published settings by the name of the data set, which also determines the size and the channels of its images."""
 _REMEDY = "give your own with --option betas=..., or those of an `ifp anneal` run with --pressures-from RUN"
 LIKELIHOOD = "bernoulli"
-"""That of all published pressures; another one has other freezing points."""
+"""The likelihood of all published pressures; with another likelihood factors freeze at other pressures."""
 
 
 def published_options(dataset: str, total_steps: int | None = None, *, likelihood: str = LIKELIHOOD) -> dict[str, Any]:
@@ -47,7 +47,8 @@ def published_options(dataset: str, total_steps: int | None = None, *, likelihoo
 
     Parameters
     ----------
-    total_steps : of the training to come, of which the stages get the same share; None means as many as published.
+    total_steps : of the training to come; stages take the same share of it as published. None means as many as
+        published.
 
     Raises
     ------

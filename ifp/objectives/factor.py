@@ -23,7 +23,7 @@ from ifp.objectives.base import ADVERSARY, AdversarialObjective, Batch, State
 from ifp.objectives.options import require_not_negative, require_positive, warm_up
 
 LEAK = 0.2
-"""Slope of the discriminator's LeakyReLU below 0."""
+"""Slope of the discriminator's LeakyReLU for negative inputs."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class FactorVae(AdversarialObjective):
     Parameters
     ----------
     gamma : weight of the total correlation.
-    hidden, layers : units a hidden layer of the discriminator, and how many such layers.
-    discriminator_rate, discriminator_beta1, discriminator_beta2 : of its Adam.
+    hidden, layers : units per hidden layer of the discriminator, and the number of such layers.
+    discriminator_rate, discriminator_beta1, discriminator_beta2 : learning rate and decay rates of its Adam.
     warmup_steps : steps over which gamma rises from 0.
 
     References

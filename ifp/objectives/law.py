@@ -11,7 +11,7 @@ from ifp.objectives.options import require_not_negative, require_positive
 from ifp.schedule import LAWS, get_law
 
 LAST_LAYERS = ("encoder.mean.", "encoder.logvar.", "encoder.head.", "decoder.out.", "decoder.4.")
-"""How the names of the last layers begin, in the MLP and the convolutional network."""
+"""Prefixes of the parameter names of the last layers, in the MLP and the convolutional network."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class LawObjective(Objective):
     law : "" for a constant beta, or one of `ifp.schedule.LAWS`, the annealing test's laws.
     beta_start, beta_end : the law's two ends; "author" has its own and needs none.
     law_steps : steps from one end to the other, after which beta stays; 0 for the whole training.
-    hidden_rate : Adam's rate of all layers but the last of encoder and decoder, as a share of theirs. While nothing is
-        held noise is all that reaches them, and at full rate it kills their rectified units within some thousand steps:
-        what should freeze later then finds no features to grow from.
-    reseed_nats : KL that latents which hold a tenth of it, or less, at a record are given afresh by weights of chance;
-        0 for none. The signal of a collapsed latent decays exponentially while beta is above its edge, and as much
+    hidden_rate : Adam's rate of all layers but the last of encoder and decoder, as a share of theirs. While no
+        latent holds information, only noise reaches them, and at the full rate it kills their rectified units within
+        some thousand steps: what should freeze later then finds no features to grow from.
+    reseed_nats : KL that idle latents (those with a tenth of it or less) are given at each record by fresh random
+        weights; 0 for none. The signal of a collapsed latent decays exponentially while beta is above its edge, and as much
         growth is needed below it before anything is seen (delayed loss of stability): reseeding keeps the signal up.
     """
 

@@ -25,8 +25,8 @@ DSPRITES_IMAGES = 737_280
 class Preset:
     """How one objective was trained in one study.
 
-    steps : optimizer updates. batch : images a step. learning_rate : the VAE's. latents : of the network.
-    options : the objective's, where they differ from its defaults.
+    steps : optimizer updates. batch : images per step. learning_rate : of the VAE. latents : of the network.
+    options : hyper-parameters of the objective that differ from its defaults.
     """
 
     steps: int
@@ -134,7 +134,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         "dynamicvae": _DYNAMICVAE,
     }
 )
-"""Name -> study; `find_preset` finds one objective's preset in it."""
+"""The studies by name; `find_preset` returns the preset of one objective."""
 
 
 def find_preset(study: str, objective: str) -> Preset:
