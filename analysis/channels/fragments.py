@@ -53,9 +53,9 @@ class FragmentMap:
     levels : beta falling.
     hotspots : one per fragment, in the order of `fragments`; `channels` and `representative` are places in the whole
         Similarity, `span` and `name` are those of its own level.
-    fragments : one row per fragment with `FRAGMENT_COLUMNS`, numbered from 1, beta falling. The event that
-        `origin` names lies between `bracket_low` and `bracket_high` (NaN: unknown, or nothing happened). `runs_above` models of the
-        next higher level, `runs_below` of the next lower, have a channel that would be linked: what has no fragment
+    fragments : one row per fragment with `FRAGMENT_COLUMNS`, numbered from 1, beta falling. The event that `origin`
+        names lies between `bracket_low` and `bracket_high` (NaN: unknown, or nothing happened). `runs_above` models of
+        the next higher level, `runs_below` of the next lower, have a channel that would be linked: what has no fragment
         there may be held by too few models, or by each in a mixture of its own.
         `factors` are all with a mean NMI that earns a name. `parents` and `children` are numbers of fragments.
     links : one row per link with `LINK_COLUMNS`: `higher` and `lower` are numbers of fragments, at the higher and lower

@@ -28,7 +28,7 @@ LARGEST_LOGVAR = 80.0
 """Log variances are clipped to this distance from the typical one of their dimension, so that float32 holds every
 variance, its inverse and their products."""
 LARGEST_LOG_MEAN = 30.0
-"""Means are clipped to exp of this, in units of the typical sigma of their dimension, so that their squares are finite."""
+"""Means are clipped to exp of this, in units of their dimension's typical sigma, so that their squares are finite."""
 
 
 class Fingerprints(Protocol):

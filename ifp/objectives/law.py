@@ -28,8 +28,9 @@ class LawObjective(Objective):
         latent holds information, only noise reaches them, and at the full rate it kills their rectified units within
         some thousand steps: what should freeze later then finds no features to grow from.
     reseed_nats : KL that idle latents (those with a tenth of it or less) are given at each record by fresh random
-        weights; 0 for none. The signal of a collapsed latent decays exponentially while beta is above its edge, and as much
-        growth is needed below it before anything is seen (delayed loss of stability): reseeding keeps the signal up.
+        weights; 0 for none. The signal of a collapsed latent decays exponentially while beta is above its edge, and as
+        much growth is needed below it before anything is seen (delayed loss of stability): reseeding keeps the signal
+        up.
     """
 
     beta: float = 1.0
