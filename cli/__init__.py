@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ifp.cli.errors import one_line_errors
 from ifp.errors import unknown_name
@@ -54,6 +55,11 @@ class LazyGroup(click.Group):
         if args[0] not in self.commands_at and not args[0].startswith("-"):
             ctx.fail(str(unknown_name("command", args[0], self.commands_at)))
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands and options that begin with what was typed; no command is imported for that."""
+        named = [CompletionItem(n, help=t) for n, (_, t) in self.commands_at.items() if n.startswith(incomplete)]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands with their one line each."""

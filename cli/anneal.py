@@ -8,20 +8,24 @@ from typing import Any
 
 import click
 
-from ifp.annealing.config import AnnealConfig, preset_config
+from ifp.annealing.config import AnnealConfig, preset_config, preset_settings
 from ifp.cli.anneal_options import config_options, given_settings
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
 from ifp.cli.earlier_run import stored_settings
 from ifp.cli.naming_options import order_and_labels
+from ifp.cli.option_help import GroupedCommand
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError, NothingFroze, bad_value
 
 
-@click.command()
+@click.command(cls=GroupedCommand, presets=preset_settings)
 @config_options
 @click.option(
-    "--whole", is_flag=True, help="Cool the whole data set, not traversals: peaks of dMI/dbeta, joint freezing points."
+    "--whole",
+    is_flag=True,
+    help="Cool the whole data set, not traversals: peaks of dMI/dbeta, joint freezing points; with the defaults of "
+    "`ifp train`, but 3 seeds and 30000 steps.",
 )
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="A run.json: run it again.")
 @click.option(

@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from ifp.cli.option_help import PRESET
 from ifp.errors import bad_value
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-_PRESETS = "the preset's"
 
 
 def _beta_limit(ctx: click.Context, param: click.Parameter, value: str | None) -> str | float | None:
@@ -26,11 +25,11 @@ def _beta_limit(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 
 def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[Function], Function]:
-    return click.option(name, type=kind, help=text, show_default=more.pop("show_default", _PRESETS), **more)
+    return click.option(name, type=kind, help=text, show_default=more.pop("show_default", PRESET), **more)
 
 
 _SETTINGS = [
-    _setting("--dataset", str, "A name from `ifp data list`, npz:PATH or images:FOLDER.", show_default="none: needed"),
+    _setting("--dataset", str, "A name from `ifp data list`, npz:PATH or images:FOLDER.", show_default="required"),
     _setting("--preset", str, "quick, standard, or author (the published protocol).", show_default="standard"),
     _setting("--method", str, "closed-form, exact, train, or both (exact and train)."),
     _setting("--direction", str, "cool (beta falls), heat (beta rises), or both."),

@@ -7,11 +7,12 @@ import math
 
 import click
 
+from ifp.cli.option_help import CommandGroup, GroupedCommand
 from ifp.errors import IfpError, bad_value
 from ifp.theory.beta_units import CONVENTIONS, find_convention, from_nats, to_nats
 
 
-class NumberFirst(click.Command):
+class NumberFirst(GroupedCommand):
     """A command whose first word is a number: a negative one is a wrong number, not an unknown option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -30,7 +31,7 @@ def _families() -> str:
     return "\n".join(f"{name:<{names}} {one.loss:<{losses}} {one.formula}" for name, one in CONVENTIONS.items())
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def beta() -> None:
     """Convert the betas of other projects."""
 

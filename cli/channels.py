@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ifp.cli.checked_options import checked_out, checked_seed
+from ifp.cli.option_help import GroupedCommand
 from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ifp.analysis.channels.result import ChannelsResult
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
 @data_options
 @click.option(

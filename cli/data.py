@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ifp.cli.checked_options import checked_seed
+from ifp.cli.option_help import CommandGroup
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError
 
@@ -28,7 +29,7 @@ background_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def data() -> None:
     """List, describe, get, check and export data sets.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from ifp.errors import IfpError
+from ifp.system.files import read_json
 from ifp.system.settings import clip_to_steps
 
 
@@ -19,11 +19,8 @@ def stored_settings(path: Path, given: dict[str, Any], config: type) -> dict[str
     ------
     IfpError : no such file, no settings in it, or a preset beside it.
     """
-    try:
-        stored = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise IfpError(f"{path} cannot be read as JSON ({error}); name the run.json of a run.") from error
-    stored = stored.get("config", stored) if isinstance(stored, dict) else None
+    content = read_json(path, "name the run.json of a run")
+    stored = content.get("config", content)
     if not isinstance(stored, dict):
         raise IfpError(f"{path} holds no settings; name the run.json of a run.")
     if "preset" in given:

@@ -11,12 +11,13 @@ import click
 
 from ifp.cli.checked_options import checked_out
 from ifp.cli.naming_options import order_and_labels
+from ifp.cli.option_help import GroupedCommand
 from ifp.errors import IfpError
 
 ALL = "all"
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--kind", "kinds", multiple=True,
               help="hist, kde, strip, ridge, trace or all; of a diagnosis nmi, kl, ... (docs/figures.md); repeat for "

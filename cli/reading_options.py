@@ -18,7 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _DATA = (
     click.option("--dataset", help="The data of its training: a name from `ifp data list`, npz:PATH or images:FOLDER.",
-                 show_default="none: needed, but for --codes"),
+                 show_default="required unless --codes is given"),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.",
                  show_default="cache"),
     click.option("--background", type=click.Path(path_type=Path), help="The picture behind sprites-scream.",

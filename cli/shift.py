@@ -8,15 +8,16 @@ from typing import Any
 import click
 
 from ifp.cli.checked_options import checked_out, checked_seed
+from ifp.cli.option_help import GroupedCommand
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("baseline", type=click.Path(path_type=Path))
 @click.argument("mitigated", type=click.Path(path_type=Path))
 @click.option("--dataset", help="The data of both trainings: a name from `ifp data list`, npz:PATH or images:FOLDER.",
-              show_default="none: needed")  # fmt: skip
+              show_default="required")  # fmt: skip
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
 @click.option(
     "--out",

@@ -11,10 +11,12 @@ import click
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
 from ifp.cli.earlier_run import stored_settings
+from ifp.cli.option_help import GroupedCommand
 from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
 from ifp.cli.train_options import given_settings, train_options
 from ifp.errors import IfpError
+from ifp.training.config import preset_settings
 
 if TYPE_CHECKING:
     from ifp.analysis.training.result import TrainResult
@@ -24,7 +26,7 @@ HEADINGS = {"recon_nats": "recon", "kl_nats": "KL", "nmi1": "NMI1", "nmi2": "NMI
 FORMATS = {"recon": ".2f", "KL": ".2f", "NMI1": ".3f", "NMI2": ".3f"}
 
 
-@click.command()
+@click.command(cls=GroupedCommand, presets=preset_settings)
 @train_options
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="A run.json: run it again.")
 @click.option(

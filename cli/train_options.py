@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ifp.cli.option_help import PRESET
 from ifp.datasets.correlated import make_pairs, parse_sigma
 from ifp.errors import IfpError
 
@@ -16,11 +17,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[Function], Function]:
-    return click.option(name, type=kind, help=text, show_default=more.pop("show_default", "the preset's"), **more)
+    return click.option(name, type=kind, help=text, show_default=more.pop("show_default", PRESET), **more)
 
 
 _SETTINGS = [
-    _setting("--dataset", str, "A name from `ifp data list`, npz:PATH or images:FOLDER.", show_default="none: needed"),
+    _setting("--dataset", str, "A name from `ifp data list`, npz:PATH or images:FOLDER.", show_default="required"),
     _setting(
         "--preset", str,
         "quick, standard, or a study: locatello2019, deft-baselines, yanndubs, cascadevae, controlvae, dynamicvae.",

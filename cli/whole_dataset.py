@@ -21,7 +21,6 @@ from ifp.analysis.joint.settings import (
     whole_config,
 )
 from ifp.analysis.joint.study import COOL, JointStudy, joint_study, run_study
-from ifp.annealing.run import check_device
 from ifp.cli.checked_options import refuse_idle_sigma
 from ifp.cli.own_data import open_dataset
 from ifp.cli.progress import StageProgress
@@ -29,10 +28,10 @@ from ifp.cli.whole_edges import run_edges
 from ifp.cli.whole_report import report_whole
 from ifp.datasets.catalog import short_name
 from ifp.errors import IfpError, bad_value
+from ifp.system.devices import check_device
 from ifp.system.out_folder import no_folder_if_refused
-from ifp.training.config import TrainConfig
+from ifp.training.config import OWN, TrainConfig
 from ifp.training.cost import TrainCost, train_cost
-from ifp.training.presets import OWN
 
 THRESHOLD_NATS = 0.1
 

@@ -6,4 +6,8 @@ VAE_FORMAT = "ifp-vae"
 """Of a checkpoint, and of the folder of a series of them."""
 TRAIN_FORMAT = "ifp-train"
 """Of the folder of an `ifp train` run."""
+BETA_CONVENTION = (
+    "loss = reconstruction summed over pixels and channels + beta * KL summed over latents, averaged over images, nats"
+)
+"""What beta means in every file that this project writes."""
 RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"

@@ -17,10 +17,11 @@ import numpy as np
 from ifp.analysis.channels.hotspots import Hotspots
 from ifp.analysis.channels.result import FORMAT, TABLES, ChannelsResult
 from ifp.analysis.channels.stored import plain, read_hotspot, read_map, read_rows
-from ifp.analysis.tables import whole_file, write_csv
+from ifp.analysis.tables import write_csv
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
 from ifp.fingerprints.models import Channel, Similarity
+from ifp.system.files import whole_file
 
 FILE_NAME = "channels.json"
 _ARRAYS = ("information_bits", "upper_bits", "two_looks_bits", "joint_bits")

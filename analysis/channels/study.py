@@ -15,8 +15,6 @@ from ifp.analysis.channels.model_tables import channel_table, model_table, space
 from ifp.analysis.channels.recurrence import Recurrence, find_recurrence
 from ifp.analysis.channels.result import ChannelsResult
 from ifp.analysis.channels.settings import ChannelSettings
-from ifp.annealing.folder import BETA_CONVENTION
-from ifp.annealing.run import check_device
 from ifp.checkpoints.custom import EncoderByName, read_codes
 from ifp.checkpoints.in_memory import TAKES, is_encoder
 from ifp.checkpoints.run_records import Record
@@ -31,7 +29,9 @@ from ifp.fingerprints.comparisons import SpaceComparisons
 from ifp.fingerprints.find_models import check_enough_models, list_trainings
 from ifp.fingerprints.monte_carlo import DRAWS, compare_all
 from ifp.fingerprints.read_models import naming
+from ifp.formats import BETA_CONVENTION
 from ifp.seeds import numpy_generator
+from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.versions import versions
 

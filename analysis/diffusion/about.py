@@ -9,10 +9,10 @@ import numpy as np
 
 from ifp.analysis.diffusion.how_read import about_tests
 from ifp.analysis.metrics import Score
-from ifp.annealing.folder import BETA_CONVENTION
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.run_records import RECONSTRUCTION_COST_IMAGES, Record, Run
 from ifp.datasets.regime import shared_nats
+from ifp.formats import BETA_CONVENTION
 from ifp.system.versions import versions
 
 

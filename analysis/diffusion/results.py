@@ -26,8 +26,9 @@ from ifp.analysis.diffusion.series import CHANGE_COLUMNS, RECORD_COLUMNS, STEP_C
 from ifp.analysis.diffusion.verdict import checkpoint_verdict, comparison_verdict, series_verdict
 from ifp.analysis.information.joint_information import JOINT_COLUMNS
 from ifp.analysis.information.per_latent import Information
-from ifp.analysis.tables import json_rows, whole_file, write_csv
+from ifp.analysis.tables import json_rows, write_csv
 from ifp.errors import IfpError, unknown_name
+from ifp.system.files import whole_file
 
 FILE_NAME, FORMAT = "diagnosis.json", "ifp diagnosis 1"
 NMI_COLUMNS = (

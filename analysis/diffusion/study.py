@@ -14,7 +14,6 @@ from ifp.analysis.diffusion.model_comparison import ModelComparison
 from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
 from ifp.analysis.diffusion.settings import MeasureSettings, check_counts
 from ifp.analysis.metrics.choice import chosen_metrics
-from ifp.annealing.run import check_device
 from ifp.checkpoints.encode_models import EncodeSettings, encode_models
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.run_records import Run
@@ -24,6 +23,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import DATASETS, is_own
 from ifp.datasets.correlated import Pair
 from ifp.errors import IfpError
+from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
 
 Model = str | Path | Codes | Run | Callable[[Any], Any] | Any

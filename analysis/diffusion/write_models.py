@@ -10,10 +10,11 @@ import numpy as np
 from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
 from ifp.analysis.diffusion.results import Results, write_results
 from ifp.analysis.diffusion.side_by_side import side_by_side
-from ifp.analysis.tables import whole_file, write_csv
+from ifp.analysis.tables import write_csv
 from ifp.checkpoints.codes_cache import CodesCache
 from ifp.checkpoints.run_records import Record
 from ifp.checkpoints.traversals import latent_traversals
+from ifp.system.files import whole_file
 from ifp.system.progress import Progress, silent
 
 

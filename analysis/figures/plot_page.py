@@ -19,8 +19,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from ifp.analysis.figures.plot_fonts import choose_fonts
 from ifp.analysis.figures.style import STYLE
-from ifp.analysis.tables import whole_file, write_csv
+from ifp.analysis.tables import write_csv
 from ifp.errors import unknown_name
+from ifp.system.files import whole_file
 
 FORMATS = ("pdf", "png")
 # no dates and no versions: equal runs give equal bytes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.errors import IfpError, IfpWarning
+from ifp.system.files import read_json
 from ifp.trace import AnnealTrace
 
 
@@ -73,14 +73,11 @@ def read_about(folder: Path, needed: Sequence[str] = ("config", "dataset", "like
         raise IfpError(f"There is no folder {folder}; give the --out folder of an `ifp anneal` run.")
     if not path.is_file():
         raise IfpError(f"{folder} holds no run.json; give the --out folder of an `ifp anneal` run.")
-    try:
-        run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in needed if key not in run]
-        missing += [
-            f"dataset.{key}" for key in ("name", "image_shape", "factor_names") if key not in run.get("dataset", {})
-        ]
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
-        raise IfpError(f"{path} cannot be read ({error}); run the same `ifp anneal` command again.") from error
+    run = read_json(path, "run the same `ifp anneal` command again")
+    missing = [key for key in needed if key not in run]
+    dataset = run.get("dataset")
+    named = dataset if isinstance(dataset, dict) else {}
+    missing += [f"dataset.{key}" for key in ("name", "image_shape", "factor_names") if key not in named]
     if missing:
         raise IfpError(f"{path} lacks {', '.join(missing)}; it is not a run of this version of ifp.")
     return run

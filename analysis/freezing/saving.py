@@ -8,8 +8,8 @@ from pathlib import Path
 from ifp.analysis.figures.style import figure_width
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.tables import write_csv
-from ifp.annealing.folder import read_run_json, write_json
 from ifp.errors import IfpError
+from ifp.system.files import read_json, write_json
 from ifp.system.progress import Progress, silent
 
 
@@ -55,6 +55,7 @@ def check_free(folder: Path, annealing: Annealing) -> None:
         raise IfpError(f"{folder} is a file; choose the name of a folder.")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
-    stored = read_run_json(folder) if (folder / "run.json").is_file() else {}
+    about = folder / "run.json"
+    stored = read_json(about, "restore it, or choose a new folder") if about.is_file() else {}
     if any(stored.get(key) != annealing.run.get(key) for key in ("digest", "dataset")) or not stored:
         raise IfpError(f"{folder} holds something else than this run; choose a new folder.")

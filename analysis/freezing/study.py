@@ -22,13 +22,14 @@ from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.finished import Curves
 from ifp.annealing.folder import RunWriter, about_run
 from ifp.annealing.plan import Cell, check_some_can_freeze, plan_cells, plan_keys, run_factors, trains
-from ifp.annealing.run import Resources, check_device, run
+from ifp.annealing.run import Resources, run
 from ifp.annealing.run_cost import RunCost, run_cost
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
 from ifp.networks.architecture import fit_architecture
 from ifp.system.cpus import granted_cpus
+from ifp.system.devices import check_device
 from ifp.system.out_folder import no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.settings import clip_to_steps, clipped_note

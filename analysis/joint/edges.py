@@ -15,9 +15,10 @@ import pandas as pd
 
 import ifp
 from ifp.analysis.tables import write_csv
-from ifp.annealing.folder import BETA_CONVENTION, write_json
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
+from ifp.formats import BETA_CONVENTION
+from ifp.system.files import write_json
 from ifp.system.versions import versions
 from ifp.theory.joint_edges import JointEdges
 

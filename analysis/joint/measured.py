@@ -17,8 +17,8 @@ from ifp.analysis.joint.peaks import MiPeaks, joint_pressures, mi_peaks, why_emp
 from ifp.analysis.joint.points import summarize_joint
 from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, TABLES, TEXTS, JointStudy, finished_seeds
 from ifp.analysis.tables import write_csv
-from ifp.annealing.folder import write_json
 from ifp.seeds import numpy_generator
+from ifp.system.files import write_json
 from ifp.system.progress import Progress
 from ifp.system.versions import versions
 from ifp.theory.joint_edges import joint_edges

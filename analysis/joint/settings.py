@@ -12,7 +12,6 @@ Adam's steps melts what is barely held.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,11 @@ import numpy as np
 from ifp.analysis.joint.peaks import LEAST_RECORDS
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.system.files import read_json
 from ifp.system.progress import Progress, silent
 from ifp.theory.joint_edges import conditional_edges, joint_edges
-from ifp.training.config import TrainConfig
-from ifp.training.presets import OWN, preset_train_config
+from ifp.training.config import OWN, TrainConfig
+from ifp.training.presets import preset_train_config
 
 DEFAULTS = {"records": 100, "seeds": 3, "steps": 30_000}
 """Steps are of each direction."""
@@ -146,11 +146,8 @@ def stored_settings(config_file: Path | None, settings: dict[str, Any]) -> dict[
         return {}
     if "preset" in settings:
         raise IfpError("--preset and --config exclude each other; leave one out.")
-    try:
-        stored = json.loads(config_file.read_text())
-    except (OSError, ValueError) as error:
-        raise IfpError(f"{config_file} cannot be read as JSON ({error}); name the run.json of a run.") from error
-    stored = stored.get("config", stored) if isinstance(stored, dict) else None
+    content = read_json(config_file, "name the run.json of a run")
+    stored = content.get("config", content)
     options = stored.get("options") if isinstance(stored, dict) else None
     if not isinstance(stored, dict) or not isinstance(options, dict) or "law" not in options:
         raise IfpError(f"{config_file} holds no settings of an `ifp anneal --whole` run; name the run.json of one.")

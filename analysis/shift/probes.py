@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ifp.analysis.information.per_latent import Information, measure_information
-from ifp.analysis.tables import whole_file
 from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.vae import Vae
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
+from ifp.system.files import whole_file
 from ifp.system.progress import Progress
 from ifp.training.probe import ProbeConfig, ProbeTrace, probe
 

@@ -15,7 +15,8 @@ import pandas as pd
 from ifp.analysis.figures.result import Result
 from ifp.analysis.shift.melting import FEWEST_PAIRS
 from ifp.analysis.tables import json_rows, write_csv
-from ifp.annealing.folder import BETA_CONVENTION, write_json
+from ifp.formats import BETA_CONVENTION
+from ifp.system.files import write_json
 from ifp.system.versions import versions
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import pandas as pd
 from ifp.analysis.shift.melting import melting_points, shifts
 from ifp.analysis.shift.probes import ProbedModel, measure_probe, probe_or_read
 from ifp.analysis.shift.result import SIDES, ShiftResult
-from ifp.annealing.run import check_device
 from ifp.checkpoints.encoded_runs import read_model
 from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.posteriors import Sample, draw_sample
@@ -21,6 +20,7 @@ from ifp.checkpoints.vae import Vae
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
+from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.training.probe import ProbeConfig
 

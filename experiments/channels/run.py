@@ -22,9 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: the small product
 import click
 
 from ifp.analysis.channels.hotspots import DISTANCES
-from ifp.annealing.folder import write_json
 from ifp.cli.channels import channels
 from ifp.cli.train import train
+from ifp.system.files import write_json
 from ifp.system.versions import versions
 
 HERE = Path(__file__).resolve().parent

@@ -25,7 +25,6 @@ import torch
 
 from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.metrics import run_metrics
-from ifp.annealing.folder import write_json
 from ifp.checkpoints.encoded_runs import read_run
 from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.posteriors import Sample, draw_regime, draw_sample, encode_images
@@ -36,6 +35,7 @@ from ifp.codes import Codes
 from ifp.datasets.catalog import load_dataset
 from ifp.datasets.correlated import Pair
 from ifp.datasets.regime import correlated_sampler, shared_nats
+from ifp.system.files import write_json
 from ifp.system.versions import versions
 from ifp.training.presets import preset_train_config
 from ifp.training.run import train

@@ -33,11 +33,11 @@ from measure import measure_run
 
 from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.training.pressures_of_run import pressures_from
-from ifp.annealing.folder import write_json
 from ifp.checkpoints.posteriors import draw_sample
 from ifp.cli.anneal import anneal
 from ifp.cli.shift import shift
 from ifp.datasets.catalog import load_dataset
+from ifp.system.files import write_json
 from ifp.system.versions import versions
 from ifp.training.config import TrainConfig
 from ifp.training.run import train

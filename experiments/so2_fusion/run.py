@@ -25,10 +25,10 @@ import torch
 from learners import train_learners
 
 from ifp.analysis.tables import write_csv
-from ifp.annealing.folder import write_json
 from ifp.fingerprints.fingerprints import GaussianFingerprints
 from ifp.fingerprints.fusion import OBJECTIVES, FusedSpace, continuity, fuse
 from ifp.seeds import numpy_generator
+from ifp.system.files import write_json
 from ifp.system.versions import versions
 
 SEED = 0

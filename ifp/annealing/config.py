@@ -156,6 +156,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+def preset_settings() -> dict[str, dict[str, Any]]:
+    """All settings of each preset, by its name."""
+    return {name: dataclasses.asdict(preset_config(name)) for name in PRESETS}
+
+
 def preset_config(preset: str, **changes: Any) -> AnnealConfig:
     """The settings of `preset` with `changes` on top; raises IfpError for an unknown preset or setting.
 

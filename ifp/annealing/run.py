@@ -24,14 +24,14 @@ from ifp.annealing.plan import (
     plan_members,
     trains,
 )
-from ifp.annealing.train import Stopped, anneal_chunk, beta_range
+from ifp.annealing.train import anneal_chunk, beta_range
 from ifp.annealing.training_cost import training_cost
 from ifp.datasets.base import FactorDataset
-from ifp.errors import bad_value
 from ifp.exact.annealing import FLOOR, exact_annealing
 from ifp.schedule import get_law
+from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
-from ifp.system.threads import run_jobs
+from ifp.system.threads import Stopped, run_jobs
 from ifp.theory.closed_form import FreezingBounds, freezing_bounds
 from ifp.theory.flat import FLAT_RECORDS, edges_of_the_others, flat_exact_trace, flat_trace, is_flat
 from ifp.trace import AnnealTrace, closed_form_trace
@@ -51,20 +51,6 @@ class Resources:
     device: str = "cpu"
     threads: int = 1
     chunk: int | None = None
-
-
-def check_device(device: str) -> str:
-    """`device` if it is there ("auto": cuda, else cpu); raises IfpError with what is."""
-    there = ["cpu"]
-    if torch.cuda.is_available():
-        there += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        there.append("mps")
-    if device == "auto":
-        return "cuda" if "cuda" in there else "cpu"
-    if device not in there:
-        raise bad_value("device", device, f"auto or one that is on this machine ({', '.join(there)})")
-    return device
 
 
 def anneal(

@@ -29,6 +29,7 @@ from ifp.annealing.members import (
     stack_data,
 )
 from ifp.schedule import get_law
+from ifp.system.threads import Stopped
 from ifp.trace import DIVERGED, OK, AnnealTrace
 
 # Ranges of the automatic laws, in units of the edges. Cooling starts where the collapsed state is the only
@@ -40,10 +41,6 @@ CONFIRMING_RECORDS = 10
 """Records in a row across the threshold that answer a member's question."""
 DIED_AWAY = 0.5
 """A fresh network's KL has died away below this share of the threshold."""
-
-
-class Stopped(Exception):
-    """The caller asked to stop; the chunk in flight is lost."""
 
 
 def beta_range(member: Member, config: AnnealConfig) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -74,6 +75,16 @@ class FactorDataset(ABC):
             "factors": dict(zip(self.space.names, self.space.sizes, strict=True)),
             "nuisance": (self.nuisance_name or "none")
             + (f", {self.nuisance_values} values" if self.nuisance_values else ""),
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """What a run's folder records of its images, as JSON holds it; equal for equal images and factors."""
+        return {
+            "name": self.name,
+            "checksum": self.checksum(),
+            "image_shape": list(self.image_shape),
+            "factor_names": list(self.space.names) if self.labelled else [],
+            "factor_sizes": list(self.space.sizes) if self.labelled else [],
         }
 
     def num_contexts(self, factor: str) -> int:

@@ -7,11 +7,9 @@ Shapes: N images, P bytes an image.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import struct
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ import numpy as np
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.system.cpus import granted_cpus
+from ifp.system.files import whole_file
 from ifp.system.progress import Progress
 
 _MAGIC = b"IFPGRID1"
@@ -109,19 +108,14 @@ def build_grid(
     """
     row_bytes = int(np.prod(image_shape)) // 8
     count = num_blocks * images_per_block
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(partial, identity, row_bytes, num_blocks, packed_block, images_per_block, progress)
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            _write(partial, identity, row_bytes, num_blocks, packed_block, images_per_block, progress)
     except OSError as error:
         raise IfpError(
             f"Cannot write the image grid ({count * row_bytes / 1e6:.0f} MB) to {path}: {error.strerror or error}; "
             "set IFP_CACHE to a folder with room."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
     return PackedGrid(np.memmap(path, np.uint8, "r", _HEADER_BYTES, (count, row_bytes)), image_shape, path)
 
 

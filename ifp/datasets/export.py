@@ -5,7 +5,6 @@ Shapes: N images, F factors, C H W channels, rows, columns.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 from typing import IO
@@ -15,6 +14,7 @@ import numpy as np
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.seeds import numpy_generator
+from ifp.system.files import whole_file
 from ifp.system.progress import Progress, silent
 
 BLOCK_IMAGES = 1024
@@ -52,22 +52,20 @@ def export_npz(
         raise IfpError(f"There is no folder {path.parent} for {path.name}; make it first or choose another.")
     # before the file is there: an interrupt while numpy.random is being imported is swallowed in its compiled parts
     rng = numpy_generator(seed, "export", dataset.draw_label)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            with archive.open("images.npy", "w", force_zip64=True) as stream:
-                _write_images(dataset, stream, nuisance, rng, progress)
-            # the small arrays come last, so that a reader who streams meets the images first
-            index_N = np.arange(_count(dataset, nuisance)) // _repeats(dataset, nuisance)
-            for name, array in [
-                ("factors", dataset.space.unravel(index_N)),
-                ("factor_names", np.array(dataset.space.names)),
-            ]:
-                with archive.open(f"{name}.npy", "w") as stream:
-                    np.lib.format.write_array(stream, array, allow_pickle=False)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        whole_file(path) as partial,
+        zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        with archive.open("images.npy", "w", force_zip64=True) as stream:
+            _write_images(dataset, stream, nuisance, rng, progress)
+        # the small arrays come last, so that a reader who streams meets the images first
+        index_N = np.arange(_count(dataset, nuisance)) // _repeats(dataset, nuisance)
+        for name, array in [
+            ("factors", dataset.space.unravel(index_N)),
+            ("factor_names", np.array(dataset.space.names)),
+        ]:
+            with archive.open(f"{name}.npy", "w") as stream:
+                np.lib.format.write_array(stream, array, allow_pickle=False)
 
 
 def _write_images(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from ifp.datasets.download import default_data_dir, find_file
 from ifp.datasets.factors import FactorSpace
 from ifp.datasets.norb_format import read_matrix_rows
 from ifp.errors import IfpError
+from ifp.system.files import replacing
 from ifp.system.progress import Progress, silent
 
 SPLITS = ("smallnorb-5x46789x9x18x6x2x96x96-training", "smallnorb-5x01235x9x18x6x2x96x96-testing")
@@ -211,13 +211,6 @@ def _cached_grid(files: dict[str, Path], design: NorbDesign, progress: Progress 
     except (OSError, ValueError, EOFError):
         pass  # not there, or cut short: read the files
     images_GHW = read_grid(files, design, progress)
-    partial = cached.with_name(f"{cached.name}.{os.getpid()}.partial")
-    try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "wb") as file:
-            np.save(file, images_GHW)
-        os.replace(partial, cached)
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with contextlib.suppress(OSError), replacing(cached) as file:
+        np.save(file, images_GHW)
     return images_GHW

@@ -2,32 +2,78 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ifp.errors import IfpError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path to write to, which takes the place of `path` when the block ends well and vanishes when it does not.
+
+    What was written is on the disk before it takes that place. The folder is made if it is missing. The suffix is
+    that of `path`, because writers choose their format by it.
+
+    Raises
+    ------
+    OSError : the file cannot be written; the former one is still whole.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # of this process and thread alone: two that write the same file do not write into each other's
+    partial = path.with_name(f".{path.stem}.{os.getpid()}-{threading.get_ident()}.partial{path.suffix}")
+    try:
+        yield partial
+        descriptor = os.open(partial, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(partial, path)
+    finally:
+        with contextlib.suppress(OSError):  # the error above says more than that nothing can be removed either
+            partial.unlink(missing_ok=True)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of `path` when all went well; OSError where it cannot be written."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """An open file to write to, which takes the place of `path` when all went well; see `whole_file`."""
+    with whole_file(path) as partial, open(partial, "wb") as file:
+        yield file
 
 
 def replace_file(path: Path, data: bytes) -> None:
     """Put `data` in the place of `path`, whole or not at all; OSError where it cannot be written."""
     with replacing(path) as file:
         file.write(data)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` to `path` as indented JSON, whole or not at all; OSError where it cannot be written."""
+    replace_file(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def read_json(path: Path, advice: str) -> dict[str, Any]:
+    """The JSON object in `path`.
+
+    Raises
+    ------
+    IfpError : the file cannot be read, or it holds no JSON object; the sentence ends with `advice`.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise IfpError(f"{path} cannot be read as JSON ({error}); {advice}.") from error
+    if not isinstance(content, dict):
+        raise IfpError(f"{path} holds no settings; {advice}.")
+    return content
 
 
 def write_whole(path: Path, content: dict[str, Any]) -> None:

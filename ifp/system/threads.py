@@ -14,7 +14,11 @@ from typing import TypeVar
 
 import torch
 
-Result = TypeVar("Result")
+JobResult = TypeVar("JobResult")
+
+
+class Stopped(Exception):
+    """The caller asked a job to stop; what it was computing is lost."""
 
 
 @contextmanager
@@ -29,7 +33,7 @@ def single_threaded_kernels() -> Iterator[None]:
 
 
 def run_jobs(
-    jobs: Sequence[Callable[[Callable[[], bool]], Result]], threads: int, on_result: Callable[[Result], None]
+    jobs: Sequence[Callable[[Callable[[], bool]], JobResult]], threads: int, on_result: Callable[[JobResult], None]
 ) -> None:
     """Call every job with a `stop` function, `threads` at a time; `on_result` is called in this thread.
 
@@ -38,7 +42,7 @@ def run_jobs(
     halt = Event()
     with single_threaded_kernels(), ThreadPoolExecutor(threads) as pool:
         waiting = list(jobs)[::-1]
-        running: set[Future[Result]] = set()
+        running: set[Future[JobResult]] = set()
         try:
             while waiting or running:
                 while waiting and len(running) < threads:

@@ -124,3 +124,16 @@ _PAIRS: Kind = (
     "a list of [factor, factor, sigma]",
 )
 _SPECIAL = {"options": _OPTIONS, "correlate": _PAIRS}
+
+
+OWN: dict[str, dict[str, Any]] = {
+    # minutes on a laptop: which latents a factor takes, no fine scores
+    "quick": {"architecture": "mlp", "images": 20_000, "steps": 5000, "records": 25},
+    "standard": {},
+}
+"""The settings of the presets that are no study's, where they differ from the defaults."""
+
+
+def preset_settings() -> dict[str, dict[str, Any]]:
+    """All settings of our own presets, by name; the objective's hyper-parameters are not in them."""
+    return {name: dataclasses.asdict(TrainConfig(dataset="", **settings)) for name, settings in OWN.items()}

@@ -7,7 +7,6 @@ go on. Every file is replaced whole at each record, so that a run may be killed 
 
 from __future__ import annotations
 
-import datetime
 import json
 import threading
 from collections.abc import Sequence
@@ -16,22 +15,20 @@ from typing import Any
 
 import torch
 
-import ifp
-from ifp.annealing.folder import BETA_CONVENTION, write_json
 from ifp.checkpoints.native import vae_content
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import DIVERGED, FINISHED, RUNNING, TRAIN_FORMAT, VAE_FORMAT
 from ifp.objectives.registry import describe_options, make_objective
-from ifp.system.files import reason_of, write_whole
-from ifp.system.versions import versions
+from ifp.system.files import reason_of, write_json, write_whole
+from ifp.system.resumable import ResumableFolder, about_settings
 from ifp.training.config import TrainConfig
 from ifp.training.records import Record, TrainRecords
 from ifp.training.stages import empty_stages
 from ifp.training.state import MemberState, damaged, read_content
 
 
-class TrainFolder:
+class TrainFolder(ResumableFolder):
     """The files of one run, for writing; the same run is taken up again, anything else refused.
 
     Parameters
@@ -50,6 +47,9 @@ class TrainFolder:
     IfpError : the folder holds something else, another run, another version's run, or damaged files.
     """
 
+    kind = "a training run"
+    format = TRAIN_FORMAT
+
     def __init__(
         self,
         path: Path,
@@ -62,58 +62,28 @@ class TrainFolder:
         device: str = "cpu",
         threads: int = 1,
     ) -> None:
-        self.path, self.config, self.image_shape, self.groups = path, config, dataset.image_shape, groups
+        self.config, self.image_shape, self.groups = config, dataset.image_shape, groups
         self.records = TrainRecords(dataset.space.names if dataset.labelled else ())
         self._lock = threading.RLock()
-        self._about: dict[str, Any] = {
-            "format": TRAIN_FORMAT,
-            "ifp_version": ifp.__version__,
-            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "config": config.to_json(),
-            "digest": config.digest(),
-            "objective": {"name": config.objective, "options": _plain(objective_options)},
-            "dataset": {
-                "name": dataset.name,
-                "checksum": dataset.checksum(),
-                "image_shape": list(dataset.image_shape),
-                "factor_names": list(dataset.space.names) if dataset.labelled else [],
-                "factor_sizes": list(dataset.space.sizes) if dataset.labelled else [],
-            },
-            "likelihood": config.likelihood,
-            "sigma": config.sigma if config.likelihood == "gaussian" else None,
-            "beta_convention": BETA_CONVENTION,
-            "versions": versions(),
-            "device": device,
-            "threads": threads,
-            "status": RUNNING,
-            "seeds": {str(seed): {"status": RUNNING, "step": 0} for seed in range(config.seeds)},
-        }
-        if groups > 1:
-            self._about |= {"idle_latents": list(idle_latents), "empty_stages": {}}
-        if path.exists() and not path.is_dir():
-            raise IfpError(f"{path} is a file; --out must name a folder.")
-        if path.is_dir() and any(path.iterdir()):
-            self._take_over()
+        super().__init__(
+            path,
+            about_settings(config, dataset.identity())
+            | {
+                "objective": {"name": config.objective, "options": _plain(objective_options)},
+                "device": device,
+                "threads": threads,
+                "status": RUNNING,
+                "seeds": {str(seed): {"status": RUNNING, "step": 0} for seed in range(config.seeds)},
+            }
+            | ({"idle_latents": list(idle_latents), "empty_stages": {}} if groups > 1 else {}),
+        )
 
-    def _take_over(self) -> None:
-        about = self.path / "run.json"
-        if not about.is_file():
-            raise IfpError(f"{self.path} is not empty and holds no run.json; choose a new folder with --out.")
-        stored = _read_json(about)
-        if stored.get("format") != TRAIN_FORMAT or not isinstance(stored.get("config"), dict):
-            raise IfpError(f"{self.path} holds something else than a training run; choose a new folder with --out.")
-        if stored.get("ifp_version") != ifp.__version__:
-            raise IfpError(
-                f"{self.path} holds a run of ifp {stored.get('ifp_version')}, this is ifp {ifp.__version__}; "
-                "choose a new folder with --out."
-            )
-        if stored.get("digest") != self.config.digest() or _filled(stored) != self._about["objective"]:
-            now, then = self.config.to_json(), stored["config"]
-            differ = [f"{k} {then.get(k)!r} there, {now[k]!r} now" for k in now if then.get(k) != now[k]]
-            raise IfpError(f"{self.path} holds another run ({'; '.join(differ)}); choose a new folder with --out.")
-        if stored.get("dataset") != self._about["dataset"]:
-            raise IfpError(f"{self.path} holds a run on other images of that name; choose a new folder with --out.")
-        self._about |= {"created": stored.get("created"), "threads": stored.get("threads", 1)}
+    def _is_same_run(self, stored: dict[str, Any]) -> bool:
+        return super()._is_same_run(stored) and _filled(stored) == self.about["objective"]
+
+    def _take_over(self, stored: dict[str, Any]) -> None:
+        super()._take_over(stored)
+        self.about["threads"] = stored.get("threads", 1)
         for seed in range(self.config.seeds):
             self._read_seed(seed, stored.get("seeds", {}))
 
@@ -130,7 +100,7 @@ class TrainFolder:
         status = FINISHED if step == self.config.steps else RUNNING
         if standing.get(str(seed), {}).get("status") == DIVERGED:
             status = DIVERGED
-        self._about["seeds"][str(seed)] = {"status": status, "step": step}
+        self.about["seeds"][str(seed)] = {"status": status, "step": step}
 
     def _state_path(self, seed: int) -> Path:
         return self.path / ".resume" / f"seed-{seed}.pt"
@@ -141,11 +111,11 @@ class TrainFolder:
     @property
     def threads(self) -> int:
         """Threads of a kernel with which the run began; to go on with others would round differently."""
-        return int(self._about["threads"])
+        return int(self.about["threads"])
 
     def status(self, seed: int) -> str:
         """How a network stands: "running" (also where it has not begun), "finished" or "diverged"."""
-        return str(self._about["seeds"][str(seed)]["status"])
+        return str(self.about["seeds"][str(seed)]["status"])
 
     def step(self, seed: int) -> int:
         """The last recorded step of a network."""
@@ -172,7 +142,7 @@ class TrainFolder:
         for seed in range(self.config.seeds):
             folder = self._seed_folder(seed)
             folder.mkdir(exist_ok=True)
-            kept = {k: self._about[k] for k in ("ifp_version", "config", "objective", "dataset", "likelihood", "sigma")}
+            kept = {k: self.about[k] for k in ("ifp_version", "config", "objective", "dataset", "likelihood", "sigma")}
             write_json(folder / "run.json", {"format": VAE_FORMAT, **kept, "seed": seed, "groups": self.groups})
         self._write_about()
 
@@ -194,7 +164,7 @@ class TrainFolder:
                 write_whole(self._state_path(seed), content)
                 self.records = records
                 self.records.save(self.path)
-                self._about["seeds"][str(seed)] = {
+                self.about["seeds"][str(seed)] = {
                     "status": FINISHED if state.step == self.config.steps else RUNNING,
                     "step": state.step,
                 }
@@ -204,7 +174,7 @@ class TrainFolder:
 
     def _save_checkpoint(self, seed: int, state: MemberState, record: Record) -> None:
         path, config = self._checkpoint_path(seed, state.step), self.config
-        about = {"stage": record.stage, "groups": self.groups, "objective": self._about["objective"], "seed": seed}
+        about = {"stage": record.stage, "groups": self.groups, "objective": self.about["objective"], "seed": seed}
         content = vae_content(
             state.parameters,
             image_shape=self.image_shape, latents=config.latents, likelihood=config.likelihood, sigma=config.sigma,
@@ -225,22 +195,17 @@ class TrainFolder:
                     path = self._checkpoint_path(seed, state.step)
                     if not path.exists():
                         self._save_checkpoint(seed, state, records[-1])
-                self._about["seeds"][str(seed)] = {"status": DIVERGED, "step": self.step(seed)}
+                self.about["seeds"][str(seed)] = {"status": DIVERGED, "step": self.step(seed)}
                 self._write_about()
             except (OSError, RuntimeError) as error:
                 raise self._unwritable(error) from error
             return path
 
-    def close(self, status: str) -> None:
-        """Write the final status ("finished", "stopped") into run.json."""
-        self._about["status"] = status
-        self._write_about()
-
     def _write_about(self) -> None:
         if self.groups > 1:
             found = {str(seed): self.empty_stages(seed) for seed in range(self.config.seeds)}
-            self._about["empty_stages"] = {seed: stages for seed, stages in found.items() if stages}
-        write_json(self.path / "run.json", self._about)
+            self.about["empty_stages"] = {seed: stages for seed, stages in found.items() if stages}
+        super()._write_about()
 
     def _unwritable(self, error: OSError | RuntimeError) -> IfpError:
         return IfpError(
@@ -263,11 +228,3 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """As JSON gives them back: lists for tuples, and no entry that is another one (which files would show)."""
     plain: dict[str, Any] = json.loads(json.dumps(values))
     return plain
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        stored = json.loads(path.read_text())
-    except (ValueError, OSError) as error:
-        raise IfpError(f"{path} cannot be read ({error}); restore it, or start the run in a new folder.") from error
-    return stored if isinstance(stored, dict) else {}

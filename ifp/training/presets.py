@@ -8,13 +8,8 @@ from ifp.errors import unknown_name
 from ifp.objectives.deft_pressures import published_options
 from ifp.objectives.presets import STUDIES, find_preset
 from ifp.system.settings import clip_to_steps
-from ifp.training.config import TrainConfig
+from ifp.training.config import OWN, TrainConfig
 
-OWN: dict[str, dict[str, Any]] = {
-    # minutes on a laptop: which latents a factor takes, no fine scores
-    "quick": {"architecture": "mlp", "images": 20_000, "steps": 5000, "records": 25},
-    "standard": {},
-}
 STAGE_OPTIONS = ("betas", "group_size", "stage_steps", "stages_by")
 PUBLISHED_LATENTS = 10
 """All published groups of DEFT are of this many latents."""

@@ -16,11 +16,10 @@ from typing import Any
 
 import torch
 
-from ifp.annealing.train import Stopped
 from ifp.formats import DIVERGED, RUNNING
 from ifp.networks.fully_connected import PixelStatistics
 from ifp.system.progress import Progress, Say, silent, unsaid
-from ifp.system.threads import run_jobs
+from ifp.system.threads import Stopped, run_jobs
 from ifp.training.config import TrainConfig
 from ifp.training.evaluation import Evaluation, Nmi, make_evaluation
 from ifp.training.folder import TrainFolder

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ifp.annealing.run import check_device
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.regime import correlated_sampler
 from ifp.errors import IfpError
@@ -18,6 +17,7 @@ from ifp.objectives.base import Objective
 from ifp.objectives.deft_pressures import published_options
 from ifp.objectives.registry import describe_options, make_objective
 from ifp.system.cpus import granted_cpus
+from ifp.system.devices import check_device
 from ifp.system.progress import Progress, silent
 from ifp.training.config import TrainConfig
 from ifp.training.folder import TrainFolder

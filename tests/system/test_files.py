@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ifp.annealing.folder import write_json
-from ifp.system.files import replace_file, replacing, write_whole
+from ifp.errors import IfpError
+from ifp.system.files import read_json, replace_file, replacing, whole_file, write_json, write_whole
 
 from ..analysis.synthetic import one_curve
 
@@ -56,3 +57,36 @@ def test_an_error_while_writing_leaves_the_file_before(tmp_path: Path) -> None:
         half()
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_killed_process_leaves_the_file_before(tmp_path: Path) -> None:
+    path = tmp_path / "file.npz"
+    path.write_bytes(b"before")
+    child = os.fork()
+    if not child:
+        with whole_file(path) as partial:
+            partial.write_bytes(b"ne")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert path.read_bytes() == b"before"
+    write_json(path, {"step": 1})
+    assert path.read_bytes() != b"before"
+
+
+def test_the_partial_file_has_the_suffix_by_which_writers_choose_their_format(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "new" / "figure.png") as partial:
+        assert partial.suffix == ".png"
+        assert not (tmp_path / "new" / "figure.png").exists()
+        partial.write_bytes(b"png")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["figure.png"]
+
+
+BROKEN = {"empty": b"", "list": b"[1]", "cut": b"{", "binary": b"\xff", "deep": b"[" * 100_000}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+def test_json_that_is_no_object_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "run.json"
+    path.write_bytes(content)
+    with pytest.raises(IfpError, match=r"run\.json .*; name the run\.json of a run\.$"):
+        read_json(path, "name the run.json of a run")

@@ -1,0 +1,115 @@
+"""ResumableFolder: a run's folder, whose run.json says what the run is, so that the same command goes on with it."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import ifp
+from ifp.errors import IfpError
+from ifp.formats import BETA_CONVENTION
+from ifp.system.files import read_json, write_json
+from ifp.system.versions import versions
+
+RUN_FILE = "run.json"
+"""The name of the file that says what a run is: settings, data, versions and status."""
+
+
+class RunConfig(Protocol):
+    """The settings of a run, as its folder needs them."""
+
+    @property
+    def likelihood(self) -> str: ...
+    @property
+    def sigma(self) -> float: ...
+    def to_json(self) -> dict[str, Any]: ...
+    def digest(self) -> str: ...
+
+
+def about_settings(config: RunConfig, dataset: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says of every run: version, time, settings and their digest, data, likelihood, and units.
+
+    `dataset` : the `FactorDataset.identity()` of its data set.
+    """
+    return {
+        "ifp_version": ifp.__version__,
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "config": config.to_json(),
+        "digest": config.digest(),
+        "dataset": dataset,
+        "likelihood": config.likelihood,
+        "sigma": config.sigma if config.likelihood == "gaussian" else None,
+        "beta_convention": BETA_CONVENTION,
+        "versions": versions(),
+    }
+
+
+class ResumableFolder:
+    """The folder of one run, for writing; the same run is taken up again, anything else is refused.
+
+    A subclass says its `kind`, what stands in run.json beside that, and reads the rest in `_take_over`.
+
+    Parameters
+    ----------
+    path : made by `open` if it is missing.
+    about : the content of run.json, from `about_settings`; equal settings and data make the same run.
+
+    Raises
+    ------
+    IfpError : the folder holds something else, another run, or a run of another version.
+    """
+
+    kind: ClassVar[str]
+    """What the folder holds, in words with an article."""
+    format: ClassVar[str | None] = None
+    """The entry "format" in run.json; None for none."""
+
+    def __init__(self, path: Path, about: dict[str, Any]) -> None:
+        self.path = path
+        self.about = {**({"format": self.format} if self.format is not None else {}), **about}
+        if path.exists() and not path.is_dir():
+            raise IfpError(f"{path} is a file; --out must name a folder.")
+        if path.is_dir() and any(path.iterdir()):
+            self._take_over(self._read_stored())
+
+    def _read_stored(self) -> dict[str, Any]:
+        """The run.json in the folder; raises IfpError unless it is of this run."""
+        if not (self.path / RUN_FILE).is_file():
+            raise IfpError(f"{self.path} is not empty and holds no run.json; choose a new folder with --out.")
+        stored = read_json(self.path / RUN_FILE, "restore it, or start the run in a new folder")
+        if stored.get("format") != self.format or not isinstance(stored.get("config"), dict):
+            raise IfpError(f"{self.path} holds something else than {self.kind}; choose a new folder with --out.")
+        if stored.get("ifp_version") != ifp.__version__:
+            raise IfpError(
+                f"{self.path} holds a run of ifp {stored.get('ifp_version')}, this is ifp {ifp.__version__}; "
+                "choose a new folder with --out."
+            )
+        if not self._is_same_run(stored):
+            now, then = self.about["config"], stored["config"]
+            differ = [f"{k} {then.get(k)!r} there, {now[k]!r} now" for k in now if then.get(k) != now[k]]
+            raise IfpError(f"{self.path} holds another run ({'; '.join(differ)}); choose a new folder with --out.")
+        if stored.get("dataset") != self.about["dataset"]:
+            raise IfpError(f"{self.path} holds a run on other images of that name; choose a new folder with --out.")
+        return stored
+
+    def _is_same_run(self, stored: dict[str, Any]) -> bool:
+        """Whether the settings in the folder's run.json are those of this run."""
+        return bool(stored.get("digest") == self.about["digest"])
+
+    def _take_over(self, stored: dict[str, Any]) -> None:
+        """Go on with the run in the folder, whose run.json holds `stored`."""
+        self.about["created"] = stored.get("created")
+
+    def open(self) -> None:
+        """Make the folder and write run.json; nothing is written before this."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._write_about()
+
+    def close(self, status: str) -> None:
+        """Write the final status ("finished", "stopped") into run.json."""
+        self.about["status"] = status
+        self._write_about()
+
+    def _write_about(self) -> None:
+        write_json(self.path / RUN_FILE, self.about)
