@@ -84,7 +84,7 @@ def by_objective(objective: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         else:
             raise unknown_name(f"setting of a training with {objective}", name, sorted({*of_training, *of_objective}))
     if options:
-        found["options"] = {name: _plain(value) for name, value in options.items()}
+        found["options"] = {name: _as_typed(_plain(value)) for name, value in options.items()}
     return found
 
 
@@ -101,6 +101,13 @@ def _with_pressures(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict
         sigma=wanted.get("sigma", 1.0),
     )
     return {**wanted, "options": {**wanted.get("options", {}), "betas": list(betas)}}
+
+
+def _as_typed(value: Any) -> Any:
+    """Whole numbers as integers, as `--option betas=70,30` gives them, so that both ways name the same run."""
+    if isinstance(value, list):
+        return [_as_typed(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _plain(value: Any) -> Any:
