@@ -4,7 +4,7 @@ BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage lint types bench clean
+.PHONY: help install demo test coverage lint types notebooks bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ types: $(STAMP) ## mypy --strict on an installed copy
 	@set -e; target=$$(mktemp -d); trap 'rm -rf "$$target" "$(CURDIR)/build"' EXIT; rm -rf build; \
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target "$$target" .; \
 	cd "$$target"; $(BIN)/mypy -p ifp --config-file $(CURDIR)/setup.cfg --cache-dir $(CURDIR)/.mypy_cache
+
+notebooks: $(STAMP) ## run the notebooks and store them with their outputs
+	$(BIN)/python notebooks/refresh.py
 
 bench: $(STAMP) ## engine against a plain loop, theory against training, data, mutual information, channels
 	$(BIN)/python benchmarks/engine.py

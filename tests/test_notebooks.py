@@ -1,25 +1,159 @@
-"""The notebooks run from top to bottom, and are stored without outputs."""
+"""The notebooks: public names only, short, and stored with the outputs that they give when they are run."""
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+FOLDER = Path(__file__).parents[1] / "notebooks"
+MOST_CHARACTERS = {
+    "01_annealing_test": 2155,
+}
+"""Half of what all cells of a notebook had before they used the library's calls alone."""
+LIBRARIES = {"matplotlib", "matplotlib.pyplot", "numpy", "pandas", "torch", "torch.nn"}
+"""What a notebook may import beside `ifp`."""
+MOST_BYTES = 1_000_000
+VOLATILE = re.compile(r" at 0x[0-9a-f]+|/(?:home|Users|root|tmp|work|usr)/|[A-Z]:\\|Warning\b|Traceback")
+"""Addresses of objects, paths of a machine, and warnings, none of which a reader should see."""
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS])
-def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MPLBACKEND", "Agg")
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+def refresh_script() -> ModuleType:
+    """notebooks/refresh.py, which is no module of a package."""
+    spec = spec_from_file_location("ifp_refresh_notebooks", FOLDER / "refresh.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=[p.stem for p in NOTEBOOKS])
-def test_notebook_is_stored_without_outputs(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
-    assert not [cell for cell in notebook.cells if cell.cell_type == "code" and cell.outputs]
+def read(name: str) -> nbformat.NotebookNode:
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+
+
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def kinds_of_output(notebook: nbformat.NotebookNode) -> list[list[str]]:
+    """What each code cell shows: streams by name, and the richest form of everything else."""
+    kinds = []
+    for cell in code_cells(notebook):
+        shown = [output.get("name") or "+".join(sorted(output.get("data", {}))) for output in cell.outputs]
+        kinds.append(shown)
+    return kinds
+
+
+def dotted(node: ast.expr) -> list[str] | None:
+    """The names of `a.b.c`, None for anything else."""
+    if isinstance(node, ast.Name):
+        return [node.id]
+    if isinstance(node, ast.Attribute):
+        before = dotted(node.value)
+        return None if before is None else [*before, node.attr]
+    return None
+
+
+def inner_names(names: list[str]) -> list[str]:
+    """The first name in `ifp.a.b...` that its package does not offer, if there is one.
+
+    A package offers `__all__`, and the rooms that its `__dir__` adds. Attributes of other objects are not looked at.
+    """
+    at: Any = import_module("ifp")
+    for place, name in enumerate(names[1:], start=1):
+        if not isinstance(at, ModuleType):
+            return []
+        rooms = at.__dir__() if "__dir__" in vars(at) else ()
+        if name not in {*getattr(at, "__all__", ()), *rooms}:
+            return [".".join(names[: place + 1])]
+        at = getattr(at, name)
+    return []
+
+
+def forbidden(tree: ast.Module) -> Iterator[str]:
+    """Everything that is imported or reached and is not public."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                if name.name.split(".")[0] == "ifp":
+                    yield from [name.name] if name.asname else inner_names(name.name.split("."))
+                elif name.name not in LIBRARIES:
+                    yield name.name
+        elif isinstance(node, ast.ImportFrom):
+            package = str(node.module)
+            if package.split(".")[0] == "ifp":
+                for name in node.names:
+                    yield from inner_names([*package.split("."), name.name])
+            elif package not in LIBRARIES:
+                yield package
+        elif isinstance(node, ast.Attribute):
+            if node.attr.startswith("_"):
+                yield node.attr
+            names = dotted(node)
+            if names is not None and names[0] == "ifp":
+                yield from inner_names(names)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.ipynb")))
+def test_notebook_runs_and_shows_what_is_stored(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("MPLBACKEND", "")  # both are set again by execute, and restored here
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    notebook = read(name)
+    stored = kinds_of_output(notebook)
+    refresh_script().execute(notebook, tmp_path)
+    if name in MOST_CHARACTERS:
+        assert kinds_of_output(notebook) == stored
+
+
+@pytest.mark.parametrize("name", MOST_CHARACTERS)
+def test_notebook_uses_public_names_only(name: str) -> None:
+    found = [reached for cell in code_cells(read(name)) for reached in forbidden(ast.parse(cell.source))]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("from ifp.networks.losses import gaussian_kl_nats", ["ifp.networks"]),
+        ("import ifp.training.run as run", ["ifp.training.run"]),
+        ("import ifp\nifp.training.run.train", ["ifp.training"]),
+        ("from ifp.analysis.freezing import plot_run", ["ifp.analysis.freezing"]),
+        ("import subprocess", ["subprocess"]),
+        ("result._points", ["_points"]),
+        ("from ifp.analysis.plots import paper_style\nimport ifp\nifp.analysis.metrics.mig(z, v).value", []),
+    ],
+)
+def test_inner_names_are_found(code: str, found: list[str]) -> None:
+    assert list(dict.fromkeys(forbidden(ast.parse(code)))) == found
+
+
+@pytest.mark.parametrize("name", MOST_CHARACTERS)
+def test_notebook_is_short(name: str) -> None:
+    assert sum(len(cell.source) for cell in read(name).cells) <= MOST_CHARACTERS[name]
+
+
+@pytest.mark.parametrize("name", MOST_CHARACTERS)
+def test_outputs_are_stored_and_clean(name: str) -> None:
+    path = FOLDER / f"{name}.ipynb"
+    assert path.stat().st_size < MOST_BYTES
+    notebook = read(name)
+    assert notebook.metadata == refresh_script().METADATA
+    for number, cell in enumerate(code_cells(notebook), start=1):
+        assert cell.execution_count == number
+        assert cell.metadata == {}
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+            texts = [output.get("text", ""), *(v for kind, v in output.get("data", {}).items() if kind[:4] == "text")]
+            assert not VOLATILE.search("\n".join(texts))
+    assert sum("image/png" in output.get("data", {}) for cell in code_cells(notebook) for output in cell.outputs) >= 3

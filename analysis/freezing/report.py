@@ -72,7 +72,7 @@ def report_sentences(
         named = ", ".join(f"{count} of {factor}" for factor, count in by_factor.items())
         sentences.append(
             f"Hysteresis: in {len(hysteresis)} of {len(exact)} traversals the exact branches differ by over 2 % "
-            f"({named}): first-order transitions, see hysteresis.csv."
+            f"({named}): first-order transitions."
         )
     return [*sentences, *filter(None, [consistency_sentence(consistency), ends_in_words(ended_M)])]
 
