@@ -12,13 +12,15 @@ from scipy.optimize import minimize
 from scipy.special import ndtri
 
 from ifp.analysis.freezing.points import freezing_points
-from ifp.datasets.factors import MOVING, FactorTraversal
+from ifp.datasets.factors import FactorTraversal
 from ifp.datasets.sprites import Sprites
 from ifp.errors import IfpError
 from ifp.exact.annealing import exact_annealing, exact_minimum
 from ifp.likelihood import binary_entropy_nats
 from ifp.theory.closed_form import freezing_bounds
 from ifp.trace import AnnealTrace
+
+from .written_out import lowest_of_random_starts, sprites_traversal
 
 ORACLE = Path(__file__).parents[2] / "../shared/fixtures/sprites-oracle-true-geometry.json"
 QUANTILES = ndtri((np.arange(200) + 0.5) / 200)[:, None] * np.array([[3.0, 4.0]])
@@ -64,15 +66,8 @@ def test_three_images_agree_with_brute_force(seed: int) -> None:
     x = (rng.random((3, 12)) < 0.5).astype(float) if seed else rng.random((3, 12))
     bounds = freezing_bounds(x)
     betas = bounds.beta_closed_form_M[0] * np.array([0.5, 0.85, 1.02])
-    z = np.linspace(-8, 8, 321)
-    least = exact_minimum(x, betas)
-    for beta, got in zip(betas, least, strict=True):
-        starts = np.column_stack([rng.normal(size=(12, 3)), rng.normal(size=(12, 3)) * 0.2 - 0.4])
-        brute = min(
-            minimize(lambda u, b=beta: objective(x, u, b, z), start, method="BFGS", options={"gtol": 1e-5}).fun
-            for start in starts
-        )
-        assert got == pytest.approx(brute, abs=2e-4 * beta)
+    for beta, least in zip(betas, exact_minimum(x, betas), strict=True):
+        assert least == pytest.approx(lowest_of_random_starts(x, beta, 12, rng), abs=2e-4 * beta)
 
 
 def test_two_images_agree_with_brute_force() -> None:
@@ -91,21 +86,21 @@ def test_two_images_agree_with_brute_force() -> None:
         assert got == pytest.approx(best.fun, rel=1e-6)
 
 
-def sprites_traversal(factor: str, context: list[int]) -> np.ndarray:
+@pytest.fixture(scope="module")
+def cells() -> list[FactorTraversal]:
+    """Two traversals of every factor of sprites; one of orientation, whose curves take five times as long."""
     dataset = Sprites()
-    at = dataset.space.index_of(factor)
-    held = tuple(MOVING if i == at else value for i, value in enumerate(context))
-    values = tuple(range(dataset.space.sizes[at]))
-    return dataset.traversal_images(FactorTraversal(factor, held, values, (0,) * len(values)))
+    drawn = {factor: dataset.sample_traversals(factor, 2, seed=5) for factor in dataset.space.names}
+    return [
+        traversal for factor, pair in drawn.items() for traversal in (pair[1:] if factor == "orientation" else pair)
+    ]
 
 
 @pytest.fixture(scope="module")
-def drawn() -> AnnealTrace:
-    """Two traversals of every factor of sprites, annealed."""
-    dataset = Sprites()
-    cells = [t for factor in dataset.space.names for t in dataset.sample_traversals(factor, 2, seed=5)]
+def drawn(cells: list[FactorTraversal]) -> AnnealTrace:
+    """The traversals, annealed."""
     return exact_annealing(
-        [dataset.traversal_images(t) for t in cells],
+        [Sprites().traversal_images(t) for t in cells],
         factors=[t.factor for t in cells],
         contexts=[t.context for t in cells],
     )
@@ -141,7 +136,7 @@ def test_records_are_in_order_and_labelled(drawn: AnnealTrace) -> None:
     assert list(drawn.direction_M[:3]) == ["cool", "heat", "equilibrium"]
     assert set(drawn.status_M) == {"ok"}
     assert set(drawn.method_M) == {"exact"}
-    assert drawn.context_MF.shape == (30, 5)
+    assert drawn.context_MF.shape == (27, 5)
     for row in range(len(drawn)):
         beta = drawn.beta_MT[row][np.isfinite(drawn.beta_MT[row])]
         step = np.diff(beta) * (1 if drawn.direction_M[row] == "heat" else -1)
@@ -166,24 +161,23 @@ def test_sprites_agree_with_the_oracle() -> None:
     if not ORACLE.exists():
         pytest.skip("needs ../shared/fixtures/sprites-oracle-true-geometry.json")
     rows: list[dict[str, Any]] = json.loads(ORACLE.read_text())
-    trace = exact_annealing([sprites_traversal(row["factor"], row["context"]) for row in rows])
+    # of orientation, whose curves take long, one; a heart with a strong transition is in test_search.py
+    orientation = [row for row in rows if row["factor"] == "orientation"]
+    rows = [row for row in rows if row not in orientation] + orientation[1:2]
+    assert len(rows) == 13
+    trace = exact_annealing([sprites_traversal(row["factor"], tuple(row["context"])) for row in rows])
     found = crossings(trace)
-    for at, row in enumerate(rows):
-        assert found["cool"][at] == pytest.approx(row["exact_cool"], rel=0.02)
-        if row["exact_heat"] is not None:
-            assert found["heat"][at] == pytest.approx(row["exact_heat"], rel=0.02)
-        else:
-            assert found["heat"][at] > 1.15 * row["beta_closed_form"]
+    for number, row in enumerate(rows):
+        assert found["cool"][number] == pytest.approx(row["exact_cool"], rel=0.02)
+        assert found["heat"][number] == pytest.approx(row["exact_heat"], rel=0.02)
 
 
-def test_alone_or_among_others_the_same() -> None:
-    dataset = Sprites()
-    images = [dataset.traversal_images(t) for f in ("shape", "posX") for t in dataset.sample_traversals(f, 3, seed=1)]
-    together = exact_annealing(images)
-    for number in (1, 4):
-        alone = exact_annealing(images[number])
+def test_alone_or_among_others_the_same(cells: list[FactorTraversal], drawn: AnnealTrace) -> None:
+    for factor in ("shape", "posX"):
+        number = next(i for i, traversal in enumerate(cells) if traversal.factor == factor)
+        alone = exact_annealing(Sprites().traversal_images(cells[number]))
         for row in range(3):
-            other = together.select(np.array([3 * number + row]))
+            other = drawn.select(np.array([3 * number + row]))
             length = alone.beta_MT.shape[1]
             np.testing.assert_allclose(alone.beta_MT[row], other.beta_MT[0, :length], rtol=1e-9)
             np.testing.assert_allclose(alone.kl_nats_MTD[row], other.kl_nats_MTD[0, :length], rtol=1e-9, atol=1e-9)
@@ -201,7 +195,7 @@ def test_exact_minimum_is_below_any_posteriors() -> None:
 
 
 def test_a_second_latent_never_costs() -> None:
-    images = sprites_traversal("scale", [1, 0, 4, 9, 20])
+    images = sprites_traversal("scale", (1, 0, 4, 9, 20))
     one, two = (exact_annealing(images, latents=latents, directions=["cool"]) for latents in (1, 2))
     assert two.kl_nats_MTD.shape[2] == 2
     # a state of one latent is a state of two with the second empty: its line bounds the objective of two
@@ -232,7 +226,10 @@ def test_bad_values_are_one_sentence(changes: dict[str, Any], says: str) -> None
 
 def test_progress_counts_traversals_and_may_stop() -> None:
     seen: list[tuple[int, int]] = []
-    exact_annealing([np.eye(3), np.eye(4)], progress=lambda text, done, total: seen.append((done, total)))
+    exact_annealing(
+        [np.random.default_rng(n).random((3, 6)) for n in range(2)],
+        progress=lambda text, done, total: seen.append((done, total)),
+    )
     assert seen[0] == (0, 2)
     assert seen[-1] == (2, 2)
 
