@@ -158,7 +158,7 @@ def train_block(chunk: Chunk, beta_KM: np.ndarray) -> None:
     """Train K steps at these betas; nothing comes back to the host."""
     ensemble, noise = chunk.ensemble, chunk.noise
     steps = len(beta_KM)
-    beta = torch.from_numpy(beta_KM.astype(np.float32)).to(ensemble.images_MNP.device)
+    beta = torch.from_numpy(beta_KM.astype(np.float32)).to(ensemble.images_RNP.device)
     noise_KMSND = noise.block(steps)
     if noise.images == noise.images_a_step:
         x_MNP = ensemble.images()

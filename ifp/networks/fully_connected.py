@@ -22,6 +22,11 @@ from torch import Tensor
 
 Parameters = dict[str, Tensor]
 
+VECTOR = 32
+"""CPU kernels treat this many elements alike: two AVX-512 registers of float32."""
+FROZEN_PARAMETERS = ("mean_P", "input_scale_P", "output_scale")
+"""Statistics of the data, which a network carries beside its weights and which are never trained."""
+
 
 class Network(Protocol):
     """What the engine asks of a network.

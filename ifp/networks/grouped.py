@@ -21,7 +21,7 @@ from ifp.networks.fully_connected import MlpNetwork, Parameters, PixelStatistics
 from ifp.networks.groups import as_group, fresh_projections, group_size, inside, projected
 
 _UNITS, _CHANNELS = 16, 8
-"""Widths are multiples of these: a slice of a batch of members must be whole vectors (see `ifp.annealing.ensemble`)."""
+"""Widths are multiples of these: a slice of a batch of members must be whole vectors (see `ifp.networks.stacked`)."""
 
 
 @dataclass(frozen=True)

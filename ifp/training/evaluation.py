@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ifp.annealing.ensemble import VECTOR
 from ifp.checkpoints.posteriors import draw_sample
 from ifp.codes import kl_nats
 from ifp.datasets.base import FactorDataset
+from ifp.networks.fully_connected import VECTOR
 from ifp.seeds import derive_seed
 from ifp.system.progress import Progress
 from ifp.training.config import TrainConfig
@@ -66,14 +66,14 @@ class Evaluation:
         recon_MN, mean_MND, logvar_MND = (
             torch.cat(part, 1)[:, :count].cpu().double().numpy() for part in zip(*parts, strict=True)
         )
-        finite_M = trainer.finite_M.cpu().numpy()
+        finite_R = trainer.finite_R.cpu().numpy()
         last, stage = trainer.pressure_M(), trainer.objective.stage(max(trainer.step - 1, 0), config.steps)
         found: list[Record | None] = []
         for row in range(len(trainer.seeds)):
             mean_ND, recon = mean_MND[row], float(recon_MN[row].mean())
             with np.errstate(over="ignore", invalid="ignore"):
                 kl_D = kl_nats(mean_ND, logvar_MND[row]).mean(0)
-            if not (finite_M[row] and np.isfinite(kl_D).all() and np.isfinite(recon)):
+            if not (finite_R[row] and np.isfinite(kl_D).all() and np.isfinite(recon)):
                 found.append(None)
                 continue
             nmi_DF = np.full((config.latents, len(self.sizes)), np.nan)

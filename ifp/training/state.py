@@ -15,9 +15,7 @@ import torch
 from torch import Tensor
 
 from ifp.errors import IfpError
-
-Moments = dict[str, dict[str, Tensor]]
-"""What Adam remembers of each parameter: "step", "exp_avg", "exp_avg_sq"; parameters not yet trained are missing."""
+from ifp.networks.stacked import Moments
 
 VERSION = 1
 

@@ -14,6 +14,7 @@ from ifp.annealing.members import Member, MemberData, chunk_members, data_of, me
 from ifp.annealing.train import anneal_chunk, start_chunk, train_block
 from ifp.networks.fully_connected import Parameters
 from ifp.networks.losses import gaussian_kl_nats
+from ifp.networks.stacked import StackedAdam
 from ifp.system.threads import single_threaded_kernels
 
 SMALL = {"steps": 60, "hold_steps": 20, "records": 6, "batch": 16, "hidden": 16}
@@ -84,16 +85,17 @@ def test_conv_member_among_others_equals_member_alone() -> None:
         for k in range(50):
             chunk.ensemble.step(x, noise[k], torch.full((len(chosen),), 0.05).double())
         with torch.no_grad():
-            mean, logvar = chunk.ensemble.network.encode(chunk.ensemble.parameters, x)
+            mean, logvar = chunk.ensemble.vaes.encode(x)
         kl.append(gaussian_kl_nats(mean, logvar).mean(1)[-1])
     assert kl[0].item() > 0.1
     torch.testing.assert_close(kl[0], kl[1], rtol=1e-4, atol=1e-6)
 
 
 def in_double(ensemble: Ensemble) -> None:
-    ensemble.parameters = {n: p.detach().double().requires_grad_() for n, p in ensemble.parameters.items()}
-    ensemble.weight_MP = ensemble.weight_MP.double()
-    ensemble.optimizer = ensemble._new_optimizer()
+    vaes = ensemble.vaes
+    vaes.parameters = {n: p.detach().double().requires_grad_() for n, p in vaes.parameters.items()}
+    vaes.adam = StackedAdam(vaes.parameters, learning_rate=1e-3)
+    ensemble.weight_RP = ensemble.weight_RP.double()
 
 
 def expand(reduced: Parameters, pattern_of_pixel: np.ndarray, full: Parameters) -> Parameters:
@@ -124,7 +126,7 @@ def test_reduced_training_equals_training_on_all_pixels() -> None:
     small = start_chunk([one], [reduced], settings, "cpu")
     large = start_chunk([one], [MemberData(flat, np.ones(flat.shape[1]), 0.0)], settings, "cpu")
     start = {name: value.detach()[0].cpu() for name, value in small.ensemble.parameters.items()}
-    width = large.ensemble.images_MNP.shape[2]
+    width = large.ensemble.images_RNP.shape[2]
     # weights of the padding columns do not matter; a constant pixel's logit is as good as infinite
     full_bias = torch.from_numpy(np.where(flat[0] > 0, 40.0, -40.0)).float()[None]
     full_mean = torch.from_numpy(flat.mean(0) / 255).float()[None]

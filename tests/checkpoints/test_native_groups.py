@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from ifp.annealing.ensemble import FROZEN_PARAMETERS
 from ifp.checkpoints.families.ours import FAMILY
 from ifp.checkpoints.native import save_vae
 from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.errors import IfpError
 from ifp.networks.convolutional import ConvNetwork
-from ifp.networks.fully_connected import MlpNetwork, Parameters, PixelStatistics
+from ifp.networks.fully_connected import FROZEN_PARAMETERS, MlpNetwork, Parameters, PixelStatistics
 from ifp.objectives.deft import MODES, Deft
 
 SHAPES = {"mlp": (3, 6, 5), "conv": (1, 64, 64)}

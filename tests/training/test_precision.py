@@ -75,8 +75,8 @@ def rounding_bound(x: Tensor, layers: list[tuple[Tensor, Tensor]]) -> tuple[Tens
 def test_one_pass_is_right_to_its_rounding(bars_npz: Path) -> None:
     plain, low = trainers(f"npz:{bars_npz}")
     plain.run(150)
-    p = {name: value.detach() for name, value in plain.parameters.items()}
-    for name, value in low.parameters.items():
+    p = {name: value.detach() for name, value in plain.vaes.parameters.items()}
+    for name, value in low.vaes.parameters.items():
         value.detach().copy_(p[name])
     x_MBP = plain.images.at(torch.arange(18)[None].repeat(SEEDS, 1))
     whitened_MBP = (x_MBP - p["mean_P"]) * p["input_scale_P"]
@@ -120,11 +120,11 @@ def test_a_training_differs_no_more_than_by_weights_rounded_once(
     """
     (plain, low), (once, _) = (trainers(f"npz:{bars_npz}", objective=objective, options=options) for _ in range(2))
     with torch.no_grad():
-        for weights in once.trained.values():
+        for weights in once.vaes.adam.parameters.values():
             weights.copy_(weights.bfloat16())
     for trainer in (plain, low, once):
         trainer.run(150)
-    assert bool(low.finite_M.all())
+    assert bool(low.finite_R.all())
     for name, expected, found, yardstick in zip(
         ("recon", "KL"), measured(plain), measured(low), measured(once), strict=True
     ):
