@@ -6,12 +6,10 @@ The names stand here a second time, because completing one may not take the seco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import click
 from click.shell_completion import CompletionItem
-
-Values = Callable[[click.Context], Iterable[str]]
 
 OBJECTIVES = (
     "beta", "annealed", "cascade", "beta-tc", "factor", "dip-i", "dip-ii", "control", "dynamic", "deft",

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ifp.datasets.correlated import Pair
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-DEFAULT_SIGMA = 0.2
 
 
 def regime_options(command: Command) -> Command:
@@ -39,7 +38,7 @@ def given_pairs(options: dict[str, Any]) -> tuple[Pair, ...]:
     ------
     IfpError : --sigma or --inverse alone, a text that is no pair or no number, or codes that came as arrays.
     """
-    from ifp.datasets.correlated import make_pairs, parse_sigma
+    from ifp.datasets.correlated import DEFAULT_SIGMA, make_pairs, parse_sigma
 
     if not options["correlate"]:
         if options["sigma"] or options["inverse"]:

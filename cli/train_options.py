@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from ifp.cli.option_help import PRESET
-from ifp.datasets.correlated import make_pairs, parse_sigma
+from ifp.datasets.correlated import DEFAULT_SIGMA, make_pairs, parse_sigma
 from ifp.errors import IfpError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -63,8 +63,6 @@ _SETTINGS = [
     _setting("--checkpoint-every", int, "Steps between checkpoints; 0 keeps the last only."),
     _setting("--precision", str, "float32, or bfloat16 on a GPU."),
 ]  # fmt: skip
-
-DEFAULT_SIGMA = 0.2
 
 
 def train_options(function: Function) -> Function:

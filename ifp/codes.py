@@ -17,6 +17,8 @@ from ifp.errors import IfpError
 
 LARGEST_MEAN = 1e8
 """A posterior mean beyond this is no code of a model that was trained with KL to N(0, 1)."""
+ACTIVE_NATS = 0.1
+"""A latent with at least this KL is active: the threshold at which the annealing test calls information frozen."""
 FEWEST_IMAGES = 50
 """Images below which everything that is measured of codes would be noise."""
 

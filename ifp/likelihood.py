@@ -12,6 +12,8 @@ from scipy.special import xlogy
 from ifp.errors import IfpError, bad_value, unknown_name
 
 LIKELIHOODS = ("bernoulli", "gaussian")
+LOGIT_LIMIT = 6.0
+"""The output bias of a fresh Bernoulli decoder stays within this many nats, so that no pixel starts saturated."""
 SIGMA_RANGE = (1e-30, 1e30)
 """Beyond these, costs (over sigma squared) and their products leave the range of float64."""
 

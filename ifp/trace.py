@@ -17,7 +17,6 @@ from ifp.errors import IfpError
 from ifp.system.files import replacing
 
 METHODS = ("closed-form", "exact", "train")
-DIRECTIONS = ("cool", "heat", "equilibrium", "")
 OK, DIVERGED = "ok", "diverged"
 NO_NUISANCE = -1
 

@@ -155,6 +155,15 @@ def test_public_names_of_the_analysis_are_not_hidden_by_modules() -> None:
     assert not modules & set(ifp.analysis.__all__)
 
 
+def test_no_class_name_stands_twice() -> None:
+    places: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module_name(path))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
 def test_every_package_is_shipped() -> None:
     there = {module_name(path) for path in SOURCES if path.name == "__init__.py"}
     assert there == set(config()["options"]["packages"].split())

@@ -17,9 +17,8 @@ import pandas as pd
 
 from ifp.analysis.information.intervals import LEAST_SHOWN, LEVEL, ROUNDING, corrected_interval
 from ifp.analysis.information.per_latent import Information
+from ifp.codes import ACTIVE_NATS as ACTIVE_NATS
 
-ACTIVE_NATS = 0.1
-"""A latent is active from this KL on: the threshold at which the annealing test calls information frozen."""
 COLLAPSED_NATS = 0.01
 """Below this KL a latent is collapsed: the usual threshold for pruning dead codes. In between it is weak."""
 HELD_NMI = 0.05

@@ -33,7 +33,7 @@ _MOST_CELL_IN, _LEAST_PANEL_IN, _GAP_IN, _BAR_IN = 0.5, 0.9, 0.1, 0.45
 
 
 @dataclass(frozen=True)
-class Grid:
+class HeatmapGrid:
     """Where the panels of a page of heat maps go, all in inches.
 
     `upright` : whether the names of the columns stand upright. `numbers` : whether the cells hold their numbers; if
@@ -94,7 +94,7 @@ def row_height_in(rows: int) -> float:
 def plan_grid(
     names: Sequence[str], rows: int, panels: int, *, width_in: float, left_in: float, right_in: float, head_in: float,
     notes_in: float = 0.0,
-) -> Grid:  # fmt: skip
+) -> HeatmapGrid:  # fmt: skip
     """Panels side by side where every cell can hold its number, else one below the other, else without numbers.
 
     Parameters
@@ -105,7 +105,7 @@ def plan_grid(
     free_in = width_in - left_in - right_in
     row_in = row_height_in(rows)
 
-    def grid(side_by_side: bool, numbers: bool) -> Grid:
+    def grid(side_by_side: bool, numbers: bool) -> HeatmapGrid:
         across = panels if side_by_side else 1
         cell_in = (free_in - (across - 1) * _GAP_IN) / (across * len(names))
         # a panel of few columns is no wider than it needs to be, but holds its name
@@ -114,7 +114,7 @@ def plan_grid(
         kept = tuple(shortened(name, 1.0) if upright else name for name in names)
         labels_in = 0.05 + (max(map(text_width_in, kept)) if upright else LINE_IN) + EDGE_IN
         whole_in = left_in + right_in + across * cell_in * len(names) + (across - 1) * _GAP_IN
-        return Grid(width_in, cell_in, row_in, side_by_side, numbers, upright, kept, labels_in, rows, panels,
+        return HeatmapGrid(width_in, cell_in, row_in, side_by_side, numbers, upright, kept, labels_in, rows, panels,
                     left_in + (width_in - whole_in) / 2, head_in, notes_in)  # fmt: skip
 
     for choice in (grid(True, True), grid(False, True)):
@@ -134,7 +134,7 @@ def draw_heatmap(
     ax: Axes,
     value_RC: np.ndarray,
     shown_RC: np.ndarray,
-    grid: Grid,
+    grid: HeatmapGrid,
     *,
     named: bool = True,
     blank_R: Sequence[bool] | None = None,
@@ -170,7 +170,7 @@ def draw_heatmap(
     return ax
 
 
-def color_bar(figure: Figure, grid: Grid, label: str = "NMI") -> None:
+def color_bar(figure: Figure, grid: HeatmapGrid, label: str = "NMI") -> None:
     """A bar of the colours, 0 to 1, below the columns' names; nothing where the cells hold their numbers."""
     if grid.numbers:
         return

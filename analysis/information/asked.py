@@ -56,7 +56,7 @@ def scored_images(codes: Codes, seed: int, least: int) -> ScoredImages:
 
 
 @dataclass(eq=False)
-class Asked:
+class FactorClassifiers:
     """One factor: its values, and what classifiers of each set of coordinates say of the scored images."""
 
     images: ScoredImages

@@ -20,6 +20,9 @@ LEVEL = 0.95
 """Coverage of every interval of a diagnosis."""
 
 FEWEST_RESAMPLES = 20
+"""The fewest resamples from which an interval is computed."""
+RECORD_PERMUTATIONS = 20
+"""Permutations for the noise floor of one record, where many records of a network are measured."""
 ROUNDING = 1e-9
 """Differences below this are rounding, not information."""
 LEAST_SHOWN = 0.005

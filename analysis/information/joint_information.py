@@ -18,7 +18,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from ifp.analysis.information.aggregated import aggregated_nats
-from ifp.analysis.information.asked import FOLDS, SCORED, Asked, ScoredImages, scored_images
+from ifp.analysis.information.asked import FOLDS, SCORED, FactorClassifiers, ScoredImages, scored_images
 from ifp.analysis.information.intervals import LEAST_SHOWN, LEVEL, ROUNDING
 from ifp.analysis.information.mixture import Bound, mixture_bound, permuted_nats
 from ifp.analysis.information.subsets import HiddenLatents, counted_singles
@@ -134,7 +134,7 @@ def measure_joint(
 
 def _factor(images: ScoredImages, factor: int, permutations: int, seed: int) -> dict[str, object]:
     """The measures of one factor, without its name."""
-    asked = Asked(images, factor, seed)
+    asked = FactorClassifiers(images, factor, seed)
     entropy = asked.entropy_nats
     if len(asked.share_V) < 2:
         return {"entropy_nats": 0.0}
@@ -187,7 +187,11 @@ def _factor(images: ScoredImages, factor: int, permutations: int, seed: int) -> 
 
 
 def _smallest_set(
-    asked: Asked, hidden: HiddenLatents, latents: tuple[int, ...], single: tuple[int, ...], pair: tuple[int, ...]
+    asked: FactorClassifiers,
+    hidden: HiddenLatents,
+    latents: tuple[int, ...],
+    single: tuple[int, ...],
+    pair: tuple[int, ...],
 ) -> tuple[tuple[int, ...], Bound]:
     """The smallest set found that holds ENOUGH_SHARE of the joint bound, and that bound with all that was asked."""
     joint = asked.bound(latents)
@@ -214,7 +218,7 @@ def _smallest_set(
     return tuple(order[:enough]), asked.bound(latents)
 
 
-def _given_others(asked: Asked, latents: tuple[int, ...], joint: Bound) -> dict[str, object]:
+def _given_others(asked: FactorClassifiers, latents: tuple[int, ...], joint: Bound) -> dict[str, object]:
     """What the latents add to the other factors."""
     factors_NF = asked.images.factors_NF
     others = [at for at in range(factors_NF.shape[1]) if at != asked.factor and len(np.unique(factors_NF[:, at])) > 1]

@@ -77,11 +77,6 @@ class Information:
         return _ratio(self.mi_nats_DF, self.entropy_nats_F)
 
     @property
-    def nmi_by_size_DF(self) -> np.ndarray:
-        """MI / ln(number of values), the NMI of DEFT's notebooks; `nmi_DF` is what everything else here uses."""
-        return _ratio(self.mi_nats_DF, np.log(self.sizes_F))
-
-    @property
     def floor_nmi_DF(self) -> np.ndarray:
         """The NMI that permuted labels read on average."""
         return _ratio(self.floor_nats_DF, self.entropy_nats_F)

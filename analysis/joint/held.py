@@ -27,11 +27,10 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+from ifp.analysis.information.asked import LEAST_KL_NATS
 from ifp.codes import Codes, kl_nats
 from ifp.seeds import numpy_generator
 
-LEAST_KL_NATS = 0.005
-"""Latents below this are left out; what they hold is lost to the bound, and less than this each."""
 FOLDS, LOGISTIC_FOLDS, FIT_DRAWS, SCORE_DRAWS = 10, 4, 1, 6
 SIGNIFICANCE = 0.001
 

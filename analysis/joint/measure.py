@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.information.decomposition import decompose_kl
+from ifp.analysis.information.intervals import RECORD_PERMUTATIONS
 from ifp.analysis.information.per_latent import Information, measure_information
 from ifp.analysis.joint.held import held_nats
 from ifp.analysis.joint.points import FACTOR, LATENT, joint_freezing_points
@@ -20,7 +21,8 @@ from ifp.codes import Codes
 
 SAMPLES = 2000
 """Draws of z for MI at a record, the same for all records: their noise hardly moves the derivative."""
-PERMUTATIONS, FEWEST_RESAMPLES = 20, 2
+RESAMPLES = 2
+"""Resamples of the images at a record: none of their intervals is used, and two are the fewest there can be."""
 ENOUGH = 2.0
 """Where the first bound is so many thresholds, the second classifier is not asked."""
 
@@ -42,7 +44,7 @@ def measure_mi(codes: Codes, seed: int) -> tuple[dict[str, float | bool], Inform
     if not codes.has_factors:
         return row, None
     information = measure_information(
-        codes, "posterior", permutations=PERMUTATIONS, bootstraps=FEWEST_RESAMPLES, seed=seed
+        codes, "posterior", permutations=RECORD_PERMUTATIONS, bootstraps=RESAMPLES, seed=seed
     )
     for rank in (1, 2):
         ordered_DF = np.sort(information.nmi_DF - information.floor_nmi_DF, axis=0)[::-1]

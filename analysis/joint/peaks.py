@@ -24,10 +24,10 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.freezing.pressures import LAST_PRESSURE
+from ifp.analysis.information.intervals import LEVEL
 from ifp.analysis.joint.smoothing import Smooth, local_parabolas, noise_of
 from ifp.errors import IfpError, bad_value
 
-LEVEL = 0.95
 LEAST_RECORDS = 12
 HALF_WIDTH = 0.08
 """Of the smoothing window, as a share of the range of ln(beta)."""

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from ifp.analysis.information.mutual_information import factor_entropy_nats, histogram_cells, histogram_mi_nats
+from ifp.analysis.information.per_latent import ESTIMATORS
 from ifp.analysis.metrics.arrays import MIN_SAMPLES, checked, varying
 from ifp.analysis.metrics.posterior_information import posterior_information_nats
 from ifp.analysis.metrics.score import Score
 from ifp.codes import Codes
 from ifp.errors import IfpError, unknown_name
-
-ESTIMATORS = ("histogram", "posterior")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

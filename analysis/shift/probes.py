@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ifp.analysis.information.intervals import RECORD_PERMUTATIONS
 from ifp.analysis.information.per_latent import Information, measure_information
 from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.posteriors import Sample
@@ -20,8 +21,6 @@ from ifp.training.probe import ProbeConfig, ProbeTrace, probe
 
 FOLDER = "probes"
 """Name of the folder, inside that of the results, which holds one file per probed model."""
-PERMUTATIONS = 20
-"""Permutations that estimate the noise floor of the information at one record of a probe."""
 BOOTSTRAPS = 50
 """Resamples that estimate the spread of the information at one record of a probe."""
 _NAMES = ("beta", "mean", "logvar", "recon")
@@ -108,7 +107,7 @@ def measure_probe(trace: ProbeTrace, fixed: Sample, seed: int, progress: Progres
     for record, (mean_ND, logvar_ND) in enumerate(zip(trace.mean_TND, trace.logvar_TND, strict=True)):
         codes = fixed.codes(mean_ND, logvar_ND)
         measured.append(
-            measure_information(codes, "posterior", permutations=PERMUTATIONS, bootstraps=BOOTSTRAPS, seed=seed)
+            measure_information(codes, "posterior", permutations=RECORD_PERMUTATIONS, bootstraps=BOOTSTRAPS, seed=seed)
         )
         progress("information", record + 1, len(trace.beta_T))
     return measured

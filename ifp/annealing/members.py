@@ -13,13 +13,11 @@ import numpy as np
 import torch
 
 from ifp.annealing.config import AnnealConfig
+from ifp.likelihood import LOGIT_LIMIT
 from ifp.networks.convolutional import ConvNetwork
 from ifp.networks.fully_connected import LinearNetwork, MlpNetwork, Network, PixelStatistics
 from ifp.seeds import derive_seed
 from ifp.theory.reduction import ReducedTraversal, reduce_traversal, rotate_gaussian
-
-LOGIT_LIMIT = 6.0
-"""A fresh decoder's output bias stays within this many nats, so that no pixel starts saturated."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ifp.annealing.train import start_chunk, train_block
 from ifp.system.threads import single_threaded_kernels
 
 MEASURED_STEPS = 20
+"""Steps whose time is measured."""
 MEASURED_GROUPS = 8
 CPU_CHUNKS = (1, 4, 16, 32)
 GPU_CHUNKS = (64, 256, 1024)

@@ -24,7 +24,6 @@ from ifp.errors import IfpError
 from ifp.system.files import replacing
 
 _ARRAYS = ("mean", "logvar", "step", "reconstruction", "key", "read_as")
-_HASH_BLOCK = 1 << 24
 
 
 class CodesCache:
@@ -103,6 +102,5 @@ class CodesCache:
         sha.update(json.dumps(file.config, sort_keys=True, default=str).encode())
         for path in file.paths:
             with path.open("rb") as stream:
-                while block := stream.read(_HASH_BLOCK):
-                    sha.update(block)
+                hashlib.file_digest(stream, lambda: sha)
         return sha.hexdigest()

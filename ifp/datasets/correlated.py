@@ -26,6 +26,9 @@ from ifp.errors import IfpError, bad_value
 FAMILY = "gaussian"
 """The name of the family in what is stored."""
 
+DEFAULT_SIGMA = 0.2
+"""The strength of a correlation for which none is given."""
+
 MAX_CELLS = 2_000_000
 """The largest joint table of factors that pairs link to each other."""
 

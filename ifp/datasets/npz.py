@@ -15,7 +15,6 @@ FACTORS = ("factors", "latents_classes", "latents_values", "labels", "y")
 NAMES = ("factor_names", "latents_names", "names")
 """Names under which each array is looked for, the first that is there counts; ours, those of the dSprites file, and
 common ones."""
-_HASH_BLOCK = 1 << 24
 
 
 class NpzDataset(ArrayDataset):
@@ -60,8 +59,5 @@ class NpzDataset(ArrayDataset):
 
     def _digest(self) -> str:
         """SHA-256 of the file."""
-        sha = hashlib.sha256()
         with self.path.open("rb") as file:
-            while block := file.read(_HASH_BLOCK):
-                sha.update(block)
-        return sha.hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest()

@@ -25,15 +25,14 @@ from ifp.objectives.registry import describe_options
 from ifp.seeds import derive_seed
 from ifp.system.files import replace_file
 from ifp.system.progress import Progress, silent
+from ifp.training.evaluation import ROWS
 from ifp.training.folder import TrainFolder
-from ifp.training.records import Record
+from ifp.training.records import TrainRecord
 from ifp.training.setup import Setup
 from ifp.training.state import MemberState
 
 IMAGES = 4096
 """Images of the sample, drawn from the whole data set; all of them where it has fewer."""
-ROWS = 256
-"""Images encoded at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +75,7 @@ class CodesFolder(TrainFolder):
                 self._sample = draw_sample(self._setup.dataset, IMAGES, seed, self._progress)
             return self._sample
 
-    def keep(self, seed: int, state: MemberState, record: Record, *, checkpoint: bool) -> None:
+    def keep(self, seed: int, state: MemberState, record: TrainRecord, *, checkpoint: bool) -> None:
         """Take in a record, its codes first; see `TrainFolder.keep`."""
         mean_ND, logvar_ND = self._encode(state)
         held = io.BytesIO()

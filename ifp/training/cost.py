@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ifp.annealing.training_cost import MEASURED_STEPS
 from ifp.system.progress import Progress, silent
 from ifp.training.evaluation import IMAGES, make_evaluation
 from ifp.training.images import load_images
@@ -18,7 +19,8 @@ from ifp.training.run import borders, divide, kernel_threads
 from ifp.training.setup import Setup
 from ifp.training.trainer import Trainer, fresh_member
 
-MEASURED_STEPS, WARM_UP_STEPS = 20, 2
+WARM_UP_STEPS = 2
+"""Steps before those whose time counts."""
 MEASURED_IMAGES = 512
 """Images to train and to record on while measuring."""
 MOST_SECONDS = 6.0

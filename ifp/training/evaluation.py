@@ -19,7 +19,7 @@ from ifp.seeds import derive_seed
 from ifp.system.progress import Progress
 from ifp.training.config import TrainConfig
 from ifp.training.images import TrainingImages
-from ifp.training.records import Record
+from ifp.training.records import TrainRecord
 from ifp.training.trainer import Trainer, generator
 
 IMAGES = 2048
@@ -45,7 +45,7 @@ class Evaluation:
     factors_NF: np.ndarray
     sizes: tuple[int, ...]
 
-    def records(self, trainer: Trainer, nmi: Nmi | None) -> list[Record | None]:
+    def records(self, trainer: Trainer, nmi: Nmi | None) -> list[TrainRecord | None]:
         """A record of each member now; None for one that is not finite."""
         config, device = trainer.config, self.images.device
         count = len(self.images)
@@ -68,7 +68,7 @@ class Evaluation:
         )
         finite_R = trainer.finite_R.cpu().numpy()
         last, stage = trainer.pressure_M(), trainer.objective.stage(max(trainer.step - 1, 0), config.steps)
-        found: list[Record | None] = []
+        found: list[TrainRecord | None] = []
         for row in range(len(trainer.seeds)):
             mean_ND, recon = mean_MND[row], float(recon_MN[row].mean())
             with np.errstate(over="ignore", invalid="ignore"):
@@ -79,7 +79,7 @@ class Evaluation:
             nmi_DF = np.full((config.latents, len(self.sizes)), np.nan)
             if nmi is not None and self.sizes:
                 nmi_DF = nmi(mean_ND, self.factors_NF, self.sizes)
-            found.append(Record(trainer.step, last[row], stage, recon, kl_D, nmi_DF))
+            found.append(TrainRecord(trainer.step, last[row], stage, recon, kl_D, nmi_DF))
         return found
 
 

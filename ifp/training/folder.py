@@ -23,7 +23,7 @@ from ifp.objectives.registry import describe_options, make_objective
 from ifp.system.files import reason_of, write_json, write_whole
 from ifp.system.resumable import ResumableFolder, about_settings
 from ifp.training.config import TrainConfig
-from ifp.training.records import Record, TrainRecords
+from ifp.training.records import TrainRecord, TrainRecords
 from ifp.training.stages import empty_stages
 from ifp.training.state import MemberState, damaged, read_content
 
@@ -146,7 +146,7 @@ class TrainFolder(ResumableFolder):
             write_json(folder / "run.json", {"format": VAE_FORMAT, **kept, "seed": seed, "groups": self.groups})
         self._write_about()
 
-    def keep(self, seed: int, state: MemberState, record: Record, *, checkpoint: bool) -> None:
+    def keep(self, seed: int, state: MemberState, record: TrainRecord, *, checkpoint: bool) -> None:
         """Take in a record of a network and put the network away; a checkpoint too where asked for.
 
         Raises
@@ -172,7 +172,7 @@ class TrainFolder(ResumableFolder):
             except (OSError, RuntimeError) as error:
                 raise self._unwritable(error) from error
 
-    def _save_checkpoint(self, seed: int, state: MemberState, record: Record) -> None:
+    def _save_checkpoint(self, seed: int, state: MemberState, record: TrainRecord) -> None:
         path, config = self._checkpoint_path(seed, state.step), self.config
         about = {"stage": record.stage, "groups": self.groups, "objective": self.about["objective"], "seed": seed}
         content = vae_content(

@@ -18,6 +18,7 @@ from torch import Tensor
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.cache import PackedGrid, grid_of
 from ifp.errors import IfpError
+from ifp.likelihood import LOGIT_LIMIT
 from ifp.networks.fully_connected import PixelStatistics
 from ifp.system.progress import Progress, silent
 
@@ -27,8 +28,6 @@ UNPACKED_SHARE, MEMORY_SHARE = 0.25, 0.6
 """Shares of the free memory that unpacked binary images, and any images, may take."""
 STATISTICS_IMAGES = 20_000
 """Images, evenly spaced, from which the mean image is taken."""
-LOGIT_LIMIT = 6.0
-"""A fresh decoder's output bias stays within this many nats, so that no pixel starts saturated."""
 
 
 class TrainingImages:

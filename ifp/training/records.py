@@ -21,7 +21,7 @@ from ifp.system.files import replace_file
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class TrainRecord:
     """One evaluation of one network, nats an image.
 
     Attributes
@@ -54,25 +54,25 @@ class TrainRecords:
 
     def __init__(self, factor_names: Sequence[str]) -> None:
         self.factor_names = tuple(factor_names)
-        self.of_seed: dict[int, list[Record]] = {}
+        self.of_seed: dict[int, list[TrainRecord]] = {}
 
-    def add(self, seed: int, record: Record) -> None:
+    def add(self, seed: int, record: TrainRecord) -> None:
         """Take in a record of network `seed`, in order of time."""
         self.of_seed.setdefault(seed, []).append(record)
 
     def put(self, seed: int, stored: dict[str, np.ndarray]) -> None:
         """Take in all records of one network, as `arrays` gave them."""
-        rows = zip(*(stored[field.name] for field in fields(Record)), strict=True)
+        rows = zip(*(stored[field.name] for field in fields(TrainRecord)), strict=True)
         self.of_seed[seed] = [
-            Record(int(step), float(beta), int(stage), float(recon), kl, nmi)
+            TrainRecord(int(step), float(beta), int(stage), float(recon), kl, nmi)
             for step, beta, stage, recon, kl, nmi in rows
         ]
 
     def arrays(self, seed: int) -> dict[str, np.ndarray]:
-        """The records of one network, by the names of `Record`, with a leading axis of time."""
+        """The records of one network, by the names of `TrainRecord`, with a leading axis of time."""
         return {
             field.name: np.array([getattr(record, field.name) for record in self.of_seed.get(seed, [])])
-            for field in fields(Record)
+            for field in fields(TrainRecord)
         }
 
     def rows(self) -> Iterator[dict[str, Any]]:

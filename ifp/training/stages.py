@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ifp.objectives.base import Objective
-from ifp.training.records import Record
+from ifp.training.records import TrainRecord
 
 LEAST_NATS = 0.1
 """KL from which a latent counts as in use, as in the annealing test."""
@@ -27,7 +27,7 @@ def idle_latents(objective: Objective, latents: int, total_steps: int) -> list[i
     return list(range(trained * (latents // groups), latents))
 
 
-def empty_stages(records: Sequence[Record], groups: int, total_steps: int) -> list[int]:
+def empty_stages(records: Sequence[TrainRecord], groups: int, total_steps: int) -> list[int]:
     """The stages that ended without a latent of their own group in use, of one network's records.
 
     A stage has ended where a later one, or the last step, has been recorded; its last record decides. Of a stage
@@ -41,7 +41,7 @@ def empty_stages(records: Sequence[Record], groups: int, total_steps: int) -> li
     return [stage for stage, record in last_of.items() if not (_own_nats_D(record, groups) >= LEAST_NATS).any()]
 
 
-def _own_nats_D(record: Record, groups: int) -> np.ndarray:
+def _own_nats_D(record: TrainRecord, groups: int) -> np.ndarray:
     size = len(record.kl_nats) // groups
     return record.kl_nats[record.stage * size : (record.stage + 1) * size]
 
@@ -59,7 +59,7 @@ def idle_warning(idle: Sequence[int], latents: int) -> str:
     )
 
 
-def empty_warning(stage: int, seeds: Sequence[int], records: Sequence[Record], groups: int) -> str:
+def empty_warning(stage: int, seeds: Sequence[int], records: Sequence[TrainRecord], groups: int) -> str:
     """What to say of a stage that left its group empty; `records` are those of the first of the `seeds`."""
     last = [record for record in records if record.stage == stage][-1]
     size = len(last.kl_nats) // groups

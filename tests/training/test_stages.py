@@ -14,7 +14,7 @@ from ifp.objectives.beta import BetaVae
 from ifp.objectives.deft import Deft
 from ifp.training.config import TrainConfig
 from ifp.training.folder import TrainFolder
-from ifp.training.records import Record
+from ifp.training.records import TrainRecord
 from ifp.training.run import train
 from ifp.training.setup import set_up
 from ifp.training.stages import empty_stages, empty_warning, idle_latents
@@ -23,8 +23,8 @@ HUGE = 1e4
 """A pressure at which nothing freezes."""
 
 
-def record(step: int, stage: int, *kl_nats: float) -> Record:
-    return Record(step, 8.0, stage, 1.0, np.array(kl_nats), np.zeros((len(kl_nats), 0)))
+def record(step: int, stage: int, *kl_nats: float) -> TrainRecord:
+    return TrainRecord(step, 8.0, stage, 1.0, np.array(kl_nats), np.zeros((len(kl_nats), 0)))
 
 
 @pytest.mark.parametrize(

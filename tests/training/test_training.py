@@ -27,7 +27,7 @@ from ifp.training.config import TrainConfig
 from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages, load_images
 from ifp.training.presets import preset_train_config
-from ifp.training.records import Record
+from ifp.training.records import TrainRecord
 from ifp.training.run import Outcome, borders, train
 from ifp.training.setup import Setup, set_up
 from ifp.training.state import MemberState, read_content
@@ -427,7 +427,7 @@ def test_a_record_is_what_the_checkpoint_of_that_step_says(bars: str, tmp_path: 
 
 
 def test_second_largest_information_of_one_latent_is_0() -> None:
-    assert Record(1, 1.0, 0, 1.0, np.ones(1), np.array([[0.7, 0.2]])).nmi_ranked(2).tolist() == [0.0, 0.0]
+    assert TrainRecord(1, 1.0, 0, 1.0, np.ones(1), np.array([[0.7, 0.2]])).nmi_ranked(2).tolist() == [0.0, 0.0]
 
 
 def test_a_folder_of_another_run_is_refused(bars: str, tmp_path: Path) -> None:

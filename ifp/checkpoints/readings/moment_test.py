@@ -21,13 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ifp.codes import kl_nats
+from ifp.codes import ACTIVE_NATS, kl_nats
 from ifp.seeds import numpy_generator
 
 TOLERANCE = 0.3
 """If the median deviation is larger than this, the model was probably misread."""
-ACTIVE_NATS = 0.1
-"""A latent is active, and part of the moment test, if its KL exceeds this."""
 FOREIGN_SHARE = 0.4
 """Maximum share of the dimension-wise KL in the KL; it is 1 to 17 % for four public models on their own data and 49 to
 100 % on others."""

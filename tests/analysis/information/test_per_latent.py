@@ -63,7 +63,6 @@ def test_histogram_is_the_plain_one(rng: np.random.Generator) -> None:
     expected_DF = histogram_mi_nats(codes.mean_ND, factors_NF)
     np.testing.assert_allclose(measured.mi_nats_DF, expected_DF, atol=1e-12)
     np.testing.assert_allclose(measured.nmi_DF, expected_DF / factor_entropy_nats(factors_NF), atol=1e-12)
-    np.testing.assert_allclose(measured.nmi_by_size_DF, expected_DF / np.log([3, 41]), atol=1e-12)
 
 
 @pytest.mark.parametrize("distance", [0.0, 0.1, 1.0, 2.0, 4.0, 8.0])
@@ -308,7 +307,6 @@ def test_factor_that_does_not_vary_has_an_nmi_of_zero(rng: np.random.Generator) 
     codes = codes_of(rng.normal(size=(200, 2)), 0.3, np.zeros((200, 1), int), (1,))
     measured = measure_information(codes, "posterior", permutations=3, bootstraps=3)
     assert (measured.nmi_DF == 0).all()
-    assert (measured.nmi_by_size_DF == 0).all()
     assert all((bound == 0).all() for bound in measured.nmi_interval_DF())
 
 
