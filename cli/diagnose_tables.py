@@ -16,7 +16,7 @@ from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
 from ifp.analysis.diffusion.number_sentences import decomposition_sentence, regime_sentence, score_text
 from ifp.analysis.diffusion.results import Results, plain
 from ifp.analysis.diffusion.shown_tables import models_shown, shown_tables
-from ifp.analysis.diffusion.verdict import verdict_lines
+from ifp.analysis.diffusion.wording import verdict_lines
 from ifp.analysis.diffusion.write_models import model_folders
 from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.tables import json_rows

@@ -5,42 +5,35 @@ Public names load on first use; the figures are in `ifp.analysis.diffusion.plot_
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from ifp.lazy import lazy_names
 
 _HOME = {
-    "Comparison": "comparison",
-    "Diagnosis": "diagnosis",
-    "Information": "information",
-    "JointInformation": "joint_information",
-    "KlDecomposition": "decomposition",
-    "Results": "results",
-    "Series": "series",
-    "SeriesRecord": "series",
-    "compare": "comparison",
-    "checkpoint_verdict": "verdict",
-    "comparison_verdict": "verdict",
-    "decompose_kl": "decomposition",
-    "diagnose": "diagnosis",
-    "histogram_mi_nats": "mutual_information",
-    "load_results": "results",
-    "make_results": "results",
-    "make_series": "series",
-    "measure_information": "information",
-    "measure_joint": "joint_information",
-    "melting_points": "melting",
-    "shifts": "melting",
-    "series_verdict": "verdict",
-    "write_results": "results",
+    "Comparison": "ifp.analysis.diffusion.comparison",
+    "Diagnosis": "ifp.analysis.diffusion.diagnosis",
+    "Information": "ifp.analysis.information.per_latent",
+    "JointInformation": "ifp.analysis.information.joint_information",
+    "KlDecomposition": "ifp.analysis.information.decomposition",
+    "ModelComparison": "ifp.analysis.diffusion.model_comparison",
+    "ModelDiagnosis": "ifp.analysis.diffusion.model_diagnosis",
+    "Results": "ifp.analysis.diffusion.results",
+    "Series": "ifp.analysis.diffusion.series",
+    "SeriesRecord": "ifp.analysis.diffusion.series",
+    "checkpoint_verdict": "ifp.analysis.diffusion.verdict",
+    "compare": "ifp.analysis.diffusion.comparison",
+    "comparison_verdict": "ifp.analysis.diffusion.verdict_of_comparison",
+    "decompose_kl": "ifp.analysis.information.decomposition",
+    "diagnose": "ifp.analysis.diffusion.diagnosis",
+    "histogram_mi_nats": "ifp.analysis.information.mutual_information",
+    "load_results": "ifp.analysis.diffusion.results",
+    "make_results": "ifp.analysis.diffusion.results",
+    "make_series": "ifp.analysis.diffusion.series",
+    "measure_information": "ifp.analysis.information.per_latent",
+    "measure_joint": "ifp.analysis.information.joint_information",
+    "melting_points": "ifp.analysis.shift.melting",
+    "series_verdict": "ifp.analysis.diffusion.verdict_of_series",
+    "shifts": "ifp.analysis.shift.melting",
+    "write_results": "ifp.analysis.diffusion.results",
 }
 __all__ = sorted(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'ifp.analysis.diffusion' has no attribute {name!r}")
-    return getattr(import_module(f"ifp.analysis.diffusion.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+__getattr__, __dir__ = lazy_names("ifp.analysis.diffusion", _HOME)

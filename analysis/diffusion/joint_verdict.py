@@ -7,7 +7,7 @@ import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.holders import ACTIVE, HELD_NMI, SEPARATOR, above_noise_DF
-from ifp.analysis.diffusion.wording import latents_text, listed, share, two_decimals
+from ifp.analysis.diffusion.wording import LEVEL_TEXT, decimals, latents_text, listed, share
 from ifp.analysis.information.intervals import LEAST_SHOWN
 
 ONE, COPIED, SPREAD, ROTATED, JOINTLY, HIDDEN, LOST, CONSTANT = (
@@ -134,11 +134,11 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series) -> 
     factor, case = row["factor"], row["case"]
     if case == CONSTANT:
         return f"{factor} has one value in these images (it is constant), so nothing can be said of it."
-    entropy = two_decimals(row["entropy_nats"])
-    interval = f"95 % {two_decimals(row['joint_low'])} to {two_decimals(row['joint_high'])}"
-    all_hold = f"at least {two_decimals(row['joint_nats'])} of {entropy} nats ({interval})"
-    single, best = two_decimals(row["single_nats"]), f"latent {row['single_latent']}"
-    known = f" Given the other factors the latents hold at least {two_decimals(row['given_others_nats'])} nats of it."
+    entropy = decimals(row["entropy_nats"])
+    interval = f"{LEVEL_TEXT} {decimals(row['joint_low'])} to {decimals(row['joint_high'])}"
+    all_hold = f"at least {decimals(row['joint_nats'])} of {entropy} nats ({interval})"
+    single, best = decimals(row["single_nats"]), f"latent {row['single_latent']}"
+    known = f" Given the other factors the latents hold at least {decimals(row['given_others_nats'])} nats of it."
     given = known if _reveals(row) else ""
     if case in (LOST, HIDDEN):
         if row["above_noise"]:
@@ -151,15 +151,15 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series) -> 
         if case == HIDDEN:
             text = (
                 f"{factor} shows only when the other factors are known: then the latents hold at least "
-                f"{two_decimals(row['given_others_nats'])} of {entropy} nats, else "
-                f"{two_decimals(row['joint_nats']) if row['above_noise'] else 'nothing above the noise'}."
+                f"{decimals(row['given_others_nats'])} of {entropy} nats, else "
+                f"{decimals(row['joint_nats']) if row['above_noise'] else 'nothing above the noise'}."
             )
         return text + (given if case == LOST else "")
     if case == ONE:
         rest = ""
         if of_nmi["nmi2_above_noise"] and of_nmi["carrier2"] >= 0:
-            rest = f"; latent {of_nmi['carrier2']} repeats a little (NMI {two_decimals(of_nmi['excess_nmi2'])})"
-        joint = two_decimals(row["joint_nats"])
+            rest = f"; latent {of_nmi['carrier2']} repeats a little (NMI {decimals(of_nmi['excess_nmi2'])})"
+        joint = decimals(row["joint_nats"])
         together = "and so have all together" if single == joint else f"all latents together at least {joint}"
         return (
             f"{factor} is held by {best}: that latent alone has at least {single} of the {entropy} nats there are, "
@@ -174,8 +174,8 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series) -> 
     chosen = _latents(row["set_latents"])
     lost = f"{best} alone holds {single}" if row["single_nats"] >= LEAST_SHOWN else "none alone holds anything of it"
     moved = (
-        f"{share(row['diffusion_share'])} ({two_decimals(row['diffusion_nats'])} nats, 95 % "
-        f"{two_decimals(row['diffusion_low'])} to {two_decimals(row['diffusion_high'])})"
+        f"{share(row['diffusion_share'])} ({decimals(row['diffusion_nats'])} nats, {LEVEL_TEXT} "
+        f"{decimals(row['diffusion_low'])} to {decimals(row['diffusion_high'])})"
     )
     if case == ROTATED:
         same = cases.loc[
@@ -185,15 +185,15 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series) -> 
         beside = f", which it shares with {listed(same)}" if same else ""
         return (
             f"{factor} is held jointly by latents {listed(chosen)}, a rotated pair{beside}: all latents hold "
-            f"{all_hold}, the pair {two_decimals(row['pair_nats'])}, the better of the two alone {single}.{given}"
+            f"{all_hold}, the pair {decimals(row['pair_nats'])}, the better of the two alone {single}.{given}"
         )
     if case == JOINTLY:
         better = f", {best} alone {single}" if row["alone"] else ""
-        pair = two_decimals(row["pair_nats"])
+        pair = decimals(row["pair_nats"])
         return f"{factor} is {_jointly(row)}: all latents hold {all_hold}, these two {pair}{better}.{given}"
     return (
         f"{factor} is spread over {len(chosen)} latents ({latents_text(chosen)}): all latents hold {all_hold}, these "
-        f"{two_decimals(row['set_nats'])}; {lost}, so that {moved} has diffused.{given}"
+        f"{decimals(row['set_nats'])}; {lost}, so that {moved} has diffused.{given}"
     )
 
 

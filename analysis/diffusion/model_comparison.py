@@ -17,7 +17,7 @@ from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
 from ifp.analysis.diffusion.models_sentence import models_sentence
 from ifp.analysis.diffusion.results import Results
 from ifp.analysis.diffusion.side_by_side import side_by_side
-from ifp.analysis.diffusion.verdict import comparison_verdict
+from ifp.analysis.diffusion.verdict_of_comparison import comparison_verdict
 from ifp.analysis.figures.result import Result
 from ifp.errors import IfpError
 

@@ -17,7 +17,9 @@ from ifp.analysis.diffusion.doubts import what_to_try, without_verdict
 from ifp.analysis.diffusion.how_read import reading_lines
 from ifp.analysis.diffusion.measure import Measured
 from ifp.analysis.diffusion.results import Results, make_results
-from ifp.analysis.diffusion.verdict import checkpoint_verdict, series_verdict, verdict_lines
+from ifp.analysis.diffusion.verdict import checkpoint_verdict
+from ifp.analysis.diffusion.verdict_of_series import series_verdict
+from ifp.analysis.diffusion.wording import verdict_lines
 from ifp.analysis.figures.result import Result
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.run_records import Run

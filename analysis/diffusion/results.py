@@ -23,7 +23,9 @@ from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.holders import FACTOR_COLUMNS, LATENT_COLUMNS, above_noise, held_DF, noise_ceiling_nmi_DF
 from ifp.analysis.diffusion.joint_verdict import joint_cases
 from ifp.analysis.diffusion.series import CHANGE_COLUMNS, RECORD_COLUMNS, STEP_COLUMNS, Series
-from ifp.analysis.diffusion.verdict import checkpoint_verdict, comparison_verdict, series_verdict
+from ifp.analysis.diffusion.verdict import checkpoint_verdict
+from ifp.analysis.diffusion.verdict_of_comparison import comparison_verdict
+from ifp.analysis.diffusion.verdict_of_series import series_verdict
 from ifp.analysis.information.joint_information import JOINT_COLUMNS
 from ifp.analysis.information.per_latent import Information
 from ifp.analysis.tables import json_rows, write_csv

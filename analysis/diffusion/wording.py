@@ -1,12 +1,26 @@
-"""Numbers, lists and whole sentences about them, in verdicts and tables: two decimals, and never "-0.00"."""
+"""How verdicts and tables write numbers, lists and headings: two decimals, and never "-0.00"."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+
+from ifp.analysis.information.intervals import LEVEL
 
 NEGLIGIBLE = 5e-5
-"""Below this a number is written as 0: no estimate here knows better."""
+"""A number below this is written as 0, because no estimate here is more exact."""
+LEVEL_TEXT = f"{LEVEL:.0%}".replace("%", " %")
+"""The coverage of all intervals, as sentences write it."""
+
+
+def decimals(value: float) -> str:
+    """Two decimals; of what they would show as 0.00, three significant digits.
+
+    >>> [decimals(value) for value in (2.468, 0.0951, 0.00234, 0.0004, 1e-6, 0.0, float("nan"))]
+    ['2.47', '0.10', '0.00234', '0.0004', '0.00', '0.00', '-']
+    """
+    text = two_decimals(value)
+    return f"{value:.3g}" if text == "0.00" and abs(value) >= NEGLIGIBLE else text
 
 
 def two_decimals(value: float) -> str:
@@ -62,3 +76,40 @@ def listed(names: Iterable[object]) -> str:
     """
     *most, last = map(str, names)
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def constant_text(factors: Iterable[str]) -> str:
+    """That these factors have one value, without a full stop.
+
+    >>> constant_text(["shape"])
+    'shape has one value in these images'
+    """
+    names = list(factors)
+    return f"{listed(names)} {'has' if len(names) == 1 else 'have'} one value in these images"
+
+
+def verdict_lines(
+    name: str, parts: Mapping[str, Sequence[str]], compared: Mapping[str, str] | None = None
+) -> list[str]:
+    """The sentences of a verdict as they are printed, each part under a heading where there are several.
+
+    Parameters
+    ----------
+    name : the model's. parts : sentences of "comparison", "series" and "checkpoint", as `Results.content` has them.
+    compared : the names of the models "a" and "b" where there is a comparison.
+
+    >>> verdict_lines("beta-VAE", {"checkpoint": ["No information diffusion."]})
+    ['- No information diffusion.']
+    """
+    headings = {
+        "comparison": f"{compared['b']} compared with {compared['a']}:" if compared else "",
+        "series": "Over the series:",
+        "checkpoint": f"{name} by itself:",
+    }
+    several = sum(bool(parts.get(part)) for part in headings) > 1
+    lines = []
+    for part, heading in headings.items():
+        sentences = parts.get(part, [])
+        lines += [heading] if several and sentences else []
+        lines += [f"- {sentence}" for sentence in sentences]
+    return lines

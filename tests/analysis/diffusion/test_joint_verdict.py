@@ -153,6 +153,17 @@ def test_two_latents_that_hold_nothing_alone_are_no_rotated_pair(
     assert cells[2][2:] == ["-", "-", "-", "-", "lost"]
 
 
+def test_without_an_active_latent_the_model_holds_nothing(constructed: ModuleType, rng: np.random.Generator) -> None:
+    lost = diagnosis_of(constructed, rng, [LOST, LOST, LOST], NO_NMI)
+    weak = dataclasses.replace(lost, latents=lost.latents.assign(status="weak"))
+    held = diagnosis_of(constructed, rng, [ONE, LOST, LOST], HELD)
+    of_weak_held = dataclasses.replace(held, latents=held.latents.assign(status="weak"))
+
+    assert checkpoint_verdict(weak)[0].startswith("The model holds nothing: none of its 5 latents is active; the total")
+    assert checkpoint_verdict(lost)[0].startswith("No information diffusion; shape, scale and posX are lost")
+    assert checkpoint_verdict(of_weak_held)[0].startswith("No information diffusion; shape is held by one latent")
+
+
 def test_one_sentence_for_any_number_of_models(constructed: ModuleType, rng: np.random.Generator) -> None:
     of = [diagnosis_of(constructed, rng, rows, HELD) for rows in ([ONE, ONE, ONE], [SPREAD, ONE, LOST])]
     assert models_sentence(["A", "B"], of) == (

@@ -11,7 +11,9 @@ from ifp.analysis.diffusion.comparison import compare
 from ifp.analysis.diffusion.diagnosis import diagnose
 from ifp.analysis.diffusion.results import make_results
 from ifp.analysis.diffusion.series import SeriesRecord, make_series
-from ifp.analysis.diffusion.verdict import checkpoint_verdict, comparison_verdict, series_verdict
+from ifp.analysis.diffusion.verdict import checkpoint_verdict
+from ifp.analysis.diffusion.verdict_of_comparison import comparison_verdict
+from ifp.analysis.diffusion.verdict_of_series import series_verdict
 from ifp.codes import Codes
 
 DISENTANGLED = [[0.6, 0, 0], [0, 0.5, 0], [0, 0, 0.7], [0, 0, 0]]
@@ -107,6 +109,32 @@ def test_a_model_that_holds_nothing(constructed: ModuleType, rng: np.random.Gene
     assert collapsed[-1] == "Latents 0 and 1 are collapsed (KL below 0.01 nat)."
     assert unknown[0].startswith("2 of 2 latents are active; the total KL is 5.00 nats (95 %")
     assert unknown[0].endswith(", but no single latent holds any of the known factors (histogram estimator).")
+
+
+def test_a_model_without_an_active_latent_holds_nothing_hardly(
+    constructed: ModuleType, rng: np.random.Generator
+) -> None:
+    little = constructed.information_of([[0.0054, 0, 0], [0, 0, 0]], rng, spread=0.00002)
+
+    sentences = checkpoint_verdict(constructed.diagnosis_of(little, rng, kl_nats_D=[0.05, 0.002]))
+
+    assert sentences[0].startswith("The model holds nothing: none of its 2 latents is active; the total KL is 0.05 ")
+    assert sentences[1] == (
+        "shape is not held: latent 0, which is not active, has the most (NMI 0.01 above its floor, 95 % 0.01 to 0.01)."
+    )
+    assert sentences[2] == "scale is not held by any single latent: no NMI is 0.005 above its floor."
+    active = checkpoint_verdict(constructed.diagnosis_of(little, rng, kl_nats_D=[0.5, 0.002]))
+    assert active[1].startswith("shape is hardly held: latent 0 has the most above the noise (NMI 0.01 above")
+
+
+def test_what_two_decimals_would_hide_has_three_digits(constructed: ModuleType, rng: np.random.Generator) -> None:
+    found = constructed.information_of([[0.6, 0, 0], [0.0031, 0.6, 0]], rng, spread=0.00002)
+    other = constructed.information_of([[0.6, 0, 0], [0.1, 0.6, 0]], rng, spread=0.00002)
+    of_a, of_b = (constructed.diagnosis_of(measured, rng) for measured in (found, other))
+
+    sentences = comparison_verdict(compare(of_a, of_b))
+
+    assert any("NMI2 above the floor 0.0031 -> 0.10" in sentence for sentence in sentences)
 
 
 def test_estimators_that_disagree_over_a_collapsed_latent(constructed: ModuleType, rng: np.random.Generator) -> None:
