@@ -12,17 +12,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ifp.analysis.figures.conditions import conditions_of
 from ifp.analysis.figures.plot_layout import on_lines, shortened
-from ifp.analysis.figures.plot_page import FORMATS, beta_axis, new_figure, paper_style, save_figure
+from ifp.analysis.figures.plot_page import FORMATS, beta_axis, new_figure, paper_style, pyplot_figure, save_figure
 from ifp.analysis.figures.style import INK, NEUTRAL, FactorLook, factor_looks, figure_width, plain
 from ifp.analysis.freezing.naming import check_names, joint_order
 from ifp.analysis.freezing.plot_lanes import NAMES_SHARE
-from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.joint.plot_lanes import say_beyond
-from ifp.errors import IfpError
+from ifp.analysis.joint.results import WholeEdges, read_edges
 
-TABLES = ("spectrum", "joint_edges")
+WIDTH_IN = 5.5
+"""Width of a new figure in a notebook, in inches."""
 _DECADES = 4.0
 """How far below the joint edge the axis of beta reaches at most."""
 _SIZE = 3.5
@@ -48,44 +47,67 @@ def draw_edges(
     ------
     IfpError : no such tables, an unknown width, format or factor.
     """
-    for name in TABLES:
-        if not (folder / f"{name}.csv").is_file():
-            raise IfpError(f"There is no {folder / name}.csv; give the folder of a closed form of a whole data set.")
-    spectrum, edges = (pd.read_csv(folder / f"{name}.csv", dtype={"factor": str}) for name in TABLES)
-    about = read_about(folder, ("dataset", "likelihood"))
+    result = read_edges(folder)
     inches = figure_width(width)
-    check_names([*order, *(labels or {})], about["dataset"]["factor_names"])
+    check_names([*order, *(labels or {})], result.factor_names)
     with paper_style():
         figure, shown = edges_figure(
-            spectrum, edges, width_in=inches, conditions=conditions_of(about), order=order, labels=labels
-        )
+            result.tables["spectrum"], result.tables["joint_edges"], width_in=inches,
+            conditions=result.conditions(), factor_names=result.factor_names, order=order, labels=labels,
+        )  # fmt: skip
     return save_figure(figure, (out or folder / "figures") / "joint_edges", shown, formats=formats)
+
+
+def plot_edges(result: WholeEdges, *, ax: Axes | None = None) -> Axes:
+    """See `WholeEdges.plot`."""
+    if ax is not None:
+        spectrum = result.tables["spectrum"]
+        high = float(spectrum["beta_edge"].max())
+        low = max(float(spectrum["beta_edge"].min()), high / 10**_DECADES)
+        beta_axis(ax, low / 1.3, high * 1.3)
+        _draw_spectrum(ax, spectrum, low / 1.3, high * 1.3)
+        ax.set_xlabel(r"$\beta$ (nats per nat)")
+        return ax
+    with paper_style():
+        figure = pyplot_figure(WIDTH_IN)
+        edges_figure(
+            result.tables["spectrum"], result.tables["joint_edges"], width_in=WIDTH_IN,
+            conditions=result.conditions(), factor_names=result.factor_names, order=result.order,
+            labels=result.factor_labels, figure=figure,
+        )  # fmt: skip
+    return figure.axes[0]
 
 
 def edges_figure(
     spectrum: pd.DataFrame,
-    edges: pd.DataFrame,
+    joint_edges: pd.DataFrame,
     *,
     width_in: float,
     conditions: str = "",
+    factor_names: Sequence[str] = (),
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    figure: Figure | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """How many latents linear theory has at work at each beta, and each factor alone and given all others.
 
     Parameters
     ----------
-    spectrum, edges : of `ifp.analysis.joint.edges.edge_tables`; `edges` may be empty, for data without factors.
+    spectrum, joint_edges : of `ifp.analysis.joint.edges.edge_tables`; the second may be empty, for data without
+        factors.
+    factor_names : of the data set, in storage order, which decides their colours; those of the table if left out.
+    figure : where to draw, in the place of a new figure.
     conditions : data set, image shape and likelihood, for the axis label. order, labels : see `draw_edges`.
 
     Returns
     -------
     The figure, and the rows it shows.
     """
-    rows = len(edges)
+    edges, rows = joint_edges, len(joint_edges)
     label = [r"$\beta$ (nats per nat)", *([on_lines(conditions, width_in)] if conditions else [])]
     heights = [1.1] + ([0.16 * rows + 0.12] if rows else [])
-    figure = new_figure(
+    figure = figure or new_figure(width_in, 1.0)
+    figure.set_size_inches(
         width_in, 0.24 + sum(heights) + 0.14 * len("\n".join(label).splitlines()) + (0.18 if rows else 0)
     )
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
@@ -98,7 +120,7 @@ def edges_figure(
         beta_axis(ax, low / 1.3, top * 1.3)
     _draw_spectrum(axes[0], spectrum, low / 1.3, top * 1.3)
     if rows:
-        looks = factor_looks(edges["factor"])  # by their place in the data set, as in all figures of it
+        looks = factor_looks(factor_names or edges["factor"])  # by their place in the data set, as in all figures of it
         names = {name: (labels or {}).get(name, name) for name in joint_order(edges, order)}
         edges = edges.set_index("factor").loc[list(names)].reset_index()
         _draw_factors(axes[1], edges, looks, low / 1.3)

@@ -410,6 +410,12 @@ def test_one_measure_orders_all_factors_of_a_whole_data_set() -> None:
     assert joint_order(edges) == ["b", "c", "a"]
     assert joint_order(edges.assign(heat_median=[2, np.nan, 4])) == ["c", "a", "b"]  # b never froze
     assert joint_order(edges[["factor", "beta_given_rest"]], ["a"]) == ["a", "c", "b"]
+    # what never froze stands below what did, whatever its edge
+    never = edges.assign(
+        cool_median=[1, 9, np.nan], heat_median=[2, 3, np.nan], cool_bound=["", "", "<"], heat_bound=["", "", "<"]
+    )
+    assert joint_order(never) == ["b", "a", "c"]
+    assert joint_order(never.assign(cool_bound=["", "", ">"], heat_bound=["", "", ">"])) == ["c", "b", "a"]
     assert joint_order(edges.iloc[:0]) == []
 
 
