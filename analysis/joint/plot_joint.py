@@ -93,11 +93,11 @@ def plot_whole(result: WholeAnnealing, *, panel: str | None = None, ax: Axes | N
         return figure.axes[0]
     with paper_style() if ax is None else nullcontext():
         ax = axes_or_new(ax, WIDTH_IN, 2.0)
-        draw_panel(
+        note = draw_panel(
             ax, panel or ("points" if has_factors else "mi"), tables, threshold_nats=threshold_nats,
             width_in=ax.figure.bbox.width / ax.figure.dpi, **naming,
         )  # fmt: skip
-        ax.set_xlabel(r"$\beta$ (nats per nat)")
+        ax.set_xlabel("\n".join([r"$\beta$ (nats per nat)", *([note] if note else [])]))
     return ax
 
 
@@ -111,8 +111,11 @@ def draw_panel(
     factor_names: Sequence[str] = (),
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
-) -> None:
-    """Draw one of `PANELS` into `ax`, over the betas of all of them; see `joint_figure` for the rest."""
+) -> str:
+    """Draw one of `PANELS` into `ax`, over the betas of all of them; see `joint_figure` for the rest.
+
+    Returns a line for the label of the figure, "" for none.
+    """
     derivative, curves = tables["derivative"], tables["joint_information"]
     points, edges = tables["joint_freezing_points"], tables["joint_edges"]
     # by their place in the data set, as in all figures of it
@@ -135,10 +138,11 @@ def draw_panel(
     elif panel == "kl":
         draw_kl(ax, curves, threshold_nats)
     elif panel == "information":
-        draw_information(ax, curves, names, looks, threshold_nats)
+        return draw_information(ax, curves, names, looks, threshold_nats)
     else:
         of_factors = points[points["kind"] == "factor"]
         draw_lanes(ax, of_factors, edges, names, looks, tried=tried, shown=shown_beta)
+    return ""
 
 
 def joint_figure(
@@ -176,12 +180,14 @@ def joint_figure(
     figure = figure or new_figure(width_in, 1.0)
     figure.set_size_inches(width_in, sum(heights))
     axes = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
-    for ax, panel in zip(axes, panels, strict=True):
+    notes = [
         draw_panel(
             ax, panel, tables, threshold_nats=threshold_nats, width_in=width_in, factor_names=factor_names,
             order=order, labels=labels,
-        )  # fmt: skip
-    label = [r"$\beta$ (nats per nat)", *([on_lines(conditions, width_in)] if conditions else [])]
+        )
+        for ax, panel in zip(axes, panels, strict=True)
+    ]  # fmt: skip
+    label = [r"$\beta$ (nats per nat)", *([on_lines(conditions, width_in)] if conditions else []), *filter(None, notes)]
     axes[-1].set_xlabel("\n".join(label), linespacing=1.35)
     figure.align_ylabels(axes)
     rows = add_legend(figure, axes, joint_labels(threshold_nats), joint_entry) + len(axes[-1].get_xlabel().splitlines())
