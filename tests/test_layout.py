@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -254,10 +255,17 @@ def test_the_package_runs_as_a_module() -> None:
     assert "did you mean 'anneal'" in done.stderr
 
 
-@pytest.mark.parametrize("name", ifp.__all__)
-def test_every_public_name_is_there(name: str) -> None:
-    assert getattr(ifp, name) is not None
-    assert name in dir(ifp)
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [
+        (package, name)
+        for package in ("ifp", "ifp.analysis", "ifp.analysis.diffusion", "ifp.analysis.metrics", "ifp.analysis.joint")
+        for name in import_module(package).__all__
+    ],
+)
+def test_every_public_name_is_there(package: str, name: str) -> None:
+    assert getattr(import_module(package), name) is not None
+    assert name in dir(import_module(package))
 
 
 def test_the_commands_are_these() -> None:

@@ -18,6 +18,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 MOST_CHARACTERS = {
     "01_annealing_test": 2155,
     "03_deft": 8670,
+    "04_channels": 5353,
 }
 """Half of what all cells of a notebook had before they used the library's calls alone."""
 LIBRARIES = {"matplotlib", "matplotlib.pyplot", "numpy", "pandas", "torch", "torch.nn"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,8 +115,10 @@ class ChannelsResult(Result):
         Channels of which no hotspots were looked for stand in the order of the models.
         """
         from ifp.analysis.channels.plot_matrix import plot_matrix
+        from ifp.analysis.figures.plot_page import paper_style
 
-        return plot_matrix(self.similarity, self.hotspots, ax=ax)
+        with paper_style() if ax is None else nullcontext():
+            return plot_matrix(self.similarity, self.hotspots, ax=ax)
 
     def structure(self, *, width: str | float = "tmlr") -> Figure:
         """The figure of the whole clustering: profile, matrix, factors, traversals and freezing points.
@@ -136,10 +139,12 @@ class ChannelsResult(Result):
     def fragments(self, *, ax: Axes | None = None) -> Axes:
         """The map of fragments over beta; raises IfpError where there are too few models at two betas for one."""
         from ifp.analysis.channels.plot_fragments import plot_fragment_map
+        from ifp.analysis.figures.plot_page import paper_style
 
         if self.map is None:
             raise IfpError("There is no map over beta: it needs at least 5 models at each of 2 betas.")
-        return plot_fragment_map(self.map, ax=ax)
+        with paper_style() if ax is None else nullcontext():
+            return plot_fragment_map(self.map, ax=ax)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write tables, similarities and figures into a folder that `ifp plot` can read, and return the folder."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,11 +123,13 @@ class ShiftResult(Result):
             "melting": json_rows(self.melting),
         }
 
-    def plot(self, *, ax: Axes | None = None, **options: Any) -> Axes:
+    def plot(self, *, ax: Axes | None = None) -> Axes:
         """One row per factor: melting points of both sides, a line between the models of each pair."""
+        from ifp.analysis.figures.plot_page import paper_style
         from ifp.analysis.shift.plot_shift import plot_shift
 
-        return plot_shift(self.melting, ax=ax, **options)
+        with paper_style() if ax is None else nullcontext():
+            return plot_shift(self.melting, ax=ax)
 
     def save(self, folder: str | os.PathLike[str], *, width: str | float = "icml") -> Path:
         """Write shifts.csv, melting.csv, shift.json, the probes and the figure; returns the folder.

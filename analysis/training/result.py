@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import weakref
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -110,11 +111,13 @@ class TrainResult(Result):
             "records": [_strict(last[seed]) for seed in sorted(last)],
         }
 
-    def plot(self, *, ax: Axes | None = None, **options: Any) -> Axes:
+    def plot(self, *, ax: Axes | None = None) -> Axes:
         """What the latents hold of each factor over training; the KL where the data have no factors."""
+        from ifp.analysis.figures.plot_page import paper_style
         from ifp.analysis.training.plot_training import plot_training
 
-        return plot_training(self.records(), self.run.records.factor_names, ax=ax, **options)
+        with paper_style() if ax is None else nullcontext():
+            return plot_training(self.records(), self.run.records.factor_names, ax=ax)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Copy the run, with its checkpoints and what is needed to go on with it, into a new or an empty folder.
