@@ -60,6 +60,12 @@ def text_width_in(text: str, size_pt: float = SMALL_PT) -> float:
     return width_pt / 72
 
 
+def formula_width_in(text: str, size_pt: float = SMALL_PT) -> float:
+    """How wide a text with formulas between dollars comes out, in inches; call within `paper_style`."""
+    width_pt: float = text_to_path.get_text_width_height_descent(text, FontProperties(size=size_pt), ismath=True)[0]
+    return width_pt / 72
+
+
 def shortened(text: str, width_in: float, size_pt: float = SMALL_PT) -> str:
     """`text`, or its two ends with an ellipsis between where it is wider than `width_in`; call within `paper_style`."""
     kept = text = " ".join(text.split())  # on one line
@@ -74,6 +80,14 @@ def on_lines(conditions: str, width_in: float) -> str:
     if text_width_in(conditions, MEDIUM_PT) <= CONDITIONS_SHARE * width_in:
         return conditions
     return "\n".join(conditions.rsplit(", ", 1))
+
+
+def label_lines(label: str, width_in: float) -> list[str]:
+    """The label of an axis on one line, or with its unit in brackets on a second, where it is too wide for the page."""
+    if " (" not in label or formula_width_in(label, MEDIUM_PT) <= CONDITIONS_SHARE * width_in:
+        return [label]
+    what, _, unit = label.rpartition(" (")
+    return [what, f"({unit}"]
 
 
 def by_kl(latents: pd.DataFrame, *, most: int = MOST_LATENTS) -> tuple[pd.DataFrame, str]:

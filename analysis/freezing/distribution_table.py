@@ -67,10 +67,6 @@ class Lane:
         """Whether all of them are."""
         return 0 < self.contexts == self.flat_contexts
 
-    def mostly_flat(self) -> bool:
-        """Whether half of them or more are, so that a median among them is no bound on any beta."""
-        return 2 * self.flat_contexts >= self.contexts
-
     def _shown(self) -> pd.DataFrame:
         return self.members[self.members["measure"].isin(self.shown)]
 

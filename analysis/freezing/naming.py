@@ -40,22 +40,45 @@ def joint_order(summary: pd.DataFrame, order: Sequence[str] = ()) -> list[str]:
     Parameters
     ----------
     summary : `joint_summary` or `joint_edges`, one row per factor. order : the factors that come first, in this order;
-        the others follow, highest freezing point first: the geometric middle of the medians of cooling and heating,
-        where every factor has both; else, so that one measure orders all, the edge given all others.
+        the others follow, highest freezing point first: those above all betas that were tried, those that froze, those
+        below. Within each of the three one measure orders all: the geometric middle of the medians of the directions
+        that were annealed, where every factor has them, else the edge given all others.
 
     Raises
     ------
     IfpError : a factor named twice.
     """
     _check_once(order)
-    both = ("cool_median", "heat_median")
-    known = set(both) <= set(summary) and bool(summary[[*both]].notna().to_numpy().all())
-    beta_FK = summary[[*both] if known else ["beta_given_rest"]].to_numpy(float)
-    with np.errstate(divide="ignore"):
-        center_F = np.exp(np.log(np.nan_to_num(beta_FK)).mean(axis=1))
-    centers = dict(zip(summary["factor"].astype(str), center_F.tolist(), strict=True))
+    side_F = _joint_sides(summary)
+    tried = [name for name in ("cool_median", "heat_median") if name in summary and summary[name].notna().any()]
+    centers: dict[str, tuple[int, float]] = {}
+    for side in set(side_F.tolist()):
+        rows = summary[side_F == side]
+        known = bool(tried) and bool(rows[tried].notna().to_numpy().all())
+        beta_FK = rows[tried if known else ["beta_given_rest"]].to_numpy(float)
+        with np.errstate(divide="ignore"):
+            center_F = np.exp(np.log(np.nan_to_num(beta_FK)).mean(axis=1))
+        for name, center in zip(rows["factor"].astype(str), center_F.tolist(), strict=True):
+            centers[name] = (side, center)
+    there = [name for name in summary["factor"].astype(str) if name not in order]
     first = [name for name in order if name in centers]
-    return first + sorted((name for name in centers if name not in first), key=lambda name: -centers[name])
+    return first + sorted(there, key=lambda name: (-centers[name][0], -centers[name][1]))
+
+
+def _joint_sides(summary: pd.DataFrame) -> np.ndarray:
+    """For each factor 1 where its median lies above all betas that were tried, -1 where below, else 0.
+
+    A factor of which either direction has a freezing point has frozen; tables of before lack the bounds.
+    """
+    side_F = np.zeros(len(summary), dtype=int)
+    for direction in ("cool", "heat"):
+        if f"{direction}_bound" in summary:
+            bound = summary[f"{direction}_bound"]
+            side_F = np.where(side_F == 0, (bound == ">").astype(int) - (bound == "<").astype(int), side_F)
+    for direction in ("cool", "heat"):
+        if f"{direction}_median" in summary and f"{direction}_bound" in summary:
+            side_F = np.where(summary[f"{direction}_median"].notna(), 0, side_F)
+    return side_F
 
 
 def _check_once(order: Sequence[str]) -> None:

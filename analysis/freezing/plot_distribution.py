@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from ifp.analysis.figures.plot_layout import label_lines
 from ifp.analysis.figures.plot_legend import FILLED, OUTLINE, box_style
 from ifp.analysis.figures.plot_page import axes_or_new, beta_axis
 from ifp.analysis.figures.style import PALE, SMALL_PT, FactorLook
@@ -97,9 +98,10 @@ def plot_freezing_points(
     how.draw(ax, lanes, scale)
     threshold = f"{float(points['threshold_nats'].iloc[0]):g}"
     what = r"onset $\beta$, lower edge" if onsets else rf"freezing point $\beta$ at {threshold} nat"
-    lines = [f"{what} (nats per nat)", *([conditions] if conditions else [])]
+    page_in = ax.figure.bbox.width / ax.figure.dpi
+    lines = [*label_lines(f"{what} (nats per nat)", page_in), *([conditions] if conditions else [])]
     if any(lane.flat_contexts and not lane.flat for lane in lanes):
-        lines.append("flat: all images equal, which never freezes")
+        lines += label_lines("flat: all images equal (which never freezes)", page_in)
     without = [
         lane
         for lane in lanes
@@ -108,7 +110,7 @@ def plot_freezing_points(
         if not has_density(lane.values(measure), scale=scale)
     ]
     if without and kind in ("kde", "ridge"):
-        lines.append(f"no density of fewer than {FEWEST_FOR_DENSITY} values, or of equal ones")
+        lines += label_lines(f"no density of fewer than {FEWEST_FOR_DENSITY} values (or of equal ones)", page_in)
     ax.set_xlabel("\n".join(lines), linespacing=1.35)
     return ax
 

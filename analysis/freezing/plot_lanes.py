@@ -96,17 +96,13 @@ def draw_members(ax: Axes, lane: Lane, measure: str, y: float, height: float, *,
 
 
 def draw_median(ax: Axes, lane: Lane, measure: str, y: float, height: float) -> None:
-    """The median as a tick across the lane and its interval, if it has one, as a bar; a large arrow if it is a bound.
+    """The median as a tick across the lane, and its interval, if it has one, as a bar.
 
-    On a side where the interval is open, the bar goes to the end of the axis.
+    A median that is only a bound has an arrow beside its tick, on the side on which it lies. On a side where the
+    interval is open, the bar goes to the end of the axis.
     """
     row = lane.medians.get(measure)
     if row is None or not np.isfinite(row["median"]) or row["median"] <= 0:
-        return
-    if row["bound"]:
-        if lane.mostly_flat():
-            return
-        ax.plot(row["median"], y, marker=row["bound"], zorder=6, gid=BOUND, **mark_style(BOUND, INK))
         return
     left, right = ax.get_xlim()
     # an end at 0, of traversals that never freeze, lies beyond the axis too
@@ -119,16 +115,18 @@ def draw_median(ax: Axes, lane: Lane, measure: str, y: float, height: float) -> 
         [row["median"]] * 2, [y - height / 2, y + height / 2], zorder=6, gid=MEDIAN if known else MEDIAN_ALONE,
         **mark_style(MEDIAN, INK),
     )  # fmt: skip
+    if row["bound"]:
+        style = mark_style(BOUND, INK)
+        away_pt = 0.7 * style["markersize"] * (1 if row["bound"] == ">" else -1)
+        beside_it = ax.transData + ScaledTranslation(away_pt / 72, 0, ax.figure.dpi_scale_trans)
+        ax.plot(row["median"], y, marker=row["bound"], zorder=6, gid=BOUND, transform=beside_it, **style)
 
 
 def draw_bracket(ax: Axes, lane: Lane, trained: list[str], y: float, height: float, *, alone: bool) -> None:
     """The trained branches: each network as a small arrow, and a line from the cooling to the heating median."""
     for measure in trained:
         draw_members(ax, lane, measure, y, height, faint=1.0 if alone else 0.5)
-    medians = {
-        m: lane.medians[m] for m in trained
-        if lane.medians[m]["median"] > 0 and not (lane.medians[m]["bound"] and lane.mostly_flat())
-    }  # fmt: skip
+    medians = {measure: lane.medians[measure] for measure in trained if lane.medians[measure]["median"] > 0}
     if len(medians) == 2:
         ends = [row["median"] for row in medians.values()]
         ax.plot(ends, [y, y], zorder=4, **mark_style(BRACKET, INK))
@@ -156,7 +154,7 @@ def label_lanes(ax: Axes, lanes: list[Lane], heights: Sequence[float], *, key: b
     With `key`, a sample of each factor's line stands beside its name.
     """
     widest_in = NAMES_SHARE * ax.figure.bbox.width / ax.figure.dpi
-    ax.set_yticks(heights, [lane_label(lane, widest_in) for lane in lanes], linespacing=0.95)
+    ax.set_yticks(heights, [lane_label(lane, widest_in) for lane in lanes], linespacing=1.12)
     ax.tick_params(axis="y", length=0, pad=3)
     ax.spines["left"].set_visible(False)
     if key:

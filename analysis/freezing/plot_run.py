@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 
-from ifp.analysis.figures.plot_layout import on_lines
+from ifp.analysis.figures.plot_layout import label_lines, on_lines
 from ifp.analysis.figures.plot_legend import (
     ABRUPT,
     ABRUPT_NETWORK,
@@ -170,7 +170,8 @@ def trace_figure(
             ax.set_xlabel("")
         if number % columns:
             ax.set_ylabel("")
-    beta_axis(panels[0], data["beta"].min(), data["beta"].max(), most_labels=4 if width_in / columns < 1.8 else 5)
+        ax.set_xlabel("\n".join(label_lines(ax.get_xlabel(), width_in / columns)))
+    beta_axis(panels[0], data["beta"].min(), data["beta"].max(), most_labels=_labels_of(width_in / columns))
     panels[0].set_ylim(top=2 * max(float(data["kl_nats"].max()), 2 * run.threshold_nats))
     for ax in spare:
         ax.remove()
@@ -183,6 +184,11 @@ def trace_figure(
         title="\n".join(run.conditions().rsplit(", ", 1)), title_fontsize=SMALL_PT,
     )  # fmt: skip
     return figure, data
+
+
+def _labels_of(panel_in: float) -> int:
+    """How many labels the axis of beta of a panel of this width, in inches, has room for."""
+    return 3 if panel_in < 1.3 else 4 if panel_in < 1.8 else 5
 
 
 def legend_labels(lanes: Sequence[Lane], kind: str) -> dict[str, str]:
@@ -201,7 +207,7 @@ def legend_labels(lanes: Sequence[Lane], kind: str) -> dict[str, str]:
         ABRUPT_NETWORK: f"one network, {order}",
         BRACKET: "cooling and heating medians",
         CENSORED: "censored, at its bound",
-        BOUND: "median that is only a bound",
+        BOUND: "median censored, to this side",
         EDGES: r"edges $\beta_c$ to $\beta_u$, medians",
     }
     return labels | ({FILLED: "cooling", OUTLINE: "heating"} if both and kind != "strip" else {})

@@ -50,7 +50,8 @@ def plot_trace(
 
     Thin: the total KL of up to `most` members. Thick: the typical member, black exact, coloured trained (solid and a
     left arrow at the freezing point for cooling, dashed and a right arrow for heating), its single latents faint and
-    dotted if there are several, its edges as a grey band. Dotted across: the threshold.
+    dotted if there are several, its edges as a grey band. Dotted across: the threshold. Contexts in which all images
+    are equal, so that their KL is 0, are counted as flat.
 
     Parameters
     ----------
@@ -83,9 +84,14 @@ def plot_trace(
     wide_in = 0.8 * ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi
     name = plain(shortened(label or factor, wide_in, MEDIUM_PT))
     ax.text(0.97, 0.96, name, transform=ax.transAxes, ha="right", va="top", color=INK, weight="bold")
+    contexts = points[points["factor"] == factor].drop_duplicates("context")
+    flat = int((contexts["beta_closed_form"] == 0).sum())
+    if 0 < flat < len(contexts):
+        ax.annotate(f"{flat} of {len(contexts)} flat", (0.97, 0.96), xycoords="axes fraction",
+                    xytext=(0, -1.3 * MEDIUM_PT), textcoords="offset points", ha="right", va="top", color=NEUTRAL,
+                    fontsize=SMALL_PT)  # fmt: skip
     if curves.empty or curves["kl_nats"].max() <= 0:
-        flat = (points.loc[points["factor"] == factor, "beta_closed_form"] == 0).all()
-        says = "no curve" if curves.empty else "all images equal: KL 0" if flat else "KL 0"
+        says = "no curve" if curves.empty else "all images equal: KL 0" if flat == len(contexts) else "KL 0"
         ax.text(0.5, 0.5, says, transform=ax.transAxes, ha="center", color=PALE, fontsize=SMALL_PT)
     ax.set_xlabel(r"$\beta$ (nats per nat)")
     ax.set_ylabel("KL (nats)")

@@ -57,12 +57,16 @@ def pressure_stages(points: pd.DataFrame) -> pd.DataFrame:
     DataFrame, one row per stage: stage (from 1), `beta`, `factors` (comma-separated, those that freeze in this
     stage), `measure`, `gap_low` and `gap_high` (the gap that holds beta) and `separation` (step 3); NaN for the last
     stage. A factor whose median is below the betas tried is listed in the last stage, one above in the first, and
-    neither moves a pressure; factors without any member are left out.
+    neither moves a pressure. Factors without any member are left out, and those of which in half of the contexts or
+    more all images are equal, because these freeze at no beta.
 
     References
     ----------
     Wu et al., Machine Learning 111 (2022): stages placed by freezing points; the rule itself is ours.
     """
+    contexts = points.drop_duplicates(["factor", "context"])
+    flat_share = (contexts["beta_closed_form"] == 0).groupby(contexts["factor"]).mean()
+    points = points[~points["factor"].isin(flat_share.index[flat_share >= 0.5])]
     values, measure = _values(points)
     betas = {str(name): part["order_beta"].dropna().to_numpy(float) for name, part in values.groupby("factor")}
     medians = {name: _median(beta) for name, beta in betas.items() if len(beta)}

@@ -63,9 +63,10 @@ def report_sentences(
     if len(flat):
         named = ", ".join(f"{count} of {factor}" for factor, count in flat.items())
         sentences.append(f"Never froze, all images being equal: {named}.")
-    betas = ", ".join(f"{beta:g}" for beta in pressures["beta"])
-    freezing = "; ".join(f"{row['beta']:g}: {row['factors'].replace(',', ', ')}" for _, row in pressures.iterrows())
-    sentences.append(f"Suggested DEFT pressures [{betas}]  ({freezing})")
+    if len(pressures):
+        betas = ", ".join(f"{beta:g}" for beta in pressures["beta"])
+        freezing = "; ".join(f"{row['beta']:g}: {row['factors'].replace(',', ', ')}" for _, row in pressures.iterrows())
+        sentences.append(f"Suggested DEFT pressures [{betas}]  ({freezing})")
     if len(hysteresis):
         exact = points[(points["method"] == "exact") & (points["direction"] == "equilibrium")]
         by_factor = hysteresis.groupby("factor", sort=False).size()

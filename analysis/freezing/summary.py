@@ -34,8 +34,8 @@ def summarize(points: pd.DataFrame, *, order: Sequence[str] = ()) -> pd.DataFram
     is the transition itself. `n_clusters` counts independent clusters: contexts, or the nuisances that they share.
     The median and its interval (`median_interval`) are over clusters. Censored members take part by their order.
     Where the median itself falls among them, `bound` is "<" or ">" and `median` is a bound: the median of the members'
-    own bounds. `low` and `high` are NaN with fewer than 6 clusters; with more, one is NaN where the interval is open
-    on that side.
+    own bounds; NaN where half of the contexts or more are flat, because those freeze at no beta. `low` and `high` are
+    NaN with fewer than 6 clusters; with more, one is NaN where the interval is open on that side.
     """
     values = measured_values(points)
     first = points.iloc[0] if len(points) else {"dataset": "", "likelihood": "", "threshold_nats": np.nan}
@@ -71,7 +71,7 @@ def _median_columns(members: pd.DataFrame) -> dict[str, object]:
         bound, side = ("<", "bound_high") if median < 0 else (">", "bound_low")
         one_sided = np.where(np.isinf(order_beta) & (np.sign(order_beta) == np.sign(median)), members[side], order_beta)
         median = median_interval(one_sided, cluster).median
-        if not np.isfinite(median):
+        if not np.isfinite(median) or _mostly_flat(members):
             median, bound = np.nan, ""
     return {
         "n_contexts": members["context"][told].nunique(),
@@ -84,6 +84,12 @@ def _median_columns(members: pd.DataFrame) -> dict[str, object]:
         "low": interval.low if np.isfinite(interval.low) else np.nan,
         "high": interval.high if np.isfinite(interval.high) else np.nan,
     }
+
+
+def _mostly_flat(members: pd.DataFrame) -> bool:
+    """Whether in half of the contexts or more all images are equal, so that a median among them is no bound."""
+    flat = members.loc[members["flat"].astype(bool), "context"].nunique()
+    return bool(2 * flat >= members["context"].nunique())
 
 
 def format_median(row: pd.Series) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +21,42 @@ from ifp.analysis.joint.search import MARGIN, STRIDE
 from ifp.checkpoints.posteriors import Sample
 from ifp.codes import Codes
 from ifp.training.codes_folder import IMAGES
+from ifp.training.cost import TrainCost
 
 MOST_SECONDS = 8.0
+"""Seconds for measuring, before the rest is extrapolated."""
 FEWEST_LATENTS = 8
-"""With so many the measuring begins, and goes on with twice as many as long as there is time."""
+"""Number of latents with which measuring begins; it goes on with twice as many as long as there is time."""
 STEEPEST = 3.0
 """Highest power of the number of latents with which time is taken to grow: of a classifier on all their products."""
+
+
+@dataclass(frozen=True)
+class WholeCost:
+    """What an annealing of a whole data set takes.
+
+    Attributes
+    ----------
+    training : of one direction. directions : "cool", and "heat" where the networks are heated too.
+    measuring_seconds : of measuring information afterwards.
+    """
+
+    training: TrainCost
+    directions: tuple[str, ...]
+    measuring_seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary."""
+        seconds = len(self.directions) * self.training.seconds + self.measuring_seconds
+        return {
+            **self.training.to_json(), "directions": list(self.directions), "seconds_all": seconds,
+            "measuring_seconds": self.measuring_seconds,
+        }  # fmt: skip
+
+    def text(self) -> str:
+        """The cost in a few lines."""
+        again = ", and as much again for heating" if len(self.directions) > 1 else ""
+        return f"{self.training.text()}{again}\nabout {self.measuring_seconds:,.0f} s to measure information afterwards"
 
 
 def measuring_seconds(study: JointStudy, *, most_seconds: float = MOST_SECONDS) -> float:

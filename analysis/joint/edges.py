@@ -14,13 +14,12 @@ import numpy as np
 import pandas as pd
 
 import ifp
-from ifp.analysis.tables import write_csv
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import BETA_CONVENTION
-from ifp.system.files import write_json
+from ifp.system.progress import Progress, silent
 from ifp.system.versions import versions
-from ifp.theory.joint_edges import JointEdges
+from ifp.theory.joint_edges import JointEdges, joint_edges
 
 FORMAT = "ifp-joint-edges"
 SPECTRUM_COLUMNS = ("number", "beta_edge")
@@ -61,13 +60,27 @@ def edge_tables(edges: JointEdges) -> dict[str, pd.DataFrame]:
     return {"spectrum": spectrum, "joint_edges": pd.DataFrame(rows, columns=list(EDGE_COLUMNS))}
 
 
-def write_edges(
-    edges: JointEdges, folder: Path, dataset: FactorDataset, likelihood: str, sigma: float, seed: int
-) -> dict[str, pd.DataFrame]:
-    """Write spectrum.csv, joint_edges.csv and run.json into `folder`, a closed form's own; returns the tables."""
-    tables = edge_tables(edges)
-    for name, table in tables.items():
-        write_csv(table, folder / f"{name}.csv")
+def compute_edges(
+    dataset: FactorDataset,
+    *,
+    likelihood: str = "bernoulli",
+    sigma: float = 1.0,
+    seed: int = 0,
+    images: int = 0,
+    device: str = "cpu",
+    progress: Progress = silent,
+) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    """The tables of the closed form (`edge_tables`), and the content of its run.json.
+
+    Parameters
+    ----------
+    images : how many are read, drawn by `seed`; 0 for all. likelihood, sigma, device : see
+        `ifp.theory.joint_edges.joint_edges`, which also says what is raised.
+    """
+    edges = joint_edges(
+        dataset, likelihood, sigma=sigma, images=images, seed=seed, probability=dataset.training_probabilities(),
+        device=device, progress=progress,
+    )  # fmt: skip
     about: dict[str, Any] = {
         "format": FORMAT,
         "ifp_version": ifp.__version__,
@@ -88,8 +101,7 @@ def write_edges(
         "beta_convention": BETA_CONVENTION,
         "versions": versions(),
     }
-    write_json(folder / "run.json", about)
-    return tables
+    return edge_tables(edges), about
 
 
 def check_folder(folder: Path) -> None:
@@ -104,17 +116,3 @@ def check_folder(folder: Path) -> None:
         stored = None
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         raise IfpError(f"{folder} holds something else than a closed form; choose a new folder with --out.")
-
-
-def edges_text(edges: JointEdges) -> str:
-    """What was read, in a line.
-
-    >>> edges = JointEdges(np.array([4.0]), np.array([]), np.empty((0, 0)), (), 500, 2000, 64)
-    >>> print(edges_text(edges))
-    Joint edge 4: below it the collapsed state is unstable (500 of 2,000 images, drawn by chance, 64 pixels that vary)
-    """
-    of = f"{edges.images:,} images" if edges.images >= edges.everything else (
-        f"{edges.images:,} of {edges.everything:,} images, drawn by chance"
-    )  # fmt: skip
-    pixels = f"{edges.pixels:,} pixels that vary"
-    return f"Joint edge {edges.joint_edge:.4g}: below it the collapsed state is unstable ({of}, {pixels})"

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ifp.analysis.figures.conditions import conditions_of
 from ifp.analysis.figures.plot_layout import on_lines, shortened
 from ifp.analysis.figures.plot_legend import add_legend
-from ifp.analysis.figures.plot_page import FORMATS, beta_axis, new_figure, paper_style, save_figure
+from ifp.analysis.figures.plot_page import (
+    FORMATS,
+    axes_or_new,
+    beta_axis,
+    new_figure,
+    paper_style,
+    pyplot_figure,
+    save_figure,
+)
 from ifp.analysis.figures.style import factor_looks, figure_width
 from ifp.analysis.freezing.naming import check_names, joint_order
 from ifp.analysis.freezing.plot_lanes import NAMES_SHARE
-from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.joint.plot_lanes import draw_lanes
 from ifp.analysis.joint.plot_marks import joint_entry, joint_labels
 from ifp.analysis.joint.plot_panels import draw_information, draw_kl, draw_latents, draw_mi, draw_slope
-from ifp.analysis.joint.study import read_study
+from ifp.analysis.joint.results import WholeAnnealing, read_annealing
+from ifp.errors import IfpError, unknown_name
 
+PANELS = ("mi", "slope", "latents", "kl", "information", "points")
+"""The panels of the figure, from the top; the last two need factors."""
+WIDTH_IN = 5.5
+"""Width of a new figure in a notebook, in inches."""
+NARROW_PAGE_IN = 2.6
+"""Below this width, in inches, an axis of beta has room for three labels."""
 _PANEL_IN, _LANE_IN, _LINE_IN, _TICKS_IN = 0.88, 0.19, 0.13, 0.26
 
 
@@ -45,16 +61,88 @@ def draw_joint(
     ------
     IfpError : no such tables, or those of an earlier version; an unknown width, format or factor.
     """
-    tables, study = read_study(folder)
-    about = read_about(folder)
+    result = read_annealing(folder)
     inches = figure_width(width)
-    check_names([*order, *(labels or {})], about["dataset"]["factor_names"])
+    check_names([*order, *(labels or {})], result.factor_names)
     with paper_style():
         figure, shown = joint_figure(
-            tables, width_in=inches, threshold_nats=study["threshold_nats"], conditions=conditions_of(about),
-            order=order, labels=labels,
+            result.tables, width_in=inches, threshold_nats=result.about["threshold_nats"],
+            conditions=result.conditions(), factor_names=result.factor_names, order=order, labels=labels,
         )  # fmt: skip
     return save_figure(figure, (out or folder / "figures") / "joint_annealing", shown, formats=formats)
+
+
+def plot_whole(result: WholeAnnealing, *, panel: str | None = None, ax: Axes | None = None) -> Axes:
+    """See `WholeAnnealing.plot`."""
+    if panel is not None and panel not in PANELS:
+        raise unknown_name("panel", panel, PANELS)
+    tables, threshold_nats = result.tables, float(result.about["threshold_nats"])
+    has_factors = bool(len(tables["joint_summary"]))
+    if panel in ("information", "points") and not has_factors:
+        raise IfpError(f"{result.dataset} has no factors, so that there is no panel {panel!r}; draw another.")
+    naming: dict[str, Any] = {
+        "factor_names": result.factor_names, "order": result.order, "labels": result.factor_labels,
+    }  # fmt: skip
+    if panel is None and ax is None:
+        with paper_style():
+            figure = pyplot_figure(WIDTH_IN)
+            joint_figure(
+                tables, width_in=WIDTH_IN, threshold_nats=threshold_nats, conditions=result.conditions(),
+                figure=figure, **naming,
+            )  # fmt: skip
+        return figure.axes[0]
+    with paper_style() if ax is None else nullcontext():
+        ax = axes_or_new(ax, WIDTH_IN, 2.0)
+        note = draw_panel(
+            ax, panel or ("points" if has_factors else "mi"), tables, threshold_nats=threshold_nats,
+            width_in=ax.figure.bbox.width / ax.figure.dpi, **naming,
+        )  # fmt: skip
+        ax.set_xlabel("\n".join([r"$\beta$ (nats per nat)", *([note] if note else [])]))
+    return ax
+
+
+def draw_panel(
+    ax: Axes,
+    panel: str,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    threshold_nats: float,
+    width_in: float,
+    factor_names: Sequence[str] = (),
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+) -> str:
+    """Draw one of `PANELS` into `ax`, over the betas of all of them; see `joint_figure` for the rest.
+
+    Returns a line for the label of the figure, "" for none.
+    """
+    derivative, curves = tables["derivative"], tables["joint_information"]
+    points, edges = tables["joint_freezing_points"], tables["joint_edges"]
+    # by their place in the data set, as in all figures of it
+    looks = factor_looks(factor_names or points.loc[points["kind"] == "factor", "name"].unique())
+    names = {
+        name: shortened((labels or {}).get(name, name), NAMES_SHARE * width_in)
+        for name in joint_order(tables["joint_summary"], order)
+    }
+    tried = (float(curves["beta"].min()), float(curves["beta"].max()))
+    highest = float(edges["given_rest_high"].max()) if len(edges) else math.nan
+    # not max(): the highest edge is NaN where no factor has a traversal
+    shown_beta = (tried[0], 1.05 * (highest if highest > tried[1] else tried[1]))
+    beta_axis(ax, *shown_beta, most_labels=3 if width_in < NARROW_PAGE_IN else 6)
+    if panel == "mi":
+        draw_mi(ax, tables["mi"], derivative)
+    elif panel == "slope":
+        draw_slope(ax, derivative, tables["peaks"])
+    elif panel == "latents":
+        draw_latents(ax, derivative, tables["steps"], tables["spectrum"])
+    elif panel == "kl":
+        draw_kl(ax, curves, threshold_nats)
+    elif panel == "information":
+        return draw_information(ax, curves, names, looks, threshold_nats)
+    else:
+        of_factors = points[points["kind"] == "factor"]
+        draw_lanes(ax, of_factors, edges, names, looks, tried=tried, shown=shown_beta)
+    return ""
 
 
 def joint_figure(
@@ -63,8 +151,10 @@ def joint_figure(
     width_in: float,
     threshold_nats: float = 0.1,
     conditions: str = "",
+    factor_names: Sequence[str] = (),
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    figure: Figure | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Panels over one axis of beta: MI, -dMI/dbeta, -2 dMI/dln(beta), KL of each latent, joint information, points.
 
@@ -75,47 +165,37 @@ def joint_figure(
 
     Parameters
     ----------
-    tables : of `ifp.analysis.joint.study.read_study`. Without factors the last two panels are left out.
+    tables : of `ifp.analysis.joint.prepared.read_study`. Without factors the last two panels are left out.
     conditions : data set, image shape and likelihood, for the axis label. order, labels : see `draw_joint`.
+    factor_names : of the data set, in storage order, which decides their colours; those of the tables if left out.
+    figure : where to draw, in the place of a new figure.
 
     Returns
     -------
     The figure, and the rows it shows.
     """
-    mi, derivative, curves = tables["mi"], tables["derivative"], tables["joint_information"]
-    points, edges = tables["joint_freezing_points"], tables["joint_edges"]
-    stored = list(points.loc[points["kind"] == "factor", "name"].unique())
-    looks = factor_looks(stored)  # by their place in the data set, as in all figures of it
-    widest_in = NAMES_SHARE * width_in
-    names = {
-        name: shortened((labels or {}).get(name, name), widest_in)
-        for name in joint_order(tables["joint_summary"], order)
-    }
-    heights = [_PANEL_IN] * (5 if names else 4) + ([_LANE_IN * len(names) + 0.2] if names else [])
-    figure = new_figure(width_in, sum(heights))
+    factors = len(tables["joint_summary"])
+    panels = PANELS if factors else PANELS[:4]
+    heights = [_PANEL_IN] * min(len(panels), 5) + ([_LANE_IN * factors + 0.2] if factors else [])
+    figure = figure or new_figure(width_in, 1.0)
+    figure.set_size_inches(width_in, sum(heights))
     axes = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
-    tried = (float(curves["beta"].min()), float(curves["beta"].max()))
-    highest = float(edges["given_rest_high"].max()) if len(edges) else math.nan
-    # not max(): the highest edge is NaN where no factor has a traversal
-    shown_beta = (tried[0], 1.05 * (highest if highest > tried[1] else tried[1]))
-    for ax in axes:
-        beta_axis(ax, *shown_beta)
-    draw_mi(axes[0], mi, derivative)
-    draw_slope(axes[1], derivative, tables["peaks"])
-    draw_latents(axes[2], derivative, tables["steps"], tables["spectrum"])
-    draw_kl(axes[3], curves, threshold_nats)
-    if names:
-        draw_information(axes[4], curves, names, looks, threshold_nats)
-        of_factors = points[points["kind"] == "factor"]
-        draw_lanes(axes[5], of_factors, edges, names, looks, tried=tried, shown=shown_beta)
-    label = [r"$\beta$ (nats per nat)", *([on_lines(conditions, width_in)] if conditions else [])]
+    notes = [
+        draw_panel(
+            ax, panel, tables, threshold_nats=threshold_nats, width_in=width_in, factor_names=factor_names,
+            order=order, labels=labels,
+        )
+        for ax, panel in zip(axes, panels, strict=True)
+    ]  # fmt: skip
+    label = [r"$\beta$ (nats per nat)", *([on_lines(conditions, width_in)] if conditions else []), *filter(None, notes)]
     axes[-1].set_xlabel("\n".join(label), linespacing=1.35)
     figure.align_ylabels(axes)
     rows = add_legend(figure, axes, joint_labels(threshold_nats), joint_entry) + len(axes[-1].get_xlabel().splitlines())
     figure.set_size_inches(width_in, sum(heights) + _TICKS_IN + _LINE_IN * rows)
     parts = {
-        "record": mi, "information": curves, "curve": derivative, "peak": tables["peaks"], "step": tables["steps"],
-        "point": points, "spectrum": tables["spectrum"], "edge": edges,
+        "record": tables["mi"], "information": tables["joint_information"], "curve": tables["derivative"],
+        "peak": tables["peaks"], "step": tables["steps"], "point": tables["joint_freezing_points"],
+        "spectrum": tables["spectrum"], "edge": tables["joint_edges"],
     }  # fmt: skip
     # an empty table has no types of its own and would change those of the others
     shown = pd.concat([part.assign(shows=name) for name, part in parts.items() if len(part)], ignore_index=True)

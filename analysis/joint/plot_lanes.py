@@ -13,6 +13,9 @@ from ifp.analysis.freezing.plot_lanes import draw_line_samples
 from ifp.analysis.freezing.points import ABOVE, BELOW
 from ifp.analysis.joint.plot_marks import ALONE, ARROWS, BEYOND, GIVEN, POINT_OF, joint_mark
 
+ROOM_SHARE = 0.6
+"""Share of the axis, from the left, within which a line has to end for a text behind it to fit."""
+
 
 def draw_lanes(
     ax: Axes,
@@ -73,7 +76,12 @@ def _draw_edges(ax: Axes, row: pd.Series, at: int, shown: tuple[float, float]) -
         # one line whose middle point is the median, so that the legend can show the same
         ax.plot([low, given, high], [at] * 3, markevery=[1], zorder=1.5, gid=GIVEN, **joint_mark(GIVEN))
     elif given >= 0:
-        beyond[given < shown[0]].append(f"given the rest {given:.2g}")
+        if given < shown[0] <= high:  # the range reaches into the axis, its median does not
+            ax.plot([shown[0], high], [at] * 2, zorder=1.5, **{**joint_mark(GIVEN), "marker": "none"})
+        if high < shown[0] or given > shown[1]:
+            beyond[given < shown[0]].append(f"given the rest {given:.2g}")
+        else:
+            say_after(ax, f"given the rest {given:.2g}", high, at)
     for left, words in beyond.items():
         say_beyond(ax, ", ".join(words), at, left=left)
 
@@ -84,3 +92,10 @@ def say_beyond(ax: Axes, text: str, at: float, *, left: bool = True) -> None:
         text, (0 if left else 1, at), xycoords=("axes fraction", "data"), xytext=(8 if left else -8, 0),
         textcoords="offset points", ha="left" if left else "right", va="center", fontsize="small",
     )  # fmt: skip
+
+
+def say_after(ax: Axes, text: str, beta: float, at: float) -> None:
+    """A text behind a line that ends at `beta`, where there is room for it before the end of the axis."""
+    left, right = ax.get_xlim()
+    if beta < left ** (1 - ROOM_SHARE) * right**ROOM_SHARE:
+        ax.annotate(text, (beta, at), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small")

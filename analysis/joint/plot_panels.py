@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from ifp.analysis.figures.plot_layout import shortened
 from ifp.analysis.figures.style import NEUTRAL, SMALL_PT, FactorLook, plain
@@ -27,8 +27,10 @@ from ifp.analysis.joint.plot_marks import (
 
 _DECADES = 4.0
 """How far below its maximum the axis of -dMI/dbeta reaches at most, on its logarithmic scale."""
-_NOTE_SHARE = 0.5
-"""Of the page's width, for a line of names within a panel."""
+_NAMES_SHARE = 0.35
+"""Share of the page's width that the names of factors take in a line below the figure."""
+_NARROW_NAMES_IN = 0.9
+"""Width of these names, in inches, below which they stand on a line of their own."""
 FEWEST_STEPS = 2
 """So many steps of the linear theory are shown at least, if there are as many at the betas of the figure."""
 
@@ -109,12 +111,13 @@ def draw_kl(ax: Axes, curves: pd.DataFrame, threshold_nats: float) -> None:
 
 def draw_information(
     ax: Axes, curves: pd.DataFrame, names: Mapping[str, str], looks: Mapping[str, FactorLook], threshold_nats: float
-) -> None:
+) -> str:
     """Joint information where it was measured, logarithmic: it is measured around the threshold.
 
-    A logarithm has no 0: factors of which nothing was found are named in the panel.
+    A logarithm has no 0, so 0 stands at the lower end of the axis, which says so. Returns a line, for the label of the
+    figure, that names the factors of which nothing was found anywhere; "" if there are none.
     """
-    nothing, top = [], 0.0
+    nothing, top, zero = [], 0.0, threshold_nats / 10
     for factor, called in names.items():
         column = f"info_nats_{factor}"
         if not (curves[column] > 0).any():
@@ -122,28 +125,31 @@ def draw_information(
             continue
         top = max(top, float(curves[column].max()))
         for (direction, _), rows in curves.groupby(["direction", "seed"]):
-            known = rows[rows[column] > 0].sort_values("beta")
+            known = rows[rows[column].notna()].sort_values("beta")
             mark = INFO_OF[str(direction)]
             if len(known):
-                ax.plot(known["beta"], known[column], gid=mark,
+                ax.plot(known["beta"], np.maximum(known[column], zero), gid=mark,
                         **{**joint_mark(mark, looks[factor].color), "linestyle": looks[factor].linestyle})  # fmt: skip
     _draw_level(ax, threshold_nats)
     ax.set_yscale("log")
-    ax.set_ylim(threshold_nats / 10, max(1.5 * top, 10 * threshold_nats))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    highest = max(1.5 * top, 10 * threshold_nats)
+    ax.set_ylim(zero / 1.15, highest)
+    ticks = [zero, *(threshold_nats * 10.0**n for n in range(math.floor(math.log10(highest / threshold_nats)) + 1))]
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: "0" if value <= zero else f"{value:g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_ylabel("$I(z;\\,$factor$)$\n(nats)")
-    if nothing:
-        wide_in = _NOTE_SHARE * ax.figure.bbox.width / ax.figure.dpi
-        which = "every factor" if len(nothing) == len(names) else shortened(", ".join(nothing), wide_in)
-        _note(ax, f"0 wherever measured:\n{plain(which)}", low=True)
+    if not nothing:
+        return ""
+    wide_in = _NAMES_SHARE * ax.figure.bbox.width / ax.figure.dpi
+    which = "every factor" if len(nothing) == len(names) else shortened(", ".join(nothing), wide_in)
+    between = "\n" if wide_in < _NARROW_NAMES_IN else " "
+    return f"no information on{between}{plain(which)}"
 
 
-def _note(ax: Axes, text: str, *, low: bool = False) -> None:
-    """A remark in the upper right, or the lower left, corner of a panel."""
-    x, y = (0.01, 0.03) if low else (0.99, 0.97)
-    ax.text(x, y, text, transform=ax.transAxes, ha="left" if low else "right", va="bottom" if low else "top",
-            color=NEUTRAL, fontsize=SMALL_PT, bbox={"color": "white", "pad": 1, "alpha": 0.85})  # fmt: skip
+def _note(ax: Axes, text: str) -> None:
+    """A remark in the upper right corner of a panel, where beta is high and little is held."""
+    ax.text(0.99, 0.97, text, transform=ax.transAxes, ha="right", va="top", color=NEUTRAL, fontsize=SMALL_PT)
 
 
 def _draw_level(ax: Axes, threshold_nats: float) -> None:

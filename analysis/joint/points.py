@@ -24,8 +24,12 @@ POINT_COLUMNS = (
 )  # fmt: skip
 SUMMARY_COLUMNS = (
     "factor", "networks", "cool_median", "cool_low", "cool_high", "cool_frozen", "heat_median", "heat_low", "heat_high",
-    "heat_frozen", "beta_half_nmi", "beta_alone", "beta_given_rest",
+    "heat_frozen", "beta_half_nmi", "beta_alone", "beta_given_rest", "cool_bound", "heat_bound",
 )  # fmt: skip
+
+
+_SIDES = {-np.inf: "<", np.inf: ">"}
+"""Where a median among censored networks lies: below, or above, all betas that were tried."""
 
 
 def joint_freezing_points(
@@ -82,7 +86,8 @@ def joint_freezing_points(
 def summarize_joint(points: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
     """One row per factor with SUMMARY_COLUMNS: median over networks of either direction, with its interval.
 
-    A network that froze below, or above, all betas that were tried takes part by its side. Intervals are empty with
+    A network that froze below, or above, all betas that were tried takes part by its side; where the median is among
+    those, it is empty and `cool_bound` or `heat_bound` says on which side it lies. Intervals are empty with
     fewer than 6 networks; see `ifp.analysis.freezing.median_interval`.
 
     Parameters
@@ -101,6 +106,7 @@ def summarize_joint(points: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
                 f"{direction}_low": found.low,
                 f"{direction}_high": found.high,
                 f"{direction}_frozen": int((of["status"] == FROZEN).sum()),
+                f"{direction}_bound": _SIDES.get(found.median, ""),
             }
         half = part["beta_half_nmi"].dropna()
         row["beta_half_nmi"] = float(half.median()) if len(half) else np.nan

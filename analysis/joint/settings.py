@@ -12,6 +12,7 @@ Adam's steps melts what is barely held.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,8 @@ _SAME = (
 
 
 def whole_config(
-    settings: dict[str, Any],
-    stored: dict[str, Any],
+    settings: Mapping[str, Any],
+    stored: Mapping[str, Any],
     dataset: FactorDataset,
     progress: Progress = silent,
     *,
@@ -119,33 +120,33 @@ def heat_config(config: TrainConfig) -> TrainConfig:
     return replace(config, options=options, learning_rate=float(f"{config.learning_rate * HEAT_RATE:.3g}"))
 
 
-def check_settings(settings: dict[str, Any]) -> None:
-    """Raise IfpError for a setting of single traversals, or an unknown preset."""
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise IfpError for a setting that is unknown or of single traversals, or an unknown preset."""
     for key, option in _TRAVERSAL_ONLY.items():
         if key in settings:
             raise IfpError(
                 f"{option} is about the traversals of single factors and does not go with --whole, which anneals all "
                 "factors at once; leave one of the two out."
             )
+    known = (*_SAME, "law", "beta_max", "beta_min", "preset")
+    for name in settings:
+        if name not in known:
+            raise unknown_name("setting", name, known)
     preset = settings.get("preset", "standard")
     if preset not in OWN:
         raise unknown_name("preset of --whole", preset, OWN)
 
 
-def choice(settings: dict[str, Any], name: str, allowed: tuple[str, ...], default: str) -> str:
-    """Take a closed choice out of the settings; raises IfpError for another value."""
-    value = str(settings.pop(name, default))
-    if value not in allowed:
-        raise unknown_name(f"{name} of --whole", value, allowed)
-    return value
+def stored_settings(path: str | Path | None) -> dict[str, Any]:
+    """The settings in the run.json of an earlier run of this kind; empty without one.
 
-
-def stored_settings(config_file: Path | None, settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings of an earlier run of this kind; empty without one."""
-    if config_file is None:
+    Raises
+    ------
+    IfpError : no such file, or one that holds no such settings.
+    """
+    if path is None:
         return {}
-    if "preset" in settings:
-        raise IfpError("--preset and --config exclude each other; leave one out.")
+    config_file = Path(path)
     content = read_json(config_file, "name the run.json of a run")
     stored = content.get("config", content)
     options = stored.get("options") if isinstance(stored, dict) else None
@@ -156,7 +157,7 @@ def stored_settings(config_file: Path | None, settings: dict[str, Any]) -> dict[
     return stored
 
 
-def _law_options(settings: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+def _law_options(settings: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """The objective's options as far as they are known without the data."""
     options = {"law": "geometric", **stored}
     if "law" in settings:

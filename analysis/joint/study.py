@@ -1,79 +1,250 @@
-"""A whole data set annealed: cooled, heated, measured, and its tables written. What `ifp anneal --whole` is a face of.
-
-OUT is the folder of the cooling run, OUT/heat that of the heating run, which begins with the cooled networks. Both can
-be taken up again at any moment. Measuring takes long too: the same codes are not measured twice.
-"""
+"""A whole data set annealed as one call: what `ifp anneal --whole` is a face of, in memory or in a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from ifp.analysis.information.mutual_information import histogram_nmi
-from ifp.analysis.joint.measured import UNSURE_NATS, measure_study
-from ifp.analysis.joint.prepared import COOL, HEAT, JointStudy, finished_seeds, joint_study, read_study
-from ifp.errors import IfpError
-from ifp.formats import FINISHED
+import numpy as np
+
+from ifp.analysis.figures.style import figure_width
+from ifp.analysis.freezing.naming import factor_naming
+from ifp.analysis.freezing.saved_run import read_about
+from ifp.analysis.joint.cost import WholeCost, measuring_seconds
+from ifp.analysis.joint.edges import affordable_images, check_folder, compute_edges
+from ifp.analysis.joint.prepared import COOL, JointStudy, joint_study, read_study
+from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
+from ifp.analysis.joint.run import run_study
+from ifp.analysis.joint.settings import DIRECTIONS, METHODS, check_settings, stored_settings, whole_config
+from ifp.datasets.base import FactorDataset
+from ifp.datasets.catalog import as_dataset, short_name
+from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.system.devices import check_device
+from ifp.system.out_folder import no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
-from ifp.training.codes_folder import CodesFolder
-from ifp.training.run import Outcome, train
-
-__all__ = ["COOL", "HEAT", "UNSURE_NATS", "JointStudy", "joint_study", "read_study", "run_study"]
+from ifp.training.config import OWN, TrainConfig
+from ifp.training.cost import train_cost
 
 
-def run_study(study: JointStudy, progress: Progress = silent, say: Say = unsaid) -> dict[str, Outcome]:
-    """Cool, heat, measure and write; how each direction's training ended.
+def anneal_whole(
+    dataset: str | FactorDataset | np.ndarray,
+    *,
+    method: str = "train",
+    preset: str = "standard",
+    config: TrainConfig | str | Path | None = None,
+    direction: str | None = None,
+    threshold_nats: float = 0.1,
+    out: str | Path | None = None,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    width: str | float = "icml",
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+    say: Say = unsaid,
+    **settings: Any,
+) -> WholeAnnealing | WholeEdges:
+    """Anneal networks on all images of a data set at once: what freezes when, in the company of all factors.
+
+    Parameters
+    ----------
+    dataset : a name, a `FactorDataset`, or what `ifp.dataset` made of arrays; factors are not needed.
+    method : "train" networks while beta falls and rises, or "closed-form": the joint edge, the spectrum of the linear
+        theory and each factor's edges, without training.
+    preset : "quick" or "standard". config : the settings of an earlier run, or the run.json that holds them.
+    direction : "cool", or "both" to heat the cooled networks afterwards (the default, but for the author's law).
+    threshold_nats : the information, and the KL of a latent, that counts as frozen.
+    settings : `steps`, `seeds`, `records`, `latents`, `hidden`, `architecture`, `likelihood`, `sigma`, `batch`,
+        `learning_rate`, `seed`, `law`, `beta_max`, `beta_min`, `background`.
+    out : the folder for networks, codes, tables and figures; the same call goes on with a run that was stopped. None
+        keeps the tables in memory, and no network.
+    data_dir, device, threads, width, order, labels : see `ifp.anneal`.
+
+    Returns
+    -------
+    WholeAnnealing, or WholeEdges of the closed form: `.table()`, `.tables`, `.plot()`, `.sentences()`, `.save(folder)`.
 
     Raises
     ------
-    IfpError : no network finished, not enough memory, files that cannot be written, or codes that are missing.
+    IfpError : a setting that is unknown, of single traversals, or refused by the data or the network; no network that
+        finished; a folder that holds something else.
+
+    References
+    ----------
+    docs/annealing.md, "The whole data set at once".
+
+    Examples
+    --------
+    >>> import ifp
+    >>> images = np.eye(4)[:, None, :] * np.ones((2, 1))
+    >>> ifp.anneal_whole(ifp.dataset(images, np.arange(4), ["place"]), method="closed-form")
+    <WholeEdges: arrays, bernoulli likelihood, joint edge 2.67 (4 images, 8 pixels that vary)>
     """
-    outcomes = {COOL: _train(study, COOL, progress, say)}
-    seeds = finished_seeds(study.folders[COOL])
-    if not seeds:
-        raise IfpError("No network finished, so there is nothing to measure; try a smaller --learning-rate.")
-    if HEAT in study.folders:
-        outcomes[HEAT] = _train(study, HEAT, progress, say)
-    measure_study(study, seeds, progress)
-    return outcomes
+    plan = plan_whole(
+        dataset, method=method, preset=preset, config=config, direction=direction, threshold_nats=threshold_nats,
+        data_dir=data_dir, device=device, threads=threads, width=width, order=order, labels=labels, progress=progress,
+        say=say, **settings,
+    )  # fmt: skip
+    return plan.run(out, progress=progress, say=say)
 
 
-def _train(study: JointStudy, direction: str, progress: Progress, say: Say) -> Outcome:
-    setup, folder = study.setups[direction], study.folders[direction]
-    law = setup.config.options
-    rises = "Heating" if direction == HEAT else "Cooling"
-    say(
-        f"{rises} the whole of {setup.config.dataset}, {setup.config.likelihood} likelihood, beta {law['law']}"
-        + (f" from {law['beta_start']:g} to {law['beta_end']:g}" if "beta_start" in law else "")
-        + f", into {folder.path}"
-    )
-    cooled = study.folders[COOL]
+@dataclass(frozen=True, eq=False)
+class WholePlan:
+    """An annealing of a whole data set that is checked, and not yet computed.
 
-    def begin(seed: int) -> Any:
-        state = cooled.state(seed)
-        assert state is not None  # it is finished
-        return replace(state, step=0)
+    Attributes
+    ----------
+    config : the training that cools; None for the closed form. heat : whether to heat the cooled networks.
+    closed_form : likelihood, sigma, seed and images of the closed form.
+    width, order, labels : of the figure and tables.
+    """
 
-    try:
-        if direction == HEAT:
-            _leave_out(folder, [seed for seed in range(setup.config.seeds) if cooled.status(seed) != FINISHED])
-        outcome = train(
-            setup, folder, nmi=histogram_nmi if direction == COOL else None,
-            initial=begin if direction == HEAT else None, progress=progress, say=say,
+    dataset: FactorDataset
+    config: TrainConfig | None
+    closed_form: Mapping[str, Any]
+    heat: bool
+    threshold_nats: float
+    device: str
+    threads: int | None
+    width: str | float
+    order: tuple[str, ...]
+    labels: Mapping[str, str]
+
+    def default_folder(self) -> Path:
+        """Where the command writes when nobody says."""
+        name = short_name(self.dataset.name)
+        if self.config is None:
+            return Path("runs") / f"edges-{name}-{self.closed_form['likelihood']}"
+        return Path("runs") / f"whole-{short_name(self.config.dataset)}-{self.config.digest()[:6]}"
+
+    def cost(self, out: str | Path | None = None, *, progress: Progress = silent) -> WholeCost:
+        """What training and measuring take, measured in some seconds; nothing is written."""
+        if self.config is None:
+            raise IfpError(
+                "The closed form trains nothing, so that its cost is not measured; it takes minutes at most."
+            )
+        study = self._study(Path(out) if out is not None else self.default_folder(), progress)
+        training = train_cost(study.setups[COOL], progress)
+        progress("Measuring information", 0, 1)
+        return WholeCost(training, tuple(study.setups), measuring_seconds(study))
+
+    def run(
+        self, out: str | Path | None = None, *, progress: Progress = silent, say: Say = unsaid
+    ) -> WholeAnnealing | WholeEdges:
+        """Train, measure and write; see `anneal_whole`."""
+        if self.config is None:
+            return self._run_edges(out, progress)
+        if out is not None:
+            with no_folder_if_refused(Path(out)):
+                result = self._train(Path(out), progress, say)
+            return result.written(Path(out), width=self.width, progress=progress)
+        with tempfile.TemporaryDirectory(prefix="ifp-whole-") as folder:
+            return self._train(Path(folder) / "run", progress, say)
+
+    def _run_edges(self, out: str | Path | None, progress: Progress) -> WholeEdges:
+        folder = Path(out) if out is not None else None
+        if folder is not None:
+            check_folder(folder)
+        tables, run = compute_edges(self.dataset, device=self.device, progress=progress, **self.closed_form)
+        result = WholeEdges(tables, {}, run, order=self.order, factor_labels=self.labels)
+        return result if folder is None else result.written(folder, width=self.width, progress=progress)
+
+    def _train(self, folder: Path, progress: Progress, say: Say) -> WholeAnnealing:
+        study = self._study(folder, progress)
+        outcomes = run_study(study, progress, say)
+        tables, about = read_study(folder)
+        return WholeAnnealing(
+            tables, about, read_about(folder), order=self.order, factor_labels=self.labels, outcomes=outcomes
+        )
+
+    def _study(self, folder: Path, progress: Progress) -> JointStudy:
+        assert self.config is not None
+        return joint_study(
+            self.dataset, self.config, folder, heat=self.heat, threshold_nats=self.threshold_nats, device=self.device,
+            threads=self.threads, progress=progress,
         )  # fmt: skip
-    except BaseException as error:
-        if not isinstance(error, IfpError) and (folder.path / "run.json").is_file():
-            folder.close("stopped")
-            say(f"Stopped; what is recorded is in {study.path}, and the same command goes on from there.")
-        raise
-    folder.close("finished")
-    return outcome
 
 
-def _leave_out(folder: CodesFolder, seeds: Sequence[int]) -> None:
-    """Networks that diverged while cooling cannot be heated."""
-    if seeds:
-        folder.open()
-    for seed in seeds:
-        folder.set_diverged(seed)
+def plan_whole(
+    dataset: str | FactorDataset | np.ndarray | None,
+    *,
+    method: str = "train",
+    preset: str = "standard",
+    config: TrainConfig | str | Path | None = None,
+    direction: str | None = None,
+    threshold_nats: float = 0.1,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    width: str | float = "icml",
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | Sequence[str] | None = None,
+    cost_of: str | Path | None = None,
+    for_cost: bool = False,
+    progress: Progress = silent,
+    say: Say = unsaid,
+    **settings: Any,
+) -> WholePlan:
+    """Check everything, and find the range of beta; see `anneal_whole` for parameters and errors.
+
+    Parameters
+    ----------
+    dataset : None for that of `config`. labels : may be texts as well, FACTOR=TEXT each.
+    for_cost : the range of beta, which may take minutes to find and does not change the cost, is made up, or read from
+        the run in the folder `cost_of`.
+    """
+    figure_width(width)
+    if not 0 < threshold_nats < float("inf"):
+        raise bad_value("threshold", threshold_nats, "a positive number")
+    for name, value, allowed in (("method", method, METHODS), ("direction", direction or "both", DIRECTIONS)):
+        if value not in allowed:
+            raise unknown_name(f"{name} of --whole", value, allowed)
+    stored = config.to_json() if isinstance(config, TrainConfig) else stored_settings(config)
+    if settings.get("seed", 0) < 0:
+        raise bad_value("seed", settings["seed"], "a whole number of at least 0")
+    dataset = dataset if dataset is not None else stored.get("dataset")
+    if dataset is None:
+        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+    check_settings({**settings, "preset": preset})
+    background = settings.get("background", stored.get("background"))
+    data = as_dataset(
+        dataset, data_dir=data_dir, background=Path(background) if background else None, progress=progress
+    )
+    name = dataset if isinstance(dataset, str) else data.name
+    if data.done:
+        say(f"{name}: {'; '.join(data.done)}.")
+    naming = factor_naming(order, labels, data.space.names if data.labelled else ())
+    heat = direction != "cool"
+    asked = {**stored, **settings}
+    closed_form = {
+        "likelihood": asked.get("likelihood", "bernoulli"), "sigma": asked.get("sigma", 1.0),
+        "seed": asked.get("seed", 0), "images": OWN[preset].get("images", 0) or affordable_images(data),
+    }  # fmt: skip
+    if method == "closed-form":
+        return WholePlan(data, None, closed_form, False, threshold_nats, check_device(device), threads, width, *naming)
+    range_of = _range_there(cost_of, settings) if for_cost else None
+    cooling = whole_config({**settings, "preset": preset, "dataset": name}, stored, data, progress, range_of=range_of)
+    if cooling.options["law"] == "author" and heat and direction is None:
+        heat = False
+        say("The author's law only cools, so nothing is heated.")
+    return WholePlan(data, cooling, closed_form, heat, threshold_nats, device, threads, width, *naming)
+
+
+def _range_there(out: str | Path | None, settings: Mapping[str, Any]) -> dict[str, float]:
+    """The range of beta of the run that the folder holds, so that it is known as the same; any range without one."""
+    highest, lowest = settings.get("beta_max"), settings.get("beta_min")
+    end = lowest or (highest / 10 if highest else 1.0)
+    made_up = {"beta_start": highest or 10 * end, "beta_end": end}
+    path = Path(out) / "run.json" if out is not None else None
+    if path is None or not path.is_file():
+        return made_up
+    try:
+        options = json.loads(path.read_text(encoding="utf-8"))["config"]["options"]
+        return {end: float(options[end]) for end in made_up}
+    except (OSError, ValueError, KeyError, TypeError):
+        return made_up  # what is wrong with the folder is said where it is taken up

@@ -15,12 +15,15 @@ from ifp.trace import AnnealTrace
 FALLING = np.geomspace(200, 5, 200)[None, :]
 
 
-def exact_points(synthetic: ModuleType, cool: float, heat: float, upper: float = 1.0):  # type: ignore[no-untyped-def]
-    """A traversal of lower edge 60 whose exact branches cross at these multiples of it."""
+def exact_points(  # type: ignore[no-untyped-def]
+    synthetic: ModuleType, cool: float, heat: float, upper: float = 1.0, equilibrium: float | None = None
+):
+    """A traversal of lower edge 60 whose exact branches cross at these multiples of it; the equilibrium between."""
+    equilibrium = equilibrium or np.sqrt(cool * heat)
     same = {"edges_C": np.array([60.0]), "upper_C": np.array([60.0 * upper])}
     parts = [
         synthetic.one_curve(FALLING, synthetic.curve_kl(FALLING, 60 * at * np.exp(0.2)), direction=direction, **same)
-        for direction, at in (("cool", cool), ("heat", heat), ("equilibrium", np.sqrt(cool * heat)))
+        for direction, at in (("cool", cool), ("heat", heat), ("equilibrium", equilibrium))
     ]
     return freezing_points(AnnealTrace.concatenate(parts))
 
@@ -40,6 +43,16 @@ def exact_points(synthetic: ModuleType, cool: float, heat: float, upper: float =
 )
 def test_exact_curves_decide(synthetic: ModuleType, cool: float, heat: float, upper: float, expected: bool) -> None:
     assert first_order(exact_points(synthetic, cool, heat, upper)).tolist() == [expected] * 3
+
+
+def test_a_jump_that_ends_below_the_threshold_does_not_count(synthetic: ModuleType) -> None:
+    """Four different images, Gaussian: the equilibrium jumps to .06 nat, and crosses .1 on the heating branch."""
+    points = exact_points(synthetic, 0.9995, 1.077, 1.21, equilibrium=1.077)
+    assert first_order(points).tolist() == [False] * 3
+    # within the jump the two records of the crossing have one beta
+    jumps = points["direction"] == "equilibrium"
+    points = points.assign(beta_bracket_high=points["beta_bracket_high"].where(~jumps, points["beta_bracket_low"]))
+    assert first_order(points).tolist() == [True] * 3
 
 
 @pytest.mark.parametrize(("upper", "expected"), [(1.0, False), (1.045, False), (1.055, True), (np.nan, False)])

@@ -354,12 +354,42 @@ def test_a_figure_of_nothing_found_says_so_and_shows_the_first_steps_of_theory()
     assert not {"peak", "step"} & set(shown["shows"])
     _, slope, latents, _, information, lanes = figure.axes
     assert [text.get_text() for text in slope.texts] == ["not above 0 anywhere"]
-    assert [text.get_text() for text in information.texts] == ["0 wherever measured:\nevery factor"]
+    assert not information.texts  # it would lie over curves
+    assert lanes.get_xlabel().splitlines()[-1] == "no information on every factor"
     assert latents.get_ylim()[1] > 2
     assert lanes.get_xlabel().startswith(r"$\beta$ (nats per nat)")
     texts = {text.get_text() for text in figure.legends[0].get_texts()}
     assert "peak or step, 95 %" not in texts
     assert not {text for text in texts if text.startswith("$I(z")}
+
+
+def test_a_zero_of_the_information_is_drawn_at_the_end_of_the_axis_that_says_0() -> None:
+    held = tables(("posX", "shape"))
+    curves = held["joint_information"]
+    held["joint_information"] = curves.assign(
+        info_nats_posX=curves["info_nats_posX"].where(curves["info_nats_posX"] > 0.3, 0.0)
+    )
+    with paper_style():
+        figure, _ = joint_figure(held, width_in=3.25)
+        figure.draw_without_rendering()
+    information = figure.axes[4]
+    zero = min(tick.get_loc() for tick in information.yaxis.get_major_ticks())
+    assert information.yaxis.get_major_formatter()(zero, 0) == "0"
+    drawn = [line for line in information.get_lines() if str(line.get_gid()).startswith("information")]
+    assert all(len(line.get_xdata()) == len(BETAS) for line in drawn)
+    assert min(float(line.get_ydata().min()) for line in drawn) == pytest.approx(zero)
+
+
+def test_a_range_whose_median_is_0_keeps_its_line() -> None:
+    held = tables(("posX", "shape"))
+    edges = held["joint_edges"].assign(
+        beta_given_rest=[0.0, 9.0], given_rest_low=[0.0, 8.0], given_rest_high=[7.0, 10.0]
+    )
+    with paper_style():
+        figure, _ = edges_figure(held["spectrum"], edges, width_in=3.25)
+    ends = [max(line.get_xdata()) for line in figure.axes[1].get_lines() if len(line.get_xdata()) == 2]
+    assert sorted(ends) == [7, 10]
+    assert [text.get_text() for text in figure.legends[0].get_texts()][-1] == "range goes on to lower beta"
 
 
 def test_the_legend_of_a_whole_data_set_names_every_mark_as_it_is_drawn() -> None:
@@ -410,6 +440,12 @@ def test_one_measure_orders_all_factors_of_a_whole_data_set() -> None:
     assert joint_order(edges) == ["b", "c", "a"]
     assert joint_order(edges.assign(heat_median=[2, np.nan, 4])) == ["c", "a", "b"]  # b never froze
     assert joint_order(edges[["factor", "beta_given_rest"]], ["a"]) == ["a", "c", "b"]
+    # what never froze stands below what did, whatever its edge
+    never = edges.assign(
+        cool_median=[1, 9, np.nan], heat_median=[2, 3, np.nan], cool_bound=["", "", "<"], heat_bound=["", "", "<"]
+    )
+    assert joint_order(never) == ["b", "a", "c"]
+    assert joint_order(never.assign(cool_bound=["", "", ">"], heat_bound=["", "", ">"])) == ["c", "b", "a"]
     assert joint_order(edges.iloc[:0]) == []
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ifp.analysis.joint.prepared import joint_study, read_study
+from ifp.analysis.joint.run import run_study
 from ifp.analysis.joint.settings import whole_config
-from ifp.analysis.joint.study import joint_study, read_study, run_study
 from ifp.datasets.catalog import load_dataset
 from tests.analysis.joint.known_joint import CROSSINGS, SIGMA, known_arrays
 

@@ -1,0 +1,268 @@
+"""What an annealing of a whole data set gives back, by training or in closed form: tables, report, figure, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.figures.conditions import conditions_of
+from ifp.analysis.figures.result import Result
+from ifp.analysis.figures.style import figure_width
+from ifp.analysis.freezing.naming import joint_order
+from ifp.analysis.freezing.saved_run import read_about
+from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, HEAT, TEXTS, read_study
+from ifp.analysis.joint.report import Report, edges_report, images_read, whole_report, why_nothing_froze
+from ifp.analysis.tables import json_rows, write_csv
+from ifp.errors import IfpError
+from ifp.system.files import write_json
+from ifp.system.progress import Progress, silent
+from ifp.training.run import Outcome
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+IN_JSON = ("peaks", "steps", "joint_freezing_points", "joint_summary", "pressures", "spectrum", "joint_edges")
+"""Tables of a training that `ifp anneal --whole --json` prints."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Whole(Result):
+    """What both results share.
+
+    Attributes
+    ----------
+    tables : by name, as the csv files hold them. about : how they were measured. run : the content of run.json.
+    path : the folder that holds all this; None where it is in memory only.
+    order, factor_labels : the factors that come first, and what figures call a factor.
+    figures : the figures that were drawn into the folder.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    about: dict[str, Any]
+    run: dict[str, Any]
+    path: Path | None = None
+    order: tuple[str, ...] = ()
+    factor_labels: Mapping[str, str] = field(default_factory=dict)
+    figures: tuple[Path, ...] = ()
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+        return str(self.run["dataset"]["name"])
+
+    @property
+    def factor_names(self) -> tuple[str, ...]:
+        """All factors of the data set, in storage order; empty for data without labels."""
+        return tuple(self.run["dataset"]["factor_names"])
+
+    def conditions(self) -> str:
+        """Data set, image shape and likelihood, for the label of an axis."""
+        return conditions_of(self.run)
+
+    def report(self) -> Report:
+        """What the command prints: sentences and tables as texts, in order."""
+        raise NotImplementedError
+
+    def sentences(self) -> list[str]:
+        """The sentences of the report."""
+        return [part for part in self.report() if isinstance(part, str)]
+
+    def written(self, folder: Path, *, width: str | float = "icml", progress: Progress = silent) -> Self:
+        """Write tables and figure into `folder`, and return the result as it lies there."""
+        raise NotImplementedError
+
+    def save(self, folder: str | Path, *, width: str | float = "icml") -> Path:
+        """Write run.json, the tables and the figure into a folder of its own, which `ifp plot` can read.
+
+        The networks themselves are kept by `ifp.anneal_whole(..., out=folder)` alone.
+
+        Raises
+        ------
+        IfpError : the folder is a file or holds something already, or an unknown width.
+        """
+        path = Path(folder)
+        figure_width(width)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise IfpError(f"{path} is not an empty folder; choose a new one.")
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(path / "run.json", self.run)
+        self.written(path, width=width)
+        return path
+
+    def _in_order(self, name: str, column: str) -> pd.DataFrame:
+        """A table whose rows are one per factor, in the order of figure and report."""
+        summary = self.tables["joint_summary" if "joint_summary" in self.tables else "joint_edges"]
+        rank = {factor: place for place, factor in enumerate(joint_order(summary, self.order))}
+        return self.tables[name].sort_values(
+            column, key=lambda names: names.map(rank), kind="stable", ignore_index=True
+        )
+
+    def _write_tables(self, folder: Path) -> Self:
+        for name, table in self.tables.items():
+            write_csv(table, folder / f"{name}.csv")
+        return replace(self, path=folder)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WholeAnnealing(_Whole):
+    """Networks trained on a whole data set while beta fell and rose: what freezes when, in the company of all factors.
+
+    `outcomes` says how the training of each direction ended; it is empty for a result that was read from a folder.
+    """
+
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+
+    def headline(self) -> str:
+        """Data set, networks, and the highest and lowest joint freezing point; the peaks where there is no factor."""
+        networks = len(self.about["seeds"])
+        what = f"the whole of {self.dataset}, {networks} network{'s' if networks != 1 else ''}"
+        if self.nothing_froze():
+            return f"{what}, nothing froze"
+        if not self.factor_names or not len(self.tables["joint_summary"]):
+            betas = ", ".join(f"{beta:.3g}" for beta in self.tables["peaks"]["beta"])
+            return f"{what}, peaks of -dMI/dbeta at beta {betas}" if betas else f"{what}, no peak of -dMI/dbeta"
+        summary = self.table()
+        middle = np.exp(np.log(summary[["cool_median", "heat_median"]]).mean(axis=1))
+        known = summary.assign(middle=middle)[middle.notna()].sort_values("middle", ascending=False)
+        if known.empty:
+            return f"{what}, no factor froze"
+        ends = known.iloc[[0, -1]] if len(known) > 1 else known
+        spans = " to ".join(f"{beta:.3g} ({factor})" for factor, beta in ends[["factor", "middle"]].to_numpy())
+        return f"{what}, joint freezing points at beta {spans}"
+
+    def table(self) -> pd.DataFrame:
+        """One row per factor: its joint freezing points and edges; the peaks of -dMI/dbeta where there is no factor."""
+        if not len(self.tables["joint_summary"]):
+            return self.tables["peaks"].copy()
+        return self._in_order("joint_summary", "factor")
+
+    def report(self) -> Report:
+        """What the command prints: sentences and tables as texts, in order."""
+        return whole_report(self.tables, self.about, str(self.run["config"]["dataset"]), self.order)
+
+    def nothing_froze(self) -> str:
+        """Why no latent took up information, and what to change; "" where one did."""
+        return why_nothing_froze(self.tables["joint_information"], float(self.about["threshold_nats"]))
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a network diverged."""
+        return any(outcome.diverged for outcome in self.outcomes.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """How the training ended, how it was measured, and the tables as rows that strict JSON can hold."""
+        cooled = self.outcomes[COOL].to_json() if COOL in self.outcomes else {}
+        heated = {"heating": self.outcomes[HEAT].to_json()} if HEAT in self.outcomes else {}
+        return {**cooled, **heated, **self.about, **{name: json_rows(self.tables[name]) for name in IN_JSON}}
+
+    def plot(self, *, panel: str | None = None, ax: Axes | None = None) -> Axes:
+        """Draw the figure, or one panel of it, and return its (first) axes; nothing is shown or saved.
+
+        Parameters
+        ----------
+        panel : "mi", "slope", "latents", "kl", "information" or "points"; None for all of them, or, where `ax` is
+            given, for the freezing points ("mi" where there is no factor).
+        ax : where to draw a panel, in the style that is active; None makes a new figure.
+        """
+        from ifp.analysis.joint.plot_joint import plot_whole
+
+        return plot_whole(self, panel=panel, ax=ax)
+
+    def written(self, folder: Path, *, width: str | float = "icml", progress: Progress = silent) -> Self:
+        """Write tables and figure into `folder`, factors in the order of the report."""
+        from ifp.analysis.joint.plot_joint import draw_joint
+
+        tables = dict(self.tables)
+        if len(tables["joint_summary"]):
+            tables |= {name: self._in_order(name, "factor") for name in ("joint_summary", "joint_edges")}
+            tables["joint_freezing_points"] = self._points_in_order()
+        result = replace(self, tables=tables)._write_tables(folder)
+        if not (folder / "whole.json").is_file():  # it is there where the run was measured in this folder
+            write_json(folder / "whole.json", self.about)
+        progress("Figures", 0, 1)
+        figures = draw_joint(folder, width=width, order=self.order, labels=self.factor_labels)
+        progress("Figures", 1, 1)
+        return replace(result, figures=tuple(figures))
+
+    def _points_in_order(self) -> pd.DataFrame:
+        """`joint_freezing_points`: within each network factors in the order of the report, then its latents."""
+        points = self.tables["joint_freezing_points"]
+        rank = {factor: place for place, factor in enumerate(joint_order(self.tables["joint_summary"], self.order))}
+        place = points["name"].map(rank).where(points["kind"] == "factor", len(rank))
+        network = points.groupby(["direction", "seed"], sort=False).ngroup()
+        order = np.lexsort([np.arange(len(points)), place.to_numpy(), network.to_numpy()])
+        return points.iloc[order].reset_index(drop=True)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WholeEdges(_Whole):
+    """The closed form of a whole data set: its joint edge, the spectrum of the linear theory, each factor's edges."""
+
+    def headline(self) -> str:
+        """Data set, likelihood, joint edge, and what was read."""
+        return (
+            f"{self.dataset}, {self.run['likelihood']} likelihood, joint edge {self.run['joint_edge']:.3g} "
+            f"({images_read(self.run)})"
+        )
+
+    def table(self) -> pd.DataFrame:
+        """One row per factor: its edge alone and given all others; the spectrum where there is no factor."""
+        if not len(self.tables["joint_edges"]):
+            return self.tables["spectrum"].copy()
+        return self._in_order("joint_edges", "factor")
+
+    def report(self) -> Report:
+        """What the command prints: sentences and a table as texts."""
+        return edges_report(self.tables, self.run, self.order)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of run.json, and the tables as rows that strict JSON can hold."""
+        return {**self.run, **{name: json_rows(table) for name, table in self.tables.items()}}
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the figure and return its first axes; with `ax` the spectrum alone, in the style that is active."""
+        from ifp.analysis.joint.plot_edges import plot_edges
+
+        return plot_edges(self, ax=ax)
+
+    def written(self, folder: Path, *, width: str | float = "icml", progress: Progress = silent) -> Self:
+        """Write run.json, tables and figure into `folder`, factors in the order of the report."""
+        from ifp.analysis.joint.plot_edges import draw_edges
+
+        tables = {**self.tables, "joint_edges": self._in_order("joint_edges", "factor")}
+        result = replace(self, tables=tables)._write_tables(folder)
+        write_json(folder / "run.json", self.run)
+        progress("Figures", 0, 1)
+        figures = draw_edges(folder, width=width, order=self.order, labels=self.factor_labels)
+        progress("Figures", 1, 1)
+        return replace(result, figures=tuple(figures))
+
+
+def read_whole(folder: Path) -> WholeAnnealing | WholeEdges:
+    """The result in a folder of `ifp anneal --whole`, of either method; raises IfpError as the two functions below."""
+    return read_edges(folder) if _is_closed_form(folder) else read_annealing(folder)
+
+
+def read_annealing(folder: Path) -> WholeAnnealing:
+    """The training in a folder; raises IfpError where there are no such tables, or those of an earlier version."""
+    tables, about = read_study(folder)
+    return WholeAnnealing(tables, about, read_about(folder), path=folder)
+
+
+def read_edges(folder: Path) -> WholeEdges:
+    """The closed form in a folder; raises IfpError where there are no such tables."""
+    for name in EDGE_TABLES:
+        if not (folder / f"{name}.csv").is_file():
+            raise IfpError(f"There is no {folder / name}.csv; give the folder of a closed form of a whole data set.")
+    run = read_about(folder, ("dataset", "likelihood"))
+    tables = {name: pd.read_csv(folder / f"{name}.csv", dtype=TEXTS) for name in EDGE_TABLES}
+    return WholeEdges(tables, {}, run, path=folder)
+
+
+def _is_closed_form(folder: Path) -> bool:
+    return (folder / "joint_edges.csv").is_file() and not (folder / "whole.json").is_file()

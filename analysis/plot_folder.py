@@ -1,0 +1,154 @@
+"""`ifp.plot`: the figures of a run, a diagnosis or an ensemble at a paper's width, from its folder or its result."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ifp.analysis.figures.result import Result
+from ifp.errors import IfpError
+
+ALL = "all"
+"""In place of kinds: all that there are."""
+FORMATS = ("pdf", "png")
+_TRAVERSALS_ONLY = ("--kind", "--method", "--scale")
+
+
+def plot(
+    run: str | Path | Result,
+    *,
+    kinds: str | Sequence[str] = (),
+    width: str | float = "icml",
+    method: str | None = None,
+    scale: str = "log",
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | Sequence[str] | None = None,
+    out: str | Path | None = None,
+    formats: Sequence[str] = FORMATS,
+) -> list[Path]:
+    """Draw the figures of a run into files; returns their paths, a csv of what it shows beside each figure.
+
+    Needs neither the data set nor a GPU. To see one figure of a result on the screen call `result.plot()`.
+
+    Parameters
+    ----------
+    run : a folder of `ifp anneal`, `ifp diagnose` or `ifp channels`, or what a library call returned.
+    kinds : of a run of traversals "kde", "trace", "hist", "strip", "ridge" or "all", by default "kde" and "trace"; of a
+        diagnosis the names of its figures (docs/figures.md), by default all.
+    width : "icml", "neurips", "jmlr", "tmlr" or a number of inches.
+    method : draw these members only: "exact", "train" or "closed-form". scale : "log" or "linear", of beta.
+    order, labels : the factors that come first, and what figures call a factor.
+    out : the folder for the figures; RUN/figures by default, needed for a result that is in memory only.
+    formats : "pdf", "png" or both.
+
+    Raises
+    ------
+    IfpError : no folder of a run; an unknown kind, width, method, format, scale or factor; or an option that does not
+        go with what the folder holds.
+    """
+    if not isinstance(run, Result):
+        folder = Path(run)
+    elif (path := getattr(run, "path", None)) is not None:
+        folder = Path(path)
+    elif out is None:
+        raise IfpError(f"{run!r} is in memory only; say where figures go, ifp.plot(result, out='figures').")
+    else:
+        with tempfile.TemporaryDirectory(prefix="ifp-plot-") as place:
+            saved = run.save(Path(place) / "run")
+            return plot(saved, kinds=kinds, width=width, method=method, scale=scale, order=order, labels=labels,
+                        out=out, formats=formats)  # fmt: skip
+    page = {"width": width, "formats": list(formats), "out": None if out is None else Path(out)}
+    asked = _Asked(
+        Path(folder), (kinds,) if isinstance(kinds, str) else tuple(kinds), method, scale, order, labels, page
+    )
+    draw = next((draw for name, draw in _FOLDERS.items() if (asked.run / name).is_file()), _draw_traversals)
+    return draw(asked)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the user asked for; `page` holds the arguments that all figures take."""
+
+    run: Path
+    kinds: tuple[str, ...]
+    method: str | None
+    scale: str
+    order: Sequence[str]
+    labels: Mapping[str, str] | Sequence[str] | None
+    page: dict[str, Any]
+
+    def refuse(self, what: str, *options: str) -> None:
+        """Raise IfpError for the first of these options that was given and does not go with `what` the folder holds."""
+        given = {"--kind": self.kinds, "--method": self.method, "--order": self.order, "--label": self.labels,
+                 "--scale": self.scale != "log"}  # fmt: skip
+        for option in options:
+            if given[option]:
+                raise IfpError(f"{self.run} is {what}, which {option} does not go with; leave it out.")
+
+    def naming(self, known: Sequence[str]) -> dict[str, Any]:
+        """Order and labels, checked against the factors that there are."""
+        from ifp.analysis.freezing.naming import factor_naming
+
+        order, labels = factor_naming(self.order, self.labels, known)
+        return {"order": order, "labels": labels}
+
+
+def _draw_diagnosis(asked: _Asked) -> list[Path]:
+    from ifp.analysis.diffusion.plot_diagnosis import draw_diagnosis
+
+    asked.refuse("a diagnosis", "--method", "--scale", "--order", "--label")
+    figures = None if not asked.kinds or ALL in asked.kinds else asked.kinds
+    return draw_diagnosis(asked.run, figures=figures, **asked.page)
+
+
+def _draw_channels(asked: _Asked) -> list[Path]:
+    from ifp.analysis.channels.plot_results import draw_results
+
+    asked.refuse("of `ifp channels`, whose figures are always the same", *_TRAVERSALS_ONLY, "--order", "--label")
+    return draw_results(asked.run, **asked.page)
+
+
+def _draw_whole(asked: _Asked) -> list[Path]:
+    from ifp.analysis.joint.plot_joint import draw_joint
+
+    asked.refuse("an annealing of a whole data set, whose figure is always the same", *_TRAVERSALS_ONLY)
+    return draw_joint(asked.run, **_named(asked), **asked.page)
+
+
+def _draw_edges(asked: _Asked) -> list[Path]:
+    from ifp.analysis.joint.plot_edges import draw_edges
+
+    asked.refuse("a closed form of a whole data set, whose figure is always the same", *_TRAVERSALS_ONLY)
+    return draw_edges(asked.run, **_named(asked), **asked.page)
+
+
+def _named(asked: _Asked) -> dict[str, Any]:
+    """Order and labels for the figure of a whole data set."""
+    if not asked.order and not asked.labels:
+        return {}
+    from ifp.analysis.freezing.saved_run import read_about
+
+    return asked.naming(read_about(asked.run, ("dataset", "likelihood"))["dataset"]["factor_names"])
+
+
+def _draw_traversals(asked: _Asked) -> list[Path]:
+    from ifp.analysis.freezing.plot_run import draw_run
+    from ifp.analysis.freezing.saved_run import factors_in
+
+    known = factors_in(asked.run) if asked.order or asked.labels else ()
+    return draw_run(
+        asked.run, kinds=asked.kinds or None, method=asked.method, scale=asked.scale, **asked.naming(known),
+        **asked.page,
+    )  # fmt: skip
+
+
+_FOLDERS: dict[str, Callable[[_Asked], list[Path]]] = {
+    "diagnosis.json": _draw_diagnosis,
+    "channels.json": _draw_channels,
+    "whole.json": _draw_whole,
+    "joint_edges.csv": _draw_edges,
+}
+"""The file by which a folder is known, in the order of looking; any other is taken for a run of traversals."""
