@@ -15,6 +15,7 @@ from ifp.cli.progress import StageProgress
 from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
 from ifp.datasets.catalog import check_available
 from ifp.errors import IfpError
+from ifp.fingerprints.find_models import check_enough_at
 
 if TYPE_CHECKING:
     from ifp.analysis.channels.result import ChannelsResult
@@ -76,9 +77,15 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
 
     figure_width(options["width"])
     _check_sources(paths, options)
-    formats = given_formats(options["formats"])
     if not options["codes"]:
         check_available(options["dataset"], data_dir=options["data_dir"], background=options["background"])
+    check_enough_at(
+        paths,
+        len(options["encoders"]) + len(options["codes"]),
+        along_training=options["along_training"],
+        hotspots=not options["no_hotspots"],
+    )
+    formats = given_formats(options["formats"])
 
     # torch is loaded only now, when the settings are known to be good
     from ifp.analysis.channels.study import channels as compare_channels

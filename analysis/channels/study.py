@@ -26,7 +26,7 @@ from ifp.errors import IfpError
 from ifp.fingerprints.build import ChannelComparison, compare_channels
 from ifp.fingerprints.collect import ModelEnsemble, collect_models, models_of_codes
 from ifp.fingerprints.comparisons import SpaceComparisons
-from ifp.fingerprints.find_models import check_enough_models, list_trainings
+from ifp.fingerprints.find_models import check_enough_at, check_enough_models
 from ifp.fingerprints.monte_carlo import DRAWS, compare_all
 from ifp.fingerprints.read_models import naming
 from ifp.formats import BETA_CONVENTION
@@ -108,7 +108,7 @@ def channels(
         paths, encoders = _paths_and_encoders(models)
         if dataset is None:
             raise IfpError("No data set is named; give the images that the models were trained on, such as 'sprites'.")
-        _check_enough(paths, encoders, settings)
+        check_enough_at(paths, len(encoders), along_training=settings.along_training, hotspots=settings.hotspots)
         data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress)
         if isinstance(dataset, str) and data.done:
             say(f"{dataset}: {'; '.join(data.done)}.")
@@ -144,13 +144,6 @@ def _paths_and_encoders(models: Any) -> tuple[list[Path], list[Any]]:
         else:
             raise IfpError(f"{TAKES[0].upper()}{TAKES[1:]}; got {type(model).__name__}.")
     return paths, encoders
-
-
-def _check_enough(paths: Sequence[Path], encoders: Sequence[Any], settings: ChannelSettings) -> None:
-    """Raise IfpError where hotspots are wanted of too few models; reads the folders' settings only."""
-    trainings, _ = list_trainings(paths)
-    of_paths = sum(len(training.files) if settings.along_training else 1 for training in trainings)
-    check_enough_models(of_paths + len(encoders), hotspots=settings.hotspots)
 
 
 def _codes_of(models: Any, files: Sequence[str | os.PathLike[str]], hotspots: bool) -> list[Record]:

@@ -95,6 +95,16 @@ def list_trainings(paths: Sequence[Path]) -> tuple[list[TrainingSource], list[st
     return places, notes
 
 
+def check_enough_at(paths: Sequence[Path], others: int, *, along_training: bool, hotspots: bool) -> None:
+    """Raise IfpError where hotspots are wanted of too few models; reads the folders' settings only, without torch.
+
+    `others` : the number of models that have no path. `along_training` : every checkpoint of a series counts.
+    """
+    trainings, _ = list_trainings(paths)
+    of_paths = sum(len(training.files) if along_training else 1 for training in trainings)
+    check_enough_models(of_paths + others, hotspots=hotspots)
+
+
 def check_enough_models(models: int, *, hotspots: bool) -> None:
     """Raise IfpError where hotspots are wanted of fewer than 5 models."""
     if hotspots and models < FEWEST_MODELS:
