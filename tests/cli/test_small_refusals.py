@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -137,13 +138,23 @@ def test_a_run_in_which_all_is_flat_leaves_no_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "another", "binary", "shorter"])
-def test_a_table_that_is_not_of_the_curves_is_said(bars: str, tmp_path: Path, damage: str) -> None:
-    run = tmp_path / "run"
+@pytest.fixture(scope="module")
+def finished(bars: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of closed-form edges with its figures."""
+    run = tmp_path_factory.mktemp("finished") / "run"
     assert ifp(*(bars if word == "BARS" else word for word in ANNEAL), "--out", str(run)).exit_code == 0
-    clean = ifp("plot", str(run), "--format", "pdf")
+    return run
+
+
+def test_a_table_of_the_curves_needs_no_word(finished: Path) -> None:
+    clean = ifp("plot", str(finished), "--format", "pdf")
     assert clean.exit_code == 0
     assert clean.stderr == ""
+
+
+@pytest.mark.parametrize("damage", ["cut", "another", "binary", "shorter"])
+def test_a_table_that_is_not_of_the_curves_is_said(finished: Path, tmp_path: Path, damage: str) -> None:
+    run = Path(shutil.copytree(finished, tmp_path / "run"))
     path = run / "freezing_points.csv"
     text = path.read_text()
     changed = {"cut": text[:40], "another": text.replace("row", "col"), "shorter": text[: text.index("\n", 200)]}
