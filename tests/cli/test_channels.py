@@ -17,7 +17,7 @@ from ifp.cli import main
 from ifp.errors import IfpError
 
 from ..checkpoints import exact_vaes as exact
-from ..checkpoints.families import family_files, family_files_b
+from ..checkpoints.families.code_bases import array_files, network_files
 from ..fingerprints.ensembles import latent_bits, turned, write_models, write_run
 
 BETA_T = [100.0, 10.0, 1.0]
@@ -306,13 +306,13 @@ def test_without_labels(models: list[Path], tmp_path: Path) -> None:
 
 def test_foreign_models_and_ours_together(tmp_path: Path) -> None:
     """Codes of two code bases with random weights: they are read and compared, whatever they hold."""
-    network = family_files.make("1konny B")
-    network.state_dict()[f"{family_files.FILES['1konny B'].head}.weight"].mul_(2)
+    network = network_files.make("1konny B")
+    network.state_dict()[f"{network_files.FILES['1konny B'].head}.weight"].mul_(2)
     (tmp_path / "konny").mkdir()
-    konny = family_files.write(tmp_path / "konny", "1konny B", network)
-    example = family_files_b.EXAMPLES["google conv"]()
+    konny = network_files.write(tmp_path / "konny", "1konny B", network)
+    example = array_files.EXAMPLES["google conv"]()
     (tmp_path / "google").mkdir()
-    google = family_files_b.write(tmp_path / "google", example)
+    google = array_files.write(tmp_path / "google", example)
     assert example.image_shape == (1, 64, 64)
     factors = np.stack(np.meshgrid(range(8), range(5), indexing="ij"), axis=-1).reshape(-1, 2)
     images = np.zeros((40, 64, 64), dtype=np.uint8)

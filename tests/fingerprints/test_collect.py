@@ -22,7 +22,7 @@ from ifp.fingerprints.collect import ModelEnsemble, collect_models, models_of_co
 from ifp.fingerprints.find_models import History, list_trainings
 
 from ..checkpoints import exact_vaes as exact
-from ..checkpoints.families import family_files
+from ..checkpoints.families.code_bases import network_files
 from .ensembles import turned, write_models, write_run
 
 STEP_T, BETA_T = [50, 100, 150], [100.0, 10.0, 1.0]
@@ -65,11 +65,11 @@ def test_every_finished_seed_of_a_run_is_a_model_with_its_trace(run: Path, data:
 def test_a_beta_of_the_total_correlation_alone_is_said(tmp_path: Path) -> None:
     """A beta-TCVAE stands at its beta on no map of pressures; a beta-VAE of the same code base does."""
     np.savez(tmp_path / "grey.npz", images=np.random.default_rng(0).integers(0, 255, (20, 64, 64), np.uint8))
-    weights = family_files.make("yanndubs 64").state_dict()
+    weights = network_files.make("yanndubs 64").state_dict()
     for loss in ("btcvae", "betaH"):
         (tmp_path / loss).mkdir()
         torch.save(weights, tmp_path / loss / "model.pt")
-        specs = family_files.yanndubs_specs(loss=loss, btcvae_B=6.4, betaH_B=4)
+        specs = network_files.yanndubs_specs(loss=loss, btcvae_B=6.4, betaH_B=4)
         (tmp_path / loss / "specs.json").write_text(json.dumps(specs))
     dataset = load_dataset(f"npz:{tmp_path / 'grey.npz'}")
     ensemble = collect_models([tmp_path / "btcvae", tmp_path / "betaH"], dataset, points=16)

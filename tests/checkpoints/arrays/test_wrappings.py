@@ -15,8 +15,8 @@ from ifp.checkpoints.open_model import Opened, open_model
 from ifp.checkpoints.source import ReadingOptions
 from ifp.errors import IfpError
 
-from ..families import family_files
-from ..families.family_files_b import EXAMPLES
+from ..families.code_bases import network_files
+from ..families.code_bases.array_files import EXAMPLES
 
 Arrays = dict[str, np.ndarray]
 
@@ -24,7 +24,7 @@ Arrays = dict[str, np.ndarray]
 def state(name: str = "yanndubs 32", seed: int = 0) -> Arrays:
     if name in EXAMPLES:
         return dict(EXAMPLES[name]().source().weights)
-    return {key: tensor.numpy() for key, tensor in family_files.make(name, seed).state_dict().items()}
+    return {key: tensor.numpy() for key, tensor in network_files.make(name, seed).state_dict().items()}
 
 
 def opened(tree: object, config: dict[str, Any] | None = None, **options: Any) -> Opened:

@@ -16,8 +16,8 @@ from ifp.checkpoints.source import Source
 from ifp.errors import IfpError
 
 from ..arrays.test_wrappings import Arrays, opened, state, under
-from . import family_files
-from .family_files_b import EXAMPLES
+from .code_bases import network_files
+from .code_bases.array_files import EXAMPLES
 
 
 def source(arrays: Arrays) -> Source:
@@ -28,7 +28,7 @@ def arrays(*names: str) -> Arrays:
     return {name: np.zeros((2, 3)) for name in names}
 
 
-@pytest.mark.parametrize("name", [*family_files.FILES, *EXAMPLES])
+@pytest.mark.parametrize("name", [*network_files.FILES, *EXAMPLES])
 def test_the_nearest_family_of_a_familys_own_arrays_is_that_family(name: str) -> None:
     found = source(state(name))
     message = str(no_family(found))
@@ -44,7 +44,7 @@ def test_the_nearest_family_of_a_familys_own_arrays_is_that_family(name: str) ->
 
 def test_each_family_has_an_example_that_it_is_nearest_to() -> None:
     titles = {family.name: family.title for family in families().values()}
-    messages = [str(no_family(source(state(name)))) for name in [*family_files.FILES, *EXAMPLES]]
+    messages = [str(no_family(source(state(name)))) for name in [*network_files.FILES, *EXAMPLES]]
     for name, title in titles.items():
         if name != "ifp":  # ours says in a setting what it is
             assert any(f"; {title} comes nearest" in message for message in messages), name

@@ -23,7 +23,7 @@ from ifp.datasets.sprites import Sprites
 from ifp.errors import IfpError
 
 from .. import exact_vaes as exact
-from ..families import family_files_b
+from ..families.code_bases import array_files
 
 CPU = torch.device("cpu")
 IMAGES = exact.grid_images()[np.random.default_rng(0).permutation(1000), None]
@@ -255,7 +255,7 @@ def test_halves_of_a_public_interleaved_model_are_told(model: str, fixtures_dir:
 
 def test_the_activation_that_the_weights_leave_open_is_found(tmp_path: Path) -> None:
     """erow's first layout: a network whose codes are right with leaky ReLUs alone."""
-    example = family_files_b.erow("old", nn.LeakyReLU)
+    example = array_files.erow("old", nn.LeakyReLU)
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (300, 1, 64, 64)).astype(np.uint8)
     x = torch.from_numpy(images).float() / 255
@@ -272,7 +272,7 @@ def test_the_activation_that_the_weights_leave_open_is_found(tmp_path: Path) -> 
     # without a decoder, for this one does not belong to it
     for name in [name for name in example.weights if name.startswith("decode.")]:
         del example.weights[name]
-    choice = choose(candidates_at(family_files_b.write(tmp_path, example)), images, CPU)
+    choice = choose(candidates_at(array_files.write(tmp_path, example)), images, CPU)
     assert source_of(choice, "activation") == ("leaky_relu", "the self-test")
     np.testing.assert_allclose(choice.reading.test.moment_D, 1, atol=1e-3)
     (relu,) = [reading for reading in choice.tried if reading.name == "activation relu"]
@@ -295,7 +295,7 @@ def test_a_stage_of_a_model_without_any_is_refused(tmp_path: Path) -> None:
     with pytest.raises(IfpError, match="have no stages; leave --stage out"):
         candidates_at(path, stage=1)
     (tmp_path / "groups").mkdir()
-    groups = family_files_b.write(tmp_path / "groups", family_files_b.EXAMPLES["groups added"]())
+    groups = array_files.write(tmp_path / "groups", array_files.EXAMPLES["groups added"]())
     assert all(Assumption("stage", "1", "an option") in vae.assumptions for vae in candidates_at(groups, stage=1).vaes)
 
 

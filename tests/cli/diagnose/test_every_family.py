@@ -12,7 +12,7 @@ import torch
 from ifp.checkpoints.families.registry import families
 
 from ...checkpoints import exact_vaes as exact
-from ...checkpoints.families import family_files, family_files_b
+from ...checkpoints.families.code_bases import array_files, network_files
 from .command import done
 
 FIRST = {
@@ -44,16 +44,16 @@ def write_of_family(family: str, folder: Path) -> tuple[Path, tuple[int, int, in
     if family == "ifp":
         return exact.write_components(folder / "model.pt"), exact.IMAGE_SHAPE, exact.LATENTS
     if family in FIRST:
-        kind = family_files.FILES[FIRST[family]]
-        network = family_files.make(FIRST[family])
+        kind = network_files.FILES[FIRST[family]]
+        network = network_files.make(FIRST[family])
         with torch.no_grad():
             network.state_dict()[f"{kind.head}.weight"].mul_(2)
-        return family_files.write(folder, FIRST[family], network), kind.image_shape, family_files.LATENTS
-    example = family_files_b.EXAMPLES[SECOND[family]]()
+        return network_files.write(folder, FIRST[family], network), kind.image_shape, network_files.LATENTS
+    example = array_files.EXAMPLES[SECOND[family]]()
     example.weights["of.nobody"] = np.ones(2, np.float32)
     if family == "pythae":
         (folder / "model_config.json").write_text(json.dumps(example.config))
-    return family_files_b.write(folder, example), example.image_shape, example.latents
+    return array_files.write(folder, example), example.image_shape, example.latents
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,11 @@ from ifp.errors import IfpError
 from ifp.networks.convolutional import ConvNetwork
 from ifp.networks.fully_connected import MlpNetwork, PixelStatistics
 
-from . import family_files
-from .family_files_b import EXAMPLES
+from .code_bases import network_files
+from .code_bases.array_files import EXAMPLES
 
 USUAL = ["head", "variance", "activation", "input", "likelihood", "image shape", "latents", "beta", "decoder"]
+SourceNamed = Callable[[str], Source]
 SOURCES = {"the file", "the shapes", "the code base", "an option", "a guess"}
 
 
@@ -41,27 +43,39 @@ def ours(kind: str, folder: Path) -> Source:
     return unwrap(read_contents(path), {})
 
 
-def other(name: str) -> Callable[[Path], Source]:
-    if name in EXAMPLES:
-        return lambda folder: EXAMPLES[name]().source()
-    weights = {key: tensor.numpy() for key, tensor in family_files.make(name).state_dict().items()}
-    return lambda folder: Source(folder / "model.pt", "torch zip", weights)
+@pytest.fixture(scope="session")
+def source_named(tmp_path_factory: pytest.TempPathFactory) -> SourceNamed:
+    """The source of each of ALL, made once."""
+
+    @cache
+    def make(name: str) -> Source:
+        if name.startswith("ifp"):
+            return ours(name, tmp_path_factory.mktemp("ours"))
+        if name in EXAMPLES:
+            return EXAMPLES[name]().source()
+        weights = {key: tensor.numpy() for key, tensor in network_files.make(name).state_dict().items()}
+        return Source(Path("model.pt"), "torch zip", weights)
+
+    return make
 
 
-def source_of(name: str, folder: Path) -> Source:
-    return ours(name, folder) if name.startswith("ifp") else other(name)(folder)
+ALL = ("ifp conv", "ifp mlp", *network_files.FILES, *EXAMPLES)
 
 
-ALL = ("ifp conv", "ifp mlp", *family_files.FILES, *EXAMPLES)
+def test_no_family_is_forgotten(source_named: SourceNamed) -> None:
+    assert {recognise(source_named(name)).name for name in ALL} == set(families())
 
 
-def test_no_family_is_forgotten(tmp_path: Path) -> None:
-    assert {recognise(source_of(name, tmp_path)).name for name in ALL} == set(families())
+def test_nothing_is_recognised_in_an_empty_or_foreign_source() -> None:
+    foreign = {"layer.0.weight": np.zeros((3, 3), np.float32), "encoder.weight": np.zeros((), np.float32)}
+    for weights in ({}, foreign):
+        source = Source(Path("x"), "torch zip", weights)
+        assert [family.name for family in families().values() if family.recognises(source)] == []
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_same_things_are_said_in_the_same_words(name: str, tmp_path: Path) -> None:
-    source = source_of(name, tmp_path)
+def test_the_same_things_are_said_in_the_same_words(name: str, source_named: SourceNamed) -> None:
+    source = source_named(name)
     for vae in recognise(source).build(source, ReadingOptions()):
         said = {assumption.what: assumption for assumption in vae.assumptions}
         assert list(said)[: len(USUAL)] == USUAL
@@ -86,8 +100,8 @@ def agree(vae: Vae, said: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_options_go_before_habits_and_candidates(name: str, tmp_path: Path) -> None:
-    source = source_of(name, tmp_path)
+def test_options_go_before_habits_and_candidates(name: str, source_named: SourceNamed) -> None:
+    source = source_named(name)
     build = recognise(source).build
     options = ReadingOptions(activation="tanh", head="interleaved", pixel_mean=0.25, pixel_std=0.5)
     for vae in build(source, options):
@@ -114,8 +128,8 @@ def beginnings(source: Source) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_an_array_too_many_is_refused_and_named(name: str, tmp_path: Path) -> None:
-    source = source_of(name, tmp_path)
+def test_an_array_too_many_is_refused_and_named(name: str, source_named: SourceNamed) -> None:
+    source = source_named(name)
     family, module = recognise(source), "module/" * any(array.startswith("module/") for array in source.weights)
     encoder, decoder = beginnings(source)
 
@@ -134,8 +148,8 @@ def test_an_array_too_many_is_refused_and_named(name: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_layer_without_its_bias_is_another_network(name: str, tmp_path: Path) -> None:
-    source = source_of(name, tmp_path)
+def test_a_layer_without_its_bias_is_another_network(name: str, source_named: SourceNamed) -> None:
+    source = source_named(name)
     family, (_, decoder) = recognise(source), beginnings(source)
     unused = {"encoder.conv_z.bias"} if name == "rtqichen mlp" else set()
     biases = [array for array in source.weights if array.endswith("bias") and array not in unused]
@@ -166,8 +180,8 @@ def test_a_layer_without_its_bias_is_another_network(name: str, tmp_path: Path) 
         ("ifp mlp", {"sigma": 1e150, "beta": 1e10}),
     ],
 )
-def test_numbers_that_cannot_be_say_nothing(name: str, config: dict[str, object], tmp_path: Path) -> None:
-    source = source_of(name, tmp_path)
+def test_numbers_that_cannot_be_say_nothing(name: str, config: dict[str, object], source_named: SourceNamed) -> None:
+    source = source_named(name)
     source = replace(source, config={**source.config, **config})
     for vae in recognise(source).build(source, ReadingOptions()):
         # cross entropies know no scaling of pixels, and an endless one is not used
@@ -176,8 +190,8 @@ def test_numbers_that_cannot_be_say_nothing(name: str, config: dict[str, object]
         assert (vae.beta is None) != known
 
 
-def test_a_layer_with_an_endless_number_is_refused(tmp_path: Path) -> None:
-    source = source_of("erow new", tmp_path)
+def test_a_layer_with_an_endless_number_is_refused(source_named: SourceNamed) -> None:
+    source = source_named("erow new")
     more = replace(source, weights={**source.weights, f"encode.net.{'9' * 5000}.weight": np.ones((2, 2))})
     with pytest.raises(ShapeMismatch, match="no place for"):
         recognise(more).build(more, ReadingOptions())
@@ -219,9 +233,9 @@ def misshapen(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ALL)
 def test_whatever_the_shapes_a_model_works_or_one_sentence_says_why_not(
-    name: str, tmp_path: Path, rng: np.random.Generator
+    name: str, source_named: SourceNamed, rng: np.random.Generator
 ) -> None:
-    source = source_of(name, tmp_path)
+    source = source_named(name)
     family = recognise(source)
     for _ in range(12):
         names = rng.choice(list(source.weights), 2, replace=False)
