@@ -245,7 +245,7 @@ def test_a_fork_that_puts_variances_first_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", ["btcvae"])
 def test_halves_of_a_public_interleaved_model_are_told(model: str, fixtures_dir: Path) -> None:
     data = Sprites()
-    positions, nuisance = data.sample_images(300, 0)
+    positions, nuisance = data.sample_images(100, 0)
     images = data.render(positions, nuisance)
     path = fixtures_dir / "public-checkpoints" / f"{model}_dsprites"
     choice = choose(candidates_at(path, head="halves"), images, CPU)
