@@ -29,6 +29,7 @@ from ifp.datasets.sprites import Sprites
 from ifp.exact.annealing import exact_annealing, exact_minimum
 from ifp.exact.follow import States, penalised_nats, solve
 from ifp.exact.ideal_vae import make_batch
+from ifp.likelihood import Bernoulli
 from ifp.theory.closed_form import freezing_bounds
 from ifp.theory.reduction import reduce_traversal
 
@@ -39,8 +40,8 @@ HEART = 2
 
 def random_gain(images: np.ndarray, betas: np.ndarray, nats: np.ndarray, starts: int, seed: int) -> np.ndarray:
     """How much lower [B] than `nats` the best descent from random posteriors ends, in units of beta."""
-    reduced = reduce_traversal(images, "bernoulli")
-    batch = make_batch([reduced], "bernoulli", 1.0, "cpu")
+    reduced = reduce_traversal(images, Bernoulli())
+    batch = make_batch([reduced], Bernoulli(), "cpu")
     n = len(images)
     generator = np.random.default_rng(seed)
     quantiles = ndtri((np.arange(n) + 0.5) / n)

@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 import ifp
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import load_dataset
+from ifp.likelihood import Bernoulli
 from ifp.training.config import TrainConfig
 from ifp.training.images import TrainingImages, load_images
 from ifp.training.setup import set_up
@@ -119,7 +120,7 @@ def our_images_per_second(dataset: FactorDataset, images: TrainingImages, seeds:
         batch=BATCH, records=1, learning_rate=RATE, options={"beta": BETA},
     )  # fmt: skip
     setup = set_up(dataset, config, device=device)
-    statistics_P = images.statistics("bernoulli")
+    statistics_P = images.statistics(Bernoulli())
     states = [fresh_member(config, setup.objective, setup.network, statistics_P, seed) for seed in range(seeds)]
     trainer = Trainer(config, setup.objective, setup.network, images, range(seeds), states)
     trainer.run(3)

@@ -25,7 +25,7 @@ from ifp.analysis.information.decomposition import KlDecomposition, decompose_kl
 from ifp.analysis.information.intervals import FEWEST_RESAMPLES, LEVEL, corrected_interval
 from ifp.analysis.information.joint_information import FEWEST, JointInformation, measure_joint
 from ifp.analysis.information.per_latent import ESTIMATORS, Information, measure_information
-from ifp.codes import Codes
+from ifp.codes import Codes, kl_nats
 from ifp.errors import bad_value, unknown_name
 from ifp.seeds import numpy_generator
 from ifp.system.progress import Progress
@@ -124,7 +124,7 @@ def diagnose(
             raise unknown_name("estimator", estimator, ESTIMATORS)
     if bootstraps < FEWEST_RESAMPLES:
         raise bad_value("bootstraps", bootstraps, f"a whole number of at least {FEWEST_RESAMPLES}")
-    kl_nats_ND = 0.5 * (codes.mean_ND**2 + np.exp(codes.logvar_ND) - 1 - codes.logvar_ND)
+    kl_nats_ND = kl_nats(codes.mean_ND, codes.logvar_ND)
     times_BN = numpy_generator(seed, "diagnose", "kl").multinomial(
         len(codes), np.full(len(codes), 1 / len(codes)), size=bootstraps
     )

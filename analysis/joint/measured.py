@@ -45,7 +45,7 @@ def _write_edges(study: JointStudy, progress: Progress) -> None:
     setup = study.setups[COOL]
     config, dataset = setup.config, setup.dataset
     edges = joint_edges(
-        dataset, config.likelihood, sigma=config.sigma, images=config.images or affordable_images(dataset),
+        dataset, config.pixel_likelihood, images=config.images or affordable_images(dataset),
         seed=config.seed, probability=setup.probability, device=setup.device, progress=progress,
     )  # fmt: skip
     for name, table in edge_tables(edges).items():

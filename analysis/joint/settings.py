@@ -183,7 +183,7 @@ def _with_range(
     """`options` with both ends of beta: 1.3 joint edges, and a part of the lowest factor's edge given all others."""
     if "beta_start" not in options:
         edges = joint_edges(
-            dataset, config.likelihood, sigma=config.sigma, images=EDGE_IMAGES, seed=config.seed, eigenvalues=1,
+            dataset, config.pixel_likelihood, images=EDGE_IMAGES, seed=config.seed, eigenvalues=1,
             contexts=0, progress=progress,
         )  # fmt: skip
         options = {**options, "beta_start": float(f"{ABOVE_EDGE * edges.joint_edge:.3g}")}
@@ -201,7 +201,7 @@ def _lowest(beta_start: float, dataset: FactorDataset, config: TrainConfig, prog
     without = min(1.0, beta_start / WITHOUT_FACTORS)
     lowest = without
     if dataset.labelled:
-        edge_FC = conditional_edges(dataset, config.likelihood, sigma=config.sigma, seed=config.seed, progress=progress)
+        edge_FC = conditional_edges(dataset, config.pixel_likelihood, seed=config.seed, progress=progress)
         medians = [np.median(edge_C[edge_C > 0]) for edge_C in edge_FC if (edge_C > 0).any()]
         if medians:
             lowest = max(BELOW_LOWEST * float(min(medians)), beta_start / 1e4)

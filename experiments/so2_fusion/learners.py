@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ifp.annealing.ensemble import Ensemble
+from ifp.likelihood import Gaussian
 from ifp.networks.fully_connected import MlpNetwork, Parameters, PixelStatistics
 from ifp.seeds import derive_seed
 
@@ -80,8 +81,7 @@ def train_learners(
         [network.initial(coordinates, generator) for generator in weights],
         torch.zeros(members, 1, 2, device=device),  # no images are held: each step draws its own
         torch.ones(members, 2, device=device),
-        likelihood="gaussian",
-        sigma=1.0,
+        likelihood=Gaussian(),
         learning_rate=learning_rate,
     )
     beta_M = torch.full((members,), beta, device=device)

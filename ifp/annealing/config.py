@@ -11,7 +11,7 @@ from typing import Any
 
 from ifp.datasets.base import NUISANCE_MODES
 from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.likelihood import check_likelihood
+from ifp.likelihood import Likelihood, as_likelihood
 from ifp.schedule import get_law
 from ifp.system.settings import Kind, check_stored, clip_to_steps, is_number, settings_digest
 
@@ -78,7 +78,7 @@ class AnnealConfig:
     preset: str = "standard"
 
     def __post_init__(self) -> None:
-        check_likelihood(self.likelihood, self.sigma)
+        as_likelihood(self.likelihood, self.sigma)
         get_law(self.law)
         for name, got, allowed in [
             ("preset", self.preset, PRESETS),
@@ -116,6 +116,11 @@ class AnnealConfig:
             )
         if self.records > self.steps:
             raise bad_value("records", self.records, f"at most the number of steps, {self.steps}")
+
+    @property
+    def pixel_likelihood(self) -> Likelihood:
+        """The likelihood that `likelihood` and `sigma` name."""
+        return as_likelihood(self.likelihood, self.sigma)
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back."""

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ifp.likelihood import Likelihood
 from ifp.networks.fully_connected import Network, Parameters
 from ifp.networks.losses import gaussian_kl_nats, objective_gradients, reconstruction_nats
 from ifp.networks.stacked import StackedVaes
@@ -29,7 +30,7 @@ class Ensemble:
     members : each member's fresh parameters, from `network.initial`.
     images_MNP : uint8 (0..255) or float32, the traversals' images; they stay on the device as they are.
     weight_MP : pixel weights.
-    likelihood, sigma : see `ifp.likelihood`.
+    likelihood : of the images.
     """
 
     def __init__(
@@ -39,12 +40,10 @@ class Ensemble:
         images_MNP: Tensor,
         weight_MP: Tensor,
         *,
-        likelihood: str,
-        sigma: float,
+        likelihood: Likelihood,
         learning_rate: float,
     ) -> None:
         self.likelihood = likelihood
-        self.sigma = sigma
         self.vaes = StackedVaes(network, members, device=images_MNP.device, learning_rate=learning_rate)
         self.images_RNP = self.vaes.for_rows(images_MNP).contiguous()
         self.weight_RP = self.vaes.for_rows(weight_MP).contiguous()
@@ -71,7 +70,7 @@ class Ensemble:
         mean, logvar = self.vaes.encode(x_RNP)
         out = self._decode(mean, logvar, noise_RSND)
         with torch.no_grad():
-            seeds = objective_gradients(out, mean, logvar, x_RNP, self.weight_RP, beta_R, self.likelihood, self.sigma)
+            seeds = objective_gradients(out, mean, logvar, x_RNP, self.weight_RP, beta_R, self.likelihood)
         self.vaes.adam.descend([out, mean, logvar], seeds)
 
     def _decode(self, mean_RND: Tensor, logvar_RND: Tensor, noise_RSND: Tensor) -> Tensor:
@@ -85,7 +84,7 @@ class Ensemble:
         mean, logvar = self.vaes.encode(x)
         kl_RD = gaussian_kl_nats(mean, logvar).mean(1)
         out = self._decode(mean, logvar, self.vaes.for_rows(noise_MSND))
-        recon_R = reconstruction_nats(out, x, self.weight_RP, self.likelihood, self.sigma).mean((1, 2))
+        recon_R = reconstruction_nats(out, x, self.weight_RP, self.likelihood).mean((1, 2))
         return recon_R[: len(self)], kl_RD[: len(self)]
 
     def keep(self, members: Sequence[int]) -> None:

@@ -79,8 +79,9 @@ def member_data(images: np.ndarray, config: AnnealConfig) -> MemberData:
     if config.architecture == "conv":
         flat = images.reshape(len(images), -1)
         return MemberData(flat, np.ones(flat.shape[1]), 0.0)
-    reduced = reduce_traversal(images, config.likelihood)
-    if config.likelihood == "gaussian" and reduced.values_NP.shape[1] >= len(images):
+    likelihood = config.pixel_likelihood
+    reduced = reduce_traversal(images, likelihood)
+    if likelihood.by_distance and reduced.values_NP.shape[1] >= len(images):
         reduced = rotate_gaussian(reduced)
         return MemberData(reduced.values_NP.astype(np.float32), reduced.weight_P, reduced.constant_nats)
     return _in_source_type(reduced, images.dtype)
@@ -143,14 +144,12 @@ def fresh_parameters(
 ) -> dict[str, torch.Tensor]:
     """The member's initial parameters, padded; the same alone or among others."""
     known = data.statistics
-    bias = known.mean_P
-    if config.likelihood == "bernoulli":
-        bias = torch.logit(known.mean_P.double()).clamp(-LOGIT_LIMIT, LOGIT_LIMIT).float()
+    bias = config.pixel_likelihood.output_for(known.mean_P.double()).float()
     pad = (0, width - len(bias))
     statistics = PixelStatistics(
         torch.nn.functional.pad(known.weight_P, pad),
         torch.nn.functional.pad(known.mean_P, pad),
         torch.nn.functional.pad(bias, pad),
-        known.scale if config.likelihood == "gaussian" else 1.0,
+        known.scale,
     )
     return network.initial(statistics, member.torch_generator(config.seed, "weights"))

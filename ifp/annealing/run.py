@@ -121,7 +121,7 @@ def _add_edges(cells: Sequence[Cell], config: AnnealConfig, curves: Curves, prog
     done = curves.finished()
     if all((c.factor, c.context, 0, "closed-form", "") in done for c in cells):
         return
-    bounds = freezing_bounds([c.images for c in cells], config.likelihood, sigma=config.sigma, progress=progress)
+    bounds = freezing_bounds([c.images for c in cells], config.pixel_likelihood, progress=progress)
     curves.add(
         closed_form_trace(
             [c.factor for c in cells],
@@ -155,8 +155,7 @@ def _add_exact(
         chosen = cells[part]
         return exact_annealing(
             [c.images for c in chosen],
-            config.likelihood,
-            sigma=config.sigma,
+            config.pixel_likelihood,
             latents=exact_latents(config),
             threshold_nats=config.threshold_nats,
             directions=directions(config),
@@ -188,7 +187,7 @@ def _flat_exact(cells: Sequence[Cell], edges: np.ndarray, config: AnnealConfig) 
     latents = exact_latents(config)
     return flat_exact_trace(
         [c.images for c in cells],
-        likelihood=config.likelihood,
+        likelihood=config.pixel_likelihood,
         names=exact_directions(config),
         low=0.5 * FLOOR[latents] * lower,
         high=2 * upper,
@@ -206,7 +205,7 @@ def _flat_trained(members: Sequence[Member], edges: np.ndarray, config: AnnealCo
     return flat_trace(
         [m.images for m in members],
         np.stack([np.array(law(progress_T, first, last), dtype=float) for first, last in ends]),
-        likelihood=config.likelihood,
+        likelihood=config.pixel_likelihood,
         method="train",
         directions=[m.direction for m in members],
         factors=[m.factor for m in members],

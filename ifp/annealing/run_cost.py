@@ -163,8 +163,7 @@ def _seconds_each(cells: Sequence[Cell], config: AnnealConfig, device: str, dead
     try:
         exact_annealing(
             [c.images for c in cells],
-            config.likelihood,
-            sigma=config.sigma,
+            config.pixel_likelihood,
             latents=exact_latents(config),
             threshold_nats=config.threshold_nats,
             device=device,

@@ -149,7 +149,7 @@ def start_chunk(
     images_MNP, weight_MP = stack_data(data, width, device)
     ensemble = Ensemble(
         network, fresh, images_MNP, weight_MP,
-        likelihood=config.likelihood, sigma=config.sigma, learning_rate=config.learning_rate,
+        likelihood=config.pixel_likelihood, learning_rate=config.learning_rate,
     )  # fmt: skip
     return Chunk(ensemble, MemberNoise(members, config, images_MNP.shape[1], device))
 

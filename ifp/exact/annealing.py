@@ -26,7 +26,7 @@ from ifp.exact.lowest import lowest_nats
 from ifp.exact.records import Job, Records, follow, landings
 from ifp.exact.search import search_curves
 from ifp.exact.states import Depth
-from ifp.likelihood import check_likelihood
+from ifp.likelihood import Likelihood, as_likelihood
 from ifp.system.progress import Progress
 from ifp.theory.closed_form import FreezingBounds, Images, freezing_bounds, leading_modes
 from ifp.theory.flat import edges_of_the_others, flat_exact_trace, flat_recon_nats, is_flat
@@ -73,7 +73,7 @@ BATCH_NUMBERS = {"cpu": 400_000, "cuda": 40_000_000}
 
 def exact_annealing(
     images: Images,
-    likelihood: str = "bernoulli",
+    likelihood: str | Likelihood = "bernoulli",
     *,
     sigma: float = 1.0,
     latents: int = 1,
@@ -125,13 +125,13 @@ def exact_annealing(
     ----------
     docs/theory.md, "Exact annealing".
     """
-    check_likelihood(likelihood, sigma)
+    likelihood = as_likelihood(likelihood, sigma)
     _check(latents, threshold_nats, tolerance, directions, beta_floor)
     traversals = [images] if isinstance(images, np.ndarray) else list(images)
     if bounds is None:
-        bounds = freezing_bounds(traversals, likelihood, sigma=sigma)
+        bounds = freezing_bounds(traversals, likelihood)
     flat = [number for number, x in enumerate(traversals) if is_flat(x)]
-    jobs = _jobs(traversals, likelihood, sigma, bounds, skip=flat)
+    jobs = _jobs(traversals, likelihood, bounds, skip=flat)
     least = max(LEAST_KL_NATS, 4 * threshold_nats)
     targets = kl_targets(threshold_nats, tolerance, DEEPEST_KL_NATS + least, DEEP_GROWTH[latents])
     names = list(directions)
@@ -145,7 +145,7 @@ def exact_annealing(
             progress("Exact curves", len(curves), len(jobs))
 
     for group in _batches(jobs, latents, device):
-        batch = make_batch([job.reduced for job in group], likelihood, sigma, device)
+        batch = make_batch([job.reduced for job in group], likelihood, device)
         modes = torch.from_numpy(np.stack([job.modes_NK for job in group])).to(device)
         edge = torch.tensor([job.beta_closed_form for job in group], dtype=torch.float64, device=device)
         if beta_floor is None:
@@ -186,7 +186,12 @@ def exact_annealing(
 
 
 def exact_minimum(
-    images: np.ndarray, betas: Sequence[float], likelihood: str = "bernoulli", *, sigma: float = 1.0, latents: int = 1
+    images: np.ndarray,
+    betas: Sequence[float],
+    likelihood: str | Likelihood = "bernoulli",
+    *,
+    sigma: float = 1.0,
+    latents: int = 1,
 ) -> np.ndarray:
     """The lowest reconstruction + beta KL [B] found, in nats per image, for VAEs with diagonal Gaussian posteriors.
 
@@ -201,11 +206,12 @@ def exact_minimum(
     for beta in betas:
         if not (np.isfinite(beta) and beta > 0):
             raise bad_value("beta", beta, "a positive number")
+    likelihood = as_likelihood(likelihood, sigma)
     if is_flat(images):
         return np.full(len(betas), flat_recon_nats(images[0], likelihood))
-    bounds = freezing_bounds(images, likelihood, sigma=sigma, upper=False)
-    (job,) = _jobs([images], likelihood, sigma, replace(bounds, beta_upper_M=bounds.beta_closed_form_M))
-    batch = make_batch([job.reduced], likelihood, sigma, "cpu")
+    bounds = freezing_bounds(images, likelihood, upper=False)
+    (job,) = _jobs([images], likelihood, replace(bounds, beta_upper_M=bounds.beta_closed_form_M))
+    batch = make_batch([job.reduced], likelihood, "cpu")
     edge = torch.tensor([job.beta_closed_form], dtype=torch.float64)
     floor = 0.9 * min(min(betas), job.beta_closed_form)
     depth = Depth(kl_targets(0.1, 0.01, DEEPEST_KL_NATS), edge, torch.full_like(edge, floor), math.inf, math.inf)
@@ -247,17 +253,17 @@ def _check(
 
 
 def _jobs(
-    traversals: Sequence[np.ndarray], likelihood: str, sigma: float, bounds: FreezingBounds, skip: Sequence[int] = ()
+    traversals: Sequence[np.ndarray], likelihood: Likelihood, bounds: FreezingBounds, skip: Sequence[int] = ()
 ) -> list[Job]:
     jobs = []
     for number, images in enumerate(traversals):
         if number in skip:
             continue
         reduced = reduce_traversal(images, likelihood)
-        eigenvalues_K, modes_NK = leading_modes(reduced, likelihood, sigma)
+        eigenvalues_K, modes_NK = leading_modes(reduced, likelihood)
         # along a mode without variance nothing can freeze
         modes_NK = modes_NK[:, eigenvalues_K > RANK_TOLERANCE * eigenvalues_K[0]]
-        if likelihood == "gaussian" and len(reduced.weight_P) >= len(reduced.values_NP):
+        if likelihood.by_distance and len(reduced.weight_P) >= len(reduced.values_NP):
             reduced = rotate_gaussian(reduced)
         edges = float(bounds.beta_closed_form_M[number]), float(bounds.beta_upper_M[number])
         jobs.append(Job(number, reduced, *edges, modes_NK * np.sqrt(len(modes_NK))))

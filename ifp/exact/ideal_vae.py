@@ -21,6 +21,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from ifp.likelihood import Bernoulli, Gaussian, Likelihood
 from ifp.theory.reduction import ReducedTraversal
 
 SPACING = 0.7  # of the grid, in units of the narrowest posterior's standard deviation
@@ -41,7 +42,7 @@ class TraversalBatch:
     own_nats_MN : cost of each image under the mean image. Costs are counted from there: their integral then has no
         large constant part, whose quadrature error would drown the gain of images of low contrast.
     constant_nats_M : cost of the dropped pixels.
-    bernoulli : the likelihood.
+    likelihood : of the images.
     """
 
     x_MNP: Tensor
@@ -50,12 +51,12 @@ class TraversalBatch:
     mean_MP: Tensor
     own_nats_MN: Tensor
     constant_nats_M: Tensor
-    bernoulli: bool
+    likelihood: Likelihood
 
     def take(self, rows: Tensor) -> TraversalBatch:
         """The traversals at these rows."""
-        chosen = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "bernoulli"}
-        return TraversalBatch(bernoulli=self.bernoulli, **chosen)
+        chosen = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "likelihood"}
+        return TraversalBatch(likelihood=self.likelihood, **chosen)
 
     @property
     def collapsed_nats_M(self) -> Tensor:
@@ -64,7 +65,7 @@ class TraversalBatch:
 
     def _cost(self, decoded_MGP: Tensor) -> Tensor:
         """Nats [M, G, N] of each image under each decoded image, less `own_nats_MN`."""
-        if self.bernoulli:
+        if isinstance(self.likelihood, Bernoulli):
             # the floors only meet images whose posterior there is below them, so they cost nothing
             mean = self.mean_MP[:, None]
             on = (decoded_MGP / mean).clamp_min(1e-20).log()
@@ -84,7 +85,7 @@ def pixel_bucket(pixels: int) -> int:
 
 
 def make_batch(
-    traversals: Sequence[ReducedTraversal], likelihood: str, sigma: float, device: torch.device | str
+    traversals: Sequence[ReducedTraversal], likelihood: Likelihood, device: torch.device | str
 ) -> TraversalBatch:
     """Stack reduced traversals of equal N and equal `pixel_bucket`."""
     images = len(traversals[0].values_NP)
@@ -92,12 +93,14 @@ def make_batch(
     x = torch.full((len(traversals), images, pixels), 0.5, dtype=torch.float64)
     weight = torch.zeros(len(traversals), pixels, dtype=torch.float64)
     for row, t in enumerate(traversals):
-        values = t.values_NP if likelihood == "bernoulli" else (t.values_NP - t.mean_P) / sigma
-        x[row, :, : len(t.weight_P)] = torch.from_numpy(values)
+        values_NP = t.values_NP
+        if isinstance(likelihood, Gaussian):
+            values_NP = (values_NP - t.mean_P) / likelihood.sigma
+        x[row, :, : len(t.weight_P)] = torch.from_numpy(values_NP)
         weight[row, : len(t.weight_P)] = torch.from_numpy(t.weight_P)
     weighted = x * weight[:, None]
     mean = x.mean(1)
-    if likelihood == "bernoulli":
+    if isinstance(likelihood, Bernoulli):
         own = -(weighted @ (mean.log() - torch.log1p(-mean))[:, :, None])[:, :, 0]
         own = own - (weight * torch.log1p(-mean)).sum(1, keepdim=True)
     else:
@@ -105,7 +108,7 @@ def make_batch(
         own = 0.5 * (weighted * x).sum(2)
     constant = torch.tensor([t.constant_nats for t in traversals], dtype=torch.float64)
     x, weighted, weight, mean, own, constant = (t.to(device) for t in (x, weighted, weight, mean, own, constant))
-    return TraversalBatch(x, weighted, weight, mean, own, constant, likelihood == "bernoulli")
+    return TraversalBatch(x, weighted, weight, mean, own, constant, likelihood)
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,8 @@ def reconstruction(
 
 def kl_nats(mean_MND: Tensor, log_std_MND: Tensor) -> Tensor:
     """KL to the standard normal prior [M, D], mean over the images, nats."""
+    # `ifp.networks.losses.gaussian_kl_nats` in the logarithm of the standard deviation; with expm1, where that is near 0,
+    # as at the onset of information, no digits are lost
     return (0.5 * (mean_MND**2 + torch.expm1(2 * log_std_MND)) - log_std_MND).mean(1)
 
 

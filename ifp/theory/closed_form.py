@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 
-from ifp.likelihood import check_likelihood
+from ifp.likelihood import Likelihood, as_likelihood
 from ifp.system.progress import Progress
 from ifp.theory.flat import flat_recon_nats, is_flat
 from ifp.theory.reduction import ReducedTraversal, reduce_traversal
@@ -44,7 +44,7 @@ class FreezingBounds:
 
 def freezing_bounds(
     images: Images,
-    likelihood: str = "bernoulli",
+    likelihood: str | Likelihood = "bernoulli",
     *,
     sigma: float = 1.0,
     upper: bool = True,
@@ -80,30 +80,30 @@ def freezing_bounds(
     >>> bounds.beta_closed_form_M.round(6), bounds.beta_upper_M.round(6)
     (array([1.]), array([1.]))
     """
-    check_likelihood(likelihood, sigma)
+    likelihood = as_likelihood(likelihood, sigma)
     traversals = [images] if isinstance(images, np.ndarray) else images
     lower = np.full(len(traversals), np.nan)
     above = np.full(len(traversals), np.nan)
     for index in range(len(traversals)):
-        lower[index], above[index] = _edges(traversals[index], likelihood, sigma, upper)
+        lower[index], above[index] = _edges(traversals[index], likelihood, upper)
         if progress is not None:
             progress("Closed form", index + 1, len(traversals))
     return FreezingBounds(lower, above)
 
 
-def _edges(images: np.ndarray, likelihood: str, sigma: float, upper: bool) -> tuple[float, float]:
+def _edges(images: np.ndarray, likelihood: Likelihood, upper: bool) -> tuple[float, float]:
     """Lower and upper edge of one traversal, the upper one NaN where it is not asked for."""
     if is_flat(images):
         flat_recon_nats(images[0], likelihood)  # refuses what suits no likelihood
         return 0.0, 0.0 if upper else np.nan
     reduced = reduce_traversal(images, likelihood)
-    eigenvalues_K, modes_NK = leading_modes(reduced, likelihood, sigma)
+    eigenvalues_K, modes_NK = leading_modes(reduced, likelihood)
     lower = float(eigenvalues_K[0])
-    return lower, upper_edge(reduced, likelihood, sigma, lower, modes_NK) if upper else np.nan
+    return lower, upper_edge(reduced, likelihood, lower, modes_NK) if upper else np.nan
 
 
 def leading_modes(
-    reduced: ReducedTraversal, likelihood: str, sigma: float, count: int = LEADING_MODES
+    reduced: ReducedTraversal, likelihood: Likelihood, count: int = LEADING_MODES
 ) -> tuple[np.ndarray, np.ndarray]:
     """Leading eigenvalues [K], falling, and unit eigenvectors [N, K] of the scaled Gram matrix.
 
@@ -112,8 +112,7 @@ def leading_modes(
     those of its covariance. At most N - 1 of them are not zero.
     """
     x_NP, m_P = reduced.values_NP, reduced.mean_P
-    variance_P = m_P * (1 - m_P) if likelihood == "bernoulli" else np.full_like(m_P, sigma**2)
-    scaled_NP = (x_NP - m_P) * np.sqrt(reduced.weight_P / variance_P)
+    scaled_NP = (x_NP - m_P) * np.sqrt(reduced.weight_P / likelihood.variance(m_P))
     n = len(x_NP)
     count = min(count, n - 1)
     eigenvalues, vectors = eigh(scaled_NP @ scaled_NP.T / n, subset_by_index=[n - count, n - 1])

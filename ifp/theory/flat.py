@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ifp.likelihood import as_pixels, binary_entropy_nats
+from ifp.likelihood import Likelihood
 from ifp.trace import OK, AnnealTrace
 
 EDGES_OF_NONE = (1.0, 100.0)
@@ -29,18 +29,17 @@ def edges_of_the_others(beta_closed_form_M: np.ndarray, beta_upper_M: np.ndarray
     return (float(lower.min()), float(upper.max())) if len(lower) and len(upper) else EDGES_OF_NONE
 
 
-def flat_recon_nats(image: np.ndarray, likelihood: str) -> float:
-    """Reconstruction of equal images by the best decoder, nats an image; raises IfpError as `as_pixels` does."""
+def flat_recon_nats(image: np.ndarray, likelihood: Likelihood) -> float:
+    """Reconstruction of equal images by the best decoder, nats per image; raises IfpError as `as_pixels` does."""
     x = np.asarray(image)
-    pixels = as_pixels(np.stack([x.reshape(-1)] * 2), likelihood)
-    return float(binary_entropy_nats(pixels[0]).sum()) if likelihood == "bernoulli" else 0.0
+    return likelihood.constant_nats(likelihood.as_pixels(np.stack([x.reshape(-1)] * 2))[0])
 
 
 def flat_trace(
     images: Sequence[np.ndarray],
     beta_MT: np.ndarray,
     *,
-    likelihood: str,
+    likelihood: Likelihood,
     method: str,
     directions: Sequence[str],
     factors: Sequence[str],
@@ -75,7 +74,7 @@ def flat_trace(
 def flat_exact_trace(
     images: Sequence[np.ndarray],
     *,
-    likelihood: str,
+    likelihood: Likelihood,
     names: Sequence[str],
     low: float,
     high: float,

@@ -33,7 +33,7 @@ from torch import Tensor
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.cache import grid_of
 from ifp.errors import IfpError
-from ifp.likelihood import check_likelihood
+from ifp.likelihood import Likelihood, as_likelihood
 from ifp.system.progress import Progress, silent
 from ifp.theory.closed_form import freezing_bounds
 
@@ -80,7 +80,7 @@ class JointEdges:
 
 def joint_edges(
     dataset: FactorDataset,
-    likelihood: str = "bernoulli",
+    likelihood: str | Likelihood = "bernoulli",
     *,
     sigma: float = 1.0,
     images: int = 0,
@@ -106,14 +106,14 @@ def joint_edges(
     ------
     IfpError : an unknown likelihood, or images of which none differs from the others.
     """
-    check_likelihood(likelihood, sigma)
+    likelihood = as_likelihood(likelihood, sigma)
     source = _Source(dataset, images, seed, probability, torch.device(device), progress)
     means_RP, weight_R, varies_P = _conditional_means(source)
     if not varies_P.any():
         raise IfpError(f"All {len(source)} images of {dataset.name} are equal, so no information can freeze.")
     varies_P = np.flatnonzero(varies_P)
     mean_V = weight_R[: source.sizes[0]] @ means_RP[: source.sizes[0]][:, varies_P]
-    scale_V = np.sqrt(mean_V * (1 - mean_V)) if likelihood == "bernoulli" else np.full(len(mean_V), sigma)
+    scale_V = np.sqrt(likelihood.variance(mean_V))
     covariance_VV = _covariance(source, varies_P, mean_V) / scale_V / scale_V[:, None]
     count = min(eigenvalues, len(varies_P))
     spectrum_K = eigh(covariance_VV, eigvals_only=True, subset_by_index=[len(varies_P) - count, len(varies_P) - 1])
@@ -123,9 +123,7 @@ def joint_edges(
     alone = [np.linalg.norm(shift_RV[a:b], 2) ** 2 for a, b in pairwise(starts)]
     given_rest_FC = np.empty((0, 0))
     if labelled and contexts:
-        given_rest_FC = conditional_edges(
-            dataset, likelihood, sigma=sigma, contexts=contexts, seed=seed, progress=progress
-        )
+        given_rest_FC = conditional_edges(dataset, likelihood, contexts=contexts, seed=seed, progress=progress)
     return JointEdges(
         spectrum_K[::-1].copy(),
         np.array(alone if labelled else []),
@@ -139,7 +137,7 @@ def joint_edges(
 
 def conditional_edges(
     dataset: FactorDataset,
-    likelihood: str = "bernoulli",
+    likelihood: str | Likelihood = "bernoulli",
     *,
     sigma: float = 1.0,
     contexts: int = 8,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ifp.errors import IfpError
-from ifp.likelihood import as_pixels, binary_entropy_nats, check_likelihood
+from ifp.likelihood import Likelihood
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class ReducedTraversal:
 
     Attributes
     ----------
-    values_NP : float64, a column a distinct pixel pattern.
+    values_NP : float64, one column per distinct pixel pattern.
     weight_P : how many pixels have that pattern (all ones after a rotation).
-    constant_nats : reconstruction cost of the dropped pixels at their optimum, nats an image.
+    constant_nats : reconstruction cost of the dropped pixels at their optimum, nats per image.
     pattern_of_pixel : int [pixels], the column of each original pixel, -1 where it was dropped; empty after a rotation.
     """
 
@@ -40,15 +40,14 @@ class ReducedTraversal:
         return self.values_NP.mean(axis=0)
 
 
-def reduce_traversal(images: np.ndarray, likelihood: str) -> ReducedTraversal:
+def reduce_traversal(images: np.ndarray, likelihood: Likelihood) -> ReducedTraversal:
     """Drop the constant pixels of `images` [N, ...] and merge the equal ones.
 
     Raises
     ------
     IfpError : no pixel varies, or the images do not suit the likelihood.
     """
-    check_likelihood(likelihood)
-    x = as_pixels(images, likelihood)
+    x = likelihood.as_pixels(images)
     varies = (x != x[:1]).any(axis=0)
     if not varies.any():
         raise IfpError(
@@ -63,9 +62,11 @@ def reduce_traversal(images: np.ndarray, likelihood: str) -> ReducedTraversal:
     rank[order] = np.arange(len(order))
     pattern_of_pixel = np.full(x.shape[1], -1)
     pattern_of_pixel[varies] = rank[inverse.ravel()]
-    constant = binary_entropy_nats(x[0, ~varies]).sum() if likelihood == "bernoulli" else 0.0
     return ReducedTraversal(
-        columns[first[order]].T.copy(), counts[order].astype(np.float64), float(constant), pattern_of_pixel
+        columns[first[order]].T.copy(),
+        counts[order].astype(np.float64),
+        likelihood.constant_nats(x[0, ~varies]),
+        pattern_of_pixel,
     )
 
 

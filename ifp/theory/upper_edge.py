@@ -18,6 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import softmax, xlog1py
 
+from ifp.likelihood import Gaussian, Likelihood
 from ifp.theory.reduction import ReducedTraversal
 
 TILTS = np.geomspace(3e-3, 4.0, 16)
@@ -36,7 +37,7 @@ Gain = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def upper_edge(
-    reduced: ReducedTraversal, likelihood: str, sigma: float, beta_closed_form: float, modes_NK: np.ndarray
+    reduced: ReducedTraversal, likelihood: Likelihood, beta_closed_form: float, modes_NK: np.ndarray
 ) -> float:
     """beta_upper of one traversal, never below `beta_closed_form`, the limit of the ratio as q goes to p.
 
@@ -49,14 +50,14 @@ def upper_edge(
     Parameters
     ----------
     reduced : the traversal.
-    likelihood, sigma : see `ifp.likelihood`.
+    likelihood : of the images.
     beta_closed_form : the lower edge.
     modes_NK : leading eigenvectors of the Gram matrix, the directions of the starts.
     """
     gain: Gain = partial(
-        _gaussian_gain if likelihood == "gaussian" else _bernoulli_gain,
+        _gaussian_gain if isinstance(likelihood, Gaussian) else _bernoulli_gain,
         x_NP=reduced.values_NP,
-        weight_P=reduced.weight_P if likelihood == "bernoulli" else reduced.weight_P / sigma**2,
+        weight_P=reduced.weight_P / likelihood.sigma**2 if isinstance(likelihood, Gaussian) else reduced.weight_P,
     )
     vertex_N = _vertex_ratios(len(reduced.values_NP), gain)
     q_SN = np.concatenate([_tilts(gain, modes_NK), _softened_vertices(vertex_N)])

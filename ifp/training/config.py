@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.likelihood import check_likelihood
+from ifp.likelihood import Likelihood, as_likelihood
 from ifp.system.settings import Kind, check_stored, is_number, settings_digest
 
 ARCHITECTURES = ("mlp", "conv")
@@ -70,7 +70,7 @@ class TrainConfig:
     preset: str = "standard"
 
     def __post_init__(self) -> None:
-        check_likelihood(self.likelihood, self.sigma)
+        as_likelihood(self.likelihood, self.sigma)
         for name, got, allowed in [
             ("architecture", self.architecture, ARCHITECTURES),
             ("precision", self.precision, PRECISIONS),
@@ -91,6 +91,11 @@ class TrainConfig:
             raise bad_value("checkpoint_every", self.checkpoint_every, f"at most the number of steps, {self.steps}")
         if (self.evaluate_correlated or self.inverse) and not self.correlate:
             raise IfpError("evaluate_correlated and inverse have no meaning without a pair of correlated factors.")
+
+    @property
+    def pixel_likelihood(self) -> Likelihood:
+        """The likelihood that `likelihood` and `sigma` name."""
+        return as_likelihood(self.likelihood, self.sigma)
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` reads back; an infinite sigma is written as "inf"."""

@@ -82,7 +82,7 @@ def train_cost(setup: Setup, progress: Progress = silent) -> TrainCost:
     lots = divide(range(config.seeds), lambda seed: 0, setup)
     alone = setup.kernel_threads > 1 or setup.device.type != "cpu"
     at_once = 1 if alone else min(setup.threads, len(lots))
-    statistics = images.statistics(config.likelihood)
+    statistics = images.statistics(config.pixel_likelihood)
 
     def trainer_of(batch: int) -> Trainer:
         states = [fresh_member(config, setup.objective, setup.network, statistics, seed) for seed in lots[0]]

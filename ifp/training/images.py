@@ -18,7 +18,7 @@ from torch import Tensor
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.cache import PackedGrid, grid_of
 from ifp.errors import IfpError
-from ifp.likelihood import LOGIT_LIMIT
+from ifp.likelihood import Likelihood
 from ifp.networks.fully_connected import PixelStatistics
 from ifp.system.progress import Progress, silent
 
@@ -90,7 +90,7 @@ class TrainingImages:
             return rows.float().reshape(*index_MB.shape, -1)
         return rows.float().div_(255).reshape(*index_MB.shape, -1)
 
-    def statistics(self, likelihood: str) -> PixelStatistics:
+    def statistics(self, likelihood: Likelihood) -> PixelStatistics:
         """Mean image and the output bias that gives it, for fresh networks; pixels in [0, 1], weight 1."""
         step = max(1, len(self) // STATISTICS_IMAGES)
         chosen = torch.arange(0, len(self), step)
@@ -98,8 +98,7 @@ class TrainingImages:
         for start in range(0, len(chosen), RENDERED):
             total += self.at(chosen[None, start : start + RENDERED])[0].double().sum(0).cpu()
         mean = total / len(chosen)
-        bias = mean if likelihood == "gaussian" else torch.logit(mean).clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
-        return PixelStatistics(torch.ones(len(mean)), mean.float(), bias.float())
+        return PixelStatistics(torch.ones(len(mean)), mean.float(), likelihood.output_for(mean).float())
 
 
 def load_images(

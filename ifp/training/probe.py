@@ -17,6 +17,7 @@ import torch
 
 from ifp.checkpoints.posteriors import encode_images
 from ifp.checkpoints.vae import Vae
+from ifp.codes import kl_nats
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.networks.losses import gaussian_kl_nats
 from ifp.schedule import geometric
@@ -77,8 +78,7 @@ class ProbeTrace:
     @property
     def kl_nats_TD(self) -> np.ndarray:
         """KL of each latent, averaged over the fixed images."""
-        kl = 0.5 * (self.mean_TND**2 + np.exp(self.logvar_TND) - 1 - self.logvar_TND)
-        return np.asarray(kl.mean(axis=1))
+        return np.asarray(kl_nats(self.mean_TND, self.logvar_TND).mean(axis=1))
 
 
 def probe(

@@ -135,7 +135,7 @@ class _Run:
 
     @cached_property
     def statistics(self) -> PixelStatistics:
-        return self.images.statistics(self.setup.config.likelihood)
+        return self.images.statistics(self.setup.config.pixel_likelihood)
 
     def train(self, seeds: Sequence[int]) -> float:
         """Train these networks to their end; images a second."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ifp.networks.convolutional import ConvNetwork
@@ -84,6 +83,7 @@ class Trainer:
         assert len(seeds) == len(states)
         assert len({state.step for state in states}) == 1
         self.config, self.objective, self.network, self.images = config, objective, network, images
+        self.likelihood = config.pixel_likelihood
         self.seeds = tuple(seeds)
         self.step = states[0].step
         self.vaes = StackedVaes(
@@ -145,7 +145,7 @@ class Trainer:
         x_RBP = self.images.at(index_RB[:, :batch_size])
         mean, logvar = self._encode(x_RBP)
         z = mean + (0.5 * logvar).exp() * noise_RBD[:, :batch_size]
-        recon_RB = reconstruction_nats_MB(self.vaes.decode(z), x_RBP, self.config.likelihood, self.config.sigma)
+        recon_RB = self.likelihood.summed_cost(self.vaes.decode(z), x_RBP)
         batch = Batch(recon_RB, mean, logvar, z, self.step, total, len(self.images))
         loss_R = recon_RB.mean(1) + self.objective.penalty(batch, self.state)
         other_z = self._other_draws(index_RB[:, batch_size:], noise_RBD[:, batch_size:])
@@ -178,7 +178,7 @@ class Trainer:
         mean, logvar = self.vaes.encode(x_RNP)
         mean, logvar = self.objective.route(mean, logvar, max(self.step - 1, 0), self.config.steps)
         out = self.vaes.decode(mean + (0.5 * logvar).exp() * noise_RND)
-        recon_RN = reconstruction_nats_MB(out, x_RNP, self.config.likelihood, self.config.sigma)
+        recon_RN = self.likelihood.summed_cost(out, x_RNP)
         members = len(self.seeds)
         return recon_RN[:members], mean[:members], logvar[:members]
 
@@ -187,10 +187,3 @@ class Trainer:
         beta = self.objective.pressure_M(max(self.step - 1, 0), self.config.steps, self.state)
         rows = torch.as_tensor(beta, dtype=torch.float64).expand(len(self.vaes.row_members))
         return [float(value) for value in rows[: len(self.seeds)].cpu()]
-
-
-def reconstruction_nats_MB(out_MBP: Tensor, x_MBP: Tensor, likelihood: str, sigma: float) -> Tensor:
-    """Reconstruction cost of each image, summed over pixels [M, B]; see `ifp.likelihood`."""
-    if likelihood == "bernoulli":
-        return F.binary_cross_entropy_with_logits(out_MBP, x_MBP, reduction="none").sum(-1)
-    return (out_MBP - x_MBP).square().sum(-1) / (2 * sigma**2)

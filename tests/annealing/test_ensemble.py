@@ -12,6 +12,7 @@ from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.ensemble import Ensemble
 from ifp.annealing.members import Member, MemberData, chunk_members, data_of, member_data, padded_width
 from ifp.annealing.train import anneal_chunk, start_chunk, train_block
+from ifp.likelihood import Bernoulli
 from ifp.networks.fully_connected import Parameters
 from ifp.networks.losses import gaussian_kl_nats
 from ifp.networks.stacked import StackedAdam
@@ -152,7 +153,7 @@ def test_reduced_training_equals_training_on_all_pixels() -> None:
 def patterns(images: np.ndarray) -> np.ndarray:
     from ifp.theory.reduction import reduce_traversal
 
-    return reduce_traversal(images, "bernoulli").pattern_of_pixel
+    return reduce_traversal(images, Bernoulli()).pattern_of_pixel
 
 
 def test_rotated_gaussian_objective_equals_that_on_all_pixels() -> None:

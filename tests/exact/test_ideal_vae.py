@@ -16,13 +16,15 @@ from ifp.exact.ideal_vae import (
     pixel_bucket,
     reconstruction,
 )
+from ifp.likelihood import Bernoulli, as_likelihood
 from ifp.theory.reduction import reduce_traversal
 
 
 def problem(likelihood: str, latents: int, seed: int = 0) -> tuple[TraversalBatch, Tensor, Tensor]:
     """Two traversals of six images, and posteriors."""
     rng = np.random.default_rng(seed)
-    batch = make_batch([reduce_traversal(rng.random((6, 20)), likelihood) for _ in range(2)], likelihood, 0.4, "cpu")
+    scored = as_likelihood(likelihood, 0.4)
+    batch = make_batch([reduce_traversal(rng.random((6, 20)), scored) for _ in range(2)], scored, "cpu")
     mean = torch.from_numpy(rng.normal(size=(2, 6, latents)))
     log_std = torch.from_numpy(rng.normal(size=(2, 6, latents)) * 0.3 - 0.4)
     return batch, mean, log_std
@@ -104,11 +106,11 @@ def test_nothing_held_costs_the_entropy_of_the_mean_image() -> None:
 
 def test_padding_changes_nothing() -> None:
     rng = np.random.default_rng(4)
-    small, large = (reduce_traversal(rng.random((6, pixels)), "bernoulli") for pixels in (5, 90))
+    small, large = (reduce_traversal(rng.random((6, pixels)), Bernoulli()) for pixels in (5, 90))
     _, mean, log_std = problem("bernoulli", 1)
-    padded = make_batch([small, large], "bernoulli", 1.0, "cpu")
+    padded = make_batch([small, large], Bernoulli(), "cpu")
     assert padded.x_MNP.shape[2] == pixel_bucket(90) > pixel_bucket(5)
-    alone = make_batch([small], "bernoulli", 1.0, "cpu")
+    alone = make_batch([small], Bernoulli(), "cpu")
     grid = make_grid(mean, log_std)
     one = torch.tensor([0])
     expected = reconstruction(alone, mean[:1], log_std[:1], grid.take(one))[0]

@@ -10,6 +10,7 @@ import torch
 
 from ifp.annealing.ensemble import Ensemble
 from ifp.errors import IfpError
+from ifp.likelihood import Bernoulli
 from ifp.networks.convolutional import ConvNetwork
 from ifp.networks.fully_connected import MlpNetwork, Network, Parameters, PixelStatistics
 from ifp.networks.grouped import GroupedConv, GroupedMlp
@@ -112,7 +113,7 @@ def test_a_member_is_the_same_alone_and_among_others(network: Network, rng: np.r
             weight = torch.ones(len(rows), 96)
             some = Ensemble(
                 network, [members[i] for i in rows], images[rows], weight,
-                likelihood="bernoulli", sigma=1.0, learning_rate=1e-2,
+                likelihood=Bernoulli(), learning_rate=1e-2,
             )  # fmt: skip
             for draw in noise:
                 some.step(some.images(), draw[rows], torch.full((len(rows),), 0.5))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from ifp.likelihood import Bernoulli, Gaussian, Likelihood
 from ifp.networks.losses import gaussian_kl_nats, objective_gradients, reconstruction_nats
 
 M, S, N, P, D = 3, 4, 5, 7, 2
@@ -22,15 +23,15 @@ def draws(seed: int = 0) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.mark.parametrize(("likelihood", "sigma"), [("bernoulli", 1.0), ("gaussian", 0.3)])
-def test_gradient_is_that_of_the_objective(likelihood: str, sigma: float) -> None:
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(0.3)])
+def test_gradient_is_that_of_the_objective(likelihood: Likelihood) -> None:
     d = draws()
-    recon = reconstruction_nats(d["out"], d["x"], d["weight"], likelihood, sigma).mean((1, 2))
+    recon = reconstruction_nats(d["out"], d["x"], d["weight"], likelihood).mean((1, 2))
     kl = gaussian_kl_nats(d["mean"], d["logvar"]).sum(2).mean(1)
     # members are independent, so the gradient of the sum is every member's own
     expected = torch.autograd.grad((recon + d["beta"] * kl).sum(), [d["out"], d["mean"], d["logvar"]])
     with torch.no_grad():
-        got = objective_gradients(d["out"], d["mean"], d["logvar"], d["x"], d["weight"], d["beta"], likelihood, sigma)
+        got = objective_gradients(d["out"], d["mean"], d["logvar"], d["x"], d["weight"], d["beta"], likelihood)
     for g, e in zip(got, expected, strict=True):
         torch.testing.assert_close(g, e)
 
@@ -57,7 +58,7 @@ def test_bernoulli_is_cross_entropy_with_grey_values() -> None:
     p = d["out"].sigmoid()
     x = d["x"][:, None]
     expected = (-(x * p.log() + (1 - x) * (1 - p).log()) * d["weight"][:, None, None]).sum(-1)
-    torch.testing.assert_close(reconstruction_nats(d["out"], d["x"], d["weight"], "bernoulli", 1.0), expected)
+    torch.testing.assert_close(reconstruction_nats(d["out"], d["x"], d["weight"], Bernoulli()), expected)
 
 
 def test_repeating_the_batch_leaves_the_scale_of_loss_and_gradient() -> None:
@@ -65,13 +66,13 @@ def test_repeating_the_batch_leaves_the_scale_of_loss_and_gradient() -> None:
     twice = {
         k: torch.cat([v, v], dim=2 if k == "out" else 1) for k, v in d.items() if k in ("out", "mean", "logvar", "x")
     }
-    recon = reconstruction_nats(d["out"], d["x"], d["weight"], "bernoulli", 1.0).mean((1, 2))
-    again = reconstruction_nats(twice["out"], twice["x"], d["weight"], "bernoulli", 1.0).mean((1, 2))
+    recon = reconstruction_nats(d["out"], d["x"], d["weight"], Bernoulli()).mean((1, 2))
+    again = reconstruction_nats(twice["out"], twice["x"], d["weight"], Bernoulli()).mean((1, 2))
     torch.testing.assert_close(recon, again)
     with torch.no_grad():
-        one = objective_gradients(d["out"], d["mean"], d["logvar"], d["x"], d["weight"], d["beta"], "bernoulli", 1.0)
+        one = objective_gradients(d["out"], d["mean"], d["logvar"], d["x"], d["weight"], d["beta"], Bernoulli())
         two = objective_gradients(
-            twice["out"], twice["mean"], twice["logvar"], twice["x"], d["weight"], d["beta"], "bernoulli", 1.0
+            twice["out"], twice["mean"], twice["logvar"], twice["x"], d["weight"], d["beta"], Bernoulli()
         )
     # each of 2 N rows carries half the gradient
     torch.testing.assert_close(one[0], two[0][:, :, :N] * 2)
@@ -82,8 +83,8 @@ def test_changing_beta_changes_the_gradient_of_the_posterior_alone() -> None:
     d = draws(5)
     with torch.no_grad():
         args = (d["out"], d["mean"], d["logvar"], d["x"], d["weight"])
-        low = objective_gradients(*args, d["beta"], "bernoulli", 1.0)
-        high = objective_gradients(*args, 2 * d["beta"], "bernoulli", 1.0)
+        low = objective_gradients(*args, d["beta"], Bernoulli())
+        high = objective_gradients(*args, 2 * d["beta"], Bernoulli())
     torch.testing.assert_close(low[0], high[0])
     torch.testing.assert_close(2 * low[1], high[1])
     torch.testing.assert_close(2 * low[2], high[2])

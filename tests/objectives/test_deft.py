@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ifp.errors import IfpError
+from ifp.likelihood import Bernoulli
 from ifp.networks.fully_connected import LinearNetwork, MlpNetwork, Network, Parameters, PixelStatistics
 from ifp.networks.grouped import GroupedMlp
 from ifp.networks.losses import reconstruction_nats
@@ -61,7 +62,7 @@ class Loop:
         z = mean + (0.5 * logvar).exp() * torch.randn(mean.shape, generator=self.noise)
         out = self.network.decode(self.parameters, z)[:, None]
         ones = torch.ones_like(self.x_MNP[:, 0])
-        recon = reconstruction_nats(out, self.x_MNP, ones, "bernoulli", 1.0)[:, 0]
+        recon = reconstruction_nats(out, self.x_MNP, ones, Bernoulli())[:, 0]
         batch = Batch(recon, mean, logvar, z, step, TOTAL, self.x_MNP.shape[1])
         return recon.mean() + self.objective.penalty(batch, {}).sum()
 

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ifp.errors import IfpError
+from ifp.likelihood import as_likelihood
 from ifp.networks.losses import gaussian_kl_nats, reconstruction_nats
 from ifp.theory.beta_units import CONVENTIONS, SIGMA_OF_SE, CanonicalBeta, from_nats, to_nats
 
@@ -181,8 +182,8 @@ def ours(x: Tensor, out: Tensor, mean: Tensor, logvar: Tensor, found: CanonicalB
         return (out - x).abs().sum((1, 2, 3)).mean() + found.beta * kl
     shown = out.sigmoid() if sigmoid else out
     weight = torch.ones(1, math.prod(SHAPE), dtype=torch.float64)
-    nats = reconstruction_nats(shown.flatten(1)[None, None], x.flatten(1)[None], weight, found.likelihood,
-                               found.sigma or 1.0)  # fmt: skip
+    likelihood = as_likelihood(found.likelihood, found.sigma or 1.0)
+    nats = reconstruction_nats(shown.flatten(1)[None, None], x.flatten(1)[None], weight, likelihood)
     return nats.mean() + found.beta * kl
 
 

@@ -13,6 +13,7 @@ from scipy.special import xlogy
 from ifp.datasets.factors import MOVING, FactorTraversal
 from ifp.datasets.sprites import Sprites
 from ifp.errors import IfpError
+from ifp.likelihood import Bernoulli
 from ifp.theory.closed_form import freezing_bounds, leading_modes
 from ifp.theory.reduction import reduce_traversal
 
@@ -121,7 +122,7 @@ def test_only_the_lower_edge_on_request() -> None:
 def test_leading_modes_are_eigenvectors_of_the_scaled_gram_matrix() -> None:
     rng = np.random.default_rng(4)
     x = rng.random((6, 20))
-    values, modes = leading_modes(reduce_traversal(x, "bernoulli"), "bernoulli", 1.0)
+    values, modes = leading_modes(reduce_traversal(x, Bernoulli()), Bernoulli())
     m = x.mean(axis=0)
     scaled = (x - m) / np.sqrt(m * (1 - m))
     np.testing.assert_allclose(scaled @ scaled.T / 6 @ modes, modes * values, atol=1e-9 * values[0])

@@ -8,7 +8,7 @@ import torch
 
 from ifp.errors import IfpError
 from ifp.exact.ideal_vae import make_batch, make_grid, reconstruction
-from ifp.likelihood import binary_entropy_nats
+from ifp.likelihood import Bernoulli, Gaussian, as_likelihood, binary_entropy_nats
 from ifp.theory.reduction import ReducedTraversal, reduce_traversal, rotate_gaussian
 
 
@@ -25,7 +25,7 @@ def recon(reduced: ReducedTraversal, likelihood: str) -> float:
     rng = np.random.default_rng(1)
     mean = torch.from_numpy(rng.normal(size=(1, 5, 1)))
     log_std = torch.from_numpy(rng.normal(size=(1, 5, 1)) * 0.3 - 0.5)
-    batch = make_batch([reduced], likelihood, 0.3, "cpu")
+    batch = make_batch([reduced], as_likelihood(likelihood, 0.3), "cpu")
     return float(reconstruction(batch, mean, log_std, make_grid(mean, log_std))[0])
 
 
@@ -38,14 +38,14 @@ def unreduced(x: np.ndarray, likelihood: str) -> ReducedTraversal:
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 def test_the_reduced_objective_is_the_full_one(likelihood: str) -> None:
     x = images()
-    reduced = reduce_traversal(x, likelihood)
+    reduced = reduce_traversal(x, as_likelihood(likelihood))
     assert reduced.values_NP.shape == (5, 3)
     assert recon(reduced, likelihood) == pytest.approx(recon(unreduced(x, likelihood), likelihood), rel=1e-9)
 
 
 def test_rotation_keeps_the_gaussian_objective() -> None:
     x = np.random.default_rng(2).integers(0, 256, size=(5, 40)).astype(np.uint8)
-    reduced = reduce_traversal(x, "gaussian")
+    reduced = reduce_traversal(x, Gaussian())
     rotated = rotate_gaussian(reduced)
     assert rotated.values_NP.shape == (5, 4)
     assert recon(rotated, "gaussian") == pytest.approx(recon(reduced, "gaussian"), rel=1e-9)
@@ -53,7 +53,7 @@ def test_rotation_keeps_the_gaussian_objective() -> None:
 
 def test_patterns_rebuild_the_images() -> None:
     x = images()
-    reduced = reduce_traversal(x, "bernoulli")
+    reduced = reduce_traversal(x, Bernoulli())
     varies = reduced.pattern_of_pixel >= 0
     flat = x.reshape(5, -1) / 255
     np.testing.assert_array_equal(reduced.values_NP[:, reduced.pattern_of_pixel[varies]], flat[:, varies])
@@ -64,4 +64,4 @@ def test_patterns_rebuild_the_images() -> None:
 
 def test_equal_images_are_refused() -> None:
     with pytest.raises(IfpError, match="nothing changes"):
-        reduce_traversal(np.ones((3, 4)), "gaussian")
+        reduce_traversal(np.ones((3, 4)), Gaussian())

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ifp.datasets.catalog import load_dataset
+from ifp.likelihood import Bernoulli
 from ifp.networks.losses import gaussian_kl_nats
 from ifp.training.config import TrainConfig
 from ifp.training.images import load_images
@@ -37,7 +38,7 @@ def trainers(dataset: str, **changes: Any) -> tuple[Trainer, Trainer]:
     config = TrainConfig(dataset=dataset, **{**small, **changes})
     setup = set_up(load_dataset(dataset), config, device="cpu", threads=1)
     images = load_images(setup.dataset, 0, 0, "cpu")
-    statistics = images.statistics("bernoulli")
+    statistics = images.statistics(Bernoulli())
     seeds = range(config.seeds)
     states = [fresh_member(config, setup.objective, setup.network, statistics, seed) for seed in seeds]
     plain, low = (

@@ -19,7 +19,7 @@ from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.datasets.catalog import load_dataset
 from ifp.errors import IfpError
 from ifp.formats import DIVERGED, FINISHED
-from ifp.likelihood import binary_entropy_nats
+from ifp.likelihood import Bernoulli, binary_entropy_nats
 from ifp.networks.losses import gaussian_kl_nats
 from ifp.objectives.base import Batch, Objective, State
 from ifp.system.files import write_whole
@@ -115,8 +115,8 @@ def test_packed_images_are_the_same(rng: np.random.Generator) -> None:
     packed = TrainingImages(torch.from_numpy(np.packbits(bits_NP, axis=1)), (1, 8, 8), positions_NF, packed=True)
     index = torch.arange(20).reshape(4, 5)
     assert torch.equal(plain.at(index), packed.at(index))
-    assert torch.equal(plain.statistics("bernoulli").mean_P, packed.statistics("bernoulli").mean_P)
-    np.testing.assert_allclose(plain.statistics("bernoulli").mean_P, bits_NP.mean(0), rtol=1e-6)
+    assert torch.equal(plain.statistics(Bernoulli()).mean_P, packed.statistics(Bernoulli()).mean_P)
+    np.testing.assert_allclose(plain.statistics(Bernoulli()).mean_P, bits_NP.mean(0), rtol=1e-6)
 
 
 def test_all_images_are_drawn_alike_or_as_their_probabilities_say() -> None:
@@ -173,7 +173,7 @@ def test_steps_are_those_of_a_plain_loop(bars: str) -> None:
     config = config_for(bars, options={"beta": 3.0})
     setup = setup_for(config)
     images = load_images(setup.dataset, 0, 0, "cpu")
-    fresh = fresh_member(config, setup.objective, setup.network, images.statistics("bernoulli"), 5)
+    fresh = fresh_member(config, setup.objective, setup.network, images.statistics(Bernoulli()), 5)
     trainer = Trainer(config, setup.objective, setup.network, images, [5], [fresh])
     trainer.run(4)
 
@@ -235,7 +235,7 @@ def test_rates_multiply_learning_rates_and_changing_them_keeps_what_adam_remembe
     config = config_for(bars)
     setup = replace(setup_for(config), objective=Switching())
     images = load_images(setup.dataset, 0, 0, "cpu")
-    state = fresh_member(config, setup.objective, setup.network, images.statistics("bernoulli"), 0)
+    state = fresh_member(config, setup.objective, setup.network, images.statistics(Bernoulli()), 0)
     # a decoder that starts apart from z would leave the encoder without a gradient
     state.parameters["decoder.out.weight"] += 0.1
     trainer = Trainer(config, setup.objective, setup.network, images, [0], [state])
