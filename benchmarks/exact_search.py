@@ -26,9 +26,11 @@ from scipy.special import ndtri
 from ifp.analysis.freezing.points import freezing_points
 from ifp.datasets.factors import FactorTraversal
 from ifp.datasets.sprites import Sprites
-from ifp.exact.annealing import exact_annealing, exact_minimum
-from ifp.exact.follow import States, penalised_nats, solve
+from ifp.exact.annealing import exact_annealing
 from ifp.exact.ideal_vae import make_batch
+from ifp.exact.lowest import exact_minimum
+from ifp.exact.solutions import States, penalised_nats
+from ifp.exact.solve import solve
 from ifp.likelihood import Bernoulli
 from ifp.theory.closed_form import freezing_bounds
 from ifp.theory.reduction import reduce_traversal

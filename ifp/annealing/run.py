@@ -27,7 +27,8 @@ from ifp.annealing.plan import (
 from ifp.annealing.train import anneal_chunk, beta_range
 from ifp.annealing.training_cost import training_cost
 from ifp.datasets.base import FactorDataset
-from ifp.exact.annealing import FLOOR, exact_annealing
+from ifp.exact.annealing import exact_annealing
+from ifp.exact.targets import FLOOR
 from ifp.schedule import get_law
 from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid

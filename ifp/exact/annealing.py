@@ -10,9 +10,8 @@ Shapes: M members (a traversal and direction each), N images, D latents, T recor
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import groupby
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,55 +19,20 @@ import torch
 from ifp.datasets.factors import MOVING
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.exact.equilibrium import equilibrium_records
-from ifp.exact.ideal_vae import make_batch, pixel_bucket
+from ifp.exact.ideal_vae import make_batch
 from ifp.exact.improve import Surroundings
-from ifp.exact.lowest import lowest_nats
-from ifp.exact.records import Job, Records, follow, landings
+from ifp.exact.prepare import PreparedTraversal, in_batches, prepare_traversals
+from ifp.exact.records import Records, follow, landings
 from ifp.exact.search import search_curves
 from ifp.exact.states import Depth
+from ifp.exact.targets import DEEP_GROWTH, DEEPEST_KL_NATS, FLOOR, LEAST_KL_NATS, kl_targets
 from ifp.likelihood import Likelihood, as_likelihood
 from ifp.system.progress import Progress
-from ifp.theory.closed_form import FreezingBounds, Images, freezing_bounds, leading_modes
-from ifp.theory.flat import edges_of_the_others, flat_exact_trace, flat_recon_nats, is_flat
-from ifp.theory.reduction import reduce_traversal, rotate_gaussian
+from ifp.theory.closed_form import FreezingBounds, Images, freezing_bounds
+from ifp.theory.flat import edges_of_the_others, flat_exact_trace, is_flat
 from ifp.trace import OK, AnnealTrace
 
 BRANCHES = ("cool", "heat")
-FLOOR = {1: 0.3, 2: 0.05}
-"""Curves end where beta falls below this share of the lower edge, by the number of latents."""
-KL_TARGETS_NATS = (
-    0.005,
-    0.02,
-    0.05,
-    0.07,
-    0.14,
-    0.18,
-    0.23,
-    0.3,
-    0.4,
-    0.5,
-    0.62,
-    0.75,
-    0.9,
-    1.05,
-    1.2,
-    1.4,
-    1.6,
-    1.8,
-    2.0,
-)
-DEEP_GROWTH = {1: 1.12, 2: 1.08}
-"""Ratio of the targets beyond those listed, by the number of latents: with two the second freezes at any depth of the
-first."""
-DENSE_NATS = 0.4
-"""With two latents the list is followed up to here only."""
-LEAST_KL_NATS, DEEPEST_KL_NATS = 1.8, 12.0
-"""Curves are traced to the first of these KLs (or 4 times the threshold) and to 0.8 of the lower edge; never past the
-second (beyond the first)."""
-RANK_TOLERANCE = 1e-10
-"""Modes whose eigenvalue is below this share of the first one have no variance but rounding."""
-BATCH_NUMBERS = {"cpu": 400_000, "cuda": 40_000_000}
-"""Size of a batch, in numbers of one quadrature array: on a CPU what stays in its caches."""
 
 
 def exact_annealing(
@@ -131,42 +95,32 @@ def exact_annealing(
     if bounds is None:
         bounds = freezing_bounds(traversals, likelihood)
     flat = [number for number, x in enumerate(traversals) if is_flat(x)]
-    jobs = _jobs(traversals, likelihood, bounds, skip=flat)
+    prepared = prepare_traversals(traversals, likelihood, bounds, skip=flat)
     least = max(LEAST_KL_NATS, 4 * threshold_nats)
     targets = kl_targets(threshold_nats, tolerance, DEEPEST_KL_NATS + least, DEEP_GROWTH[latents])
     names = list(directions)
     if set(BRANCHES) <= set(names) and "equilibrium" not in names:
         names.append("equilibrium")
-    curves: dict[int, dict[str, Records]] = {}
-    ended: dict[int, dict[str, str]] = {}
+    annealed: dict[int, _Annealed] = {}
 
     def tick() -> None:
         if progress is not None:
-            progress("Exact curves", len(curves), len(jobs))
+            progress("Exact curves", len(annealed), len(prepared))
 
-    for group in _batches(jobs, latents, device):
-        batch = make_batch([job.reduced for job in group], likelihood, device)
-        modes = torch.from_numpy(np.stack([job.modes_NK for job in group])).to(device)
-        edge = torch.tensor([job.beta_closed_form for job in group], dtype=torch.float64, device=device)
+    for batch in in_batches(prepared, latents, device):
+        edge_M = torch.tensor([t.beta_closed_form for t in batch], dtype=torch.float64, device=device)
         if beta_floor is None:
             # data of one dimension leave a second latent nothing to hold
-            second = threshold_nats if modes.shape[2] > 1 else 0.0
-            depth = Depth(targets, edge, FLOOR[latents] * edge, least, second)
+            second = threshold_nats if batch[0].modes_NK.shape[1] > 1 else 0.0
+            depth = Depth(targets, edge_M, FLOOR[latents] * edge_M, least, second)
         else:
-            depth = Depth(targets, edge, torch.full_like(edge, beta_floor), math.inf, math.inf)
-        around = Surroundings(batch, modes, tick)
-        searched = search_curves(around, depth, latents=latents, heat=names != ["cool"])
-        fallen = landings(batch, modes, edge, latents)
-        records = follow(batch, searched, fallen, group, directions)
-        if "equilibrium" in names:
-            for m, equilibrium in enumerate(equilibrium_records(around, searched, group)):
-                records[m]["equilibrium"] = equilibrium
-        for job, of_job in zip(group, records, strict=True):
-            curves[job.number] = of_job
-        for job, cool_ended, deep_ended in zip(group, searched.cool_ended, searched.deep_ended, strict=True):
-            ended[job.number] = {name: cool_ended if name == "cool" else deep_ended for name in names}
+            depth = Depth(targets, edge_M, torch.full_like(edge_M, beta_floor), math.inf, math.inf)
+        for traversal, result in zip(
+            batch, _anneal_batch(batch, likelihood, depth, latents, directions, names, tick), strict=True
+        ):
+            annealed[traversal.number] = result
         tick()
-    traces = [_trace(jobs, curves, ended, names, latents, factors, contexts)] if jobs else []
+    traces = [_trace(prepared, annealed, names, latents, factors, contexts)] if prepared else []
     if flat:
         edges = edges_of_the_others(bounds.beta_closed_form_M, bounds.beta_upper_M)
         traces.append(
@@ -181,58 +135,40 @@ def exact_annealing(
                 contexts=[contexts[number] if contexts is not None else (MOVING,) for number in flat],
             )
         )
-    order = np.argsort(np.repeat([*(job.number for job in jobs), *flat], len(names)), kind="stable")
+    order = np.argsort(np.repeat([*(t.number for t in prepared), *flat], len(names)), kind="stable")
     return AnnealTrace.concatenate(traces).select(order)
 
 
-def exact_minimum(
-    images: np.ndarray,
-    betas: Sequence[float],
-    likelihood: str | Likelihood = "bernoulli",
-    *,
-    sigma: float = 1.0,
-    latents: int = 1,
-) -> np.ndarray:
-    """The lowest reconstruction + beta KL [B] found, in nats per image, for VAEs with diagonal Gaussian posteriors.
+@dataclass(frozen=True)
+class _Annealed:
+    """The curves of one traversal by direction, and why each ended at its deep end."""
 
-    Reached by the ideal decoder for one traversal [N, ...]. The problem is not convex, so this is an upper bound of the
-    minimum over all encoders and decoders; how often descents from random posteriors end lower on small random data is
-    in benchmarks/RESULTS.md (`python benchmarks/exact_search.py`).
-
-    Raises
-    ------
-    IfpError : a beta that is not positive, or images that do not suit the likelihood.
-    """
-    for beta in betas:
-        if not (np.isfinite(beta) and beta > 0):
-            raise bad_value("beta", beta, "a positive number")
-    likelihood = as_likelihood(likelihood, sigma)
-    if is_flat(images):
-        return np.full(len(betas), flat_recon_nats(images[0], likelihood))
-    bounds = freezing_bounds(images, likelihood, upper=False)
-    (job,) = _jobs([images], likelihood, replace(bounds, beta_upper_M=bounds.beta_closed_form_M))
-    batch = make_batch([job.reduced], likelihood, "cpu")
-    edge = torch.tensor([job.beta_closed_form], dtype=torch.float64)
-    floor = 0.9 * min(min(betas), job.beta_closed_form)
-    depth = Depth(kl_targets(0.1, 0.01, DEEPEST_KL_NATS), edge, torch.full_like(edge, floor), math.inf, math.inf)
-    modes = torch.from_numpy(job.modes_NK[None])
-    around = Surroundings(batch, modes, lambda: None)
-    searched = search_curves(around, depth, latents=latents, heat=True)
-    equilibrium_records(around, searched, [job])
-    return lowest_nats(around, searched, betas)
+    records: dict[str, Records]
+    ended: dict[str, str]
 
 
-def kl_targets(
-    threshold_nats: float, tolerance: float, deepest_nats: float, growth: float = DEEP_GROWTH[1]
-) -> list[float]:
-    """The KLs, rising, at which a curve is sampled: two of them close around the threshold."""
-    # for one linear Gaussian latent ln beta falls by twice the KL; the solutions miss their targets by up to 1 %
-    half = min(max(tolerance / (4 * threshold_nats), 0.02), 0.07)
-    around = [threshold_nats * (1 - half), threshold_nats * (1 + half)]
-    rest = [kl for kl in KL_TARGETS_NATS if kl <= deepest_nats and (kl <= DENSE_NATS or growth == DEEP_GROWTH[1])]
-    while rest[-1] * growth <= deepest_nats:
-        rest.append(rest[-1] * growth)
-    return sorted([*around, *(kl for kl in rest if abs(kl / threshold_nats - 1) > 2 * half)])
+def _anneal_batch(
+    traversals: Sequence[PreparedTraversal],
+    likelihood: Likelihood,
+    depth: Depth,
+    latents: int,
+    directions: Sequence[str],
+    names: Sequence[str],
+    tick: Callable[[], None],
+) -> list[_Annealed]:
+    """The curves `names` of traversals of one shape: those of `directions`, and the equilibrium if it is among them."""
+    edge_M = depth.beta_closed_form_M
+    batch = make_batch([t.reduced for t in traversals], likelihood, edge_M.device)
+    modes_MNK = torch.from_numpy(np.stack([t.modes_NK for t in traversals])).to(edge_M.device)
+    around = Surroundings(batch, modes_MNK, tick)
+    searched = search_curves(around, depth, latents=latents, heat=list(names) != ["cool"])
+    fallen = landings(batch, modes_MNK, edge_M, latents)
+    records = follow(batch, searched, fallen, traversals, directions)
+    if "equilibrium" in names:
+        for m, equilibrium in enumerate(equilibrium_records(around, searched, traversals)):
+            records[m]["equilibrium"] = equilibrium
+    ended_of = {name: searched.cool_ended if name == "cool" else searched.deep_ended for name in names}
+    return [_Annealed(records[m], {name: ended_of[name][m] for name in names}) for m in range(len(traversals))]
 
 
 def _check(
@@ -252,71 +188,34 @@ def _check(
             raise unknown_name("direction", direction, BRANCHES)
 
 
-def _jobs(
-    traversals: Sequence[np.ndarray], likelihood: Likelihood, bounds: FreezingBounds, skip: Sequence[int] = ()
-) -> list[Job]:
-    jobs = []
-    for number, images in enumerate(traversals):
-        if number in skip:
-            continue
-        reduced = reduce_traversal(images, likelihood)
-        eigenvalues_K, modes_NK = leading_modes(reduced, likelihood)
-        # along a mode without variance nothing can freeze
-        modes_NK = modes_NK[:, eigenvalues_K > RANK_TOLERANCE * eigenvalues_K[0]]
-        if likelihood.by_distance and len(reduced.weight_P) >= len(reduced.values_NP):
-            reduced = rotate_gaussian(reduced)
-        edges = float(bounds.beta_closed_form_M[number]), float(bounds.beta_upper_M[number])
-        jobs.append(Job(number, reduced, *edges, modes_NK * np.sqrt(len(modes_NK))))
-    return jobs
-
-
-def _batches(jobs: Sequence[Job], latents: int, device: str) -> list[list[Job]]:
-    """Jobs of equal images, pixels and number of modes together, few enough for the caches or the device's memory."""
-
-    def shape(job: Job) -> tuple[int, int, int]:
-        return len(job.reduced.values_NP), pixel_bucket(len(job.reduced.weight_P)), job.modes_NK.shape[1]
-
-    groups = []
-    for (images, pixels, _), members in groupby(sorted(jobs, key=lambda job: (*shape(job), job.number)), key=shape):
-        group = list(members)
-        size = max(
-            1,
-            BATCH_NUMBERS["cpu" if torch.device(device).type == "cpu" else "cuda"]
-            // (40**latents * (pixels + 4 * images * latents)),
-        )
-        groups += [group[at : at + size] for at in range(0, len(group), size)]
-    return groups
-
-
 def _trace(
-    jobs: Sequence[Job],
-    curves: dict[int, dict[str, Records]],
-    ended: dict[int, dict[str, str]],
+    traversals: Sequence[PreparedTraversal],
+    annealed: Mapping[int, _Annealed],
     names: Sequence[str],
     latents: int,
     factors: Sequence[str] | None,
     contexts: Sequence[tuple[int, ...]] | None,
 ) -> AnnealTrace:
-    flat = [(job, name, curves[job.number][name]) for job in jobs for name in names]
-    length = max(len(r.beta_T) for _, _, r in flat)
-    members = len(flat)
-    beta, recon = np.full((members, length), np.nan), np.full((members, length), np.nan)
-    kl = np.full((members, length, latents), np.nan)
-    for row, (_, _, r) in enumerate(flat):
+    """All curves as one trace, padded with NaN to the longest."""
+    labels = [(t, name) for t in traversals for name in names]
+    curves = [annealed[t.number].records[name] for t, name in labels]
+    shape = len(curves), max(len(r.beta_T) for r in curves)
+    beta_MT, recon_MT, kl_MTD = np.full(shape, np.nan), np.full(shape, np.nan), np.full((*shape, latents), np.nan)
+    for row, r in enumerate(curves):
         count = len(r.beta_T)
-        beta[row, :count], recon[row, :count], kl[row, :count] = r.beta_T, r.recon_nats_T, r.kl_nats_TD
+        beta_MT[row, :count], recon_MT[row, :count], kl_MTD[row, :count] = r.beta_T, r.recon_nats_T, r.kl_nats_TD
     return AnnealTrace(
-        factor_M=np.array([factors[job.number] if factors is not None else "" for job, _, _ in flat]),
-        context_MF=np.array([contexts[job.number] if contexts is not None else (MOVING,) for job, _, _ in flat]),
-        seed_M=np.zeros(members, dtype=int),
-        method_M=np.full(members, "exact"),
-        direction_M=np.array([name for _, name, _ in flat]),
-        status_M=np.full(members, OK),
-        n_images_M=np.array([len(job.reduced.values_NP) for job, _, _ in flat]),
-        beta_closed_form_M=np.array([job.beta_closed_form for job, _, _ in flat]),
-        beta_upper_M=np.array([job.beta_upper for job, _, _ in flat]),
-        beta_MT=beta,
-        recon_nats_MT=recon,
-        kl_nats_MTD=kl,
-        ended_M=np.array([ended[job.number][name] for job, name, _ in flat]),
+        factor_M=np.array([factors[t.number] if factors is not None else "" for t, _ in labels]),
+        context_MF=np.array([contexts[t.number] if contexts is not None else (MOVING,) for t, _ in labels]),
+        seed_M=np.zeros(len(labels), dtype=int),
+        method_M=np.full(len(labels), "exact"),
+        direction_M=np.array([name for _, name in labels]),
+        status_M=np.full(len(labels), OK),
+        n_images_M=np.array([len(t.reduced.values_NP) for t, _ in labels]),
+        beta_closed_form_M=np.array([t.beta_closed_form for t, _ in labels]),
+        beta_upper_M=np.array([t.beta_upper for t, _ in labels]),
+        beta_MT=beta_MT,
+        recon_nats_MT=recon_MT,
+        kl_nats_MTD=kl_MTD,
+        ended_M=np.array([annealed[t.number].ended[name] for t, name in labels]),
     )

@@ -19,8 +19,10 @@ DIFFERENT_KL_NATS = 1e-6
 """States whose KLs differ by less are the same."""
 SAME_TARGET = 1e-3
 """A state found at a beta counts as found at the target that its KL is this near to, in numbers of targets."""
-SAME = 1e-7  # two objectives this near, in units of beta_closed_form, are equal
-JUST = 2e-3  # how far past a jump's beta the first record after it is taken
+SAME = 1e-7
+"""Two objectives are equal if they differ by less than this, in units of the lower edge."""
+RECORD_OFFSET = 2e-3
+"""Relative distance in beta between a jump and the first record after it."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Landing:
 
 def collapsed_betas(beta_closed_form: float, beta_top: float, count: int) -> np.ndarray:
     """Rising betas at which the collapsed state is recorded, from just above the lower edge on."""
-    return np.geomspace(beta_closed_form * (1 + JUST / 4), beta_top, count)
+    return np.geomspace(beta_closed_form * (1 + RECORD_OFFSET / 4), beta_top, count)
 
 
 def cooling_path(curve: Curve, landing: Landing, above: np.ndarray) -> Path:
@@ -94,7 +96,7 @@ def cooling_path(curve: Curve, landing: Landing, above: np.ndarray) -> Path:
         if beta >= reached or kl <= landing.kl_nats_D.sum():
             continue
         if last is not None and index > curve.index_J[last] + 1:
-            path.jumps.append(Jump(len(path.points), last, j, reached * (1 - JUST)))
+            path.jumps.append(Jump(len(path.points), last, j, reached * (1 - RECORD_OFFSET)))
         path.points.append(j)
         path.beta.append(float(beta))
         reached, last = float(beta), j
@@ -115,12 +117,12 @@ def heating_path(curve: Curve, beta_closed_form: float, beta_limit: float, above
         if beta > beta_limit:
             return path
         if last != COLLAPSED and curve.index_J[j] < curve.index_J[last] - 1:
-            path.jumps.append(Jump(len(path.points), j, last, reached * (1 + JUST)))
+            path.jumps.append(Jump(len(path.points), j, last, reached * (1 + RECORD_OFFSET)))
         path.points.append(j)
         path.beta.append(beta)
         reached, last = beta, j
-    melted = max(reached, beta_closed_form) * (1 + JUST / 4)
-    rest = [melted, *above[above > melted * (1 + JUST)]]
+    melted = max(reached, beta_closed_form) * (1 + RECORD_OFFSET / 4)
+    rest = [melted, *above[above > melted * (1 + RECORD_OFFSET)]]
     path.points += [COLLAPSED] * len(rest)
     path.beta += map(float, rest)
     return path
@@ -150,7 +152,7 @@ def equilibrium_path(curve: Curve, beta_closed_form: float, collapsed_nats: floa
         path.beta.append(float(curve.beta_J[j]))
         last = int(j)
     first = path.jumps[0].beta if path.jumps and path.jumps[0].low == COLLAPSED else beta_closed_form
-    held = sorted((float(b) for b in above if b > first * (1 + JUST / 4)), reverse=True)
+    held = sorted((float(b) for b in above if b > first * (1 + RECORD_OFFSET / 4)), reverse=True)
     path.jumps = [replace(jump, after=jump.after + len(held)) for jump in path.jumps]
     path.points = [COLLAPSED] * len(held) + path.points
     path.beta = held + path.beta

@@ -20,7 +20,8 @@ from ifp.exact.branches import COLLAPSED, DIFFERENT_KL_NATS, Curve, Path, equili
 from ifp.exact.follow import JUMP
 from ifp.exact.ideal_vae import TraversalBatch
 from ifp.exact.improve import Surroundings, lowest
-from ifp.exact.records import Extra, Job, Records, above_the_edge, assemble, at_beta, kept
+from ifp.exact.prepare import PreparedTraversal
+from ifp.exact.records import Extra, Records, above_the_edge, assemble, at_beta, kept
 from ifp.exact.search import SearchResult
 
 MEETING_STEPS = 12
@@ -36,7 +37,9 @@ GAP = 1.05
 """Neighbours with a target between their KLs, whose betas differ by more, hand on to a beta between them too."""
 
 
-def equilibrium_records(around: Surroundings, searched: SearchResult, group: Sequence[Job]) -> list[Records]:
+def equilibrium_records(
+    around: Surroundings, searched: SearchResult, traversals: Sequence[PreparedTraversal]
+) -> list[Records]:
     """The equilibrium of each member of a batch, by falling beta; states found on the way go into the store.
 
     A member is read off again only where a lower state of its own was found, so that the others of its batch do not
@@ -44,27 +47,29 @@ def equilibrium_records(around: Surroundings, searched: SearchResult, group: Seq
     """
     batch = around.batch
     asked: set[tuple[int, float]] = set()
-    records = _read_off(batch, searched, group, range(len(group)))
+    records = _read_off(batch, searched, traversals, range(len(traversals)))
     if batch.x_MNP.shape[1] <= FEW_IMAGES:
-        records |= _read_off(batch, searched, group, _rearrange(around, searched, records))
+        records |= _read_off(batch, searched, traversals, _rearrange(around, searched, records))
     changed = list(records)
     for _ in range(ROUNDS):
         changed = _hand_on(batch, searched, {m: records[m] for m in changed}, asked)
         if not changed:
             break
-        records |= _read_off(batch, searched, group, changed)
+        records |= _read_off(batch, searched, traversals, changed)
         around.tick()
-    return [records[m] for m in range(len(group))]
+    return [records[m] for m in range(len(traversals))]
 
 
 def _read_off(
-    batch: TraversalBatch, searched: SearchResult, group: Sequence[Job], members: Sequence[int]
+    batch: TraversalBatch, searched: SearchResult, traversals: Sequence[PreparedTraversal], members: Sequence[int]
 ) -> dict[int, Records]:
     """The lowest of the known states of these members at each beta."""
     collapsed = batch.collapsed_nats_M.tolist()
     curves = {m: searched.store.every(m) for m in members}
     paths = {
-        m: equilibrium_path(curves[m], group[m].beta_closed_form, collapsed[m], above_the_edge(searched, m, group[m]))
+        m: equilibrium_path(
+            curves[m], traversals[m].beta_closed_form, collapsed[m], above_the_edge(searched, m, traversals[m])
+        )
         for m in members
     }
     extra = _meetings(batch, searched, curves, paths, collapsed)

@@ -184,8 +184,7 @@ def reconstruction(
 
 def kl_nats(mean_MND: Tensor, log_std_MND: Tensor) -> Tensor:
     """KL to the standard normal prior [M, D], mean over the images, nats."""
-    # `ifp.networks.losses.gaussian_kl_nats` in the logarithm of the standard deviation; with expm1, where that is near 0,
-    # as at the onset of information, no digits are lost
+    # `ifp.networks.losses.gaussian_kl_nats` takes log-variances; expm1 keeps the digits of narrow gains at the onset
     return (0.5 * (mean_MND**2 + torch.expm1(2 * log_std_MND)) - log_std_MND).mean(1)
 
 

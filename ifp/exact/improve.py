@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from ifp.exact.arrangements import FEW_IMAGES, fresh_arrangements, other_orders, short_tour
-from ifp.exact.follow import POWER, Solutions, States, concatenate, penalised_nats, solve, state_along
 from ifp.exact.ideal_vae import TraversalBatch, grid_points, make_grid, reconstruction
+from ifp.exact.solutions import POWER, Solutions, States, concatenate, penalised_nats, state_along
+from ifp.exact.solve import solve
 
 CHUNK_NUMBERS = {"cpu": 2_000_000, "cuda": 40_000_000}
 """Candidates are solved in chunks of about this size, in numbers of one quadrature array."""
@@ -25,7 +26,7 @@ RANKING_TOLERANCE = 1e-7
 FINAL_STEPS = 150
 """Evaluations for a finalist on each of its grids; who wins is minimised to the end afterwards."""
 BETTER = 1e-6
-"""Least gain, in units of beta (nats of KL), for which a candidate replaces the state that is known."""
+"""Minimum improvement, in units of beta (nats of KL), for a candidate to replace the known state."""
 UNRELAXED_MARGIN, UNRELAXED_KEPT = 0.1, 48
 """How much worse than the known state, in units of beta, a candidate may be before any descent, and how many go on."""
 
@@ -47,7 +48,7 @@ ROTATIONS = Contest(3, 3e-3, 3)
 FEW_ORDERS = Contest(8, 0.05, 8, rounds=8)
 """For few images, whose moves and exchanges leave more to relax."""
 RUNAWAY = 1.5
-"""Largest fall of a log standard deviation in a rough descent; beyond it the grid was too coarse and misled it."""
+"""Maximum drop in log std in a rough descent; beyond it the grid was too coarse and the candidate is discarded."""
 
 
 @dataclass

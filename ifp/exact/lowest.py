@@ -1,21 +1,33 @@
 """The lowest objective found at given betas, for one traversal: known states of every kind, improved at that beta.
 
-Shapes: B betas.
+Shapes: N images, B betas.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import torch
 
+from ifp.errors import bad_value
 from ifp.exact.arrangements import FEW_IMAGES, random_states
-from ifp.exact.follow import Solutions, States, concatenate, penalised_nats, solve
+from ifp.exact.equilibrium import equilibrium_records
+from ifp.exact.ideal_vae import make_batch
 from ifp.exact.improve import RANKING_TOLERANCE, Surroundings, lowest
+from ifp.exact.prepare import prepare_traversals
 from ifp.exact.records import at_beta
-from ifp.exact.search import SearchResult
+from ifp.exact.search import SearchResult, search_curves
+from ifp.exact.solutions import Solutions, States, concatenate, penalised_nats
+from ifp.exact.solve import solve
+from ifp.exact.states import Depth
+from ifp.exact.targets import DEEPEST_KL_NATS, kl_targets
+from ifp.likelihood import Likelihood, as_likelihood
+from ifp.theory.closed_form import freezing_bounds
+from ifp.theory.flat import flat_recon_nats, is_flat
 
 STARTS = 4
 """Different states of the traced curves from which the search at a beta begins."""
@@ -25,6 +37,43 @@ RANDOM_STATES, RANDOM_STEPS, RANDOM_STARTS = 160, 20, 6
 """Random posteriors of few images, the steps after which they are compared, and how many of them are starts too."""
 SWEEPS = 3
 """Times that the states found are handed on to the neighbouring betas and back."""
+
+
+def exact_minimum(
+    images: np.ndarray,
+    betas: Sequence[float],
+    likelihood: str | Likelihood = "bernoulli",
+    *,
+    sigma: float = 1.0,
+    latents: int = 1,
+) -> np.ndarray:
+    """The lowest reconstruction + beta KL [B] found, in nats per image, for VAEs with diagonal Gaussian posteriors.
+
+    Reached by the ideal decoder for one traversal [N, ...]. The problem is not convex, so this is an upper bound of the
+    minimum over all encoders and decoders; how often descents from random posteriors end lower on small random data is
+    in benchmarks/RESULTS.md (`python benchmarks/exact_search.py`).
+
+    Raises
+    ------
+    IfpError : a beta that is not positive, or images that do not suit the likelihood.
+    """
+    for beta in betas:
+        if not (np.isfinite(beta) and beta > 0):
+            raise bad_value("beta", beta, "a positive number")
+    likelihood = as_likelihood(likelihood, sigma)
+    if is_flat(images):
+        return np.full(len(betas), flat_recon_nats(images[0], likelihood))
+    bounds = freezing_bounds(images, likelihood, upper=False)
+    (traversal,) = prepare_traversals([images], likelihood, replace(bounds, beta_upper_M=bounds.beta_closed_form_M))
+    batch = make_batch([traversal.reduced], likelihood, "cpu")
+    edge = torch.tensor([traversal.beta_closed_form], dtype=torch.float64)
+    floor = 0.9 * min(min(betas), traversal.beta_closed_form)
+    depth = Depth(kl_targets(0.1, 0.01, DEEPEST_KL_NATS), edge, torch.full_like(edge, floor), math.inf, math.inf)
+    modes = torch.from_numpy(traversal.modes_NK[None])
+    around = Surroundings(batch, modes, lambda: None)
+    searched = search_curves(around, depth, latents=latents, heat=True)
+    equilibrium_records(around, searched, [traversal])
+    return lowest_nats(around, searched, betas)
 
 
 def lowest_nats(around: Surroundings, searched: SearchResult, betas: Sequence[float]) -> np.ndarray:

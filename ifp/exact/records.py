@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ifp.exact.branches import (
     COLLAPSED,
-    JUST,
+    RECORD_OFFSET,
     Curve,
     Landing,
     Path,
@@ -22,10 +22,11 @@ from ifp.exact.branches import (
     cooling_path,
     heating_path,
 )
-from ifp.exact.follow import Solutions, pushed, solve, state_along
 from ifp.exact.ideal_vae import TraversalBatch
+from ifp.exact.prepare import PreparedTraversal
 from ifp.exact.search import SearchResult, latent_modes
-from ifp.theory.reduction import ReducedTraversal
+from ifp.exact.solutions import Solutions, pushed, state_along
+from ifp.exact.solve import solve
 
 COLLAPSED_RECORDS = 5
 TOP = 1.25
@@ -34,17 +35,6 @@ METASTABLE_LIMIT = 2.0
 """Heating is followed to at most this multiple of the upper edge."""
 LANDING_KL_NATS = 0.005
 """Cooling's fall starts with this much information along the leading mode: the push off the saddle."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One traversal, reduced, with its edges and leading modes (mean square 1)."""
-
-    number: int
-    reduced: ReducedTraversal
-    beta_closed_form: float
-    beta_upper: float
-    modes_NK: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -69,34 +59,40 @@ class Extra:
 
 
 def follow(
-    batch: TraversalBatch, searched: SearchResult, fallen: Solutions, group: Sequence[Job], names: Sequence[str]
+    batch: TraversalBatch,
+    searched: SearchResult,
+    fallen: Solutions,
+    traversals: Sequence[PreparedTraversal],
+    names: Sequence[str],
 ) -> list[dict[str, Records]]:
     """The records of cooling and heating of each member of a batch; the states met on the way go into the store."""
-    out: list[dict[str, Records]] = [{} for _ in group]
-    landed = searched.keep(range(len(group)), fallen)
+    out: list[dict[str, Records]] = [{} for _ in traversals]
+    landed = searched.keep(range(len(traversals)), fallen)
     for name in names:
         paths, curves = [], []
-        for m, job in enumerate(group):
-            above = above_the_edge(searched, m, job)
+        for m, traversal in enumerate(traversals):
+            above = above_the_edge(searched, m, traversal)
             if name == "cool":
                 curves.append(searched.cool[m])
                 landing = Landing(float(fallen.beta_M[m]), fallen.kl_nats_MD[m].cpu().numpy())
                 paths.append(cooling_path(curves[-1], landing, above))
             else:
                 curves.append(searched.heat[m])
-                paths.append(heating_path(curves[-1], job.beta_closed_form, METASTABLE_LIMIT * job.beta_upper, above))
+                paths.append(
+                    heating_path(curves[-1], traversal.beta_closed_form, METASTABLE_LIMIT * traversal.beta_upper, above)
+                )
         extra = _arrivals(batch, searched, curves, paths)
-        for m in range(len(group)):
+        for m in range(len(traversals)):
             if name == "cool":
                 extra[m].append(kept(fallen, m, COLLAPSED_RECORDS, landed[m]))
             out[m][name] = assemble(curves[m], paths[m], float(batch.collapsed_nats_M[m]), extra[m])
     return out
 
 
-def above_the_edge(searched: SearchResult, member: int, job: Job) -> np.ndarray:
+def above_the_edge(searched: SearchResult, member: int, traversal: PreparedTraversal) -> np.ndarray:
     """The betas at which the collapsed state is recorded."""
-    top = max(TOP * job.beta_upper, 1.1 * float(searched.heat[member].beta_J.max()))
-    return collapsed_betas(job.beta_closed_form, top, COLLAPSED_RECORDS)
+    top = max(TOP * traversal.beta_upper, 1.1 * float(searched.heat[member].beta_J.max()))
+    return collapsed_betas(traversal.beta_closed_form, top, COLLAPSED_RECORDS)
 
 
 def landings(batch: TraversalBatch, modes_MNK: Tensor, beta_closed_form_M: Tensor, latents: int) -> Solutions:
@@ -104,7 +100,7 @@ def landings(batch: TraversalBatch, modes_MNK: Tensor, beta_closed_form_M: Tenso
     kl = torch.zeros(len(beta_closed_form_M), latents, dtype=torch.float64, device=modes_MNK.device)
     kl[:, 0] = LANDING_KL_NATS
     start = state_along(latent_modes(modes_MNK, latents), kl)
-    beta = beta_closed_form_M * (1 - JUST)
+    beta = beta_closed_form_M * (1 - RECORD_OFFSET)
     for _ in range(2):
         # the first descent may rest on a saddle, the second starts with a push off it
         found = solve(batch, start, beta, torch.ones_like(beta), power=0.0)
@@ -146,7 +142,10 @@ def kept(found: Solutions, at: int, after: int, row: int) -> Extra:
 
 
 def assemble(curve: Curve, path: Path, collapsed_nats: float, extra: Sequence[Extra]) -> Records:
-    """The records of a path in its order: its points, and `extra`, which overrules points on the wrong side of it."""
+    """The records of a path in its order.
+
+    Records in `extra` replace points of the path that would break the monotone order in beta.
+    """
     nothing = np.zeros(curve.kl_nats_JD.shape[1])
     rising = 1.0 if path.beta[-1] > path.beta[0] else -1.0
     rows: list[Extra] = []

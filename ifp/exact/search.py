@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from ifp.exact.branches import Curve
-from ifp.exact.follow import Solutions, Track, solve, state_along
+from ifp.exact.follow import Track
 from ifp.exact.improve import Surroundings, lowest
+from ifp.exact.solutions import Solutions, state_along
+from ifp.exact.solve import solve
 from ifp.exact.states import Depth, Store
 
 SEARCH_FROM_NATS = 0.3

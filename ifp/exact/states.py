@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ifp.exact.branches import Curve
-from ifp.exact.follow import Solutions, concatenate
+from ifp.exact.solutions import Solutions, concatenate
 
 SETTLED = 0.8
 """A curve that has reached its least depth goes on until beta is below this share of the lower edge: the deep state of

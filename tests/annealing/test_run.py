@@ -207,7 +207,7 @@ def test_conv_refuses_images_it_cannot_take(dataset: NpzDataset) -> None:
 
 
 def test_exact_minimum_is_below_every_network(dataset: NpzDataset) -> None:
-    from ifp.exact.annealing import exact_minimum
+    from ifp.exact.lowest import exact_minimum
 
     trace = anneal(dataset, config(steps=600, hold_steps=300, records=12, contexts=1, batch=24, factors=["place"]))
     cells = {(c.factor, c.context): c for c in plan_cells(dataset, config(contexts=1))}

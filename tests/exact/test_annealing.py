@@ -15,7 +15,8 @@ from ifp.analysis.freezing.points import freezing_points
 from ifp.datasets.factors import FactorTraversal
 from ifp.datasets.sprites import Sprites
 from ifp.errors import IfpError
-from ifp.exact.annealing import exact_annealing, exact_minimum
+from ifp.exact.annealing import exact_annealing
+from ifp.exact.lowest import exact_minimum
 from ifp.likelihood import binary_entropy_nats
 from ifp.theory.closed_form import freezing_bounds
 from ifp.trace import AnnealTrace

@@ -10,8 +10,9 @@ from scipy.special import ndtri
 
 from ifp.analysis.freezing.points import freezing_points
 from ifp.errors import IfpError
-from ifp.exact.annealing import exact_annealing, exact_minimum
+from ifp.exact.annealing import exact_annealing
 from ifp.exact.ends import ENDS
+from ifp.exact.lowest import exact_minimum
 from ifp.theory.closed_form import freezing_bounds
 from ifp.trace import AnnealTrace
 

@@ -16,7 +16,7 @@ from ifp.annealing.config import AnnealConfig
 from ifp.cli import main
 from ifp.datasets.npz import NpzDataset
 from ifp.errors import IfpError
-from ifp.exact.annealing import exact_minimum
+from ifp.exact.lowest import exact_minimum
 from ifp.theory.flat import is_flat
 from ifp.trace import AnnealTrace
 

@@ -1,0 +1,150 @@
+"""One point of an equilibrium curve: the minimum of R + phi(K) near a given state, on a grid that resolves it.
+
+A minimum of  R + phi(K)  with  phi(K) = level * at / (power + 1) * (K / at)^(power + 1)  is a stationary point of
+R + beta K at  beta = phi'(K) = level * (K / at)^power. A steep phi' holds K near `at`, whatever beta belongs to it;
+power = 0 is R + beta K itself (docs/theory.md, "How the curve is traced").
+
+Shapes: M traversals, N images, D latents, K modes, V = 2 N D variables.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ifp.exact.ideal_vae import Grid, TraversalBatch, grid_points, kl_gradient, kl_nats, make_grid, reconstruction
+from ifp.exact.minimiser import Memory, minimise
+from ifp.exact.solutions import POWER, Solutions, States
+
+TOLERANCE = 1e-19
+"""Convergence threshold: gradient . inverse Hessian . gradient divided by beta, in nats."""
+GRID_TRIES, MAX_EVALUATIONS = 4, 500
+SHRINKAGE = 1.2
+"""A solution whose narrowest posterior shrank by more than this factor is solved again on a finer grid."""
+COVERAGE = 4.8
+"""A solution whose posterior reaches closer than this many standard deviations to the grid's end is solved again
+on a wider grid."""
+UNRESOLVED = 1.6
+"""On a given grid, posteriors narrower by more than this factor than the narrowest it was made for are rejected."""
+MOST_POINTS = 500
+"""Curves end where a posterior has become so narrow that an axis of the grid would need more points than this."""
+
+
+def solve(
+    batch: TraversalBatch,
+    start: States,
+    level_M: Tensor,
+    at_M: Tensor,
+    *,
+    power: float = POWER,
+    tolerance: float = TOLERANCE,
+    max_evaluations: int = MAX_EVALUATIONS,
+    refine: bool = True,
+) -> Solutions:
+    """Minimise R + phi(K) from `start`, without the memory of a neighbouring solution; see `solve_from`."""
+    return solve_from(
+        batch, start, level_M, at_M, None,
+        power=power, tolerance=tolerance, max_evaluations=max_evaluations, refine=refine,
+    )[0]  # fmt: skip
+
+
+def solve_from(
+    batch: TraversalBatch,
+    start: States,
+    level_M: Tensor,
+    at_M: Tensor,
+    memory: Memory | None,
+    *,
+    power: float = POWER,
+    tolerance: float = TOLERANCE,
+    max_evaluations: int = MAX_EVALUATIONS,
+    refine: bool = True,
+) -> tuple[Solutions, Memory]:
+    """Minimise R + phi(K) from `start`; refine the grid of those that outgrew it, and minimise these again.
+
+    `memory` is that of the last solution on the same curve; the new one is returned. Descents that are cut short by
+    `max_evaluations` should not `refine` their grids: states on their way may be far narrower than where they end.
+    """
+    latents = start.mean_MND.shape[2]
+    vector = start.to_vector().clone()
+    rows = torch.arange(len(vector), device=vector.device)
+    first_memory = memory
+    for attempt in range(GRID_TRIES if refine else 1):
+        before = States.from_vector(vector[rows], latents)
+        grid = make_grid(before.mean_MND, before.log_std_MND)
+        scale, longest_step = _scale_and_longest_step(before, level_M[rows])
+        minimum = minimise(
+            _Objective(batch.take(rows), grid, level_M[rows], at_M[rows], power, latents),
+            vector[rows],
+            scale,
+            tolerance * level_M[rows],
+            max_step_MV=longest_step,
+            memory=first_memory if first_memory is None else first_memory.take(rows),
+            max_evaluations=max_evaluations,
+        )
+        if attempt == 0:
+            first_memory = minimum.memory
+        vector[rows] = minimum.x_MV
+        after = States.from_vector(minimum.x_MV, latents)
+        outgrown = _outgrown(grid, before, after) & (grid_points(after.mean_MND, after.log_std_MND) <= MOST_POINTS)
+        rows = rows[outgrown]
+        if not len(rows):
+            break
+    assert first_memory is not None
+    states = States.from_vector(vector, latents)
+    grid = make_grid(states.mean_MND, states.log_std_MND)
+    recon = reconstruction(batch, states.mean_MND, states.log_std_MND, grid)[0]
+    kl = kl_nats(states.mean_MND, states.log_std_MND)
+    return Solutions(states, level_M * (kl.sum(1) / at_M) ** power, recon, kl, level_M, at_M), first_memory
+
+
+def _scale_and_longest_step(states: States, level_M: Tensor) -> tuple[Tensor, Tensor]:
+    """The inverse Hessian's diagonal at a minimum with a fixed decoder, and how far a variable may move at once [M, V].
+
+    That Hessian is beta / std^2 in a mean and 2 beta in a log std, over N.
+    """
+    std = states.log_std_MND.exp().flatten(1)
+    half = torch.full_like(std, 0.5)
+    inverse = torch.cat([std**2, half], 1) * (states.mean_MND.shape[1] / level_M[:, None])
+    return inverse, torch.cat([std, half], 1)
+
+
+def _outgrown(grid: Grid, before: States, after: States) -> Tensor:
+    """Whether the posteriors [M] became too narrow for their grid, or came near its end."""
+    narrow = before.log_std_MND.amin(1) - after.log_std_MND.amin(1) > math.log(SHRINKAGE)
+    reach = COVERAGE * after.log_std_MND.exp()
+    used = grid.weight_MG[:, :, None] > 0
+    low = grid.z_MGD.masked_fill(~used, math.inf).amin(1)
+    high = grid.z_MGD.masked_fill(~used, -math.inf).amax(1)
+    outside = ((after.mean_MND - reach).amin(1) < low) | ((after.mean_MND + reach).amax(1) > high)
+    return (narrow | outside).any(1)
+
+
+class _Objective:
+    """R + phi(K), R by quadrature on `grid`, and its gradient, for the members still asked for."""
+
+    def __init__(
+        self, batch: TraversalBatch, grid: Grid, level_M: Tensor, at_M: Tensor, power: float, latents: int
+    ) -> None:
+        self._all = self._now = batch, grid, level_M, at_M
+        self._power, self._latents = power, latents
+
+    def __call__(self, x_AV: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        # the minimiser only ever drops members, so an equal number means the same ones
+        if len(rows) != len(self._now[2]):
+            batch, grid, level, at = self._all
+            self._now = batch.take(rows), grid.take(rows), level[rows], at[rows]
+        batch, grid, level, at = self._now
+        s = States.from_vector(x_AV, self._latents)
+        recon, r_mean, r_log_std = reconstruction(batch, s.mean_MND, s.log_std_MND, grid)
+        k_mean, k_log_std = kl_gradient(s.mean_MND, s.log_std_MND)
+        kl = kl_nats(s.mean_MND, s.log_std_MND).sum(1)
+        beta = level * (kl / at) ** self._power
+        by = beta[:, None, None]
+        gradient = torch.cat([(r_mean + by * k_mean).flatten(1), (r_log_std + by * k_log_std).flatten(1)], 1)
+        # between the points of a grid too coarse for it a posterior pays nothing; such states are out of bounds
+        unresolved = (s.log_std_MND.amin(1) < grid.log_narrowest_MD - math.log(UNRESOLVED)).any(1)
+        value = recon + beta * kl / (self._power + 1)
+        return torch.where(unresolved, math.inf, value), gradient
