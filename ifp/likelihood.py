@@ -28,8 +28,6 @@ LOGIT_LIMIT = 6.0
 """The output bias of a fresh Bernoulli decoder stays within this many nats, so that no pixel starts saturated."""
 SIGMA_RANGE = (1e-30, 1e30)
 """Beyond these, costs (over sigma squared) and their products leave the range of float64."""
-LOGIT_LIMIT = 6.0
-"""A fresh decoder's output bias stays within this many nats, so that no pixel starts saturated."""
 
 
 class Likelihood(ABC):

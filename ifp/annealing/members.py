@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from ifp.annealing.config import AnnealConfig
-from ifp.likelihood import LOGIT_LIMIT
 from ifp.networks.convolutional import ConvNetwork
 from ifp.networks.fully_connected import LinearNetwork, MlpNetwork, Network, PixelStatistics
 from ifp.seeds import derive_seed
