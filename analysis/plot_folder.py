@@ -35,7 +35,7 @@ def plot(
 
     Parameters
     ----------
-    run : a folder of `ifp anneal`, `ifp diagnose` or `ifp channels`, or what a library call returned.
+    run : a folder of `ifp anneal`, `train`, `diagnose`, `shift` or `channels`, or what a library call returned.
     kinds : of a run of traversals "kde", "trace", "hist", "strip", "ridge" or "all", by default "kde" and "trace"; of a
         diagnosis the names of its figures (docs/figures.md), by default all.
     width : "icml", "neurips", "jmlr", "tmlr" or a number of inches.
@@ -125,6 +125,20 @@ def _draw_edges(asked: _Asked) -> list[Path]:
     return draw_edges(asked.run, **_named(asked), **asked.page)
 
 
+def _draw_shift(asked: _Asked) -> list[Path]:
+    from ifp.analysis.shift.plot_shift import draw_shift
+
+    asked.refuse("of `ifp shift`, whose figure is always the same", *_TRAVERSALS_ONLY, "--order", "--label")
+    return draw_shift(asked.run, **asked.page)
+
+
+def _draw_training(asked: _Asked) -> list[Path]:
+    from ifp.analysis.training.plot_training import draw_training
+
+    asked.refuse("of `ifp train`, whose figure is always the same", *_TRAVERSALS_ONLY, "--order", "--label")
+    return draw_training(asked.run, **asked.page)
+
+
 def _named(asked: _Asked) -> dict[str, Any]:
     """Order and labels for the figure of a whole data set."""
     if not asked.order and not asked.labels:
@@ -150,5 +164,7 @@ _FOLDERS: dict[str, Callable[[_Asked], list[Path]]] = {
     "channels.json": _draw_channels,
     "whole.json": _draw_whole,
     "joint_edges.csv": _draw_edges,
+    "shift.json": _draw_shift,
+    "records.csv": _draw_training,
 }
 """The file by which a folder is known, in the order of looking; any other is taken for a run of traversals."""

@@ -41,7 +41,9 @@ def plot(
     out: Path | None,
     formats: str,
 ) -> None:
-    """Draw the figures of RUN, the folder of an `ifp anneal`, `ifp diagnose` or `ifp channels`; print their paths.
+    """Draw the figures of RUN and print their paths.
+
+    RUN is a folder of `ifp anneal`, `ifp train`, `ifp diagnose`, `ifp shift` or `ifp channels`.
 
     kde is the distribution of freezing points (ifp_distribution), trace the KL against beta (kl_trace); a csv of what
     it shows lies beside each figure. Needs neither the data set nor a GPU.

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ifp.analysis.figures.plot_page import axes_or_new
-from ifp.analysis.figures.style import INK, factor_looks, plain
+from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import INK, factor_looks, figure_width, plain
 from ifp.errors import IfpError
+
+
+def draw_training(
+    folder: Path, *, width: str | float = "icml", formats: Sequence[str] = FORMATS, out: Path | None = None
+) -> list[Path]:
+    """Draw `ifp_training` from the records of a run's folder; returns the paths written.
+
+    Raises
+    ------
+    IfpError : no such records, an unknown width or format.
+    """
+    inches = figure_width(width)
+    try:
+        records = pd.read_csv(folder / "records.csv")
+        factors = json.loads((folder / "run.json").read_text())["dataset"]["factor_names"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IfpError(f"{folder} cannot be read ({error}); give the --out folder of an `ifp train` run.") from error
+    with paper_style():
+        figure = new_figure(inches, 0.35 * inches + 1.2)
+        plot_training(records, factors, ax=figure.subplots())
+    return save_figure(figure, (out or folder / "figures") / "ifp_training", records, formats=formats)
 
 
 def plot_training(records: pd.DataFrame, factors: Sequence[str], *, ax: Axes | None = None) -> Axes:

@@ -57,6 +57,11 @@ class TrainResult(Result):
         return self.run.path
 
     @property
+    def path(self) -> Path | None:
+        """The run's folder if it stays, None for a temporary one."""
+        return None if self.temporary else self.folder
+
+    @property
     def config(self) -> TrainConfig:
         """The settings."""
         return self.run.config

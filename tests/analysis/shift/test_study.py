@@ -50,6 +50,10 @@ def test_what_is_saved_serves_the_next_call(
     folder = result.save(tmp_path / "out")
     assert {path.name for path in folder.iterdir()} == {"melting.csv", "shifts.csv", "shift.json", "probes", "figures"}
 
+    drawn = [path.read_bytes() for path in sorted((folder / "figures").iterdir())]
+    ifp.plot(folder)
+    assert [path.read_bytes() for path in sorted((folder / "figures").iterdir())] == drawn
+
     def never(*args: object, **kwargs: object) -> None:
         raise AssertionError("probed again")
 

@@ -96,6 +96,18 @@ def test_the_figure_shows_every_factor_and_without_factors_the_kl(result: TrainR
     assert plain.table()["nmi1"].isna().all()
 
 
+def test_the_figure_is_drawn_again_from_the_folder(result: TrainResult, tmp_path: Path) -> None:
+    paths = ifp.plot(result, out=tmp_path / "of-result", formats=["png"])
+    assert [path.name for path in paths] == ["ifp_training.png", "ifp_training.csv"]
+    again = ifp.plot(result.save(tmp_path / "run"), formats=["png"])
+    assert [path.parent for path in again] == [tmp_path / "run" / "figures"] * 2
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
+    with pytest.raises(IfpError, match="in memory only"):
+        ifp.plot(result)
+    with pytest.raises(IfpError, match="--scale does not go with"):
+        ifp.plot(tmp_path / "run", scale="linear")
+
+
 def test_networks_that_diverge_are_said_and_not_raised() -> None:
     run = ifp.train(bars(), likelihood="gaussian", sigma=1e-30, **SMALL)
     assert list(run.outcome.diverged) == [0]
