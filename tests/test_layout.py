@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -59,10 +60,16 @@ def module_name(path: Path) -> str:
     return ".".join([PACKAGE_OF[folder], *inner]).removesuffix(".__init__")
 
 
+@cache
+def parsed(source: str) -> ast.Module:
+    """The syntax tree of a source text; several tests look at the same files."""
+    return ast.parse(source)
+
+
 def imports(source: str, module: str, is_package: bool) -> Iterator[str]:
     """Absolute names of the modules that a file imports, wherever in the file, relative ones resolved."""
     package = module.split(".") if is_package else module.split(".")[:-1]
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -159,7 +166,7 @@ def test_public_names_of_the_analysis_are_not_hidden_by_modules() -> None:
 def test_no_class_name_stands_twice() -> None:
     places: dict[str, list[str]] = {}
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path.read_text())):
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(module_name(path))
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
