@@ -2,7 +2,7 @@
 
     python benchmarks/channels.py [--models 20] [--points 1000] [--threads 2] [--many 500]
 
-Posteriors are made up: 10 latents a model, some of which recur in other models, from narrow to wide. The loop is
+Posteriors are made up: 10 latents per model, some of which recur in other models, from narrow to wide. The loop is
 written in NumPy, in float32 as ours, three times: as the definition reads, NMI and VI of a pair from its five
 informations (an eighth of the pairs, times 8); with all that is of one channel taken out of the loop, so that for a
 pair both ready Bhattacharyya distances are added and the mean of exp(-sum) is taken; and with the coefficients ready
@@ -123,7 +123,7 @@ def race_by_definition(distance_CNN: Sequence[np.ndarray], ours: Callable[[], Si
     loop_2, ours_2 = PIECES * seconds(loop), np.mean([seconds(ours) for _ in range(PIECES)], axis=0)
     nmi, vi = np.max(differences, axis=0)
     return (
-        f"| the definition: five informations a pair | {loop_2[0]:.0f} | {ours_2[0]:.2f} | "
+        f"| the definition: five informations per pair | {loop_2[0]:.0f} | {ours_2[0]:.2f} | "
         f"{loop_2[0] / ours_2[0]:.0f} | {loop_2[1]:.0f} | {ours_2[1]:.2f} | {nmi:.0e} | {vi:.0e} |"
     )
 

@@ -1,4 +1,4 @@
-"""Member-steps a second of the engine against a plain loop, and the closed form and exact curves against training.
+"""Member-steps per second of the engine against a plain loop, and the closed form and exact curves against training.
 
 One run, one machine, ratios. `python benchmarks/engine.py` prints the table for RESULTS.md; `--device cuda` adds the
 rows that need a GPU.
@@ -45,7 +45,7 @@ def members_of(dataset_name: str, factor: str, count: int) -> list[Member]:
 def engine_steps_per_second(
     members: Sequence[Member], config: AnnealConfig, steps: int, device: str, threads: int
 ) -> tuple[float, int]:
-    """Member-steps a second of all members together, as `ifp anneal` trains them, and the members a batch it chose."""
+    """Member-steps per second of all members together, as `ifp anneal` trains them, and its members per batch."""
     data = data_of(members, config)
     size = training_cost(members, data, config, device, threads).chunk
     with single_threaded_kernels():
@@ -81,7 +81,7 @@ def engine_row(architecture: str, count: int, steps: int, plain_steps: int, devi
     ratio = statistics.median(e / p for e, p in zip(engine, plain, strict=True))
     return (
         f"| {architecture}, {count} members, {device} | {statistics.median(plain):,.0f} | "
-        f"{statistics.median(engine):,.0f} | {ratio:.1f} | {size} members a batch, "
+        f"{statistics.median(engine):,.0f} | {ratio:.1f} | {size} members per batch, "
         f"{threads if device == 'cpu' else 1} at a time |"
     )
 
@@ -104,7 +104,7 @@ def train_seconds(members: Sequence[Member], config: AnnealConfig) -> float:
 
 
 def theory_rows(per_factor: int) -> list[str]:
-    """Closed form, exact curve and trained bracket of the same traversals, seconds a traversal."""
+    """Closed form, exact curve and trained bracket of the same traversals, seconds per traversal."""
     dataset = load_dataset("sprites")
     config = preset_config("standard", dataset="sprites")
     rows = []
@@ -133,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--per-factor", type=int, default=8, help="traversals a factor in the second table")
+    parser.add_argument("--per-factor", type=int, default=8, help="traversals per factor in the second table")
     options = parser.parse_args()
     name = torch.cuda.get_device_name() if options.device.startswith("cuda") else platform.processor() or "CPU"
     print(f"{time.strftime('%Y-%m-%d')}, {name}, {options.threads} threads, python {platform.python_version()}, "

@@ -2,7 +2,7 @@
 
     python benchmarks/exact.py [--dataset sprites] [--contexts 200] [--threads 2] [--skip-exact]
 
-Prints seconds a factor, with the spread of the numbers, so that a faster wrong answer shows.
+Prints seconds per factor, with the spread of the numbers, so that a faster wrong answer shows.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ ARCHITECTURES = {"mlp": mlp, "conv": conv}
 
 
 class VAE(nn.Module):
-    """A VAE with a Bernoulli decoder; `forward` gives the reconstruction and the KL per latent, nats an image."""
+    """A VAE with a Bernoulli decoder; `forward` gives the reconstruction and the KL per latent, nats per image."""
 
     def __init__(self, architecture: str, image_shape: tuple[int, int, int], latents: int) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ def train(
 def plain_loop_steps_per_second(
     images_NCHW: np.ndarray, architecture: str, steps: int, *, latents: int = 1, device: str = "cpu"
 ) -> float:
-    """Steps a second of `train` on uint8 images [N, C, H, W]; a short unmeasured run goes before."""
+    """Steps per second of `train` on uint8 images [N, C, H, W]; a short unmeasured run goes before."""
     train(images_NCHW, architecture, 10, latents=latents, device=device)
     started = time.perf_counter()
     train(images_NCHW, architecture, steps, latents=latents, device=device)

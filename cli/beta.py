@@ -40,7 +40,7 @@ def beta() -> None:
     cls=NumberFirst,
     help=f"""Convert VALUE, the beta of another project, into our units, or back with --to.
 
-Our units are nats an image: reconstruction summed over pixels and channels, KL summed over latents. A Gaussian's beta
+Our units are nats per image: reconstruction summed over pixels and channels, KL summed over latents. A Gaussian's beta
 is given beside the squared error SE, which is our Gaussian likelihood at sigma 0.7071, unless --sigma says otherwise.
 
 Example: `ifp beta convert 0.003 --from disent-mean --shape 3,64,64 --latents 9` prints 4.10.

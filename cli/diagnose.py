@@ -40,7 +40,7 @@ from ifp.errors import IfpError
               help="Metrics to add: quick, fast (seconds), all (minutes), none, or names such as mig,dci.")  # fmt: skip
 @regime_options
 @click.option("--joint/--no-joint", default=True,
-              help="Bound what all latents together hold of each factor: 1 to 2 CPU minutes a model.")  # fmt: skip
+              help="Bound what all latents together hold of each factor: 1 to 2 CPU minutes per model.")  # fmt: skip
 @click.option("--name", "names", multiple=True, show_default="the files' names",
               help="What to call a model: A=beta-VAE for the first, B=... for the second; repeat it.")  # fmt: skip
 @reading_options

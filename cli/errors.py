@@ -49,7 +49,7 @@ def one_line_errors() -> Iterator[None]:
         with _one_line_warnings():
             yield
     except IfpError as error:
-        # some messages list files a line each; anything else that could move a terminal's cursor is escaped
+        # some messages list files, one per line; anything else that could move a terminal's cursor is escaped
         raise UserMistake("Error: " + "\n".join(map(printable, str(error).split("\n")))) from error
     except NothingFroze as error:
         raise NothingFound(str(error)) from error

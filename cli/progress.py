@@ -17,10 +17,10 @@ import click
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.05
 SHORTEST_GAP_SECONDS = 1.0
-"""In a log: a line every 30 s or 5 %, but not more than one a second."""
+"""In a log: a line every 30 s or 5 %, but not more than one per second."""
 
 NUMBERS_WIDTH = 46
-"""What the counts and times beside a bar need, in characters: up to 9 digits a count."""
+"""What the counts and times beside a bar need, in characters: up to 9 digits per count."""
 SHORTEST_BAR, LONGEST_BAR = 8, 40
 
 

@@ -34,7 +34,7 @@ from ifp.errors import IfpError
 @click.option("--steps", type=int, default=3000, help="Optimizer steps while beta moves.")
 @click.option("--hold-steps", type=int, default=200, help="Steps at the first beta before it moves.")
 @click.option("--records", type=int, default=40, help="Evaluations along the way.")
-@click.option("--batch", type=int, default=64, help="Images a step.")
+@click.option("--batch", type=int, default=64, help="Images per step.")
 @click.option("--learning-rate", type=float, default=5e-4, help="Adam's.")
 @click.option("--images", type=int, default=10_000, help="Images to train on.")
 @click.option("--fixed-images", type=int, default=2000, help="Images whose information is followed.")

@@ -39,7 +39,7 @@ class AnnealTrace:
         for all if None, as in files of before.
     beta_closed_form_M, beta_upper_M : the two edges, NaN where not computed.
     beta_MT, recon_nats_MT, kl_nats_MTD : float64, in the order recorded (beta falls when cooling, rises when
-        heating), NaN after a member's last record. Nats an image; recon summed over all pixels of the original
+        heating), NaN after a member's last record. Nats per image; recon summed over all pixels of the original
         image, KL per latent.
     ended_M : text, why an exact curve ended at its deep end (keys of `ifp.exact.ends.ENDS`); "" for all others and in
         traces written before this was recorded.

@@ -27,7 +27,7 @@ _PROFILE_AXIS_IN, _FACTORS_IN, _KEY_IN, _NAME_IN = 0.44, (0.5, 1.1), 0.24, 0.8
 
 @dataclass(frozen=True)
 class ImageRows:
-    """Rows of images, one a hotspot; an image's pixel is `times` x `times` of the page's.
+    """Rows of images, one per hotspot; an image's pixel is `times` x `times` of the page's.
 
     Attributes
     ----------

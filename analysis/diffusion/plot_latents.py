@@ -47,7 +47,7 @@ def kl_figure(
 
     Parameters
     ----------
-    latents : one row a latent with `COLUMNS`. width_in : of the page.
+    latents : one row per latent with `COLUMNS`. width_in : of the page.
     collapsed_nats, active_nats : the thresholds that part collapsed, weak and active latents.
 
     Returns

@@ -36,7 +36,7 @@ def nmi_figure(nmi: pd.DataFrame, latents: pd.DataFrame, *, width_in: float) -> 
     Parameters
     ----------
     nmi : columns estimator, latent, factor, nmi, ceiling_nmi, above_noise; factors in the order of the data set.
-    latents : columns latent, kl_nats, status; one row a latent. width_in : of the page.
+    latents : columns latent, kl_nats, status; one row per latent. width_in : of the page.
 
     Returns
     -------

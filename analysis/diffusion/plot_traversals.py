@@ -75,7 +75,7 @@ def traversals_figure(
     Parameters
     ----------
     images_DKCHW : decoded images in [0, 1]: latent d at value k, the others held; 1 or 3 channels.
-    values_K : the values of the latent. latents : one row a latent: latent (its place in D), kl_nats, status, holds.
+    values_K : the values of the latent. latents : one row per latent: latent (its place in D), kl_nats, status, holds.
     width_in : of the page.
 
     Returns

@@ -51,8 +51,8 @@ class Series:
 
     Attributes
     ----------
-    factors : one row a record, estimator and factor, with `RECORD_COLUMNS`.
-    steps : one row a record: step, label, kl_nats with interval, numbers of active, weak and collapsed latents.
+    factors : one row per record, estimator and factor, with `RECORD_COLUMNS`.
+    steps : one row per record: step, label, kl_nats with interval, numbers of active, weak and collapsed latents.
     changes : one row an estimator, factor, measure (diffusion, leakage) and span, with `CHANGE_COLUMNS`.
     """
 

@@ -93,7 +93,7 @@ def label_lines(label: str, width_in: float) -> list[str]:
 def by_kl(latents: pd.DataFrame, *, most: int = MOST_LATENTS) -> tuple[pd.DataFrame, str]:
     """The `most` latents with the largest KL, largest first, and a note on those left out ("" if none).
 
-    Without a KL (NaN) a latent comes last. `latents` : one row a latent, with latent, kl_nats and status.
+    Without a KL (NaN) a latent comes last. `latents` : one row per latent, with latent, kl_nats and status.
     """
     ordered = latents.sort_values("kl_nats", ascending=False, kind="stable", na_position="last")
     if len(ordered) <= most:

@@ -15,7 +15,7 @@ import numpy as np
 from ifp.errors import IfpError, bad_value
 
 DEFAULT_BINS = 20
-"""Equal-width bins a latent, as in disentanglement_lib's unsupervised_study_v1."""
+"""Equal-width bins per latent, as in disentanglement_lib's unsupervised_study_v1."""
 
 
 def histogram_mi_nats(
@@ -46,7 +46,7 @@ def histogram_mi_nats(
     rows_FN, row_starts_F = stacked_rows(factors_NF, sizes)
     cells_DN = histogram_cells(codes_ND, bins)
     if rows_FN.shape[1] != cells_DN.shape[1]:
-        raise IfpError(f"{cells_DN.shape[1]} codes but {rows_FN.shape[1]} rows of factors; give one row an image.")
+        raise IfpError(f"{cells_DN.shape[1]} codes but {rows_FN.shape[1]} rows of factors; give one row per image.")
     if not len(rows_FN):
         return np.zeros((len(cells_DN), 0))
     num_rows = int(row_starts_F[-1])
@@ -156,7 +156,7 @@ def stacked_rows(factors_NF: np.ndarray, sizes: Sequence[int] | None = None) -> 
     largest_F = factors_FN.max(axis=1)
     sizes_F = largest_F + 1 if sizes is None else np.asarray(sizes, dtype=np.intp)
     if sizes_F.shape != largest_F.shape:
-        raise IfpError(f"sizes must name one number of values a factor: {len(largest_F)}, got {len(sizes_F)}.")
+        raise IfpError(f"sizes must name one number of values per factor: {len(largest_F)}, got {len(sizes_F)}.")
     if (factors_FN.min(axis=1) < 0).any() or (largest_F >= sizes_F).any():
         raise IfpError("A factor's position lies outside 0 ... size - 1; give integer positions.")
     row_starts = np.concatenate([[0], np.cumsum(sizes_F)]).astype(np.intp)

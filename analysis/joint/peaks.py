@@ -171,7 +171,7 @@ def _peaks(smooth: Smooth, beta_G: np.ndarray, generator: np.random.Generator) -
 
 
 def joint_pressures(found: MiPeaks) -> pd.DataFrame:
-    """DEFT's stage betas, falling, the last one 1, one row a stage with `PRESSURE_COLUMNS`.
+    """DEFT's stage betas, falling, the last one 1, one row per stage with `PRESSURE_COLUMNS`.
 
     A stage is to let the next group of factors freeze and no more, so its pressure is the geometric middle between a
     peak and the next lower one, as between the groups of `pressure_stages`; pressures of at most 1 are left out. Where
@@ -203,7 +203,7 @@ def _named(betas: Sequence[float]) -> str:
 
 def why_empty(found: MiPeaks, pressures: pd.DataFrame) -> dict[str, str]:
     """Why a table of peaks, steps or pressures is empty, by the table's name; nothing for those that are not."""
-    noise = f"noise of MI {float(np.median(found.noise_nats_T)):.2g} nats a record"
+    noise = f"noise of MI {float(np.median(found.noise_nats_T)):.2g} nats per record"
     lower = "more --records, --seeds or --steps lower the noise"
     reasons = {}
     if not len(found.peaks):

@@ -3,7 +3,7 @@
 disentanglement_lib renders such batches on demand. From arrays, the rows are grouped by value and drawn with
 replacement from a group. A value held by a single row cannot be shared: those rows are never drawn, and counted.
 
-Shapes: N images, R rows that share their value with another, B batches, S images a batch.
+Shapes: N images, R rows that share their value with another, B batches, S images per batch.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The FactorVAE metric (Kim and Mnih 2018, "Disentangling by factorising").
 
-Shapes: N images, D latents, F factors, B votes, S images a batch.
+Shapes: N images, D latents, F factors, B votes, S images per batch.
 """
 
 from __future__ import annotations

@@ -128,7 +128,9 @@ def _active(codes_ND: np.ndarray, kl_nats_M: Sequence[Any] | None, m: int, thres
         return active_D
     kl_nats_D = np.asarray(kl_nats_M[m] if m < len(kl_nats_M) else [], dtype=np.float64)
     if kl_nats_D.shape != active_D.shape:
-        raise IfpError(f"Model {m} has {len(active_D)} latents but KLs of shape {kl_nats_D.shape}; give one a latent.")
+        raise IfpError(
+            f"Model {m} has {len(active_D)} latents but KLs of shape {kl_nats_D.shape}; give one per latent."
+        )
     return active_D & (kl_nats_D > threshold_nats)
 
 

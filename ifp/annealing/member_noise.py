@@ -1,6 +1,6 @@
 """MemberNoise: the random streams of members in training, each from its own generator, drawn a block at a time.
 
-Shapes: K steps of a block, M members, S noise draws an image, N images a step, D latents.
+Shapes: K steps of a block, M members, S noise draws per image, N images per step, D latents.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class MemberNoise:
 
     Attributes
     ----------
-    images, images_a_step, draws : images of the traversal, images of a step, noise draws an image.
+    images, images_a_step, draws : images of the traversal, images of a step, noise draws per image.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ class TrainingCost:
     Attributes
     ----------
     members, steps : members, and optimizer steps in all, at most (members stop early).
-    chunk : members a batch; `rates` member-steps a second on one thread by members a batch, as measured.
+    chunk : members per batch; `rates` member-steps per second on one thread by members per batch, as measured.
     seconds : at most, on all threads.
     bytes_needed : memory of the chunks at work at once.
     """
@@ -53,7 +53,7 @@ def training_cost(
     threads: int,
     most_seconds: float = math.inf,
 ) -> TrainingCost:
-    """Choose the members a batch by what measures fastest, and estimate the whole.
+    """Choose the members per batch by what measures fastest, and estimate the whole.
 
     After `most_seconds` of measuring no further size or group is begun; groups that were not measured count as the
     largest that was.
@@ -129,7 +129,7 @@ def _chunk_bytes(data: MemberData, config: AnnealConfig, chunk: int) -> int:
     images, pixels = data.values_NP.shape
     rows = max(config.batch, images)
     if config.architecture == "conv":
-        # 765,000 weights, and some 200,000 activations an image through both networks, forward and backward
+        # 765,000 weights, and some 200,000 activations per image through both networks, forward and backward
         weights, activations = 765_000, rows * 200_000
     else:
         pixels = padded_width(pixels)

@@ -16,7 +16,7 @@ _COSTS = {"gaussian": "the squared error", "laplace": "the absolute error"}
 
 @dataclass(frozen=True)
 class Beta:
-    """Weight of the KL in nats an image, None where nothing says; and how it was reached.
+    """Weight of the KL in nats per image, None where nothing says; and how it was reached.
 
     `capacity_nats` is where the KL was held in place of a weight, None where it was not.
     """

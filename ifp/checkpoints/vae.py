@@ -50,7 +50,7 @@ class Vae:
     head, variance, output : see HEADS, VARIANCES, OUTPUTS.
     likelihood : of training: "bernoulli", "gaussian" (the squared error: sigma^2 = 1/2) or "laplace" (the absolute
         error).
-    beta : weight of the KL in nats an image (see `ifp.theory.beta_units`), None where nothing says.
+    beta : weight of the KL in nats per image (see `ifp.theory.beta_units`), None where nothing says.
     capacity_nats : at which the KL was held at the end of training, None where nothing says that it was held.
     pixel_mean, pixel_std : the encoder sees (x - mean) / std of x in [0, 1].
     assumptions : everything assumed, for people to check.

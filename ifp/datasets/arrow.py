@@ -75,7 +75,7 @@ class Arrow(FactorDataset):
         return {
             **super().describe(),
             "source": "rendered; places, angles and noise of DEFT's correlative set, own drawing",
-            "angle": "11.25 degrees a step, counter-clockwise from down; the last value is a neighbour of the first",
+            "angle": "11.25 degrees per step, counter-clockwise from down; the last value is a neighbour of the first",
             "in training": "a uniform place, and the angle that points at the centre plus a normal one of "
             f"{NOISE_DEGREES:g} degrees; evaluation may use the whole grid",
         }

@@ -47,7 +47,7 @@ class FactorDataset(ABC):
     def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:
         """Images, uint8 [N, C, H, W] in 0..255, at these factor values with these nuisances.
 
-        `nuisance_N` holds one non-negative integer an image; equal integers mean an equal nuisance.
+        `nuisance_N` holds one non-negative integer per image; equal integers mean an equal nuisance.
         Only the images asked for are made.
         """
 

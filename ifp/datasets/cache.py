@@ -1,8 +1,8 @@
-"""A grid of binary images in one file of the user's cache folder: packed 8 pixels a byte, checked, never copied.
+"""A grid of binary images in one file of the user's cache folder: packed 8 pixels per byte, checked, never copied.
 
-The file is a 4,096-byte header (magic, number of images, bytes an image, SHA-256 of what the images are, SHA-256
+The file is a 4,096-byte header (magic, number of images, bytes per image, SHA-256 of what the images are, SHA-256
 of the packed images) and then the images. It is written beside its place and then moved there: it is whole or absent.
-Shapes: N images, P bytes an image.
+Shapes: N images, P bytes per image.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class PackedGrid:
 
     Parameters
     ----------
-    packed_NP : uint8, 8 pixels a byte, most significant bit first (np.packbits); a read-only memory map.
+    packed_NP : uint8, 8 pixels per byte, most significant bit first (np.packbits); a read-only memory map.
     image_shape : (C, H, W).
     path : the file.
     """

@@ -8,7 +8,7 @@ along the table's diagonal; that family ("line") is not built here, and its widt
 
 The first and the last value of a cyclic factor (an angle) are not neighbours here, as in the published code.
 
-Shapes: N images, F factors; a table has one axis a factor of its group.
+Shapes: N images, F factors; a table has one axis per factor of its group.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ SPACE = FactorSpace(("shape", "scale", "orientation", "posX", "posY"), (3, 6, 40
 class DSprites(FactorDataset):
     """The official dSprites: 737,280 binary images, uint8 0 or 255, 64 x 64, the last factor varying fastest.
 
-    The first use unpacks the file once into the user's cache folder, 512 bytes an image; later ones open it
+    The first use unpacks the file once into the user's cache folder, 512 bytes per image; later ones open it
     without copying.
 
     Parameters
@@ -69,7 +69,7 @@ class DSprites(FactorDataset):
         return self.packed.images(self.space.ravel(positions_NF))
 
     def checksum(self) -> str:
-        """SHA-256 of all images in grid order, 8 pixels a byte."""
+        """SHA-256 of all images in grid order, 8 pixels per byte."""
         return hashlib.sha256(self.packed.packed_NP.data).hexdigest()
 
     def describe(self) -> dict[str, object]:

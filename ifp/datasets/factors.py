@@ -105,8 +105,8 @@ class FactorTraversal:
     ----------
     factor : the moving factor's name.
     context : the value index of every factor, `MOVING` for the one that moves.
-    values : the moving factor's value indices, one an image.
-    nuisance : one integer an image; it decides all that is not a factor (instance, colour, noise).
+    values : the moving factor's value indices, one per image.
+    nuisance : one integer per image; it decides all that is not a factor (instance, colour, noise).
         Equal integers give equal nuisances.
     """
 

@@ -45,7 +45,7 @@ class JointSampler:
     Parameters
     ----------
     space : the factors.
-    tables : for each group of factor names, probabilities with one axis a factor in that order; they are normalised.
+    tables : for each group of factor names, probabilities with one axis per factor in that order; they are normalised.
         No factor is in two groups.
     description : what `describe` returns.
     """

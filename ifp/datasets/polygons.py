@@ -17,7 +17,7 @@ _FROM_COLUMN = np.array([(1 << (SIDE - column)) - 1 for column in range(SIDE + 1
 
 
 def fill_polygons(x_NV: np.ndarray, y_NV: np.ndarray) -> np.ndarray:
-    """One polygon an image, uint8 [N, 512]: 8 pixels a byte, row by row from the top, as `np.packbits` packs them.
+    """One polygon an image, uint8 [N, 512]: 8 pixels per byte, row by row from the top, as `np.packbits` packs them.
 
     A pixel is on when its centre, moved by an infinitesimal step to the right and a slightly larger one up, is inside.
 

@@ -16,7 +16,7 @@ import numpy as np
 
 NO_SOLID = -1
 PARALLEL = 1e-12
-"""Slower than this, in half-axes a unit of depth, a ray runs along a box's face."""
+"""Slower than this, in half-axes per unit of depth, a ray runs along a box's face."""
 
 
 @dataclass(frozen=True)

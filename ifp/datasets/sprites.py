@@ -85,7 +85,7 @@ def sprite_masks(positions_NF: np.ndarray) -> np.ndarray:
 
 
 def _packed(positions_NF: np.ndarray) -> np.ndarray:
-    """The same, 8 pixels a byte, uint8 [N, 512]."""
+    """The same, 8 pixels per byte, uint8 [N, 512]."""
     packed = np.empty((len(positions_NF), SIDE * SIDE // 8), dtype=np.uint8)
     for shape in range(len(SHAPES)):
         members = np.flatnonzero(positions_NF[:, 0] == shape)

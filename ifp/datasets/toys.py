@@ -4,7 +4,7 @@ The design is that of LeCun, Huang and Bottou, *Learning methods for generic obj
 and lighting* (CVPR 2004): toys of five categories on a turntable, seen from nine elevations under six lightings,
 ten instances a category. The instance is a nuisance, not a factor.
 
-Shapes: N images, F factors, S samples a side before anti-aliasing, K samples on the toy.
+Shapes: N images, F factors, S samples per side before anti-aliasing, K samples on the toy.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def clip_to_steps(config: type, settings: Mapping[str, Any], typed: Collection[s
 def clipped_note(config: Any, given: Collection[str]) -> str:
     """A line on what was clipped to the number of steps though the user did not give it; empty where nothing was."""
     if "steps" in given and "records" not in given and config.records == config.steps:
-        return f"Records: one a step, {config.steps}."
+        return f"Records: one per step, {config.steps}."
     return ""
 
 

@@ -1,6 +1,6 @@
 """Run independent jobs on a few threads, each with PyTorch's own threading off.
 
-PyTorch lets go of Python's lock inside its kernels, so threads scale; one thread a kernel makes a member's numbers
+PyTorch lets go of Python's lock inside its kernels, so threads scale; one thread per kernel makes a member's numbers
 independent of the batch it is in (a kernel split over threads adds in another order).
 """
 

@@ -1,4 +1,4 @@
-"""Other projects' beta in our units: nats an image, reconstruction summed over pixels, KL summed over latents.
+"""Other projects' beta in our units: nats per image, reconstruction summed over pixels, KL summed over latents.
 
 A project's loss, averaged over images, is `weight * cost + kld_weight * b * KL`, where the cost is a sum over pixels or
 their mean, and the KL a sum over latents or their mean. Multiplying a loss by a number leaves its minimum where it is,

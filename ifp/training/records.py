@@ -1,7 +1,8 @@
 """TrainRecords: what a run recorded of its networks, as arrays and as a table.
 
 records.npz holds, for network K, the arrays K_step [T], K_beta [T], K_stage [T], K_recon_nats [T], K_kl_nats [T, D],
-and, where the data have factors, K_nmi [T, D, F]; beside them the names of the factors. records.csv has a row a record.
+and, where the data have factors, K_nmi [T, D, F]; beside them the names of the factors. records.csv has one row per
+record.
 
 Shapes: T records, D latents, F factors.
 """
@@ -22,7 +23,7 @@ from ifp.system.files import replace_file
 
 @dataclass(frozen=True, eq=False)
 class TrainRecord:
-    """One evaluation of one network, nats an image.
+    """One evaluation of one network, nats per image.
 
     Attributes
     ----------

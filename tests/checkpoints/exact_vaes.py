@@ -33,7 +33,7 @@ def factor_grid() -> np.ndarray:
 
 
 def grid_images(steps: tuple[int, ...] = STEPS) -> np.ndarray:
-    """uint8 [N, rows, columns]: one row of pixels a factor."""
+    """uint8 [N, rows, columns]: one row of pixels per factor."""
     rows_NF = 40 + factor_grid() * np.array(steps)
     return np.repeat(rows_NF[:, :, None], BLOCK, axis=2).astype(np.uint8)
 

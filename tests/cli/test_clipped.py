@@ -91,7 +91,7 @@ def test_records_are_no_more_than_the_steps(small: Path, tmp_path: Path) -> None
                "--contexts", "1", "--factor", "row")  # fmt: skip
     found = run(*command, "--out", str(tmp_path / "run"))
     assert found.exit_code in (0, 1), found.output
-    assert "Records: one a step, 4." in found.stderr
+    assert "Records: one per step, 4." in found.stderr
     assert "Architecture: mlp, because conv" in found.stderr
     stored = run("anneal", "--config", str(tmp_path / "run" / "run.json"), "--steps", "2", "--out", str(tmp_path / "b"))
     assert stored.exit_code in (0, 1), stored.output

@@ -36,7 +36,7 @@ def similarity_of(nmi_CC: np.ndarray, entropy_bits_C: np.ndarray, channels: tupl
 def constructed(
     rng: np.random.Generator, *, spots: int = 3, size: int = 4, junk: int = 3, factors: int = 3, distance: str = "nmi"
 ) -> Hotspots:
-    """Hotspots of `size` channels, one a model, each with the next factor; channels that are in none between them."""
+    """Hotspots of `size` channels, one per model, each with the next factor; channels that are in none between them."""
     count = spots * size + junk
     kind_C = np.concatenate([np.arange(spots).repeat(size), np.full(junk, -1), np.arange(factors)])
     same_CC = (kind_C[:, None] == kind_C) & (kind_C >= 0)

@@ -93,7 +93,7 @@ def test_tables_of_several_factors_and_latents_are_kept_apart(rng: np.random.Gen
 @pytest.mark.parametrize(
     ("codes", "factors", "message"),
     [
-        (np.zeros((3, 1)), np.zeros((2, 1), int), "one row an image"),
+        (np.zeros((3, 1)), np.zeros((2, 1), int), "one row per image"),
         (np.zeros(3), np.zeros((3, 1), int), r"\[images, latents\]"),
         (np.full((3, 1), np.nan), np.zeros((3, 1), int), "NaN"),
         (np.zeros((3, 1)), np.zeros((3, 1)), "integer positions, got float64"),
@@ -111,7 +111,7 @@ def test_bad_settings_are_refused_in_a_sentence() -> None:
         histogram_mi_nats(np.zeros((3, 1)), np.zeros((3, 1), int), bins=0)
     with pytest.raises(IfpError, match="outside"):
         stacked_rows(np.array([[4]]), [4])
-    with pytest.raises(IfpError, match="one number of values a factor"):
+    with pytest.raises(IfpError, match="one number of values per factor"):
         stacked_rows(np.array([[4]]), [5, 5])
 
 
