@@ -14,7 +14,8 @@ from ifp.analysis.diffusion.how_read import about_tests, reading_lines
 from ifp.analysis.diffusion.model_comparison import ModelComparison
 from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
 from ifp.analysis.diffusion.number_sentences import decomposition_sentence, regime_sentence, score_text
-from ifp.analysis.diffusion.results import Results, plain
+from ifp.analysis.diffusion.results import Results
+from ifp.analysis.diffusion.results_content import plain
 from ifp.analysis.diffusion.shown_tables import models_shown, shown_tables
 from ifp.analysis.diffusion.wording import verdict_lines
 from ifp.analysis.diffusion.write_models import model_folders

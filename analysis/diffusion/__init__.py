@@ -25,7 +25,7 @@ _HOME = {
     "diagnose": "ifp.analysis.diffusion.diagnosis",
     "histogram_mi_nats": "ifp.analysis.information.mutual_information",
     "load_results": "ifp.analysis.diffusion.results",
-    "make_results": "ifp.analysis.diffusion.results",
+    "make_results": "ifp.analysis.diffusion.results_content",
     "make_series": "ifp.analysis.diffusion.series",
     "measure_information": "ifp.analysis.information.per_latent",
     "measure_joint": "ifp.analysis.information.joint_information",

@@ -13,14 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.diffusion.holders import (
-    ACTIVE_NATS,
-    COLLAPSED_NATS,
-    HELD_NMI,
-    LATENT_COLUMNS,
-    factor_table,
-    latent_table,
-)
+from ifp.analysis.diffusion.holder_tables import LATENT_COLUMNS, factor_table, latent_table
+from ifp.analysis.diffusion.holders import ACTIVE_NATS, COLLAPSED_NATS, HELD_NMI
 from ifp.analysis.information.decomposition import KlDecomposition, decompose_kl
 from ifp.analysis.information.intervals import FEWEST_RESAMPLES, LEVEL, corrected_interval
 from ifp.analysis.information.joint_information import FEWEST, JointInformation, measure_joint

@@ -16,7 +16,8 @@ from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.doubts import what_to_try, without_verdict
 from ifp.analysis.diffusion.how_read import reading_lines
 from ifp.analysis.diffusion.measure import Measured
-from ifp.analysis.diffusion.results import Results, make_results
+from ifp.analysis.diffusion.results import Results
+from ifp.analysis.diffusion.results_content import make_results
 from ifp.analysis.diffusion.verdict import checkpoint_verdict
 from ifp.analysis.diffusion.verdict_of_series import series_verdict
 from ifp.analysis.diffusion.wording import verdict_lines

@@ -7,10 +7,7 @@ Shapes: D latents, F factors.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,17 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.diffusion.comparison import COMPARISON_COLUMNS, Comparison
-from ifp.analysis.diffusion.diagnosis import Diagnosis
-from ifp.analysis.diffusion.holders import FACTOR_COLUMNS, LATENT_COLUMNS, above_noise, held_DF, noise_ceiling_nmi_DF
-from ifp.analysis.diffusion.joint_verdict import joint_cases
-from ifp.analysis.diffusion.series import CHANGE_COLUMNS, RECORD_COLUMNS, STEP_COLUMNS, Series
-from ifp.analysis.diffusion.verdict import checkpoint_verdict
-from ifp.analysis.diffusion.verdict_of_comparison import comparison_verdict
-from ifp.analysis.diffusion.verdict_of_series import series_verdict
+from ifp.analysis.diffusion.comparison import COMPARISON_COLUMNS
+from ifp.analysis.diffusion.holder_tables import FACTOR_COLUMNS, LATENT_COLUMNS
+from ifp.analysis.diffusion.holders import above_noise
+from ifp.analysis.diffusion.series import CHANGE_COLUMNS, RECORD_COLUMNS, STEP_COLUMNS
 from ifp.analysis.information.joint_information import JOINT_COLUMNS
-from ifp.analysis.information.per_latent import Information
-from ifp.analysis.tables import json_rows, write_csv
+from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError, unknown_name
 from ifp.system.files import whole_file
 
@@ -130,61 +122,6 @@ class Results:
         return pd.DataFrame(rows, columns=list(NMI_COLUMNS))
 
 
-def make_results(
-    diagnosis: Diagnosis,
-    *,
-    series: Series | None = None,
-    comparison: Comparison | None = None,
-    about: Mapping[str, Any] | None = None,
-    instead: Sequence[str] = (),
-) -> Results:
-    """Gather what is written.
-
-    Parameters
-    ----------
-    diagnosis : of the checkpoint; of a series the last, of a comparison B.
-    series, comparison : where there are any.
-    about : what the numbers rest on: the model's file and what was assumed of it, the data set's identity, versions.
-        Only what JSON can hold.
-    instead : sentences that take the verdict's place, where the numbers are not to be believed; none for a verdict.
-    """
-    matrices = {estimator: _matrices(measured) for estimator, measured in diagnosis.information.items()}
-    total, low, high = diagnosis.total_kl_nats()
-    tables = {"factors": diagnosis.factors, "latents": diagnosis.latents}
-    sentences = {"checkpoint": checkpoint_verdict(diagnosis)}
-    if diagnosis.joint is not None:
-        tables["joint"] = joint_cases(diagnosis)
-    if series is not None:
-        tables |= {"series": series.factors, "steps": series.steps, "changes": series.changes}
-        sentences["series"] = series_verdict(series)
-    if comparison is not None:
-        tables["comparison"] = comparison.table
-        sentences["comparison"] = comparison_verdict(comparison)
-    if instead:
-        sentences = {"checkpoint": list(instead)}
-    content = {
-        "format": FORMAT,
-        "about": dict(about or {}),
-        "data": diagnosis.data,
-        "settings": dict(diagnosis.settings),
-        "verdict": sentences,
-        "verdict_estimator": diagnosis.estimator,
-        "factor_names": diagnosis.factor_names,
-        "factor_sizes": diagnosis.factor_sizes,
-        "kl_nats": diagnosis.kl_nats_D,
-        "total_kl_nats": {"value": total, "low": low, "high": high},
-        "decomposition": _decomposition(diagnosis),
-        "joint_settings": None if diagnosis.joint is None else dict(diagnosis.joint.settings),
-        "entropy_nats": {name: measured.entropy_nats_F for name, measured in diagnosis.information.items()},
-        **{name: {estimator: of[name] for estimator, of in matrices.items()} for name in (*MATRICES, "holds")},
-        "compared": None
-        if comparison is None
-        else {"a": comparison.label_a, "b": comparison.label_b, "paired": comparison.paired},
-        "tables": {name: json_rows(table) for name, table in tables.items()},
-    }
-    return Results(plain(content))
-
-
 def write_results(results: Results, folder: Path) -> list[Path]:
     """Write diagnosis.json (strict: no NaN) and a csv of each table that has rows; returns their paths.
 
@@ -225,35 +162,3 @@ def load_results(folder: Path) -> Results:
     if missing:
         raise IfpError(f"{path} lacks {', '.join(missing)}; run the same `ifp diagnose` command again.")
     return Results(content)
-
-
-def _decomposition(diagnosis: Diagnosis) -> dict[str, Any] | None:
-    parts = diagnosis.decomposition
-    return None if parts is None else {**dataclasses.asdict(parts), "near_cap": parts.near_cap}
-
-
-def _matrices(information: Information) -> dict[str, np.ndarray]:
-    low_DF, high_DF = information.nmi_interval_DF()
-    return {
-        "nmi": information.nmi_DF,
-        "nmi_low": np.clip(low_DF, 0, 1),
-        "nmi_high": np.clip(high_DF, 0, 1),
-        "floor_nmi": information.floor_nmi_DF,
-        "floor_high_nmi": information.floor_high_nmi_DF,
-        "ceiling_nmi": noise_ceiling_nmi_DF(information),
-        "mi_nats": information.mi_nats_DF,
-        "holds": held_DF(information),
-    }
-
-
-def plain(value: Any) -> Any:
-    """What strict JSON can hold: arrays as lists, numbers that are not finite as None, paths as text."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
-from ifp.analysis.diffusion.holders import factor_table, latent_table
+from ifp.analysis.diffusion.holder_tables import factor_table, latent_table
 from ifp.analysis.information.per_latent import Information
 from ifp.codes import Codes
 

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from ifp.analysis.diffusion.diagnosis import diagnose
-from ifp.analysis.diffusion.holders import factor_table, latent_table, noise_ceiling_nmi_DF
+from ifp.analysis.diffusion.holder_tables import factor_table, latent_table
+from ifp.analysis.diffusion.holders import noise_ceiling_nmi_DF
 from ifp.analysis.information.per_latent import Information, measure_information
 from ifp.codes import Codes
 from ifp.errors import IfpError

@@ -12,7 +12,8 @@ import pytest
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.joint_verdict import joint_cases
 from ifp.analysis.diffusion.models_sentence import models_sentence
-from ifp.analysis.diffusion.results import load_results, make_results, write_results
+from ifp.analysis.diffusion.results import load_results, write_results
+from ifp.analysis.diffusion.results_content import make_results
 from ifp.analysis.diffusion.shown_tables import joint_shown
 from ifp.analysis.diffusion.verdict import checkpoint_verdict
 from ifp.analysis.information.joint_information import JOINT_COLUMNS, JointInformation

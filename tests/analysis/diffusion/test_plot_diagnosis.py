@@ -18,7 +18,8 @@ from matplotlib.text import Text
 from ifp.analysis.diffusion.comparison import compare
 from ifp.analysis.diffusion.diagnosis import Diagnosis, diagnose
 from ifp.analysis.diffusion.plot_diagnosis import FIGURES, TRAVERSALS_FILE, draw_diagnosis, heading_of
-from ifp.analysis.diffusion.results import Results, load_results, make_results, write_results
+from ifp.analysis.diffusion.results import Results, load_results, write_results
+from ifp.analysis.diffusion.results_content import make_results
 from ifp.analysis.diffusion.series import SeriesRecord, make_series
 from ifp.analysis.figures.style import WIDTHS_IN, figure_width
 from ifp.analysis.information.decomposition import KlDecomposition

@@ -12,7 +12,8 @@ import pytest
 
 from ifp.analysis.diffusion.comparison import compare
 from ifp.analysis.diffusion.diagnosis import Diagnosis, diagnose
-from ifp.analysis.diffusion.results import FILE_NAME, MATRICES, Results, load_results, make_results, write_results
+from ifp.analysis.diffusion.results import FILE_NAME, MATRICES, Results, load_results, write_results
+from ifp.analysis.diffusion.results_content import make_results
 from ifp.analysis.diffusion.series import SeriesRecord, make_series
 from ifp.codes import Codes
 from ifp.errors import IfpError

@@ -9,7 +9,7 @@ import numpy as np
 
 from ifp.analysis.diffusion.comparison import compare
 from ifp.analysis.diffusion.diagnosis import diagnose
-from ifp.analysis.diffusion.results import make_results
+from ifp.analysis.diffusion.results_content import make_results
 from ifp.analysis.diffusion.series import SeriesRecord, make_series
 from ifp.analysis.diffusion.verdict import checkpoint_verdict
 from ifp.analysis.diffusion.verdict_of_comparison import comparison_verdict
