@@ -17,6 +17,7 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "notebooks"
 MOST_CHARACTERS = {
     "01_annealing_test": 2155,
+    "02_information_diffusion": 7023,
     "03_deft": 8670,
     "04_channels": 5353,
 }

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.about import about_run
@@ -29,6 +30,7 @@ from ifp.errors import IfpError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from ifp.analysis.diffusion.model_comparison import ModelComparison
 
@@ -158,6 +160,38 @@ class ModelDiagnosis(Result):
 
         self._numbers()
         return plot_model(self.results, ax=ax, **options)
+
+    def figure(self, name: str, *, width: str | float = "icml") -> Figure:
+        """One of the figures that `save` writes, on a page of its own.
+
+        Parameters
+        ----------
+        name : "nmi", "kl", "kl_decomposition", "traversals" (what the decoder draws as a latent moves), and of a
+            series "nmi_series" and "nmi_curves". width : of the page; a venue or inches.
+
+        Raises
+        ------
+        IfpError : an unknown name or width, or a figure for which this model has no data.
+        """
+        from ifp.analysis.diffusion.plot_diagnosis import figure_of
+
+        return figure_of(
+            self.results, name, traversals=self.traversals() if name == "traversals" else None, width=width
+        )
+
+    def traversals(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """What the decoder draws as one latent after the other moves from the code of the first image.
+
+        Returns
+        -------
+        images [D, K, C, H, W] in [0, 1], and the values [K] of the moving latent; None where there is no decoder.
+        """
+        from ifp.checkpoints.traversals import latent_traversals
+
+        last = self.run.last
+        if last.choice is None or last.choice.vae.decoder is None:
+            return None
+        return latent_traversals(last.choice.vae, last.codes.mean_ND[0], self.device)
 
     def save(self, folder: str | Path, *, width: str | float = "icml", formats: Sequence[str] = ("pdf", "png")) -> Path:
         """Write the files of `ifp diagnose --out`: diagnosis.json, tables, codes, traversals, figures.

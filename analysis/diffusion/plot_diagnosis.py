@@ -29,6 +29,8 @@ FIGURES = ("nmi", "kl", "kl_decomposition", "traversals", "nmi_series", "nmi_cur
 TRAVERSALS_FILE = "traversals.npz"
 """images [D, K, C, H, W] in [0, 1] and values [K], beside diagnosis.json where a decoder could be read."""
 
+Traversals = tuple[np.ndarray, np.ndarray]
+"""Decoded images [D, K, C, H, W] in [0, 1], and the values [K] of the moving latent."""
 _Drawn = tuple[Figure, pd.DataFrame]
 
 
@@ -62,7 +64,8 @@ def draw_diagnosis(
     results = load_results(folder)
     if estimator is not None and estimator not in results.estimators:
         raise unknown_name("estimator", estimator, results.estimators or ["none: the diagnosis has no labels"])
-    possible = _possible(results, folder, estimator or results.estimator, inches)
+    traversals = _load_traversals(folder / TRAVERSALS_FILE)
+    possible = _possible(results, traversals, estimator or results.estimator, inches)
     for name in figures or ():
         if name not in possible:
             raise IfpError(f"{folder} has no data for the figure {name!r}; it has for {', '.join(possible)}.")
@@ -78,6 +81,24 @@ def draw_diagnosis(
         _remove_stale(into, set(FIGURES) - set(possible))
     saved = [save_figure(figure, into / name, data, formats=formats) for name, (figure, data) in drawn.items()]
     return [path for paths in saved for path in paths]
+
+
+def figure_of(
+    results: Results, name: str, *, traversals: Traversals | None = None, width: str | float = "icml"
+) -> Figure:
+    """One of `FIGURES` as `draw_diagnosis` draws it, in memory and without the heading.
+
+    Raises
+    ------
+    IfpError : an unknown name or width, or a figure for which there is no data.
+    """
+    if name not in FIGURES:
+        raise unknown_name("figure", name, FIGURES)
+    possible = _possible(results, traversals, results.estimator, figure_width(width))
+    if name not in possible:
+        raise IfpError(f"There is no data for the figure {name!r}; there is for {', '.join(possible)}.")
+    with paper_style():
+        return possible[name]()[0]
 
 
 def draw_models(
@@ -126,13 +147,14 @@ def _conditions(results: Results) -> list[str]:
     return [*([str(name)] if name else []), *([f"{likelihood} likelihood"] if likelihood else [])]
 
 
-def _possible(results: Results, folder: Path, estimator: str, width_in: float) -> dict[str, Callable[[], _Drawn]]:
+def _possible(
+    results: Results, traversals: Traversals | None, estimator: str, width_in: float
+) -> dict[str, Callable[[], _Drawn]]:
     """How to draw each figure for which there is data."""
     tables = {name: results.table(name) for name in ("nmi", "latents", "series", "comparison")}
     # KL and class are the same for all estimators, the factors that a latent holds are not
     latents, series, comparison = (_of(tables[name], estimator) for name in ("latents", "series", "comparison"))
     settings, compared = results.content.get("settings") or {}, results.content.get("compared") or {}
-    traversals = _load_traversals(folder / TRAVERSALS_FILE)
     parts, cap_nats = _decomposition(results)
     found: dict[str, Callable[[], _Drawn]] = {}
     if not tables["nmi"].empty:
@@ -179,7 +201,7 @@ def _decomposition(results: Results) -> tuple[pd.DataFrame, float | None]:
     return parts, None if cap is None else float(cap)
 
 
-def _load_traversals(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+def _load_traversals(path: Path) -> Traversals | None:
     if not path.is_file():
         return None
     try:

@@ -12,8 +12,6 @@ from ifp.analysis.diffusion.results import Results, write_results
 from ifp.analysis.diffusion.side_by_side import side_by_side
 from ifp.analysis.tables import write_csv
 from ifp.checkpoints.codes_cache import CodesCache
-from ifp.checkpoints.run_records import Record
-from ifp.checkpoints.traversals import latent_traversals
 from ifp.system.files import whole_file
 from ifp.system.progress import Progress, silent
 
@@ -43,7 +41,7 @@ def write_models(
     for number, (model, of_model, folder) in enumerate(zip(models, results, folders, strict=True)):
         progress("figures", number, len(models))
         files += write_results(of_model, folder)
-        _write_traversals(model.run.last, folder, model.device)
+        _write_traversals(model, folder)
         if keep_codes:
             _write_codes(model, out / "codes")
         if formats:
@@ -79,13 +77,14 @@ def _write_codes(model: ModelDiagnosis, folder: Path) -> None:
             cache.write(record.file, record)
 
 
-def _write_traversals(record: Record, folder: Path, device: str) -> None:
+def _write_traversals(model: ModelDiagnosis, folder: Path) -> None:
     """traversals.npz, from which the figure is drawn; removed where this model has no decoder."""
     path = folder / "traversals.npz"
-    if record.choice is None or record.choice.vae.decoder is None:
+    drawn = model.traversals()
+    if drawn is None:
         path.unlink(missing_ok=True)
         return
-    start_D = record.codes.mean_ND[0]
-    images, values = latent_traversals(record.choice.vae, start_D, device)
+    images, values = drawn
+    start_D = model.run.last.codes.mean_ND[0]
     with whole_file(path) as partial:
         np.savez_compressed(partial, images=images.astype(np.float32), values=values, start=start_D)

@@ -16,6 +16,7 @@ from ifp.analysis.diffusion import load_results
 from ifp.analysis.diffusion.model_comparison import ModelComparison
 from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
 from ifp.datasets.base import FactorDataset
+from ifp.errors import IfpError
 from ifp.seeds import numpy_generator
 
 FAST: dict[str, Any] = {"images": 500, "permutations": 20, "bootstraps": 20, "metrics": "none", "joint": False}
@@ -96,6 +97,15 @@ def test_results_are_drawn_and_stand_in_a_notebook(result: ModelDiagnosis) -> No
     html = result._repr_html_()
     assert "held_by" in html
     assert "<img" in html
+
+
+def test_a_figure_is_drawn_by_its_name(result: ModelDiagnosis) -> None:
+    assert result.figure("kl", width=4.0).get_figwidth() == 4.0
+    assert result.traversals() is None
+    with pytest.raises(IfpError, match="no data for the figure 'traversals'; there is for nmi, kl"):
+        result.figure("traversals")
+    with pytest.raises(IfpError, match="'kl_series'"):
+        result.figure("kl_series")
 
 
 def test_what_is_saved_can_be_read_and_drawn_again(result: ModelDiagnosis, tmp_path: Path) -> None:
