@@ -17,7 +17,9 @@ from ifp.checkpoints.files.printable import printable
 from ifp.errors import IfpError, IfpWarning, NothingFroze
 
 NO_MEMORY = ("can't allocate memory", "out of memory")
+"""Words in PyTorch's messages that mean a lack of memory."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of the system that mean a full disk or a used-up quota."""
 
 
 class UserMistake(click.ClickException):

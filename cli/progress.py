@@ -17,11 +17,12 @@ import click
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.05
 SHORTEST_GAP_SECONDS = 1.0
-"""In a log: a line every 30 s or 5 %, but not more than one per second."""
+"""A log gets a line every `LINE_SECONDS` or `LINE_SHARE` of the work, but no two within `SHORTEST_GAP_SECONDS`."""
 
 NUMBERS_WIDTH = 46
-"""What the counts and times beside a bar need, in characters: up to 9 digits per count."""
+"""Characters that the counts and times beside a bar take, with up to 9 digits per count."""
 SHORTEST_BAR, LONGEST_BAR = 8, 40
+"""The width of the bar itself, in characters."""
 
 
 class Reporter:

@@ -54,7 +54,8 @@ def irs(
     the mean of the images that share the factor's value, averaged over values; factors with more than `bins` values
     are first cut into `bins` equal-width ones. The score has no zero baseline: Gaussian noise scores about .37 at
     quantile .99 and .16 at 1 (10 values per factor, 10,000 images), and more with fewer images per value. It therefore
-    comes with `noise_value`, the mean score of 5 noises on these very factors; `seed` draws them. Constant codes score 0.
+    comes with `noise_value`, the mean score of 5 noises on these very factors, which `seed` draws. Constant codes
+    score 0.
 
     Raises
     ------

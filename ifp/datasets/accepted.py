@@ -13,11 +13,13 @@ from ifp.datasets.factors import check_factor_names
 from ifp.errors import IfpError
 
 CHANNELS = (1, 3, 4)
-"""Grey, RGB, and RGB with transparency."""
+"""Allowed numbers of channels: grey, RGB, and RGB with transparency."""
 WHITE = 255
+"""The largest pixel value of a uint8 image."""
 MOST_FRACTIONAL_VALUES = 0.5
 """A factor of fractions with more different values than this share of the images is continuous: few would repeat."""
 _BLOCK_NUMBERS = 1 << 24
+"""Pixel values that are converted at a time, which bounds the memory of the conversion."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from ifp.errors import IfpError, bad_value
 from ifp.seeds import numpy_generator
 
 _SHOWN_VALUES = 8
+"""The number of a factor's values that a description lists; the rest is counted."""
 _HASH_IMAGES = 4096
+"""Images that are hashed at a time."""
 
 
 class ArrayDataset(FactorDataset):

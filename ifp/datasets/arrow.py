@@ -30,14 +30,16 @@ from ifp.datasets.factors import FactorSpace
 from ifp.datasets.joint_sampler import JointSampler
 
 SIDE = 64
-PLACES = 32
-ANGLES = 32
+"""Rows and columns of an image."""
+PLACES, ANGLES = 32, 32
+"""Numbers of values of each position, and of the angle."""
 SPACE = FactorSpace(("posX", "posY", "angle"), (PLACES, PLACES, ANGLES))
 
 CENTRE = 16
 """The value of posX and of posY at which the triangle points in training."""
 
 NOISE_DEGREES = 45.0
+"""Standard deviation of the triangle's angle, while training, about the angle that points at the centre."""
 STEP_DEGREES = 360 / ANGLES
 
 # lengths in pixels
@@ -45,7 +47,7 @@ _LENGTH = 11.0
 _BASE = 7.5
 _FIRST_PIXEL = 15  # of the triangle's centre, at posX or posY 0
 _STAMP = 15  # no point of the triangle lies farther from its centre than 6.7
-_SUB = 4
+_SUB = 4  # samples along a pixel's side
 _TURNS = 4  # beyond this many turns the normal angle has no probability left in 64 bits
 
 

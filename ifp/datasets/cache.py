@@ -24,9 +24,11 @@ from ifp.system.files import whole_file
 from ifp.system.progress import Progress
 
 _MAGIC = b"IFPGRID1"
+"""The first bytes of a file in the cache; another layout gets another number."""
 _HEADER = struct.Struct("<8sQQ32s32s")
 _HEADER_BYTES = 4096  # a whole page, so that the images start at one
 _HASH_BLOCK = 1 << 24
+"""Bytes that are hashed at a time."""
 
 
 def cache_folder() -> Path:

@@ -20,7 +20,9 @@ from ifp.errors import IfpError
 from ifp.system.progress import Progress
 
 TIMEOUT_SECONDS = 30
+"""A mirror that sends nothing for this long is given up."""
 _BLOCK = 1 << 18
+"""Bytes that are received at a time."""
 
 Report = Progress
 """Called as report(file name, bytes done, bytes in all)."""

@@ -27,8 +27,11 @@ from ifp.errors import IfpError
 from ifp.system.progress import Progress
 
 FILE_NAME = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+"""The name of the official file, as it is published."""
 MEMBER = "imgs.npy"
+"""The member of the file that holds the images."""
 SIDE = 64
+"""Rows and columns of an image."""
 SPACE = FactorSpace(("shape", "scale", "orientation", "posX", "posY"), (3, 6, 40, 32, 32))
 """The file's grid without its first factor, colour, which has one value."""
 
@@ -83,6 +86,7 @@ READING: dict[str, object] = {
     "colour": "the file's factor of one value is left out",
     "terms": "Apache-2.0; cite Matthey et al., 2017",
 }
+"""How the file is read, as `ifp data describe` shows it."""
 
 
 def find_official(data_dir: Path) -> Path:

@@ -23,10 +23,13 @@ from ifp.system.progress import Progress, silent
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+"""File names with these suffixes are pictures, and Pillow may only take them for these formats."""
 TABLE = "factors.csv"
+"""The file in the folder that holds the factors, one row per picture."""
 FILE_COLUMNS = ("file", "filename", "image", "path", "name")
-"""The column that names the pictures; without any of these it is the first one."""
+"""Headings that mark the column with the pictures' names; without any of these it is the first column."""
 LARGEST_SIDE = 4096
+"""Pictures with more rows or columns than this are refused."""
 
 
 class FolderDataset(ArrayDataset):

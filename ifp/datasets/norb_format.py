@@ -29,7 +29,9 @@ NAME_OF_MAGIC = {
     0x1E3D4C55: "uint8 matrix",
     0x1E3D4C56: "int16 matrix",
 }
+"""The first four bytes of a file say what its numbers are; SmallNORB uses two of these kinds."""
 GZIP_START = b"\x1f\x8b"
+"""The first two bytes of every gzip file."""
 
 
 def matrix_header(dtype: str, shape: tuple[int, ...]) -> bytes:

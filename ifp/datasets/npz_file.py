@@ -17,8 +17,8 @@ from ifp.errors import IfpError
 
 MAX_BYTES = 64 * 2**30
 """No array may be larger than this once unpacked (64 GiB)."""
-
 _BLOCK = 1 << 24
+"""Bytes that are unpacked at a time."""
 
 
 def check_there(path: Path) -> None:

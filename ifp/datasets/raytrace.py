@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 NO_SOLID = -1
+"""The number of the solid where a ray meets none."""
 PARALLEL = 1e-12
-"""Slower than this, in half-axes per unit of depth, a ray runs along a box's face."""
+"""A ray that moves more slowly than this towards a box's face, in half-axes per unit of depth, runs along it."""
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,13 @@ from ifp.system.files import replacing
 from ifp.system.progress import Progress, silent
 
 SPLITS = ("smallnorb-5x46789x9x18x6x2x96x96-training", "smallnorb-5x01235x9x18x6x2x96x96-testing")
+"""The beginnings of the official files' names: the training split and the testing split."""
 PARTS = ("dat", "cat", "info")
+"""The ends of their names: images, categories, and the other factors."""
 CAMERAS, NATIVE_SIZE, SIZE = 2, 96, 64
+"""Images per row of the files, and their side in pixels as stored and as read."""
 BLOCK_ROWS = 128
+"""Rows that are read and resized at a time."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from ifp.datasets.raytrace import Solids
 from ifp.seeds import numpy_generator
 
 INSTANCES = 10
+"""Toys per category, as in SmallNORB."""
 SMALLEST = 0.82
-"""The smallest instance's radius; the largest has 1."""
+"""The radius of the smallest instance, in units of the largest one's."""
 
 Vector = Sequence[float]
 

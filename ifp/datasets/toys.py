@@ -21,16 +21,22 @@ from ifp.datasets.raytrace import NO_SOLID, Solids, first_hits, normals, ray_coo
 from ifp.datasets.toy_solids import CATEGORIES, INSTANCES, toy_solids
 
 SIDE = 64
+"""Rows and columns of an image."""
 SUPERSAMPLING = 2
+"""Rays along the side of a pixel."""
 SAMPLES = SIDE * SUPERSAMPLING
 HALF_WIDTH = 1.12
 """Half of what the camera sees, in units of the largest toy's radius."""
 
 ELEVATIONS_DEG = tuple(range(30, 75, 5))
+"""Elevations of the camera, those of SmallNORB."""
 AZIMUTH_STEP_DEG = 20
+"""Degrees between two azimuths of the camera, as in SmallNORB."""
 
 PAINT, GROUND, GLOSS = 0.78, 0.5, 0.22
+"""How much light the paint of a toy and the ground throw back, and how strongly a highlight shines."""
 SHADOW_DEPTH, SHADOW_BLUR_SAMPLES = 0.55, 2.5
+"""The share of the lamp's light that a shadow takes away, and the width of its edge in samples."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ LAMPS = (
     Lamp(130, 35, 0.85, 0.15),
     Lamp(-15, 50, 0.35, 0.60),
 )
-"""Left, right, overhead, two from behind, and dim with a bright room."""
+"""The lightings: from the left, the right, overhead, twice from behind, and dim in a bright room."""
 
 
 class Toys(FactorDataset):

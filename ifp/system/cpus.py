@@ -15,7 +15,7 @@ SCHEDULER_VARIABLES = (
     "LSB_DJOB_NUMPROC",  # LSF
     "OMP_THREAD_LIMIT",  # OpenMP: what a program may use in all
 )
-"""What batch schedulers set to the CPUs that they grant to a task."""
+"""Environment variables in which batch schedulers say how many CPUs they grant to a task."""
 
 
 def granted_cpus(environment: Mapping[str, str] | None = None, root: Path = Path("/")) -> int:

@@ -12,9 +12,8 @@ from ifp.errors import IfpError, bad_value, unknown_name
 
 Kind = tuple[Callable[[Any], bool], str]
 """Whether a value suits a setting, and what to say is allowed."""
-
-
 _UP_TO_STEPS = ("records", "checkpoint_every")
+"""Settings that may not exceed the number of steps."""
 
 
 def is_number(value: Any) -> bool:
@@ -28,7 +27,7 @@ KINDS: Mapping[str, Kind] = {
     "bool": (lambda value: isinstance(value, bool), "true or false"),
     "str": (lambda value: isinstance(value, str), "a text"),
 }
-"""By the annotation of a field."""
+"""The kind of a setting, by the annotation of its field in the config."""
 
 
 def check_stored(config: type, stored: Mapping[str, Any], special: Mapping[str, Kind]) -> None:
