@@ -72,12 +72,12 @@ def profile_of(distance_LL: np.ndarray, nmi_LL: np.ndarray, model_L: np.ndarray,
     for seed in sorted(_labelled(labels_L[ordering_L]), key=lambda span: -_inside(nmi_LL, span)):
         if settled := _settle(nmi_LL, seed, spans):
             spans.append(settled)
-    found = [
+    recurring = [
         span
         for span in _join(nmi_LL, sorted(spans))
         if len(np.unique(model_L[slice(*span)])) >= min_samples and _inside(nmi_LL, span) >= LEAST_NMI
     ]
-    return Profile(ordering_L, reachability_L[ordering_L], tuple(found))
+    return Profile(ordering_L, reachability_L[ordering_L], tuple(recurring))
 
 
 def mean_over_pairs(nmi_LL: np.ndarray) -> float:
@@ -99,11 +99,11 @@ def _order(distance_LL: np.ndarray, min_samples: int) -> tuple[np.ndarray, np.nd
     left_L = np.ones(count, dtype=bool)
     for place in range(count):
         waiting = np.flatnonzero(left_L)
-        at = waiting[reachability_L[waiting].argmin()]
-        ordering_L[place], left_L[at] = at, False
-        reached_L = np.maximum(distance_LL[at], core_L[at])
+        nearest = waiting[reachability_L[waiting].argmin()]
+        ordering_L[place], left_L[nearest] = nearest, False
+        reached_L = np.maximum(distance_LL[nearest], core_L[nearest])
         nearer_L = left_L & (reached_L < reachability_L)
-        reachability_L[nearer_L], predecessor_L[nearer_L] = reached_L[nearer_L], at
+        reachability_L[nearer_L], predecessor_L[nearer_L] = reached_L[nearer_L], nearest
     return ordering_L, reachability_L, predecessor_L
 
 
@@ -114,7 +114,7 @@ def _inside(nmi_LL: np.ndarray, span: Span) -> float:
 def _labelled(labels_L: np.ndarray) -> list[Span]:
     """Where each label of OPTICS, a run of places, starts and stops."""
     places = [np.flatnonzero(labels_L == label) for label in range(labels_L.max() + 1)]
-    return [(int(at[0]), int(at[-1]) + 1) for at in places]
+    return [(int(run[0]), int(run[-1]) + 1) for run in places]
 
 
 def _settle(nmi_LL: np.ndarray, seed: Span, taken: list[Span]) -> Span | None:

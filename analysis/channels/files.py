@@ -75,7 +75,7 @@ def load_results(folder: Path) -> ChannelsResult:
         rows = content["tables"]
         tables = {name: read_rows(rows[name]) for name in TABLES if name in rows and name not in ("fragments", "links")}
         drawn_map = None if content["map"] is None else read_map(content["map"], rows)
-        numbers = [] if hotspots is None else [one.number for one in hotspots.hotspots]
+        numbers = [] if hotspots is None else [hotspot.number for hotspot in hotspots.hotspots]
         drawn = folder / "traversals.npz"
         stored = read_arrays(drawn, map(str, numbers)) if drawn.is_file() else {}
         traversals = {int(number): images for number, images in stored.items()}
@@ -87,7 +87,7 @@ def load_results(folder: Path) -> ChannelsResult:
 
 
 def _write_similarity(results: ChannelsResult, path: Path) -> Path:
-    similarity, found = results.similarity, results.hotspots
+    similarity, clustered = results.similarity, results.hotspots
     arrays: dict[str, np.ndarray] = {
         "names": np.array([channel.name for channel in similarity.channels], dtype=str),
         "members": np.array([channel.model for channel in similarity.channels], dtype=int),
@@ -99,8 +99,8 @@ def _write_similarity(results: ChannelsResult, path: Path) -> Path:
         "nmi": similarity.nmi_CC,
         "vi_bits": similarity.vi_bits_CC,
     }
-    if found is not None:
-        values = (found.latents, found.ordering_L, found.reachability_L, found.labels_L)
+    if clustered is not None:
+        values = (clustered.latents, clustered.ordering_L, clustered.reachability_L, clustered.labels_L)
         arrays |= dict(zip(_CLUSTERING, values, strict=True))
     with whole_file(path) as partial:
         np.savez_compressed(partial, allow_pickle=False, **arrays)

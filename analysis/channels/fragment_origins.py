@@ -38,9 +38,9 @@ class FragmentFate(StrEnum):
     """It is linked to one fragment, which has other parents too."""
 
 
-def origin_of(at: int, parents: Sequence[int], children: dict[int, list[int]], *, returns: bool) -> FragmentOrigin:
-    """The origin of a fragment at level `at`, from the numbers of its parents and of all fragments' children."""
-    if at == 0:
+def origin_of(level: int, parents: Sequence[int], children: dict[int, list[int]], *, returns: bool) -> FragmentOrigin:
+    """The origin of a fragment at a level, from the numbers of its parents and of all fragments' children."""
+    if level == 0:
         return FragmentOrigin.AT_FIRST
     if not parents:
         return FragmentOrigin.APPEARS

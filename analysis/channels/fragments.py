@@ -101,9 +101,9 @@ def fragment_map(
     levels = _levels(models, min_samples)
     hotspots, level_of = [], []
     for number, level in enumerate(levels):
-        found = _fragments_of(similarity, level, distance)
-        hotspots += found
-        level_of += [number] * len(found)
+        of_level = _fragments_of(similarity, level, distance)
+        hotspots += of_level
+        level_of += [number] * len(of_level)
     links = _links(similarity, hotspots, level_of, levels, link)
     factors = tuple(similarity.channels[place].name for place in similarity.factors())
     fragments = _table(similarity, hotspots, level_of, levels, links, link, factors)
@@ -139,11 +139,11 @@ def _levels(models: Sequence[Model], min_samples: int | None) -> tuple[Level, ..
 
 def _fragments_of(similarity: Similarity, level: Level, distance: str) -> list[Hotspot]:
     """The hotspots of one level, with places in the whole similarity."""
-    at = [place for place in similarity.latents() if similarity.channels[place].model in level.models]
-    if len({similarity.channels[place].model for place in at}) < level.min_samples:
+    latents = [place for place in similarity.latents() if similarity.channels[place].model in level.models]
+    if len({similarity.channels[place].model for place in latents}) < level.min_samples:
         return []  # nearly all collapsed: too few models hold anything
-    places = np.array([*at, *similarity.factors()])
-    found = find_hotspots(
+    places = np.array([*latents, *similarity.factors()])
+    clustered = find_hotspots(
         similarity.among(places), distance=distance, min_samples=level.min_samples, num_models=len(level.models)
     )
     return [
@@ -152,7 +152,7 @@ def _fragments_of(similarity: Similarity, level: Level, distance: str) -> list[H
             channels=tuple(int(places[channel]) for channel in hotspot.channels),
             representative=int(places[hotspot.representative]),
         )
-        for hotspot in found.hotspots
+        for hotspot in clustered.hotspots
     ]
 
 
@@ -162,12 +162,12 @@ def _links(
     rows: list[dict[str, object]] = []
     for lower, hotspot in enumerate(hotspots):
         for above in range(level_of[lower] - 1, -1, -1):
-            found = []
+            linked = []
             for higher in (place for place, level in enumerate(level_of) if level == above):
                 pairs = np.ix_(hotspots[higher].channels, hotspot.channels)
                 nmi = float(np.nan_to_num(similarity.nmi_CC[pairs]).mean())
                 if nmi >= link:
-                    found.append((higher, nmi, float(similarity.shared_bits_CC[pairs].mean())))
+                    linked.append((higher, nmi, float(similarity.shared_bits_CC[pairs].mean())))
             rows += [
                 {
                     "higher": higher + 1,
@@ -179,9 +179,9 @@ def _links(
                     "share_of_lower": shared / _entropy_bits(similarity, hotspot),
                     "levels_between": level_of[lower] - above - 1,
                 }
-                for higher, nmi, shared in found
+                for higher, nmi, shared in linked
             ]
-            if found:
+            if linked:
                 break
     return pd.DataFrame(rows, columns=list(LINK_COLUMNS))
 
@@ -205,17 +205,17 @@ def _table(
         parents[lower].append(higher)
         children[higher].append(lower)
     rows = []
-    for number, (hotspot, at) in enumerate(zip(hotspots, level_of, strict=True), 1):
-        level, last = levels[at], at == len(levels) - 1
+    for number, (hotspot, rank) in enumerate(zip(hotspots, level_of, strict=True), 1):
+        level, last = levels[rank], rank == len(levels) - 1
         parent_betas = [levels[level_of[parent - 1]].beta for parent in parents[number]]
         origin = origin_of(
-            at, parents[number], children, returns=bool(parent_betas) and parent_betas[0] != levels[at - 1].beta
+            rank, parents[number], children, returns=bool(parent_betas) and parent_betas[0] != levels[rank - 1].beta
         )
         low, high = np.nan, np.nan
         if origin not in (FragmentOrigin.RETURNS, FragmentOrigin.CONTINUES):
             low = level.beta
         if origin == FragmentOrigin.APPEARS:
-            high = levels[at - 1].beta
+            high = levels[rank - 1].beta
         elif origin in (FragmentOrigin.SPLIT, FragmentOrigin.MERGED):
             high = min(parent_betas)
         rows.append(
@@ -237,9 +237,9 @@ def _table(
                 "origin": origin.value,
                 "bracket_low": low,
                 "bracket_high": high,
-                "runs_above": _models_holding(similarity, hotspot, levels[at - 1], link) if at else np.nan,
+                "runs_above": _models_holding(similarity, hotspot, levels[rank - 1], link) if rank else np.nan,
                 "fate": fate_of(last, children[number], parents).value,
-                "runs_below": np.nan if last else _models_holding(similarity, hotspot, levels[at + 1], link),
+                "runs_below": np.nan if last else _models_holding(similarity, hotspot, levels[rank + 1], link),
                 "parents": " ".join(map(str, parents[number])),
                 "children": " ".join(map(str, children[number])),
             }
@@ -255,6 +255,6 @@ def _factors_of(hotspot: Hotspot, factors: Sequence[str]) -> str:
 
 def _models_holding(similarity: Similarity, hotspot: Hotspot, level: Level, link: float) -> int:
     """Models of `level` with a channel whose mean NMI with the fragment's channels reaches `link`."""
-    at = [place for place in similarity.latents() if similarity.channels[place].model in level.models]
-    nmi_P = np.nan_to_num(similarity.nmi_CC[np.ix_(at, hotspot.channels)]).mean(axis=1)
-    return len({similarity.channels[place].model for place, nmi in zip(at, nmi_P, strict=True) if nmi >= link})
+    latents = [place for place in similarity.latents() if similarity.channels[place].model in level.models]
+    nmi_P = np.nan_to_num(similarity.nmi_CC[np.ix_(latents, hotspot.channels)]).mean(axis=1)
+    return len({similarity.channels[place].model for place, nmi in zip(latents, nmi_P, strict=True) if nmi >= link})

@@ -127,15 +127,15 @@ def hotspot_freezing(
     rows = []
     for hotspot in hotspots.hotspots:
         of_it = points[points["channel"].isin(hotspot.channels)]
-        told = of_it.sort_values("member").drop_duplicates(["run", "latents"], keep="last")
+        latest = of_it.sort_values("member").drop_duplicates(["run", "latents"], keep="last")
         rows.append(
             {
                 "hotspot": hotspot.number,
                 "name": hotspot.name,
-                "channels": len(told),
-                "runs": told["run"].nunique(),
+                "channels": len(latest),
+                "runs": latest["run"].nunique(),
                 "without_trace": len(hotspot.channels) - len(of_it),
-                **_distribution(told),
+                **_distribution(latest),
                 "threshold_nats": float(threshold_nats),
             }
         )

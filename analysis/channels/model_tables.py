@@ -24,15 +24,15 @@ def model_table(ensemble: ModelEnsemble, similarity: Similarity, spaces: SpaceCo
     """
     of_C = np.array([channel.model for channel in similarity.channels])
     rows: list[dict[str, Any]] = []
-    for at, (model, origin) in enumerate(zip(ensemble.models, ensemble.origins, strict=True)):
+    for place, (model, origin) in enumerate(zip(ensemble.models, ensemble.origins, strict=True)):
         row: dict[str, Any] = {
             "model": model.name,
             "level": model.level,
             "beta": np.nan if model.beta is None else model.beta,
             "step": pd.NA if origin.step is None else origin.step,
             "latents": model.codes.num_latents,
-            "live_channels": int((of_C == at).sum()),
-            "most_bits": similarity.information_bits_C[of_C == at].max(initial=0.0),
+            "live_channels": int((of_C == place).sum()),
+            "most_bits": similarity.information_bits_C[of_C == place].max(initial=0.0),
             "kl_nats": model.codes.kl_nats_D().sum(),
             "trace": model.trace is not None,
             "family": origin.family,
@@ -40,7 +40,7 @@ def model_table(ensemble: ModelEnsemble, similarity: Similarity, spaces: SpaceCo
             "file": "" if origin.file is None else str(origin.file.path),
         }
         if spaces is not None:
-            estimate = spaces.information[at]
+            estimate = spaces.information[place]
             row |= {"information_bits": estimate.bits, "information_error_bits": estimate.error_bits}
         rows.append(row)
     return pd.DataFrame(rows).astype({"step": "Int64"})
@@ -102,38 +102,40 @@ def channel_table(
     ("latents", "factor" or "dead"), `beta`, the bounds of I(X; U), I(U; U') as `entropy_bits`, the `hotspot`, and the
     NMI with each factor; with freezing points where traces tell of them.
     """
-    at_C: list[int | None] = [*range(len(similarity)), *[None] * len(dropped)]
+    place_C: list[int | None] = [*range(len(similarity)), *[None] * len(dropped)]
     channels = [*similarity.channels, *dropped]
-    hotspot_of = {} if hotspots is None else {at: one.name for one in hotspots.hotspots for at in one.channels}
+    hotspot_of = (
+        {} if hotspots is None else {place: hotspot.name for hotspot in hotspots.hotspots for place in hotspot.channels}
+    )
     known_betas = [*betas, *[None] * (len(models) - len(betas))]
     table = pd.DataFrame(
         {
-            "channel": pd.array(at_C, dtype="Int64"),
+            "channel": pd.array(place_C, dtype="Int64"),
             "name": [channel.name for channel in channels],
             "model": ["" if channel.is_factor else models[channel.model] for channel in channels],
             "latents": ["+".join(map(str, channel.latents)) for channel in channels],
-            "kind": [_kind(at, channel) for at, channel in zip(at_C, channels, strict=True)],
+            "kind": [_kind(place, channel) for place, channel in zip(place_C, channels, strict=True)],
             "beta": [np.nan if c.is_factor else _number(known_betas[c.model]) for c in channels],
             "information_bits": [*similarity.information_bits_C, *dropped_bits],
             "upper_bits": [*similarity.upper_bits_C, *[np.nan] * len(dropped)],
             "entropy_bits": [*similarity.entropy_bits_C, *[np.nan] * len(dropped)],
-            "hotspot": ["" if at is None else hotspot_of.get(at, "") for at in at_C],
+            "hotspot": ["" if place is None else hotspot_of.get(place, "") for place in place_C],
         }
     )
     for factor in similarity.factors():
         nmi_C = similarity.nmi_CC[:, factor]
         table[f"nmi_{similarity.channels[factor].name}"] = [*nmi_C, *[np.nan] * len(dropped)]
     if freezing is not None and len(freezing):
-        told = freezing.set_index("channel")
+        of_channel = freezing.set_index("channel")
         for column in ("beta_ifp", "status", "bracket_low", "bracket_high"):
-            found = told[column].to_dict()
+            values = of_channel[column].to_dict()
             empty = "" if column == "status" else np.nan
-            table[column] = [empty if at is None else found.get(at, empty) for at in at_C]
+            table[column] = [empty if place is None else values.get(place, empty) for place in place_C]
     return table
 
 
-def _kind(at: int | None, channel: Channel) -> str:
-    return "dead" if at is None else "factor" if channel.is_factor else "latents"
+def _kind(place: int | None, channel: Channel) -> str:
+    return "dead" if place is None else "factor" if channel.is_factor else "latents"
 
 
 def _number(value: float | None) -> float:

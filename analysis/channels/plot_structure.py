@@ -53,7 +53,7 @@ def plot_structure(
     """
     width_in = figure_width(width)
     structure, chosen = structure_of(hotspots), _chosen(hotspots)
-    images = checked_traversals(traversals or {}, [one.number for one in hotspots.hotspots])
+    images = checked_traversals(traversals or {}, [hotspot.number for hotspot in hotspots.hotspots])
     images = {number: of_it for number, of_it in images.items() if number in chosen}
     told = _told(hotspots, freezing, chosen)
     left_out = len(hotspots.hotspots) - len(chosen)
@@ -69,9 +69,13 @@ def plot_structure(
         draw_profile(figure, page, structure)
         draw_factors(figure, page, structure)
         draw_legend(figure, page, structure)
-        names = dict(zip((one.number for one in hotspots.hotspots), page.names, strict=True))
+        names = dict(zip((hotspot.number for hotspot in hotspots.hotspots), page.names, strict=True))
         if page.images and shape:
-            drawn = [(one, names[one.number], images[one.number]) for one in hotspots.hotspots if one.number in images]
+            drawn = [
+                (hotspot, names[hotspot.number], images[hotspot.number])
+                for hotspot in hotspots.hotspots
+                if hotspot.number in images
+            ]
             if page.images.beside:
                 draw_beside(figure, page, page.images, drawn, matrix=matrix)
             else:
@@ -101,15 +105,19 @@ def draw_structure(
 
 def _chosen(hotspots: Hotspots) -> set[int]:
     """The numbers of the MOST_ROWS hotspots that the most models have."""
-    ordered = sorted(hotspots.hotspots, key=lambda one: (-len(one.models), one.number))
-    return {one.number for one in ordered[:MOST_ROWS]}
+    ordered = sorted(hotspots.hotspots, key=lambda hotspot: (-len(hotspot.models), hotspot.number))
+    return {hotspot.number for hotspot in ordered[:MOST_ROWS]}
 
 
 def _told(hotspots: Hotspots, freezing: pd.DataFrame | None, chosen: set[int]) -> dict[int, pd.DataFrame]:
     """The freezing points of each chosen hotspot of which there are any."""
     if freezing is None or freezing.empty:
         return {}
-    told = {one.number: told_channels(freezing, one.channels) for one in hotspots.hotspots if one.number in chosen}
+    told = {
+        hotspot.number: told_channels(freezing, hotspot.channels)
+        for hotspot in hotspots.hotspots
+        if hotspot.number in chosen
+    }
     return {number: rows for number, rows in told.items() if len(rows)}
 
 
@@ -122,15 +130,15 @@ def _draw_lanes(
     medians: pd.DataFrame | None,
 ) -> None:
     looks = factor_looks(hotspots.factors)
-    shown = [one for one in hotspots.hotspots if one.number in told]
+    shown = [hotspot for hotspot in hotspots.hotspots if hotspot.number in told]
     rows = {} if medians is None else {int(row["hotspot"]): row for _, row in medians.iterrows()}
-    left_in = EDGE_IN + max(text_width_in(names[one.number]) for one in shown) + 0.1
+    left_in = EDGE_IN + max(text_width_in(names[hotspot.number]) for hotspot in shown) + 0.1
     right_in = EDGE_IN + 0.05 + max(map(text_width_in, ("frozen", "88/88")))
     figure.text(EDGE_IN / page.width_in, 1 - (page.lanes_top_in - 0.03) / page.size_in[1], "freezing points",
                 fontsize=SMALL_PT, color=NEUTRAL)  # fmt: skip
     ax = axes_at(figure, left_in, page.lanes_top_in, page.width_in - left_in - right_in, len(shown) * ROW_IN)
     plot_hotspot_freezing(
-        [(names[one.number], looks.get(one.factor), told[one.number]) for one in shown],
-        [rows.get(one.number) for one in shown],
+        [(names[hotspot.number], looks.get(hotspot.factor), told[hotspot.number]) for hotspot in shown],
+        [rows.get(hotspot.number) for hotspot in shown],
         ax=ax,
     )

@@ -137,32 +137,32 @@ def plan_page(
     factors_in = min(max(low, 0.14 * width_in), high) if structure.hotspots.factors else 0.0
     left_in = EDGE_IN + max(factors_in + 0.05, _PROFILE_AXIS_IN)
     names = tuple(
-        plain(shortened(f"{one.name} {one.factor}".rstrip(), min(_NAME_IN, 0.3 * width_in)))
-        for one in structure.hotspots.hotspots
+        plain(shortened(f"{hotspot.name} {hotspot.factor}".rstrip(), min(_NAME_IN, 0.3 * width_in)))
+        for hotspot in structure.hotspots.hotspots
     )
     names_in = max(map(text_width_in, names), default=0.0) + 0.05
     free_in = width_in - left_in - 2 * EDGE_IN
-    found = None
+    image_rows = None
     if images and rows:
         matrix_in = min(max(_LEAST_MATRIX_IN, 0.48 * width_in), _MOST_MATRIX_IN)
         all_in = names_in + 1.05 * images[0] * _GOOD_IMAGE_IN * max(1.0, images[2] / images[1])
         matrix_in = max(_LEAST_MATRIX_IN, min(matrix_in, free_in - CONNECTOR_IN - all_in))
         room_in = free_in - matrix_in - CONNECTOR_IN
-        found = _image_rows(images, width_in, names_in, room_in, matrix_in / rows - 0.03, beside=True, columns=1)
-        if found is None:
+        image_rows = _image_rows(images, width_in, names_in, room_in, matrix_in / rows - 0.03, beside=True, columns=1)
+        if image_rows is None:
             columns = 1 if rows <= 4 else 3 if rows > 8 and width_in >= 5 else 2
             room_in = (width_in - 2 * EDGE_IN - (columns - 1) * GAP_IN) / columns
-            found = _image_rows(images, width_in, names_in, room_in, MOST_IMAGE_IN, beside=False, columns=columns)
-    if not (found and found.beside):
+            image_rows = _image_rows(images, width_in, names_in, room_in, MOST_IMAGE_IN, beside=False, columns=columns)
+    if not (image_rows and image_rows.beside):
         matrix_in = min(free_in, _MOST_MATRIX_IN)
         # a narrow content stands in the middle of a wide page
         left_in += (free_in - matrix_in) / 2
     in_places = matrix_in / len(structure)
-    levels = _levels([(middle(one) + 0.5) * in_places for one in structure.hotspots.hotspots],
-                     [text_width_in(one.name) for one in structure.hotspots.hotspots])  # fmt: skip
+    levels = _levels([(middle(hotspot) + 0.5) * in_places for hotspot in structure.hotspots.hotspots],
+                     [text_width_in(hotspot.name) for hotspot in structure.hotspots.hotspots])  # fmt: skip
     legend = _flow([plain(name) for name in structure.hotspots.factors], width_in - 2 * EDGE_IN)
-    return Page(width_in, left_in, matrix_in, factors_in, levels, legend, found, rows, lanes,
-                notes + bool(found and found.every > 1), names)  # fmt: skip
+    return Page(width_in, left_in, matrix_in, factors_in, levels, legend, image_rows, rows, lanes,
+                notes + bool(image_rows and image_rows.every > 1), names)  # fmt: skip
 
 
 def _image_rows(

@@ -181,12 +181,12 @@ def _resting_on(results: ChannelsResult) -> list[str]:
         f"{similarity.points} points: information up to log2 N = {similarity.cap_bits:.2f} bits can be told; the lower "
         "bound is by Bhattacharyya coefficients, the upper by KL"
     ]
-    at = similarity.latents()
-    near = int((similarity.information_bits_C[at] > similarity.cap_bits - NEAR_CAP_BITS).sum())
+    latents = similarity.latents()
+    near = int((similarity.information_bits_C[latents] > similarity.cap_bits - NEAR_CAP_BITS).sum())
     if near:
         lines.append(
-            f"{near} of {len(at)} channels come within {NEAR_CAP_BITS:g} bit of that and may hold more than so few "
-            "points can show (--points)"
+            f"{near} of {len(latents)} channels come within {NEAR_CAP_BITS:g} bit of that and may hold more than so "
+            "few points can show (--points)"
         )
     if dropped:
         lines.append(f"{len(dropped)} channels hold nothing and were left out (channels.csv lists them as dead)")

@@ -46,9 +46,9 @@ def last_crossing(beta_T: np.ndarray, value_T: np.ndarray, level: float) -> floa
     above = np.flatnonzero(value_T >= level)
     if not len(above) or above[-1] == len(value_T) - 1:
         return float("nan")
-    at = above[-1]
-    share = (value_T[at] - level) / (value_T[at] - value_T[at + 1])
-    return float(np.exp(np.log(beta_T[at]) + share * (np.log(beta_T[at + 1]) - np.log(beta_T[at]))))
+    last = above[-1]
+    share = (value_T[last] - level) / (value_T[last] - value_T[last + 1])
+    return float(np.exp(np.log(beta_T[last]) + share * (np.log(beta_T[last + 1]) - np.log(beta_T[last]))))
 
 
 def melting_points(
@@ -83,11 +83,13 @@ def melting_points(
     ends = {"beta_start": float(beta_T[0]), "beta_end": float(beta_T[-1])}
     rows: list[dict[str, object]] = []
     if information_T:
-        information = [information_T[at] for at in order_T]
-        excess_TDF = np.stack([one.nmi_DF - one.floor_nmi_DF for one in information])
+        information = [information_T[record] for record in order_T]
+        excess_TDF = np.stack([record.nmi_DF - record.floor_nmi_DF for record in information])
         largest_TF = excess_TDF.max(axis=1)
         # resamples are centred on the estimate: their own bias would move every curve up
-        boot_TBDF = np.stack([one.bootstrap_nmi_BDF - one.bootstrap_nmi_BDF.mean(axis=0) for one in information])
+        boot_TBDF = np.stack(
+            [record.bootstrap_nmi_BDF - record.bootstrap_nmi_BDF.mean(axis=0) for record in information]
+        )
         largest_TBF = (boot_TBDF + excess_TDF[:, None]).max(axis=2)
         held_F = np.any(above_noise_DF(information[0]), axis=0).tolist()
         for factor, name in enumerate(factor_names):
@@ -136,8 +138,8 @@ def shifts(
     rows = []
     for name in factors:
         pairs = np.array([[_beta_of(a, name), _beta_of(b, name)] for a, b in zip(baseline_S, mitigated_S, strict=True)])
-        known = pairs[np.isfinite(pairs).all(axis=1)]
-        rows.append(_shift_row(name, known, len(pairs) - len(known)))
+        complete = pairs[np.isfinite(pairs).all(axis=1)]
+        rows.append(_shift_row(name, complete, len(pairs) - len(complete)))
     return pd.DataFrame(rows, columns=list(SHIFT_COLUMNS))
 
 

@@ -94,23 +94,23 @@ def collect_models(
     _check_betas(betas, len(paths), "PATH")
     places, notes = list_trainings(paths)
     sample = draw_sample(dataset, max(points, SELF_TEST_IMAGES), seed, progress)
-    found: list[tuple[Model, Origin]] = []
+    read: list[tuple[Model, Origin]] = []
     total = len(places) + len(encoders)
-    for at, place in enumerate(places):
-        progress("models", at, total)
-        found += read_training(place, sample, points, options, device, seed, along)
-    for at, encoder in enumerate(encoders):
-        progress("models", len(places) + at, total)
+    for number, place in enumerate(places):
+        progress("models", number, total)
+        read += read_training(place, sample, points, options, device, seed, along)
+    for number, encoder in enumerate(encoders):
+        progress("models", len(places) + number, total)
         record = _encoded(encoder, sample, device)
-        found.append((Model(record.label, first_rows(record.codes, points)), Origin(None, argument=len(paths) + at)))
+        read.append((Model(record.label, first_rows(record.codes, points)), Origin(None, argument=len(paths) + number)))
     progress("models", total, total)
-    found, said = _with_betas(found, betas)
-    models, origins = zip(*found, strict=True)
+    read, said = _with_betas(read, betas)
+    models, origins = zip(*read, strict=True)
     strangers = [place for place in places if place.checksum not in ("", dataset.checksum())]
     if strangers:
         notes.append(f"The models were trained on {strangers[0].data} and are compared on images of {dataset.name}.")
-    of_models = [f"{m.name}: {text}" for m, o in found for text in (o.warning, o.beta_note) if text]
-    notes += [*said, *of_models, *_units(found)]
+    of_models = [f"{m.name}: {text}" for m, o in read for text in (o.warning, o.beta_note) if text]
+    notes += [*said, *of_models, *_units(read)]
     return ModelEnsemble(_named_apart(models), origins, sample, tuple(notes), device, options)
 
 
@@ -149,21 +149,21 @@ def models_of_codes(
     _check_points(points, len(first), records[0].label)
     # the rows may lie in the order of the factors, where the first of them are no fair sample
     rows = numpy_generator(seed, "channels", "points").permutation(len(first))[:points]
-    found = [
-        (Model(record.label, rows_of(record.codes, rows)), Origin(None, record.step, at))
-        for at, record in enumerate(records)
+    read = [
+        (Model(record.label, rows_of(record.codes, rows)), Origin(None, record.step, number))
+        for number, record in enumerate(records)
     ]
-    found, _ = _with_betas(found, betas)
-    models, origins = zip(*found, strict=True)
+    read, _ = _with_betas(read, betas)
+    models, origins = zip(*read, strict=True)
     return ModelEnsemble(_named_apart(models), origins)
 
 
 def _with_betas(
-    found: list[tuple[Model, Origin]], betas: Sequence[float]
+    read: list[tuple[Model, Origin]], betas: Sequence[float]
 ) -> tuple[list[tuple[Model, Origin]], list[str]]:
     """The models with the betas that the user gave, and a sentence for each argument whose files say another."""
     out, said = [], dict[int, str]()
-    for model, origin in found:
+    for model, origin in read:
         if origin.argument >= len(betas):  # none were given, or a function of the user's own
             out.append((model, origin))
             continue
@@ -180,8 +180,8 @@ def _with_betas(
     return out, list(said.values())
 
 
-def _units(found: Sequence[tuple[Model, Origin]]) -> list[str]:
-    likelihoods = sorted({origin.likelihood for model, origin in found if origin.likelihood and model.beta})
+def _units(read: Sequence[tuple[Model, Origin]]) -> list[str]:
+    likelihoods = sorted({origin.likelihood for model, origin in read if origin.likelihood and model.beta})
     if len(likelihoods) < 2:
         return []
     return [f"The models have different likelihoods ({', '.join(likelihoods)}), so their betas do not compare."]

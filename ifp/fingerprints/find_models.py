@@ -135,9 +135,9 @@ def _models(argument: int, path: Path, seeds: Sequence[int], data: tuple[str, st
 def _data(about: dict[str, Any]) -> tuple[str, str]:
     """Name and checksum of the data that a run was trained on."""
     stored = about.get("dataset")
-    found = stored if isinstance(stored, dict) else {}
+    entries = stored if isinstance(stored, dict) else {}
     name, checksum = (
-        printable(value) if isinstance(value := found.get(key), str) else "" for key in ("name", "checksum")
+        printable(value) if isinstance(value := entries.get(key), str) else "" for key in ("name", "checksum")
     )
     return name, checksum
 
@@ -186,10 +186,10 @@ def _check_different(places: Sequence[TrainingSource]) -> None:
 
 
 def _check_same_data(places: Sequence[TrainingSource]) -> None:
-    known = [place for place in places if place.checksum]
-    for place in known[1:]:
-        if place.checksum != known[0].checksum:
+    recorded = [place for place in places if place.checksum]
+    for place in recorded[1:]:
+        if place.checksum != recorded[0].checksum:
             raise IfpError(
-                f"{known[0].name} was trained on {known[0].data} and {place.name} on {place.data}: models of different "
-                "data cannot be compared; name those of one data set."
+                f"{recorded[0].name} was trained on {recorded[0].data} and {place.name} on {place.data}: models of "
+                "different data cannot be compared; name those of one data set."
             )

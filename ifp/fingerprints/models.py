@@ -125,14 +125,14 @@ class Similarity:
         return 2 * self.joint_bits_CC - self.two_looks_bits_C[:, None] - self.two_looks_bits_C
 
     def among(self, index: Sequence[int] | np.ndarray) -> Similarity:
-        """Of the channels at `index` alone, in that order."""
-        at = np.asarray(index, dtype=int)
+        """The similarity of the channels at `index` alone, in that order."""
+        places = np.asarray(index, dtype=int)
         return Similarity(
-            tuple(self.channels[i] for i in at),
-            self.information_bits_C[at],
-            self.upper_bits_C[at],
-            self.two_looks_bits_C[at],
-            self.joint_bits_CC[np.ix_(at, at)],
+            tuple(self.channels[i] for i in places),
+            self.information_bits_C[places],
+            self.upper_bits_C[places],
+            self.two_looks_bits_C[places],
+            self.joint_bits_CC[np.ix_(places, places)],
             self.points,
         )
 

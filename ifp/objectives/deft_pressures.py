@@ -66,9 +66,9 @@ def published_options(dataset: str, total_steps: int | None = None, *, likelihoo
             f"There are no published DEFT pressures for {dataset!r} with the {likelihood} likelihood, only with the "
             f"{LIKELIHOOD} one; {_REMEDY}."
         )
-    found = PRESSURES[dataset]
-    options: dict[str, Any] = {"betas": found.betas, "group_size": found.group_size}
-    if found.stage_steps is None:
+    published = PRESSURES[dataset]
+    options: dict[str, Any] = {"betas": published.betas, "group_size": published.group_size}
+    if published.stage_steps is None:
         return {**options, "stages_by": "beta"}
-    total = found.total_steps if total_steps is None else total_steps
-    return {**options, "stage_steps": max(found.stage_steps * total // found.total_steps, 1)}
+    total = published.total_steps if total_steps is None else total_steps
+    return {**options, "stage_steps": max(published.stage_steps * total // published.total_steps, 1)}
