@@ -150,11 +150,13 @@ def export(
     quiet: bool,
 ) -> None:
     """Write all images, factors and factor names to OUT, an .npz file that npz:OUT reads."""
-    from ifp.cli.own_data import open_dataset
+    from ifp.datasets.catalog import load_dataset
     from ifp.datasets.export import export_npz
 
-    dataset = open_dataset(name, data_dir=data_dir, background=background, quiet=quiet)
     with StageProgress(quiet=quiet) as stages:
+        dataset = load_dataset(name, data_dir=data_dir, background=background, progress=stages.update)
+        if dataset.done:
+            stages.say(f"{name}: {'; '.join(dataset.done)}.")
         export_npz(dataset, out, nuisance=nuisance, seed=seed, force=force, progress=stages.update)
     click.echo(out)
 
