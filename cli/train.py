@@ -77,7 +77,7 @@ def train(
             config.dataset, config, typed=given, device=device, threads=threads, data_dir=data_dir,
             progress=stages.update, say=stages.say,
         )  # fmt: skip
-        folder = prepared.folder(out or _default_out(prepared.setup.config))
+        folder = prepared.folder(out)
         with no_folder_if_refused(folder.path):
             for note in prepared.notes:
                 stages.say(note)
@@ -111,10 +111,3 @@ def _print(result: TrainResult, *, as_json: bool) -> None:
     print_table(result.table().rename(columns=HEADINGS), left=("status",), formats=FORMATS)
     for line in (*result.notes(), f"records.csv, records.npz and the checkpoints are in {result.folder}"):
         print_line(line)
-
-
-def _default_out(config: TrainConfig) -> Path:
-    from ifp.datasets.catalog import short_name
-
-    name = short_name(config.dataset)
-    return Path("runs") / f"train-{name}-{config.objective}-{config.digest()[:6]}"

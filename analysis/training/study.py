@@ -16,7 +16,7 @@ from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.training.result import TrainResult
 from ifp.analysis.training.settings import by_objective, make_config
 from ifp.datasets.base import FactorDataset
-from ifp.datasets.catalog import as_dataset
+from ifp.datasets.catalog import as_dataset, short_name
 from ifp.errors import IfpError, bad_value
 from ifp.networks.architecture import fit_architecture
 from ifp.system.out_folder import no_folder_if_refused
@@ -106,9 +106,14 @@ class PreparedTraining:
     setup: Setup
     notes: tuple[str, ...]
 
-    def folder(self, path: Path) -> TrainFolder:
-        """The run's folder, for `run`; raises IfpError where it holds anything but this run."""
-        return self.setup.folder(path)
+    def folder(self, path: Path | None = None) -> TrainFolder:
+        """The run's folder, for `run`; raises IfpError where it holds anything but this run.
+
+        By default it is runs/train-NAME-OBJECTIVE-DIGEST, after the data set and the settings.
+        """
+        config = self.setup.config
+        name = f"train-{short_name(config.dataset)}-{config.objective}-{config.digest()[:6]}"
+        return self.setup.folder(path or Path("runs") / name)
 
     def cost(self, progress: Progress = silent) -> TrainCost:
         """What the training would take, measured on this machine; writes nothing."""
