@@ -35,7 +35,7 @@ _SETTINGS = [
     _setting("--direction", str, "cool (beta falls), heat (beta rises), or both."),
     _setting("--factor", str, "A factor to test; repeat for several.", multiple=True, show_default="all"),
     _setting("--contexts", int, "Contexts per factor: values at which the other factors are held."),
-    _setting("--seeds", int, "Networks trained a context."),
+    _setting("--seeds", int, "Networks trained per context."),
     _setting("--seed", int, "The seed of contexts, weights and noise."),
     _setting("--nuisance", str, "fixed or random within a traversal: instance, colour, noise."),
     _setting("--background", click.Path(path_type=Path), "The picture behind sprites-scream.", show_default="built-in"),

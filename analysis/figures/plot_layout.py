@@ -68,11 +68,11 @@ def formula_width_in(text: str, size_pt: float = SMALL_PT) -> float:
 
 def shortened(text: str, width_in: float, size_pt: float = SMALL_PT) -> str:
     """`text`, or its two ends with an ellipsis between where it is wider than `width_in`; call within `paper_style`."""
-    kept = text = " ".join(text.split())  # on one line
-    while text_width_in(kept, size_pt) > width_in and len(kept) > 3:
-        letters = len(kept) - 2 if "\N{HORIZONTAL ELLIPSIS}" in kept else len(kept) - 1
-        kept = text[: (letters + 1) // 2] + "\N{HORIZONTAL ELLIPSIS}" + text[len(text) - letters // 2 :]
-    return kept
+    shown = text = " ".join(text.split())  # on one line
+    while text_width_in(shown, size_pt) > width_in and len(shown) > 3:
+        letters = len(shown) - 2 if "\N{HORIZONTAL ELLIPSIS}" in shown else len(shown) - 1
+        shown = text[: (letters + 1) // 2] + "\N{HORIZONTAL ELLIPSIS}" + text[len(text) - letters // 2 :]
+    return shown
 
 
 def on_lines(conditions: str, width_in: float) -> str:

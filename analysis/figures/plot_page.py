@@ -125,9 +125,9 @@ def round_numbers(low: float, high: float, most: int) -> list[float]:
                 if low <= value <= high]  # fmt: skip
     for digits in ((10, 12, 15, 20, 25, 30, 40, 50, 60, 80), (10, 15, 20, 30, 40, 60), (10, 20, 30, 50), (10, 20, 50),
                    (10, 30)):  # fmt: skip
-        found = [float(f"{digit}e{power - 1}") for power in range(first, last + 1) for digit in digits]
-        found = [value for value in found if low <= value <= high]
-        if len(found) <= most:
-            return found
+        numbers = [float(f"{digit}e{power - 1}") for power in range(first, last + 1) for digit in digits]
+        numbers = [value for value in numbers if low <= value <= high]
+        if len(numbers) <= most:
+            return numbers
     step = math.ceil((last - first + 1) / most)
     return [10.0**power for power in range(first, last + 1, step) if low <= 10.0**power <= high]

@@ -18,9 +18,9 @@ from ifp.errors import IfpError, unknown_name
 SHOWN = {"exact": (EXACT,), "train": (COOL, HEAT), "closed-form": (LOWER_EDGE,)}
 """The measures whose members are drawn, by the method one asks for."""
 FEWEST_FOR_DENSITY = 10
-"""Below this a density would invent a shape: points only."""
+"""Fewest values of which a density is drawn; with fewer it would show the shape of the kernel."""
 FEWEST_BINS, MOST_BINS = 8, 20
-"""Of a histogram: in one column of a paper 20 bars are 3 mm wide."""
+"""Limits of the number of bins of a histogram: in one column of a paper 20 bars are 3 mm wide each."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +181,8 @@ def bin_edges(lanes: list[Lane], *, scale: str = "log") -> np.ndarray:
 
 def beta_range(lanes: list[Lane], measures: Collection[str], *, scale: str = "log") -> tuple[float, float]:
     """Lowest and highest beta to show: all members of these measures and their bounds, with a little room."""
-    of = [lane.members[lane.members["measure"].isin(measures)] for lane in lanes]
-    rows = [part[~part["flat"].astype(bool)] for part in of]  # over betas of others: see `ifp.theory.flat`
+    drawn = [lane.members[lane.members["measure"].isin(measures)] for lane in lanes]
+    rows = [part[~part["flat"].astype(bool)] for part in drawn]  # over betas of others: see `ifp.theory.flat`
     tried = [part[["beta", "bound_low", "bound_high"]].to_numpy(dtype=float).ravel() for part in rows]
     numbers = np.concatenate(tried)
     numbers = numbers[np.isfinite(numbers) & (numbers > 0)]

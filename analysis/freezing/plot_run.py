@@ -43,7 +43,7 @@ from ifp.errors import IfpError, unknown_name
 KINDS = ("kde", "trace", "hist", "strip", "ridge")
 DEFAULT_KINDS = ("kde", "trace")
 ALL = "all"
-"""In place of kinds: those that can be drawn of the run."""
+"""In the place of kinds, stands for all that can be drawn of the run."""
 FILE_OF = {"kde": "ifp_distribution", "trace": "kl_trace", "hist": "ifp_hist", "strip": "ifp_strip",
            "ridge": "ifp_ridge"}  # fmt: skip
 # inches: of a lane (one unit of the vertical axis) by kind, of the tick labels, and of a line of text
@@ -194,13 +194,13 @@ def _labels_of(panel_in: float) -> int:
 def legend_labels(lanes: Sequence[Lane], kind: str) -> dict[str, str]:
     """What the marks of a distribution figure mean, in the order of its legend."""
     (first, *_), both = lanes[0].shown, len(lanes[0].shown) > 1
-    one = {EXACT: "context, exact", LOWER_EDGE: "context"}.get(first, "network")
+    subject = {EXACT: "context, exact", LOWER_EDGE: "context"}.get(first, "network")
     # edges alone make a first-order transition likely; exact curves show it
     order = "first-order" if any(EXACT in lane.medians for lane in lanes) else "likely first-order"
     which = {EXACT: "exact median", LOWER_EDGE: "median"}.get(first, "median")
     labels = {
-        POINT: f"one {one}",
-        ABRUPT: f"one {one}, {order}",
+        POINT: f"one {subject}",
+        ABRUPT: f"one {subject}, {order}",
         MEDIAN: f"{which}, 95 % interval",
         MEDIAN_ALONE: f"{which}; too few for an interval",
         NETWORK: "one trained network",

@@ -27,9 +27,9 @@ EDGE_COLUMNS = ("factor", "beta_alone", "beta_given_rest", "given_rest_low", "gi
 SMALLEST = 1e-6
 """Eigenvalues below this share of the largest are rounding, and left out of the table."""
 BUDGET_FLOPS = 2e13
-"""What the covariance of the pixels may cost, some minutes of one core; beyond it a sample of the images is read."""
+"""Largest cost of the covariance of the pixels, some minutes of one core; beyond it a sample of the images is read."""
 LEAST_IMAGES = 20_000
-"""Of such a sample, at least."""
+"""Smallest number of images in such a sample."""
 
 
 def affordable_images(dataset: FactorDataset) -> int:

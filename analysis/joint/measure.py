@@ -24,7 +24,7 @@ SAMPLES = 2000
 RESAMPLES = 2
 """Resamples of the images at a record: none of their intervals is used, and two are the fewest there can be."""
 ENOUGH = 2.0
-"""Where the first bound is so many thresholds, the second classifier is not asked."""
+"""Multiple of the threshold above which the bound of the first classifier is enough, and the second is not fitted."""
 
 
 def measure_mi(codes: Codes, seed: int) -> tuple[dict[str, float | bool], Information | None]:
@@ -63,7 +63,7 @@ def measure_points(
     codes_seed: int,
     measured: Callable[[], None] = lambda: None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One network's freezing points in one direction, and the curves behind them, a row per record.
+    """One network's freezing points in one direction, and the curves behind them, one row per record.
 
     Parameters
     ----------
@@ -110,5 +110,5 @@ def with_half_nmi(
         return points
     half = melting_points(beta_T, kl_nats_TD, information_T, factor_names, threshold_nats=threshold_nats)
     half = half[half["kind"] == FACTOR]
-    at = dict(zip(half["name"], half["beta_ifp"], strict=True))
-    return points.assign(beta_half_nmi=points["name"].map(at).where(points["kind"] != LATENT))
+    beta_of = dict(zip(half["name"], half["beta_ifp"], strict=True))
+    return points.assign(beta_half_nmi=points["name"].map(beta_of).where(points["kind"] != LATENT))

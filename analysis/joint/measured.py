@@ -26,7 +26,7 @@ from ifp.training.codes_folder import IMAGES, CodesFolder, KeptCodes
 
 FORMAT = "ifp whole 2"
 UNSURE_NATS = 0.5
-"""Where the two bounds of MI part by more, the sample is too small to say how it rises."""
+"""If the two bounds of MI differ by more than this, the sample is too small to say how it rises."""
 
 
 def measure_study(study: JointStudy, seeds: Sequence[int], progress: Progress) -> None:
@@ -155,16 +155,16 @@ def _about(
 
 def _key(study: JointStudy) -> str:
     """Equal for equal codes measured alike."""
-    found = hashlib.sha256(json.dumps([FORMAT, study.threshold_nats, SAMPLES]).encode())
+    digest = hashlib.sha256(json.dumps([FORMAT, study.threshold_nats, SAMPLES]).encode())
     for direction, folder in study.folders.items():
         seeds = finished_seeds(folder)
-        found.update(json.dumps([direction, folder.config.digest(), seeds]).encode())
+        digest.update(json.dumps([direction, folder.config.digest(), seeds]).encode())
         for seed in seeds:
             for record in folder.records.of_seed[seed]:
                 path = folder.codes_path(seed, record.step)
                 if path.is_file():
-                    found.update(path.read_bytes())
-    return found.hexdigest()
+                    digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _measured(path: Path, key: str) -> bool:

@@ -30,7 +30,7 @@ from ifp.errors import IfpError, bad_value
 
 LEAST_RECORDS = 12
 HALF_WIDTH = 0.08
-"""Of the smoothing window, as a share of the range of ln(beta)."""
+"""Half-width of the smoothing window, as a share of the range of ln(beta)."""
 GRID = 121
 PEAK_COLUMNS = ("number", "beta", "low", "high", "value", "noise")
 STEP_COLUMNS = (*PEAK_COLUMNS, "latents_after")

@@ -32,7 +32,7 @@ _NAMES_SHARE = 0.35
 _NARROW_NAMES_IN = 0.9
 """Width of these names, in inches, below which they stand on a line of their own."""
 FEWEST_STEPS = 2
-"""So many steps of the linear theory are shown at least, if there are as many at the betas of the figure."""
+"""Fewest steps of the linear theory that are shown, if there are as many at the betas of the figure."""
 
 
 def draw_mi(ax: Axes, mi: pd.DataFrame, derivative: pd.DataFrame) -> None:

@@ -29,26 +29,27 @@ from ifp.training.config import OWN, TrainConfig
 from ifp.training.presets import preset_train_config
 
 DEFAULTS = {"records": 100, "seeds": 3, "steps": 30_000}
-"""Steps are of each direction."""
+"""Defaults in the place of those of a training; the steps are those of each direction."""
 METHODS = ("train", "closed-form")
 DIRECTIONS = ("cool", "both")
 LAWS = ("geometric", "linear", "author")
 HIDDEN_STEPS = 600
-"""Steps at full rate as far as which the hidden layers move while cooling."""
+"""While cooling, the hidden layers move as far as this many steps at the full rate would take them."""
 RESEED_NATS = 0.03
 """KL with which idle latents start anew: well below the threshold, so that it is never taken for freezing."""
 HEAT_HIDDEN_RATE, HEAT_RATE = 0.1, 0.2
-"""While heating: the rate of the hidden layers as a share of that of the last, and that as a share of cooling's."""
+"""Learning rates while heating: of the hidden layers as a share of the last layer's, and of that as a share of
+cooling's."""
 CONV_SHAPES = ((1, 64, 64), (3, 64, 64))
-"""Of images for the convolutional network, the default; others get an MLP."""
+"""Shapes of images for which the convolutional network is the default; others get an MLP."""
 EDGE_IMAGES = 2000
-"""From so many images the range of beta is found: its first eigenvalue is within some percent of that of all."""
+"""Images from which the range of beta is found: their first eigenvalue is within some percent of that of all images."""
 ABOVE_EDGE = 1.3
-"""Where cooling begins and heating ends, in joint edges."""
+"""Beta at which cooling begins and heating ends, in joint edges."""
 BELOW_LOWEST = 0.3
-"""Where beta ends, as a share of the lowest of the factors' edges given all others."""
+"""Beta at which cooling ends, as a share of the lowest of the factors' edges given all others."""
 WITHOUT_FACTORS = 100.0
-"""Data without factors: beta falls to this part of where it began, or to 1 if that is lower."""
+"""For data without factors beta is divided by this while it falls, or falls to 1 if that is lower."""
 _TRAVERSAL_ONLY = {
     "factors": "--factor", "contexts": "--contexts",
     "exact_floor": "--exact-floor", "hold_steps": "--hold-steps", "nuisance": "--nuisance",

@@ -17,7 +17,8 @@ NOISE_WIDTHS = 3.0
 """Half-widths of the window around a record in which its noise is estimated."""
 DRAWS = 200
 _LEAST_NOISE, _ROUNDING = 1e-4, 1e-9
-"""Of a record, as a share of the range of all, and of the largest: what smoothing and rounding leave is no signal."""
+"""Noise floor of a record: a share of the range of all records plus a share of the largest, left by smoothing and
+rounding."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,18 +19,14 @@ from ifp.annealing.plan import (
     exact_directions,
     exact_latents,
     is_exact,
-    plan_cells,
-    plan_keys,
     plan_members,
     trains,
 )
 from ifp.annealing.train import anneal_chunk, beta_range
 from ifp.annealing.training_cost import training_cost
-from ifp.datasets.base import FactorDataset
 from ifp.exact.annealing import exact_annealing
 from ifp.exact.targets import FLOOR
 from ifp.schedule import get_law
-from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.threads import Stopped, run_jobs
 from ifp.theory.closed_form import FreezingBounds, freezing_bounds
@@ -52,31 +48,6 @@ class Resources:
     device: str = "cpu"
     threads: int = 1
     chunk: int | None = None
-
-
-def anneal(
-    dataset: FactorDataset,
-    config: AnnealConfig,
-    *,
-    device: str = "cpu",
-    threads: int = 1,
-    progress: Progress = silent,
-) -> AnnealTrace:
-    """The annealing test in memory: edges, exact curves and trained members of `config`, nothing on disk.
-
-    Parameters
-    ----------
-    dataset : from `ifp.load_dataset`, or any `FactorDataset`.
-    config : its `dataset` name is not looked at.
-    device, threads, progress : see `Resources` and `Progress`.
-
-    Raises
-    ------
-    IfpError : settings that the data cannot take.
-    """
-    cells = plan_cells(dataset, config, progress)
-    curves = Curves(plan_keys(cells, config))
-    return run(cells, config, curves, Resources(check_device(device), threads), progress=progress)
 
 
 def run(

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ifp
 from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.folder import RunWriter
 from ifp.annealing.plan import Cell, plan_cells, plan_keys
-from ifp.annealing.run import Resources, anneal, run
+from ifp.annealing.run import Resources, run
+from ifp.datasets.base import FactorDataset
 from ifp.datasets.npz import NpzDataset
 from ifp.datasets.toys import Toys
 from ifp.errors import IfpError
@@ -29,6 +31,11 @@ def dataset(bars_npz: Path) -> NpzDataset:
 def config(**changes: object) -> AnnealConfig:
     small = {"contexts": 3, "steps": 100, "hold_steps": 30, "records": 10, "batch": 12, "hidden": 16}
     return preset_config("standard", dataset="npz:bars", **{**small, **changes})
+
+
+def anneal(dataset: FactorDataset, settings: AnnealConfig) -> AnnealTrace:
+    """The curves of a run in memory."""
+    return ifp.anneal(dataset, settings).trace
 
 
 def start(dataset: NpzDataset, settings: AnnealConfig, path: Path) -> tuple[list[Cell], RunWriter]:
