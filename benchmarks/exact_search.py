@@ -97,7 +97,7 @@ def check_context(starts: int, traversal: FactorTraversal) -> dict[str, float | 
 
 
 def check_minimum(starts: int, number: int) -> tuple[float, float]:
-    """The second check on one small random data set: the largest gain of three betas, and the seconds a beta took."""
+    """The second check on one small random data set: the largest gain of three betas, and the seconds per beta took."""
     torch.set_num_threads(1)
     generator = np.random.default_rng((5, number))
     n, pixels = int(generator.integers(3, 13)), int(generator.integers(2, 21))

@@ -1,4 +1,4 @@
-"""Images a second of whole-data training against an ordinary loop, same network, same machine, in turn.
+"""Images per second of whole-data training against an ordinary loop, same network, same machine, in turn.
 
 The ordinary loop: a Dataset of the same images, DataLoader(batch_size=64, shuffle=True, num_workers=2), the paper's
 convolutional network as modules, Adam, one network at a time. Ours: `ifp.training`'s Trainer. Prints the table for
@@ -114,7 +114,7 @@ def _loader(dataset: FactorDataset, device: str, **more: Any) -> DataLoader[Any]
 
 
 def our_images_per_second(dataset: FactorDataset, images: TrainingImages, seeds: int, steps: int, device: str) -> float:
-    """Images a second of all seeds together."""
+    """Images per second of all seeds together."""
     config = TrainConfig(
         dataset=dataset.name, images=IMAGES, architecture="conv", latents=LATENTS, seeds=seeds, steps=steps + 3,
         batch=BATCH, records=1, learning_rate=RATE, options={"beta": BETA},

@@ -29,7 +29,7 @@ class AnnealConfig:
     dataset : a built-in name, "npz:PATH" or "images:FOLDER"; `ifp.anneal` fills it in from the data set it is given.
     background : the picture behind `sprites-scream`; empty for the built-in texture.
     factors : the factors to test; empty means all.
-    contexts, seeds : contexts a factor (all there are where those are fewer), and trained networks a context.
+    contexts, seeds : contexts per factor (all there are where those are fewer), and trained networks per context.
     seed : the seed from which contexts, initial weights and noise are derived.
     nuisance : "fixed" or "random" within a traversal (see `FactorDataset.sample_traversals`).
     method : "closed-form" (edges only), "exact", "train", or "both" (exact and train). The edges are always computed.
@@ -37,13 +37,13 @@ class AnnealConfig:
     likelihood, sigma : see `ifp.likelihood`; sigma is used by "gaussian" alone.
     threshold_nats : the total KL that counts as frozen.
     architecture : "mlp", "conv" (the paper's) or "linear".
-    latents, hidden : latents a network; hidden units a layer of the MLP.
+    latents, hidden : latents per network; hidden units per layer of the MLP.
     law : how beta moves; see `ifp.schedule`.
     beta_max, beta_min : the range of the laws, None for auto: from each traversal's own edges.
     exact_floor : the beta down to which exact curves go, None for auto; see `ifp.exact_annealing`.
     steps : optimizer steps of one annealing branch; hold_steps : steps at the starting beta before it
         (cooling: at most; it ends when a fresh network's KL has died away. heating: exactly).
-    batch : images a step; a smaller traversal is repeated as often as fits, a larger one sampled.
+    batch : images per step; a smaller traversal is repeated as often as fits, a larger one sampled.
     learning_rate : Adam's.
     records : evaluations along one branch.
     stop_recon_nats : stop a member whose batch reconstruction falls below this; 0 for never (the author's rule is 1).

@@ -135,7 +135,7 @@ def grid_points(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACI
 
 
 def make_grid(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACING, reach: float = REACH) -> Grid:
-    """A grid for each member that resolves and covers its posteriors: a product of one axis a latent.
+    """A grid for each member that resolves and covers its posteriors: a product of one axis per latent.
 
     The number of points and their places depend on the member alone; shorter grids are padded with weight 0.
     """
@@ -160,7 +160,7 @@ def make_grid(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACING
 def reconstruction(
     batch: TraversalBatch, mean_MND: Tensor, log_std_MND: Tensor, grid: Grid
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Reconstruction [M], nats an image over all pixels, with the best decoder; its gradients [M, N, D].
+    """Reconstruction [M], nats per image over all pixels, with the best decoder; its gradients [M, N, D].
 
     Returns
     -------

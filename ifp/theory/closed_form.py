@@ -1,4 +1,4 @@
-"""The two closed-form edges of the freezing interval: milliseconds a traversal, no training.
+"""The two closed-form edges of the freezing interval: milliseconds per traversal, no training.
 
 The lower edge is where the collapsed state loses its stability, the upper edge where no encoder whatever can gain.
 Both are derived in docs/theory.md.

@@ -21,7 +21,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """A training run on a whole data set. Losses are nats an image: summed over pixels, channels and latents.
+    """A training run on a whole data set. Losses are nats per image: summed over pixels, channels and latents.
 
     Attributes
     ----------
@@ -31,9 +31,9 @@ class TrainConfig:
     objective : a name of `ifp.objectives.registry.OBJECTIVES`.
     options : the objective's hyper-parameters; what is not named keeps the default of its paper.
     architecture : "mlp" (any image size) or "conv" (the paper's, 64 x 64).
-    latents, hidden : latents a network; hidden units a layer of the MLP.
+    latents, hidden : latents per network; hidden units per layer of the MLP.
     seeds : networks trained, alike but for weights, batches and noise. seed : what all three are derived from.
-    steps, batch, learning_rate : optimizer steps, images a step, Adam's rate.
+    steps, batch, learning_rate : optimizer steps, images per step, Adam's rate.
     likelihood, sigma : see `ifp.likelihood`; sigma is used by "gaussian" alone.
     records : evaluations along the training, evenly spaced.
     checkpoint_every : steps between two checkpoints; 0 keeps the last only.

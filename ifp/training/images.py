@@ -1,6 +1,6 @@
 """TrainingImages: a data set on the device as bytes, from which batches are taken by index.
 
-Binary images that the data set keeps packed (8 pixels a byte) are unpacked once where memory allows, and batch by
+Binary images that the data set keeps packed (8 pixels per byte) are unpacked once where memory allows, and batch by
 batch where it does not; the numbers are the same.
 
 Shapes: N images, P pixels, F factors, M members, B images of a batch, K steps of a block.
@@ -35,7 +35,7 @@ class TrainingImages:
 
     Parameters
     ----------
-    bytes_NP : the images, 0..255, or eight binary pixels a byte, the first in the highest bit.
+    bytes_NP : the images, 0..255, or eight binary pixels per byte, the first in the highest bit.
     positions_NF : the factor positions of each image.
     packed : whether they are packed.
     probability_N : how likely each image is drawn, sum 1; None for all alike.
@@ -68,7 +68,7 @@ class TrainingImages:
     def describe(self) -> str:
         """Where the images are kept and how, in a few words."""
         size = self.bytes_NP.numel() / 2**20
-        how = "8 binary pixels a byte, unpacked batch by batch" if self.packed else "a byte a pixel"
+        how = "8 binary pixels per byte, unpacked batch by batch" if self.packed else "one byte per pixel"
         return f"{len(self):,} images in the memory of {self.device.type}, {size:,.0f} MiB, {how}"
 
     def draw(self, generator: torch.Generator, steps: int, batch: int) -> Tensor:

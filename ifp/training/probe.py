@@ -34,7 +34,7 @@ class ProbeConfig:
     Attributes
     ----------
     direction : "heat" (beta rises from `low` to `high`) or "cool" (it falls, after `hold_steps` at `high`).
-    low, high : the range of beta, in nats an image.
+    low, high : the range of beta, in nats per image.
     steps : optimizer updates while beta moves, at equal ratios. hold_steps : at the first beta before it moves.
     records : evaluations along the way.
     """

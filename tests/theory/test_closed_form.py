@@ -161,7 +161,7 @@ def test_sprites_edge_agrees_with_the_oracle() -> None:
 
 
 def test_sprites_medians_and_order() -> None:
-    # the 5-95 % ranges of the design's table (40 contexts a factor); the order is the paper's
+    # the 5-95 % ranges of the design's table (40 contexts per factor); the order is the paper's
     ranges = {"posX": (90, 385), "posY": (69, 385), "scale": (101, 169), "shape": (31, 121), "orientation": (12, 100)}
     dataset = Sprites()
     medians = {}

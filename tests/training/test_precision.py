@@ -49,7 +49,7 @@ def trainers(dataset: str, **changes: Any) -> tuple[Trainer, Trainer]:
 
 
 def measured(trainer: Trainer) -> tuple[np.ndarray, np.ndarray]:
-    """Reconstruction [M] and KL of each latent [M, D] of all images, nats an image."""
+    """Reconstruction [M] and KL of each latent [M, D] of all images, nats per image."""
     count = len(trainer.images)
     generator = torch.Generator().manual_seed(0)
     noise_MND = torch.randn((1, count, 4), generator=generator).repeat(len(trainer.seeds), 1, 1)

@@ -57,7 +57,7 @@ def diagnosis_of(
     data: str = "constructed",
     images_key: str = "same",
 ) -> Diagnosis:
-    """A diagnosis around information made up; its KL is 2 nats a latent unless given, with a standard error of 0.01."""
+    """A diagnosis around information made up; its KL is 2 nats per latent unless given, its standard error 0.01."""
     measured = [information] if isinstance(information, Information) else list(information)
     num_latents, num_factors = measured[0].mi_nats_DF.shape
     names = tuple(f"f{factor}" for factor in range(num_factors)) if num_factors != len(NAMES) else NAMES
