@@ -33,7 +33,7 @@ _READING = (
                  "-variance-first.", show_default="as the code base does it, or by the self-test"),
     click.option("--variance", help="What the last layer gives beside the mean: log-variance, log-sigma or "
                  "softplus-sigma.", show_default="as the code base does it, or by the self-test"),
-    click.option("--stage", type=int, help="The last group at work in an encoder of several groups, from 0.",
+    click.option("--stage", type=int, help="The last active group in an encoder of several groups, from 0.",
                  show_default="from the weights"),
     click.option("--pixel-scaling", help="MEAN,STD if the model was trained on (x - MEAN) / STD.",
                  show_default="as the file or code base says"),

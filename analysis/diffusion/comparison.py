@@ -30,8 +30,8 @@ class Comparison:
     ----------
     label_a, label_b : the two models' names.
     paired : whether both were measured on the same images, so that the images' part of the noise cancels.
-    table : `COMPARISON_COLUMNS`, one row an estimator, factor and measure of `COMPARED`, then (estimator and factor "")
-        the total KL and the number of active latents. low and high hold for all rows of an estimator together (95 %);
+    table : `COMPARISON_COLUMNS`, one row per estimator, factor and measure of `COMPARED`, then (estimator and factor
+        "") the total KL and the number of active latents. low and high hold for all rows of an estimator together (95 %);
         `within_noise` is whether they include 0, None where a number is unknown (carriers of a factor nobody holds).
     """
 
@@ -63,7 +63,7 @@ def compare(a: Diagnosis, b: Diagnosis, *, label_a: str = "A", label_b: str = "B
 
 
 _Entry = tuple[str, str, float, float, np.ndarray, float]
-"""factor, measure, A, B, replicates of B - A, bias of B - A by the floors."""
+"""An entry is (factor, measure, value in A, value in B, replicates of B - A, bias of B - A by the floors)."""
 
 
 def _factor_entries(a: Diagnosis, b: Diagnosis, estimator: str) -> Iterator[_Entry]:

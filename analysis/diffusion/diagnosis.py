@@ -107,7 +107,7 @@ def diagnose(
     seed : of permutations and resamples. Checkpoints to be compared need the same seed and the same images.
     data : names the images (data set and how they were drawn): what is not the same here is not compared.
     decompose : whether to decompose the KL. joint : whether to bound what all latents together hold of each factor
-        (`measure_joint`), 12 to 20 s a factor in each of `jobs` processes; not with fewer than FEWEST images.
+        (`measure_joint`), 12 to 20 s per factor in each of `jobs` processes; not with fewer than FEWEST images.
 
     Raises
     ------

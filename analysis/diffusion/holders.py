@@ -18,13 +18,14 @@ from ifp.analysis.information.per_latent import Information
 from ifp.codes import ACTIVE_NATS as ACTIVE_NATS
 
 COLLAPSED_NATS = 0.01
-"""Below this KL a latent is collapsed: the usual threshold for pruning dead codes. In between it is weak."""
+"""A latent with a KL below this is collapsed (the usual threshold for pruning dead codes); above it, and below
+ACTIVE_NATS, it is weak."""
 HELD_NMI = 0.05
 """A latent holds a factor when its NMI is above the noise and exceeds its floor by this share of the entropy."""
 ACTIVE, WEAK, COLLAPSED = "active", "weak", "collapsed"
 
 SEPARATOR = "; "
-"""Between the latents of `held_by` and the factors of `holds`."""
+"""This stands between the latents of `held_by`, and between the factors of `holds`."""
 
 
 def latent_status(kl_nats: float) -> str:

@@ -22,7 +22,7 @@ ROTATED_DIFFUSION, ROTATED_SYNERGY = 0.5, 0.25
 """A pair holds a factor jointly when its best latent alone has lost this share of the joint information, and the pair
 holds this share of its own beyond the sum of its two latents. It is a rotated pair where both hold something alone."""
 HIDDEN_SHARE = 0.1
-"""What the other factors reveal is worth a sentence from this share of the entropy on."""
+"""If the other factors reveal at least this share of the entropy, the verdict says so in a sentence."""
 
 
 def joint_cases(diagnosis: Diagnosis) -> pd.DataFrame:

@@ -24,7 +24,7 @@ COLUMNS = (
 )  # fmt: skip
 _LINES: dict[str, Any] = {"nmi1": "-", "nmi2": (0, (3, 1.2))}
 _MARKED_RECORDS = 15
-"""With more records the points of the records are left out: the line is dense enough."""
+"""With more records than this their points are left out, because the line is dense enough."""
 
 
 def nmi_curves_figure(series: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.DataFrame]:

@@ -22,7 +22,7 @@ RAMP = LinearSegmentedColormap.from_list(
     "ifp_blues",
     ["#E0F1FB", "#B4DBF8", "#87C2F0", "#63A6DE", "#458BC7", "#3270AB", "#29568A", "#233E66", "#1C2741"],
 )
-"""From pale to dark blue, computed with equal steps of CIE lightness, so that a copy in grey has equal steps too."""
+"""A ramp from pale to dark blue in equal steps of CIE lightness, so that a copy in grey has equal steps too."""
 _WHITE_TEXT_FROM = 0.48
 
 MISSING, LITTLE = "\N{EN DASH}", "<.01"

@@ -28,7 +28,7 @@ from ifp.analysis.figures.style import BAND, INK, NEUTRAL, SMALL_PT
 
 COLUMNS = ("latent", "kl_nats", "kl_low", "kl_high", "status")
 LOWEST_SHARE = 0.1
-"""Where the axis of the KL begins, in thresholds of collapse: below it there is nothing to tell apart."""
+"""The axis of the KL begins at this share of the threshold of collapse; below it there is nothing to tell apart."""
 _LOOKS: dict[str, dict[str, Any]] = {
     "active": {"facecolor": "#56B4E9", "edgecolor": "#0072B2"},
     "weak": {"facecolor": "white", "edgecolor": "#0072B2", "hatch": "//////"},

@@ -27,7 +27,7 @@ from ifp.analysis.figures.style import NEUTRAL, SMALL_PT
 MEASURES = {"nmi1": r"NMI$_1$", "nmi2": r"NMI$_2$"}
 COLUMNS = ("step", "label", "estimator", "factor", "nmi1", "nmi1_above_noise", "nmi2", "nmi2_above_noise")
 MOST_RECORDS = 60
-"""Rows of the heat maps: of more records every second, third, ... is drawn, counted back from the last."""
+"""Heat maps have at most this many rows; of more records every second, third, ... is drawn, from the last one back."""
 _HEAD_IN = 0.33
 
 

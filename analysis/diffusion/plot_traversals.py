@@ -33,11 +33,11 @@ from ifp.analysis.figures.style import INK, NEUTRAL, SMALL_PT, plain
 from ifp.errors import bad_value
 
 MOST_ROWS = 12
-"""Latents of one figure; the page says how many more there are."""
+"""A figure shows at most this many latents, and the page says how many more there are."""
 MOST_IMAGE_IN = 0.5
-"""Width of an image at most: few values do not make a giant of it."""
+"""Maximum width of an image in inches, so that a traversal of few values does not make giants of them."""
 LEAST_IMAGE_IN = 0.17
-"""Width of an image at least: of more values every second, third, ... is drawn, and the page says so."""
+"""Minimum width of an image in inches; of more values every second, third, ... is drawn, and the page says so."""
 _LEAST_DPI = 300
 _GAP = 0.05  # between images, in image widths
 _LATENT_IN, _KL_IN, _HELD_IN = 0.27, 0.35, 0.62  # columns of the labels

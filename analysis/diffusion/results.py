@@ -30,7 +30,8 @@ NMI_COLUMNS = (
     "ceiling_nmi", "above_noise", "holds",
 )  # fmt: skip
 MATRICES = ("nmi", "nmi_low", "nmi_high", "floor_nmi", "floor_high_nmi", "ceiling_nmi", "mi_nats")
-"""Latents x factors of each estimator. ceiling_nmi: what no pair of the whole matrix passes by chance (95 %)."""
+"""Each estimator has these matrices of latents x factors; ceiling_nmi is what no pair of the whole matrix passes by
+chance (95 %)."""
 
 TABLES = {
     "factors": FACTOR_COLUMNS,

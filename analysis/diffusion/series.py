@@ -22,7 +22,7 @@ from ifp.errors import IfpError
 
 DIFFUSION, LEAKAGE = "diffusion", "leakage"
 AT_END, LARGEST = "at_end", "largest"
-"""Spans of a change: up to the last record, or between any two records."""
+"""A change is measured up to the last record, or as the largest one between any two records."""
 
 CHANGE_COLUMNS = (
     "estimator", "factor", "measure", "span", "change_nmi", "low", "high", "from_step", "to_step", "within_noise",
@@ -53,7 +53,7 @@ class Series:
     ----------
     factors : one row per record, estimator and factor, with `RECORD_COLUMNS`.
     steps : one row per record: step, label, kl_nats with interval, numbers of active, weak and collapsed latents.
-    changes : one row an estimator, factor, measure (diffusion, leakage) and span, with `CHANGE_COLUMNS`.
+    changes : one row per estimator, factor, measure (diffusion, leakage) and span, with `CHANGE_COLUMNS`.
     """
 
     records: tuple[SeriesRecord, ...]

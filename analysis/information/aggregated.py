@@ -17,7 +17,7 @@ from ifp.seeds import numpy_generator
 
 DRAWN = 1000
 _ENTRIES = 2**21
-"""Densities (draws x images x latents) at a time: bounds memory."""
+"""Maximum number of densities (draws x images x latents) in memory at a time."""
 
 
 def aggregated_nats(codes: Codes, *, seed: int = 0, drawn: int = DRAWN) -> tuple[np.ndarray, np.ndarray]:

@@ -18,12 +18,13 @@ from ifp.codes import Codes
 from ifp.seeds import derive_seed, numpy_generator
 
 LEAST_KL_NATS = 0.005
-"""Latents below this are left out: all that they hold is less than this each."""
+"""Latents with a KL below this are left out, because each of them holds less than this."""
 MOST_VALUES = 64
-"""Values that classifiers tell apart: neighbours among more are put together, which can only lose information."""
+"""Classifiers tell at most this many values apart; neighbours among more are put together, which can only lose
+information."""
 FOLDS, SCORED, SCORE_DRAWS, FIT_ROWS = 5, 2000, 2, 2000
-"""Fits are to 4 of 5 folds. With many images only so many folds are scored that SCORED images are; with few, a fit sees
-several draws of each image, FIT_ROWS in all."""
+"""A classifier is fitted to 4 of 5 folds. With many images only as many folds are scored as hold SCORED images; with few,
+a fit sees several draws of each image, FIT_ROWS in all."""
 
 
 @dataclass(frozen=True, eq=False)

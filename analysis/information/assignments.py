@@ -14,7 +14,7 @@ from ifp.analysis.information.mutual_information import histogram_cells
 
 MIN_CELLS, MAX_CELLS = 32, 128
 CELLS_PER_DISTINCT = 8
-"""Cells of a latent in the posterior estimator, see `cell_counts`.
+"""Fewest and most cells of a latent in the posterior estimator; see `cell_counts`.
 
 What this loses against a fine grid, nats, measured with a Gaussian aggregated posterior of variance 1, posteriors of
 standard deviation s, and a factor of 40 equally frequent values that cuts the mean at its quantiles: 0.001 to 0.02
@@ -25,12 +25,12 @@ It can only lose (data-processing inequality).
 """
 
 _STRATA = 16
-"""Points of each Gaussian from which quantiles are taken."""
+"""Number of points of each Gaussian from which quantiles are taken."""
 _GOLDEN = 0.6180339887498949
 _VALLEY = 0.1
-"""The share of the stretch an edge may choose from that makes a gap a valley."""
+"""A gap counts as a valley if it takes at least this share of the stretch in which an edge may lie."""
 _ROWS = 8192
-"""Images at a time: bounds memory."""
+"""Number of images in memory at a time."""
 
 
 def histogram_assignments(mean_ND: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:

@@ -22,11 +22,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from ifp.analysis.information.fitting import fit
 
 WIDTH, NARROW = 128, 64
-"""Of the network's hidden layers; narrow for one or two coordinates."""
+"""Width of the network's hidden layers; they are narrow for one or two coordinates."""
 MOST_QUADRATIC = 24
-"""Coordinates with their products: of more, the discriminants take the coordinates alone."""
+"""With more coordinates than this, the discriminants take them alone, without their squares and products."""
 MOST_TRIED = 32
-"""Coordinates that a tree tries at each split."""
+"""A tree tries at most this many coordinates at each split."""
 _STEPS, _LEAST_PASSES, _MOST_PASSES, _BATCH = 1900, 20, 30, 128
 
 

@@ -26,7 +26,7 @@ CAP_SHARE = 0.9
 
 _LOG_2PI = math.log(2 * math.pi)
 _ENTRIES = 2**17
-"""Densities (samples x images) at a time: what a core's cache holds."""
+"""Number of densities (samples x images) at a time: as many as the cache of a core holds."""
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from ifp.seeds import numpy_generator
 ENOUGH_SHARE = 0.9
 """A set of latents holds a factor when it holds this share of what all latents hold."""
 MOST_SIZES = 2
-"""Sizes of sets of three latents and more that are measured: a third would shorten a set by one or two."""
+"""At most this many sizes of sets of three latents and more are measured; one more would shorten a set by one or two."""
 ONE_HOT = 12
-"""Another factor with at most so many values is given as one coordinate for each of them, else as one number."""
+"""A known factor with at most this many values is given as one coordinate per value, one with more as one number."""
 LATENTS_SEPARATOR = "; "
-"""What stands between the latents of a set."""
+"""This stands between the latents of a set."""
 
 
 def factor_row(images: ScoredImages, factor: int, permutations: int, seed: int) -> dict[str, object]:

@@ -27,7 +27,7 @@ from ifp.seeds import derive_seed
 from ifp.system.progress import Progress
 
 FEWEST = 20
-"""Images below which nothing is said of a factor."""
+"""With fewer images than this nothing is said of a factor."""
 
 JOINT_COLUMNS = (
     "factor", "values", "entropy_nats", "joint_nats", "joint_low", "joint_high", "joint_share", "floor_nats",
@@ -71,7 +71,7 @@ def measure_joint(
 ) -> JointInformation:
     """Bound what all latents together, the best one, the best pair and a small set hold of each factor.
 
-    About 12 s a factor on one core for 10,000 images and 10 latents, 20 s for a factor spread over all of them.
+    About 12 s per factor on one core for 10,000 images and 10 latents, 20 s for one that is spread over all of them.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ ESTIMATORS = ("histogram", "posterior")
 
 
 _SHARES = 2**26
-"""Shares (images x cells) held at a time, in blocks of whole latents: 256 MiB."""
+"""Maximum number of shares (images x cells) in memory at a time, in blocks of whole latents: 256 MiB."""
 
 
 @dataclass(frozen=True, eq=False)

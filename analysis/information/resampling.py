@@ -16,7 +16,7 @@ import numpy as np
 from ifp.analysis.information.mutual_information import table_mi_nats
 
 _TABLE_ENTRIES = 4_000_000
-"""Entries of the tables held at a time: bounds memory."""
+"""Maximum number of table entries in memory at a time."""
 
 
 def observed_mi_nats(

@@ -19,7 +19,7 @@ from ifp.analysis.information.classifiers import probabilities
 from ifp.analysis.information.mutual_information import histogram_mi_nats
 
 MOST_PAIRED = 16
-"""Latents of which all pairs are looked at: of more, those that tell most alone or are missed most."""
+"""All pairs of at most this many latents are tried; of more, of those that tell most alone or are missed most."""
 _IMAGES, _FILLS, _CELLS = 400, 6, 16
 
 

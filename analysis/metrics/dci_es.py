@@ -23,7 +23,7 @@ DEPTHS = (1, 2, 3, 4, 8, 10, 12, 14, 16, 18, 20, 32)
 """Capacities of the probes, as in the authors' configuration for random forests."""
 TREES = 100
 LEAST_GAIN = 0.05
-"""Of the loss of a guess: if the probes save less, explicitness says nothing."""
+"""If the probes save less than this share of a guess's loss, explicitness says nothing."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -69,7 +69,7 @@ def dci_es(
     0. A guess loses 1, or 1 - 1 / V of a category. Explicitness says nothing of how well the factors are predicted:
     codes without information have a flat curve and an explicitness of 1. Read `informativeness` beside it.
 
-    One forest a factor is grown to the largest depth and cut back to the others (`GrownForest`), which gives the same
+    One forest per factor is grown to the largest depth and cut back to the others (`GrownForest`), which gives the same
     probes. The authors' other probes, networks and random features, are not built, and their scores not comparable.
 
     Parameters

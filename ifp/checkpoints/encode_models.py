@@ -1,4 +1,4 @@
-"""From whatever a user calls a model, a path, a module, a function or codes, to its codes of one sample of images."""
+"""Encodes one sample of images with whatever a user calls a model: a path, a module, a function, or codes."""
 
 from __future__ import annotations
 

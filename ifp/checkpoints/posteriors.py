@@ -107,7 +107,7 @@ def encode_images(
 def reconstruction_nats(
     vae: Vae, images_NCHW: np.ndarray, codes: Codes, device: torch.device, seed: int, progress: Progress
 ) -> tuple[float, float]:
-    """The mean reconstruction cost of one draw of z an image, nats per image, and its standard error.
+    """The mean reconstruction cost of one draw of z per image, in nats per image, and its standard error.
 
     `codes` may be of more images than are given: its first rows are theirs.
     """

@@ -24,7 +24,7 @@ from ifp.errors import IfpError
 from ifp.system.progress import Progress, silent
 
 READING_IMAGES = 2500
-"""Images of which all are alike, on which a model is read and tested before it sees the regime."""
+"""Number of uncorrelated images on which a model is read and tested before it sees the correlated ones."""
 
 
 def read_correlated(

@@ -55,7 +55,7 @@ class ReadingOptions:
     family : the reader to use, where none or more than one recognises the file.
     activation : "relu", "leaky_relu", "tanh" or "elu", where the weights do not say.
     head : how mean and variance lie in the last layer; see `ifp.checkpoints.vae.HEADS`.
-    stage : the last group at work in an encoder of several groups (erow's FracEncoder), from 0.
+    stage : the last active group in an encoder of several groups (erow's FracEncoder), from 0.
     variance : what the last layer gives beside the mean; see `ifp.checkpoints.vae.VARIANCES`.
     pixel_mean, pixel_std : the data were (x - mean) / std in training; None for x in [0, 1].
     weights : which set of weights of a file that holds several ("ema"), by the key under which it lies.

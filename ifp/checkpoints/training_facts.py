@@ -10,7 +10,7 @@ from ifp.checkpoints.vae import Assumption
 from ifp.theory.beta_units import to_nats
 
 TC_ALONE = "; it weighs the total correlation alone"
-"""Note on the beta of a beta-TCVAE: no pressure on the KL, which has the weight 1 beside it."""
+"""The beta of a beta-TCVAE is no pressure on the KL, which has the weight 1 beside it."""
 _COSTS = {"gaussian": "the squared error", "laplace": "the absolute error"}
 
 

@@ -23,7 +23,7 @@ LAPLACE = "log scale of a Laplace distribution"
 _TINY = 1e-37
 _SMALL_SOFTPLUS = -15.0
 OUTPUTS = ("logits", "probabilities", "values")
-"""What the decoder gives: before a sigmoid, after it, or pixel values on the scale of the (scaled) input."""
+"""A decoder gives logits (before a sigmoid), probabilities (after it), or pixels on the scale of the (scaled) input."""
 
 
 @dataclass(frozen=True)
