@@ -31,8 +31,9 @@ class Comparison:
     label_a, label_b : the two models' names.
     paired : whether both were measured on the same images, so that the images' part of the noise cancels.
     table : `COMPARISON_COLUMNS`, one row per estimator, factor and measure of `COMPARED`, then (estimator and factor
-        "") the total KL and the number of active latents. low and high hold for all rows of an estimator together (95 %);
-        `within_noise` is whether they include 0, None where a number is unknown (carriers of a factor nobody holds).
+        "") the total KL and the number of active latents. low and high hold for all rows of an estimator together
+        (95 %); `within_noise` is whether they include 0, None where a number is unknown (carriers of a factor that
+        nobody holds).
     """
 
     label_a: str

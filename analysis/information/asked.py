@@ -23,8 +23,8 @@ MOST_VALUES = 64
 """Classifiers tell at most this many values apart; neighbours among more are put together, which can only lose
 information."""
 FOLDS, SCORED, SCORE_DRAWS, FIT_ROWS = 5, 2000, 2, 2000
-"""A classifier is fitted to 4 of 5 folds. With many images only as many folds are scored as hold SCORED images; with few,
-a fit sees several draws of each image, FIT_ROWS in all."""
+"""A classifier is fitted to 4 of 5 folds. With many images only as many folds are scored as hold SCORED images; with
+few, a fit sees several draws of each image, FIT_ROWS in all."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from ifp.seeds import numpy_generator
 ENOUGH_SHARE = 0.9
 """A set of latents holds a factor when it holds this share of what all latents hold."""
 MOST_SIZES = 2
-"""At most this many sizes of sets of three latents and more are measured; one more would shorten a set by one or two."""
+"""At most this many sizes of sets of three latents and more are measured; a further one would hardly shorten a set."""
 ONE_HOT = 12
 """A known factor with at most this many values is given as one coordinate per value, one with more as one number."""
 LATENTS_SEPARATOR = "; "
