@@ -12,7 +12,7 @@ from ifp.analysis.figures.result import Result
 from ifp.errors import IfpError
 
 ALL = "all"
-"""In place of kinds: all that there are."""
+"""The word that stands for all kinds of figures that a folder has."""
 FORMATS = ("pdf", "png")
 _TRAVERSALS_ONLY = ("--kind", "--method", "--scale")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 VAE_FORMAT = "ifp-vae"
-"""Of a checkpoint, and of the folder of a series of them."""
+"""The format of a checkpoint, and of the folder of a series of them."""
 TRAIN_FORMAT = "ifp-train"
-"""Of the folder of an `ifp train` run."""
+"""The format of the folder of an `ifp train` run."""
 BETA_CONVENTION = (
     "loss = reconstruction summed over pixels and channels + beta * KL summed over latents, averaged over images, nats"
 )

@@ -1,6 +1,6 @@
 """The laws by which beta moves: functions of progress u, from 0 at the first annealing step to 1 at the last.
 
-Each works on floats, NumPy arrays and torch tensors alike, and has one value a member.
+Each works on floats, NumPy arrays and torch tensors alike, and has one value per member.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ from ifp.errors import IfpError, unknown_name
 KINDS = ("kde", "trace", "hist", "strip", "ridge")
 DEFAULT_KINDS = ("kde", "trace")
 ALL = "all"
-"""In the place of kinds, stands for all that can be drawn of the run."""
+"""The word that stands for all kinds of figures of a run."""
 FILE_OF = {"kde": "ifp_distribution", "trace": "kl_trace", "hist": "ifp_hist", "strip": "ifp_strip",
            "ridge": "ifp_ridge"}  # fmt: skip
 # inches: of a lane (one unit of the vertical axis) by kind, of the tick labels, and of a line of text

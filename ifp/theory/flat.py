@@ -10,8 +10,9 @@ from ifp.likelihood import Likelihood
 from ifp.trace import OK, AnnealTrace
 
 EDGES_OF_NONE = (1.0, 100.0)
-"""In place of the other traversals' edges where all are flat: the betas of the papers."""
+"""The range of beta where all traversals are flat and none has edges: that of the papers."""
 FLAT_RECORDS = 25
+"""Records of the curve of a flat traversal, which holds nothing at any beta."""
 
 
 def is_flat(images: np.ndarray) -> bool:

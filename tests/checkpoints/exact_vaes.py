@@ -3,7 +3,7 @@
 The data are a full grid of three factors, each of which moves the brightness of a block of pixels of its own, so that
 the principal components are the factors. At noise sigma^2 a component of variance lambda is held by a latent of
 posterior variance sigma^2 / lambda and KL log(lambda / sigma^2) / 2 nats; below sigma^2 the latent is collapsed. Means
-and variances add up to 1 exactly, and one draw of z costs sigma^2 a latent on the squared error, beside what is lost.
+and variances add up to 1 exactly, and one draw of z costs sigma^2 per latent on the squared error, beside what is lost.
 
 Shapes: N images, P pixels, D latents, F factors.
 """
