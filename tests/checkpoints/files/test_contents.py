@@ -21,6 +21,7 @@ from ifp.checkpoints.files.contents import INERT, WEIGHTS_ONLY, Contents, Foreig
 from ifp.checkpoints.files.torch_files import outline_legacy
 from ifp.errors import IfpError
 
+from .conftest import Small
 from .writers import (
     write_export_of_torch_2_6,
     write_safetensors,
@@ -189,20 +190,6 @@ def test_public_checkpoints_by_both_readers(fixtures_dir: Path, name: str) -> No
         np.testing.assert_array_equal(array, inert[key], strict=True)
 
 
-class Small(torch.nn.Module):
-    """A module with nested parts, two number types, a buffer, and a buffer that is not saved."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.part = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
-        self.narrow = torch.nn.Linear(3, 2).half()
-        self.register_buffer("places", torch.arange(3))
-        self.register_buffer("unsaved", torch.zeros(2), persistent=False)
-
-    def forward(self, x_NP: torch.Tensor) -> torch.Tensor:
-        return self.narrow((self.part(x_NP) + self.places).half())
-
-
 class TestArchives:
     def test_torchscript(self, tmp_path: Path) -> None:
         module = Small().eval()
@@ -215,11 +202,8 @@ class TestArchives:
         # TorchScript keeps the unsaved buffer too
         assert_same_set(contents, dict(module.state_dict()) | {"unsaved": torch.zeros(2)})
 
-    def test_torch_export(self, tmp_path: Path) -> None:
-        module = Small().eval()
-        exported = torch.export.export(module, (torch.zeros(2, 4),))
-        path = tmp_path / "m.pt2"
-        torch.export.save(exported, path)
+    def test_torch_export(self, exported: tuple[Small, Path]) -> None:
+        module, path = exported
         contents = read_contents(path)
         assert (contents.container, contents.reader, contents.foreign) == ("torch.export", INERT, ())
         assert_same_set(contents, dict(module.state_dict()))

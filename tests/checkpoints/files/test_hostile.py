@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 
+from .conftest import Small
 from .hostile_files import STOP, Calls, calls_by_name, hostile_files, raw
 from .writers import (
     write_export_of_torch_2_6,
@@ -124,20 +125,14 @@ def test_memory_stays_under_a_gigabyte(attacked: Any) -> None:
     assert memory < MOST_MEMORY_BYTES
 
 
-def write_exported(path: Path) -> Path:
-    exported = torch.export.export(torch.nn.Linear(3, 2), (torch.zeros(1, 3),))
-    torch.export.save(exported, path.with_suffix(".pt2"))
-    return path.with_suffix(".pt2")
-
-
-def test_files_cut_short_at_every_percent(tmp_path: Path) -> None:
+def test_files_cut_short_at_every_percent(tmp_path: Path, exported: tuple[Small, Path]) -> None:
     state = {"encoder": torch.nn.Linear(30, 20).state_dict(), "epoch": 3}
     arrays = {f"encoder/e{n}/kernel": np.ones((n, 4), np.float32) for n in range(1, 20)}
     whole = {
         "zip": write_torch_zip(tmp_path / "zip", state),
         "legacy": write_torch_legacy(tmp_path / "legacy", state),
         "script": write_torchscript(tmp_path / "script"),
-        "export": write_exported(tmp_path / "export"),
+        "export": exported[1],
         "old_export": write_export_of_torch_2_6(tmp_path / "old_export", {"w": torch.ones(9)}),
         "safetensors": write_safetensors(tmp_path / "safetensors", arrays),
         "bundle": write_tensor_bundle(tmp_path / "bundle", arrays),
