@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ifp.checkpoints.families.registry import families, no_family, recognise
-from ifp.checkpoints.files.containers import sniff
-from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.source import Source
 from ifp.errors import IfpError
 
@@ -98,35 +95,3 @@ def test_shapes_stand_beside_names_and_what_differs_is_said() -> None:
 def test_what_a_model_is_is_said_with_a_remedy(names: tuple[str, ...], words: str) -> None:
     with pytest.raises(IfpError, match=words):
         opened(arrays(*names))
-
-
-def varint_message(*fields: bytes) -> bytes:
-    return b"".join(fields) + bytes(600)
-
-
-@pytest.mark.parametrize(
-    ("head", "words"),
-    [
-        (
-            b"\x08\x09\x12\x07pytorch\x1a\x052.1.0",
-            "ONNX model, .* with onnxruntime in a function of yours .* --encoder",
-        ),
-        (b"\x08\x07\x12\x07tf2onnx", "ONNX model"),
-        (b"\x08\x06:\xff\x03", "ONNX model"),
-        (b"\x08\x01\x12\xbb\xe6\x02", r"SavedModel's graph .* with TensorFlow in a function of yours .* --encoder"),
-        (b"\x89HDF\r\n\x1a\n", r"HDF5 file \(Keras, h5py\).* with Keras in a function of yours .* --encoder"),
-        (b"\x08\xff\x12", "not a checkpoint of a known kind"),
-    ],
-)
-def test_files_of_other_libraries_are_named(head: bytes, words: str, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(varint_message(head))
-    with pytest.raises(IfpError, match=words):
-        sniff(tmp_path / "file")
-
-
-def test_a_keras_archive_is_named(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
-        for name in ("metadata.json", "config.json", "model.weights.h5"):
-            archive.writestr(name, "{}")
-    with pytest.raises(IfpError, match=r"is a Keras model.* --encoder"):
-        locate(tmp_path / "model.keras")

@@ -19,7 +19,6 @@ import torch
 from ifp.checkpoints.files.containers import sniff
 from ifp.checkpoints.files.contents import INERT, WEIGHTS_ONLY, Contents, Foreign, read_contents
 from ifp.checkpoints.files.torch_files import outline_legacy
-from ifp.errors import IfpError
 
 from .conftest import Small
 from .writers import (
@@ -249,38 +248,3 @@ def assert_same_set(contents: Contents, state: dict[str, Any]) -> None:
     assert isinstance(contents.tree, dict)
     assert sorted(contents.tree) == sorted(state)
     assert_same({name: contents.tree[name] for name in state}, state)
-
-
-@pytest.mark.parametrize(
-    ("head", "words"),
-    [
-        (b"", "is empty"),
-        (b"\x89HDF\r\n\x1a\n", "HDF5"),
-        (b"\x1f\x8b\x08", "gzip"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
-        (b"<!DOCTYPE html>", "web page"),
-        (b"seed: 3\n", "not a checkpoint of a known kind"),
-    ],
-)
-def test_other_files_are_named(tmp_path: Path, head: bytes, words: str) -> None:
-    path = tmp_path / "model.pt"
-    path.write_bytes(head)
-    with pytest.raises(IfpError, match=words):
-        sniff(path)
-    with pytest.raises(IfpError, match=words):
-        read_contents(path)
-
-
-def test_folder_and_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(IfpError, match="is a folder"):
-        read_contents(tmp_path)
-    with pytest.raises(IfpError, match="does not exist"):
-        read_contents(tmp_path / "missing.pt")
-
-
-def test_npz_and_other_zips_are_named(tmp_path: Path) -> None:
-    np.savez(tmp_path / "codes.npz", mean=np.zeros(3))
-    with pytest.raises(IfpError, match=r"\.npz.*--codes"):
-        read_contents(tmp_path / "codes.npz")
-    with pytest.raises(IfpError, match="not a checkpoint"):
-        read_contents(write_zip(tmp_path / "source.zip", {"main.py": b""}))
