@@ -52,7 +52,7 @@ def save_vae(
     except (OSError, RuntimeError) as error:
         raise IfpError(
             f"The checkpoint {path} cannot be written ({reason_of(error)}); make room, or name a file in a folder that "
-            "exists and can be written to."
+            "can be written to."
         ) from error
 
 

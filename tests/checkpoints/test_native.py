@@ -124,10 +124,12 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_file_before(
     assert torch.load(path, weights_only=True)["state_dict"]["w"].tolist() == [2.0] * 9
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [("missing/vae.pt", "No such file"), ("file/vae.pt", "Not a directory"), ("folder", "Is a directory")],
-)
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    save(tmp_path / "missing" / "vae.pt")
+    assert [path.name for path in (tmp_path / "missing").iterdir()] == ["vae.pt"]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("file/vae.pt", "File exists"), ("folder", "Is a directory")])
 def test_an_unwritable_path_is_one_sentence(name: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
