@@ -150,13 +150,11 @@ def export(
     quiet: bool,
 ) -> None:
     """Write all images, factors and factor names to OUT, an .npz file that npz:OUT reads."""
-    from ifp.datasets.catalog import load_dataset
+    from ifp.datasets.catalog import as_dataset
     from ifp.datasets.export import export_npz
 
     with StageProgress(quiet=quiet) as stages:
-        dataset = load_dataset(name, data_dir=data_dir, background=background, progress=stages.update)
-        if dataset.done:
-            stages.say(f"{name}: {'; '.join(dataset.done)}.")
+        dataset = as_dataset(name, data_dir=data_dir, background=background, progress=stages.update, say=stages.say)
         export_npz(dataset, out, nuisance=nuisance, seed=seed, force=force, progress=stages.update)
     click.echo(out)
 

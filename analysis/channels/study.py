@@ -109,9 +109,7 @@ def channels(
         if dataset is None:
             raise IfpError("No data set is named; give the images that the models were trained on, such as 'sprites'.")
         check_enough_at(paths, len(encoders), along_training=settings.along_training, hotspots=settings.hotspots)
-        data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress)
-        if isinstance(dataset, str) and data.done:
-            say(f"{dataset}: {'; '.join(data.done)}.")
+        data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)
         ensemble = collect_models(
             paths, data, points=points, seed=seed, device=device, options=settings.reading, along=along_training,
             betas=settings.betas, encoders=encoders, progress=progress,

@@ -199,10 +199,8 @@ def plan_annealing(
     config = _settled(config, preset, settings)
     resources = Resources(check_device(device), threads if threads is not None else granted_cpus())
     background = Path(config.background) if config.background else None
-    data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress)
+    data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)
     config = replace(config, dataset=dataset if isinstance(dataset, str) else data.name)
-    if data.done:
-        say(f"{config.dataset}: {'; '.join(data.done)}.")
     naming = factor_naming(order, labels, run_factors(data, config))
     config, notes = fit_architecture(config, data.image_shape, asked, used=trains(config))
     for note in (*notes, clipped_note(config, settings)):

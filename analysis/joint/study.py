@@ -213,11 +213,9 @@ def plan_whole(
     check_settings({**settings, "preset": preset})
     background = settings.get("background", stored.get("background"))
     data = as_dataset(
-        dataset, data_dir=data_dir, background=Path(background) if background else None, progress=progress
+        dataset, data_dir=data_dir, background=Path(background) if background else None, progress=progress, say=say
     )
     name = dataset if isinstance(dataset, str) else data.name
-    if data.done:
-        say(f"{name}: {'; '.join(data.done)}.")
     naming = factor_naming(order, labels, data.space.names if data.labelled else ())
     heat = direction != "cool"
     asked = {**stored, **settings}

@@ -95,9 +95,7 @@ def shift(
     if len(paths["baseline"]) != len(paths["mitigated"]):
         counts = " and ".join(f"{len(of_side)} {side}" for side, of_side in paths.items())
         raise IfpError(f"Models are paired by seed; {counts} models do not pair, give runs of equally many seeds.")
-    data = as_dataset(dataset, data_dir=data_dir, progress=progress)
-    if data.done:
-        say(f"{data.name}: {'; '.join(data.done)}.")
+    data = as_dataset(dataset, data_dir=data_dir, progress=progress, say=say)
     if not data.labelled:
         raise IfpError(f"{data.name} has no factors, so no factor's melting point can be measured; add labels.")
     train = draw_sample(data, images, seed, progress)

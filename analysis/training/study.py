@@ -76,7 +76,7 @@ def train(
     if isinstance(dataset, str):
         given["dataset"] = dataset
     else:
-        dataset = as_dataset(dataset)
+        dataset = as_dataset(dataset, say=say)
         given["dataset"] = dataset.name
     prepared = prepare_training(
         dataset, make_config(given), typed=given, device=device, threads=threads, data_dir=data_dir,
@@ -171,9 +171,7 @@ def prepare_training(
     if threads is not None and threads < 1:
         raise bad_value("threads", threads, "a whole number of at least 1")
     background = Path(config.background) if config.background else None
-    data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress)
-    if data.done and data is not dataset:
-        say(f"{data.name}: {'; '.join(data.done)}.")
+    data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)
     config, notes = fit_architecture(config, data.image_shape, typed)
     setup = set_up(data, config, device=device, threads=threads)
     clipped = clipped_note(config, typed)

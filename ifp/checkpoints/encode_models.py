@@ -101,9 +101,7 @@ def encode_models(
         located, models = [paths[0]], models[:1]
     # whether they can be read at all is known before an image is drawn
     vaes = [read_last(place, settings.reading) for place in paths]
-    data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress)
-    if isinstance(dataset, str) and data.done:
-        say(f"{dataset}: {'; '.join(data.done)}.")
+    data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)
     for vae in vaes:
         check_image_shape(vae, data)
     if settings.correlate:

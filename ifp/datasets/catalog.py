@@ -8,7 +8,7 @@ import numpy as np
 
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, unknown_name
-from ifp.system.progress import Progress, silent
+from ifp.system.progress import Progress, Say, silent, unsaid
 
 NPZ_PREFIX, FOLDER_PREFIX = "npz:", "images:"
 
@@ -88,19 +88,28 @@ def as_dataset(
     data_dir: Path | None = None,
     background: Path | None = None,
     progress: Progress = silent,
+    say: Say = unsaid,
 ) -> FactorDataset:
     """What a library call's `dataset` stands for: a name as in `load_dataset`, a data set itself, or images alone.
 
     Images without factors are one factor "image"; with factors they come from `ifp.dataset(images, factors, names)`.
     Raises IfpError, as `load_dataset` and `ifp.dataset` do.
+
+    Parameters
+    ----------
+    say : called with what was done to the arrays of a user's own, where anything was.
     """
     if isinstance(dataset, FactorDataset):
         return dataset
     if isinstance(dataset, str):
-        return load_dataset(dataset, data_dir=data_dir, background=background, progress=progress)
-    from ifp.datasets.arrays import dataset as of_arrays
+        found = load_dataset(dataset, data_dir=data_dir, background=background, progress=progress)
+    else:
+        from ifp.datasets.arrays import dataset as of_arrays
 
-    return of_arrays(dataset)
+        found = of_arrays(dataset)
+    if found.done:
+        say(f"{dataset if isinstance(dataset, str) else found.name}: {'; '.join(found.done)}.")
+    return found
 
 
 def check_available(name: str, *, data_dir: Path | None = None, background: Path | None = None) -> None:
