@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ifp.datasets.catalog import DATASETS, load_dataset
+from ifp.datasets.catalog import DATASETS, as_dataset, load_dataset
 from ifp.errors import IfpError
 
 RENDERED = ["sprites", "sprites-noshape", "sprites-color", "sprites-noisy", "sprites-scream", "toys", "arrow"]
@@ -68,3 +68,15 @@ def test_nothing_heavy_is_imported_before_it_is_asked_for() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["[]", "False"]
+
+
+def test_what_was_done_to_arrays_is_said_once_by_the_name_that_was_given(tmp_path: Path) -> None:
+    np.savez(tmp_path / "on_off.npz", images=np.eye(16, dtype=bool).reshape(16, 4, 4))
+    name = f"npz:{tmp_path / 'on_off.npz'}"
+    said: list[str] = []
+    dataset = as_dataset(name, say=said.append)
+    (sentence,) = said
+    assert sentence.startswith(f"{name}: ")
+    assert all(done in sentence for done in dataset.done)
+    as_dataset(dataset, say=said.append)  # it was said when the data set was made
+    assert len(said) == 1
