@@ -85,4 +85,4 @@ def say_doubts(models: Sequence[ModelDiagnosis], *, as_json: bool) -> None:
             click.echo("\n".join([model.name, *reading_lines(model.run.last)]))
         for sentence in without_verdict(model.run):
             click.echo(sentence, err=True)
-        click.echo(f"{what_to_try(model.run.last)}; --anyway gives the numbers as they are.", err=True)
+        click.echo(what_to_try(model.run.last, command=True), err=True)

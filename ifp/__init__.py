@@ -18,6 +18,7 @@ _HOME = {
     "FactorTraversal": "ifp.datasets.factors",
     "FreezingBounds": "ifp.theory.closed_form",
     "IfpError": "ifp.errors",
+    "ReadingOptions": "ifp.checkpoints.source",
     "TrainConfig": "ifp.training.config",
     "anneal": "ifp.analysis.freezing.study",
     "channels": "ifp.analysis.channels.study",

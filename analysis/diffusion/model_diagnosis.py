@@ -116,7 +116,7 @@ class ModelDiagnosis(Result):
         """The verdict, one sentence per line; of a doubtful model what is wrong and what to try."""
         lines = verdict_lines(self.name, self._verdict())
         if self.measured is None:
-            lines.append(f"- {what_to_try(self.run.last)}; anyway=True gives the numbers as they are.")
+            lines.append(f"- {what_to_try(self.run.last, command=False)}")
         return "\n".join(lines)
 
     def __str__(self) -> str:
