@@ -20,7 +20,6 @@ from ifp.checkpoints.readings.choose_reading import choose
 from ifp.checkpoints.readings.verdicts import Choice
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
-from ifp.datasets.sprites import Sprites
 from ifp.errors import IfpError
 
 from . import trained_vaes as trained
@@ -29,8 +28,6 @@ from .trained_vaes import Fork
 CPU = torch.device("cpu")
 WITHIN_NATS = 0.2
 """How much the KL of each latent may differ from that of the model's own code."""
-FEW = 100
-"""Number of images by which a reading of a public model is chosen; its KL is then compared on all that were drawn."""
 DIGITS = trained.digit_images()[np.random.default_rng(0).permutation(1797)]
 
 
@@ -126,39 +123,3 @@ def test_laplace_latents_of_disent_without_settings_are_refused(tmp_path: Path) 
         choice_of(path)
     # what the user states stays, and its moments are off
     assert not choice_of(path, variance="log variance").reading.test.passed
-
-
-def test_a_head_cut_in_halves_beside_log_sigma_is_read(tmp_path: Path, fixtures_dir: Path) -> None:
-    """A public model with its rows reordered and its log variances halved: the same model in another dress."""
-    path = fixtures_dir / "public-checkpoints" / "betaH_dsprites" / "model.pt"
-    weights = torch.load(path, weights_only=True)
-    for name in ("encoder.mu_logvar_gen.weight", "encoder.mu_logvar_gen.bias"):
-        weights[name] = torch.cat([weights[name][0::2], 0.5 * weights[name][1::2]])
-    torch.save(weights, tmp_path / "model.pt")
-    data = Sprites()
-    images = data.render(*data.sample_images(300, 0))
-    choice = choice_of(tmp_path / "model.pt", images[:FEW])
-    assert choice.trusted
-    assert (choice.vae.head, choice.vae.variance) == ("halves", "log sigma")
-    # the log of its training: 15.35 in all
-    assert kl_nats_D(choice.vae, images).sum() == pytest.approx(15.35, rel=0.05)
-
-
-def test_a_capacity_that_the_settings_state_tells_the_kind_of_variance(tmp_path: Path, fixtures_dir: Path) -> None:
-    """A model whose KL was held at 25 nats: neither its moments nor a beta say how its head is to be read."""
-    folder = fixtures_dir / "public-checkpoints" / "betaB_dsprites"
-    weights = torch.load(folder / "model.pt", weights_only=True)
-    for name in ("encoder.mu_logvar_gen.weight", "encoder.mu_logvar_gen.bias"):
-        weights[name][1::2] *= 0.5
-    torch.save(weights, tmp_path / "model.pt")
-    data = Sprites()
-    images = data.render(*data.sample_images(300, 0))
-    alone = choice_of(tmp_path / "model.pt", images[:FEW])
-    assert not alone.trusted
-    assert "log variance or log sigma cannot be told" in alone.warning
-    (tmp_path / "specs.json").write_text((folder / "specs.json").read_text())
-    choice = choice_of(tmp_path / "model.pt", images[:FEW])
-    assert choice.trusted
-    assert choice.vae.variance == "log sigma"
-    assert "held at 25 nats" in choice.note
-    assert kl_nats_D(choice.vae, images).sum() == pytest.approx(25, rel=0.03)
