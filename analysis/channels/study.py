@@ -16,6 +16,7 @@ from ifp.analysis.channels.recurrence import Recurrence, find_recurrence
 from ifp.analysis.channels.result import ChannelsResult
 from ifp.analysis.channels.settings import ChannelSettings
 from ifp.checkpoints.custom import EncoderByName, read_codes
+from ifp.checkpoints.encode_models import as_named
 from ifp.checkpoints.in_memory import TAKES, is_encoder
 from ifp.checkpoints.run_records import Record
 from ifp.checkpoints.source import ReadingOptions
@@ -65,7 +66,8 @@ def channels(
     ----------
     models : a model or a list of them: checkpoints of any of the field's code bases, folders with a series of them (the
         last counts), folders of `ifp train` or `ifp anneal --whole` runs and results of `ifp.train` (every seed is a
-        model), modules with `encode`, functions images -> (mean, logvar), `EncoderByName`s; or `ifp.Codes` alone.
+        model), modules with `encode`, functions images -> (mean, logvar), also named as "package.module:function"; or
+        `ifp.Codes` alone.
     dataset : the images on which they are compared: a name, a data set, or images; None for codes.
     codes : in place of models, .npz files with mean, logvar and factors.
     points : how many images are compared; they cap information at log2 of their number.
@@ -134,7 +136,7 @@ def _paths_and_encoders(models: Any) -> tuple[list[Path], list[Any]]:
     if not named:
         raise IfpError("No model is named; give paths of runs or checkpoints, functions, modules or codes.")
     paths, encoders = [], []
-    for model in named:
+    for model in map(as_named, named):
         if isinstance(model, str | os.PathLike):
             paths.append(Path(model))
         elif isinstance(model, EncoderByName) or is_encoder(model):

@@ -87,7 +87,7 @@ def encode_models(
         if dataset is not None:
             raise IfpError("Codes bring their own factors; leave the data set out.")
         return _given_runs(models, settings), None
-    models = [_as_named(model) for model in models]
+    models = [as_named(model) for model in models]
     located = [_located(model) for model in models]
     paths = [place for place in located if place is not None]
     for note in dict.fromkeys(note for place in paths for note in place.notes):
@@ -143,7 +143,7 @@ def _located(model: Any) -> Located | None:
     return None
 
 
-def _as_named(model: Any) -> Any:
+def as_named(model: Any) -> Any:
     """The function that a text names, where it names one and no file."""
     named = isinstance(model, str) and _FUNCTION.fullmatch(model) is not None and not Path(model).exists()
     return EncoderByName(model) if named else model

@@ -101,6 +101,11 @@ def test_functions_are_models(tmp_path: Path) -> None:
         ([codes(0)] * 5, {"betas": [1.0]}, "once for each model's codes, got 1 for 5"),
         (["nowhere.pt"], {"hotspots": False}, "No data set is named"),
         ([3], {"dataset": "sprites"}, "got int"),
+        (
+            ["no_such_module:encode"],
+            {"dataset": "sprites", "hotspots": False},
+            "no_such_module:encode cannot be imported",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(models: list[Any], options: dict[str, Any], sentence: str) -> None:
