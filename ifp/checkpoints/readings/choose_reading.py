@@ -16,7 +16,7 @@ import torch
 from ifp.checkpoints.readings.bench import Bench
 from ifp.checkpoints.readings.candidates import Candidates
 from ifp.checkpoints.readings.preference import better_factor, is_better, is_open
-from ifp.checkpoints.readings.reading import Reading
+from ifp.checkpoints.readings.reading import OWN_READING, Reading
 from ifp.checkpoints.readings.rivals import (
     CHANGEABLE,
     Rebuild,
@@ -191,7 +191,7 @@ def _name(vae: Vae, vaes: Sequence[Vae]) -> str:
     """A candidate in words: the assumptions in which it differs from the others."""
     differing = _differing(vaes)
     whats = [assumption.what for assumption in vae.assumptions if assumption.what in differing]
-    return described(vae, whats) or "as the code base does it"
+    return described(vae, whats) or OWN_READING
 
 
 def _decided(assumption: Assumption, vaes: Sequence[Vae]) -> Assumption:

@@ -13,6 +13,8 @@ import numpy as np
 from ifp.checkpoints.readings.moment_test import MomentTest
 from ifp.checkpoints.vae import Vae
 
+OWN_READING = "as the code base does it"
+"""The name of the code base's reading if it has only one."""
 CONFIRMED = 0.2
 """A reading is confirmed if its draws save at least this share of what a perfect decoder would save over the mean
 image."""

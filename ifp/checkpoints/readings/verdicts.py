@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ifp.checkpoints.readings.reading import Reading
+from ifp.checkpoints.readings.reading import OWN_READING, Reading
 from ifp.checkpoints.readings.rivals import assumed, changes, described
 from ifp.checkpoints.vae import Vae
 from ifp.errors import IfpError
@@ -121,7 +121,7 @@ def _taken(choice: Choice) -> str:
         (_, kl), (_, base_kl) = _cost_and_kl(reading), _cost_and_kl(base)
         why = (
             f"The settings state that the KL was held at {choice.vae.capacity_nats:g} nats, and it is {kl:.2f} nats "
-            f"when read like this and {base_kl:.2f} when read as '{base.name}'"
+            f"when read like this and {base_kl:.2f} when {_read_as(base)}"
         )
     return (
         f"Read differently from {choice.vae.family}: {how}. {why}. To state it yourself, use {' and '.join(options)}."
@@ -132,9 +132,13 @@ def _compared(worse: Reading, reading: Reading) -> str:
     """The numbers by which `reading` is better than `worse`, as a clause."""
     (cost, kl), (worse_cost, worse_kl) = _cost_and_kl(reading), _cost_and_kl(worse)
     return (
-        f"A draw then costs {cost:.4g} nats at a KL of {kl:.4g} nats, and {worse_cost:.4g} at {worse_kl:.4g} when read "
-        f"as '{worse.name}'; the moments differ from 1 by {reading.test.deviation:.2f} and {worse.test.deviation:.2f}"
+        f"A draw then costs {cost:.4g} nats at a KL of {kl:.4g} nats, and {worse_cost:.4g} at {worse_kl:.4g} when "
+        f"{_read_as(worse)}; the moments differ from 1 by {reading.test.deviation:.2f} and {worse.test.deviation:.2f}"
     )
+
+
+def _read_as(reading: Reading) -> str:
+    return f"read {reading.name}" if reading.name == OWN_READING else f"read as '{reading.name}'"
 
 
 def _cost_and_kl(reading: Reading) -> tuple[float, float]:
