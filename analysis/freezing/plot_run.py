@@ -49,6 +49,8 @@ FILE_OF = {"kde": "ifp_distribution", "trace": "kl_trace", "hist": "ifp_hist", "
 # inches: of a lane (one unit of the vertical axis) by kind, of the tick labels, and of a line of text
 _LANE_IN = {"kde": 0.28, "strip": 0.33, "ridge": 0.55, "hist": 0.6}
 _TICKS_IN, _LINE_IN = 0.22, 0.14
+_TWO_COLUMNS_IN = 2.6
+"""Width of a page, in inches, from which the legend of curves has room for two columns."""
 
 
 def draw_run(
@@ -156,8 +158,10 @@ def trace_figure(
     rows = math.ceil((len(factors) + 1) / columns)
     panel_in = min(1.45, 0.8 * width_in / columns)
     heights_in = [panel_in] * rows
+    entries = trace_legend(data, threshold_nats=run.threshold_nats)
+    legend_columns = min(rows * columns - len(factors), 2) if width_in >= _TWO_COLUMNS_IN else 1
     if len(factors) % columns == 0:  # the legend has a row of its own
-        heights_in[-1] = min(panel_in, 1.0)
+        heights_in[-1] = min(panel_in, 1.0) if legend_columns > 1 else _LINE_IN * (len(entries) + 3)
     figure = figure or new_figure(width_in, 1.0)
     figure.set_size_inches(width_in, sum(heights_in) + 0.25)
     grid = figure.add_gridspec(rows, columns, height_ratios=heights_in)
@@ -177,9 +181,8 @@ def trace_figure(
         ax.remove()
     beside = figure.add_subplot(grid[rows - 1, columns - len(spare) :])
     beside.set_axis_off()
-    entries = trace_legend(data, threshold_nats=run.threshold_nats)
     beside.legend(
-        [*entries.values()], [*entries], loc="center", ncols=min(len(spare), 2), handlelength=2.6,
+        [*entries.values()], [*entries], loc="center", ncols=legend_columns, handlelength=2.6,
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)},
         title="\n".join(run.conditions().rsplit(", ", 1)), title_fontsize=SMALL_PT,
     )  # fmt: skip

@@ -23,7 +23,7 @@ from matplotlib.text import Text
 from scipy.stats import norm
 
 from ifp.analysis import Annealing, draw_run, freezing_points, read_run, summarize
-from ifp.analysis.figures.plot_legend import ABRUPT, BOUND, CENSORED, EDGES, POINT
+from ifp.analysis.figures.plot_legend import ABRUPT, BOUND, CENSORED, EDGES, INTERVAL, MEDIAN, POINT
 from ifp.analysis.figures.plot_page import paper_style, save_figure
 from ifp.analysis.figures.style import WIDTHS_IN, factor_looks, figure_width, plain
 from ifp.analysis.freezing.curve_table import curve_table
@@ -44,6 +44,14 @@ def run_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
+@pytest.fixture(scope="module")
+def small_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two factors with few contexts, for what does not depend on how much is drawn."""
+    trace = synthetic.sprites_like_trace(np.random.default_rng(0), contexts=4, factors=("posX", "shape"))
+    folder: Path = synthetic.write_run(tmp_path_factory.mktemp("small"), trace)
+    return folder
+
+
 def summary_of(run: Annealing) -> pd.DataFrame:
     return summarize(run.freezing_points())
 
@@ -60,8 +68,8 @@ def test_pages_are_as_wide_as_asked(run_folder: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("width", [*WIDTHS_IN, 4.37])
-def test_every_venue_gets_its_width(run_folder: Path, tmp_path: Path, width: str | float) -> None:
-    paths = draw_run(run_folder, kinds=["strip"], width=width, out=tmp_path, formats=["pdf"])
+def test_every_venue_gets_its_width(small_folder: Path, tmp_path: Path, width: str | float) -> None:
+    paths = draw_run(small_folder, kinds=["strip"], width=width, out=tmp_path, formats=["pdf"])
     assert page_width_in(paths[0]) == pytest.approx(figure_width(width), abs=0.01)
 
 
@@ -72,16 +80,16 @@ def test_fonts_are_truetype_and_embedded(run_folder: Path, kind: str) -> None:
     assert b"/FontFile2" in content
 
 
-def test_settings_are_the_users_own_afterwards(run_folder: Path, tmp_path: Path) -> None:
+def test_settings_are_the_users_own_afterwards(small_folder: Path, tmp_path: Path) -> None:
     with mpl.rc_context({"font.size": 13.0, "pdf.fonttype": 3}):
         before = dict(mpl.rcParams)
-        draw_run(run_folder, kinds=KINDS, out=tmp_path, formats=["pdf"])
+        draw_run(small_folder, kinds=KINDS, out=tmp_path, formats=["pdf"])
         assert dict(mpl.rcParams) == before
 
 
-def test_equal_runs_give_equal_bytes(run_folder: Path, tmp_path: Path) -> None:
+def test_equal_runs_give_equal_bytes(small_folder: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        draw_run(run_folder, out=tmp_path / name)
+        draw_run(small_folder, out=tmp_path / name)
     for path in sorted((tmp_path / "a").iterdir()):
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
@@ -382,7 +390,9 @@ def test_a_flat_factor_has_a_sentence_and_no_mark(
     run = read_run(synthetic.write_run(tmp_path / "run", trace))
     with paper_style():
         figure, _ = trace_figure(run, points, summary_of(run), width_in=3.25)
-    assert [text.get_text() for ax in figure.axes for text in ax.texts].count("all images equal: KL 0") == 1
+    texts = [text.get_text() for ax in figure.axes for text in ax.texts]
+    assert texts.count("all images equal: KL 0") == 1
+    assert len([text for text in texts if re.fullmatch(r"\d of \d flat", text)]) == 1
 
 
 @pytest.mark.parametrize("kind", ["kde", "strip"])
@@ -498,6 +508,39 @@ def test_texts_neither_overlap_nor_leave_the_page_of_one_column(run_folder: Path
 
 
 @pytest.mark.parametrize("kind", ["kde", "hist", "trace"])
+def test_no_text_is_cut_on_a_page_of_2_inches(small_folder: Path, kind: str) -> None:
+    run = read_run(small_folder)
+    with paper_style():
+        figure = (
+            trace_figure(run, run.freezing_points(), summary_of(run), width_in=2)
+            if kind == "trace"
+            else distribution_figure(run, run.freezing_points(), summary_of(run), kind=kind, width_in=2)
+        )[0]
+        figure.draw_without_rendering()
+        page = figure.bbox.padded(1)
+        for text in visible_texts(figure):
+            box = text.get_window_extent()
+            assert page.contains(box.x0, box.y0), text.get_text()
+            assert page.contains(box.x1, box.y1), text.get_text()
+
+
+@pytest.mark.parametrize("kind", ["strip", "ridge"])
+def test_a_censored_median_keeps_its_tick_and_interval_and_has_an_arrow(synthetic: ModuleType, kind: str) -> None:
+    trace = synthetic.sprites_like_trace(np.random.default_rng(1), contexts=9, factors=("posX",), methods=("exact",))
+    contexts = [str(context) for context in trace.context_MF]
+    censored = np.isin(contexts, sorted(set(contexts))[:6])
+    kl_nats_MTD = np.where(censored[:, None, None], 0.001, trace.kl_nats_MTD)
+    points = freezing_points(replace(trace, kl_nats_MTD=kl_nats_MTD))
+    ax = plot_freezing_points(points, kind=kind, ax=Figure().add_subplot())
+    drawn = {line.get_gid(): line for line in ax.get_lines()}
+    median = summarize(points).query("measure == 'exact'")
+    assert median["bound"].tolist() == ["<"]
+    assert drawn[BOUND].get_marker() == "<"
+    assert list(drawn[MEDIAN].get_xdata()) == [pytest.approx(median["median"].iloc[0])] * 2
+    assert max(drawn[INTERVAL].get_xdata()) == pytest.approx(median["high"].iloc[0])
+
+
+@pytest.mark.parametrize("kind", ["kde", "hist", "trace"])
 def test_long_names_stay_on_the_page(
     synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path, kind: str
 ) -> None:
@@ -561,10 +604,10 @@ def test_unknown_kinds_methods_and_formats_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_is_read_and_drawn_without_torch(run_folder: Path, tmp_path: Path) -> None:
+def test_a_run_is_read_and_drawn_without_torch(small_folder: Path, tmp_path: Path) -> None:
     code = (
         "import sys, pathlib, ifp.analysis\n"
-        f"ifp.analysis.draw_run(pathlib.Path({str(run_folder)!r}), out=pathlib.Path({str(tmp_path)!r}))\n"
+        f"ifp.analysis.draw_run(pathlib.Path({str(small_folder)!r}), out=pathlib.Path({str(tmp_path)!r}))\n"
         "assert 'torch' not in sys.modules\n"
         # seaborn imports pyplot, but no figure is among its windows
         "import matplotlib.pyplot\n"
