@@ -125,9 +125,7 @@ class WholePlan:
     def cost(self, out: str | Path | None = None, *, progress: Progress = silent) -> WholeCost:
         """What training and measuring take, measured in some seconds; nothing is written."""
         if self.config is None:
-            raise IfpError(
-                "The closed form trains nothing, so that its cost is not measured; it takes minutes at most."
-            )
+            raise IfpError("The closed form trains nothing and takes minutes at most; leave --dry-run out.")
         study = self._study(Path(out) if out is not None else self.default_folder(), progress)
         training = train_cost(study.setups[COOL], progress)
         progress("Measuring information", 0, 1)
