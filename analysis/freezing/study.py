@@ -22,7 +22,8 @@ from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.finished import Curves
 from ifp.annealing.folder import RunWriter, about_run
 from ifp.annealing.plan import Cell, check_some_can_freeze, plan_cells, plan_keys, run_factors, trains
-from ifp.annealing.run import Resources, run
+from ifp.annealing.resources import Resources
+from ifp.annealing.run import run
 from ifp.annealing.run_cost import RunCost, run_cost
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset

@@ -28,7 +28,7 @@ from ifp.theory.flat import is_flat
 from ifp.trace import Key
 
 FAST_SECONDS = 1.0
-"""Where one exact curve takes less than this, a batch is timed too: it costs less a curve."""
+"""If one exact curve takes less than this, a batch is timed as well, because batched curves are cheaper."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class RunCost:
                 f"{cost.members} members to train, at most {cost.steps:,} member-steps, "
                 f"about {_minutes(cost.seconds)} at most, {cost.bytes_needed / 2**20:,.0f} MiB"
             )
-            lines.append(f"member-steps a second and thread: {rates} members a batch; taking {cost.chunk}")
+            lines.append(f"member-steps per second and thread: {rates} members per chunk; taking {cost.chunk}")
         if self.rendered is not None and self.rendered < self.traversals:
             lines.append(f"estimated from {self.rendered} of the traversals")
         return "\n".join(lines)

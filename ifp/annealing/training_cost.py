@@ -32,7 +32,7 @@ class TrainingCost:
     Attributes
     ----------
     members, steps : members, and optimizer steps in all, at most (members stop early).
-    chunk : members per batch; `rates` member-steps per second on one thread by members per batch, as measured.
+    chunk : members that train as one batch; `rates` member-steps per second on one thread by that number, as measured.
     seconds : at most, on all threads.
     bytes_needed : memory of the chunks at work at once.
     """
@@ -53,7 +53,7 @@ def training_cost(
     threads: int,
     most_seconds: float = math.inf,
 ) -> TrainingCost:
-    """Choose the members per batch by what measures fastest, and estimate the whole.
+    """Choose the members per chunk by what measures fastest, and estimate the whole.
 
     After `most_seconds` of measuring no further size or group is begun; groups that were not measured count as the
     largest that was.

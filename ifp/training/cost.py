@@ -33,21 +33,21 @@ FEWEST_RECORDED = 32
 
 @dataclass(frozen=True)
 class TrainCost:
-    """The cost of a whole run, from at most 20 steps and a record of its first lot of networks.
+    """The cost of a whole run, from at most 20 steps and a record of its first chunk of networks.
 
     Attributes
     ----------
     networks, steps : networks, and optimizer steps of each.
-    lot : networks trained as one batch. lots_at_once : such batches at work at once.
+    chunk : networks trained as one batch. chunks_at_once : such batches at work at once.
     images_per_second : through training steps, of all networks together.
-    seconds : in all, records included. record_seconds : of one record of one lot.
+    seconds : in all, records included. record_seconds : of one record of one chunk.
     image_bytes : memory of the images, a byte a pixel.
     """
 
     networks: int
     steps: int
-    lot: int
-    lots_at_once: int
+    chunk: int
+    chunks_at_once: int
     images_per_second: float
     record_seconds: float
     seconds: float
@@ -59,9 +59,9 @@ class TrainCost:
 
     def text(self) -> str:
         """The cost in a few lines."""
-        together = f"{self.lot} a batch" if self.lot > 1 else "one at a time"
-        if self.lots_at_once > 1:
-            together += f", {self.lots_at_once} batches at once"
+        together = f"{self.chunk} per batch" if self.chunk > 1 else "one at a time"
+        if self.chunks_at_once > 1:
+            together += f", {self.chunks_at_once} batches at once"
         minutes = f"{self.seconds:.0f} s" if self.seconds < 90 else f"{self.seconds / 60:,.0f} min"
         return (
             f"{self.networks} networks, {self.steps:,} steps each, {together}\n"
@@ -79,14 +79,14 @@ def train_cost(setup: Setup, progress: Progress = silent) -> TrainCost:
         dataset, min(config.images or MEASURED_IMAGES, MEASURED_IMAGES), config.seed, setup.device,
         probability=setup.probability, progress=progress,
     )  # fmt: skip
-    lots = divide(range(config.seeds), lambda seed: 0, setup)
+    chunks = divide(range(config.seeds), lambda seed: 0, setup)
     alone = setup.kernel_threads > 1 or setup.device.type != "cpu"
-    at_once = 1 if alone else min(setup.threads, len(lots))
+    at_once = 1 if alone else min(setup.threads, len(chunks))
     statistics = images.statistics(config.pixel_likelihood)
 
     def trainer_of(batch: int) -> Trainer:
-        states = [fresh_member(config, setup.objective, setup.network, statistics, seed) for seed in lots[0]]
-        return Trainer(replace(config, batch=batch), setup.objective, setup.network, images, lots[0], states)
+        states = [fresh_member(config, setup.objective, setup.network, statistics, seed) for seed in chunks[0]]
+        return Trainer(replace(config, batch=batch), setup.objective, setup.network, images, chunks[0], states)
 
     progress("Measuring a few steps", 0, 1)
     with kernel_threads(setup.kernel_threads):
@@ -98,13 +98,13 @@ def train_cost(setup: Setup, progress: Progress = silent) -> TrainCost:
         share = min(IMAGES, everything) / min(recorded, everything)
         record_seconds = _seconds(lambda: evaluation.records(trainer, None), setup.device) * share
     progress("Measuring a few steps", 1, 1)
-    rounds = -(-len(lots) // at_once)
+    rounds = -(-len(chunks) // at_once)
     return TrainCost(
         networks=config.seeds,
         steps=config.steps,
-        lot=len(lots[0]),
-        lots_at_once=at_once,
-        images_per_second=len(lots[0]) * at_once * config.batch / step_seconds,
+        chunk=len(chunks[0]),
+        chunks_at_once=at_once,
+        images_per_second=len(chunks[0]) * at_once * config.batch / step_seconds,
         record_seconds=record_seconds,
         seconds=rounds * (config.steps * step_seconds + len(borders(config)) * record_seconds),
         image_bytes=min(config.images or everything, everything) * dataset.num_pixels,

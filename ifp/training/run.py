@@ -1,8 +1,8 @@
 """A whole training run: images, networks, records and checkpoints, from wherever it was left.
 
-On a CPU, networks of fully connected layers train in as many batches as there are threads, a thread each, so that no
+On a CPU, networks of fully connected layers train in as many chunks as there are threads, a thread each, so that no
 bit depends on how they were divided. Convolutional ones train one after the other, all threads at work in each kernel.
-On a GPU all networks are one batch.
+On a GPU all networks are one chunk.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from ifp.training.stages import empty_warning, idle_warning
 from ifp.training.state import MemberState
 from ifp.training.trainer import BLOCK, Trainer, can_batch, fresh_member, generator
 
-LARGEST_LOT = 8
-"""Members a batch on a CPU: more gain nothing there, and tensors of one number a member stay below a vector."""
+LARGEST_CHUNK = 8
+"""Maximum networks per chunk on a CPU: larger chunks are not faster, and scalars per network must fit one vector to
+round alike."""
 
 RESEED_IMAGES = 512
 """Images on which the KL of latents that start anew is set."""
@@ -144,8 +145,8 @@ class _Run:
         begun, started = sum(map(self.folder.step, seeds)), time.perf_counter()
         self.done = begun
         self.progress("Training (network-steps)", self.done, self.total)
-        lots = divide(seeds, self.folder.step, setup)
-        jobs = [partial(self._train_halving, lot) for lot in lots]
+        chunks = divide(seeds, self.folder.step, setup)
+        jobs = [partial(self._train_halving, chunk) for chunk in chunks]
         if setup.device.type == "cpu" and setup.network.twin_alone:
             run_jobs(jobs, setup.threads, lambda none: None)
         else:
@@ -154,25 +155,25 @@ class _Run:
                     job(lambda: False)
         return (self.done - begun) * setup.config.batch / (time.perf_counter() - started)
 
-    def _train_halving(self, lot: Sequence[int], stop: Callable[[], bool]) -> None:
-        """Train a lot; out of memory, go on from its last records in two halves."""
+    def _train_halving(self, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
+        """Train a chunk; out of memory, go on from its last records in two halves."""
         try:
-            self._train_lot(lot, stop)
+            self._train_chunk(chunk, stop)
             return
         except (MemoryError, torch.OutOfMemoryError):
-            left = [seed for seed in lot if self.folder.status(seed) == RUNNING]
+            left = [seed for seed in chunk if self.folder.status(seed) == RUNNING]
             if len(left) < 2:
                 raise
         half = len(left) // 2
-        self.say(f"Out of memory with {len(lot)} networks a batch: trying {len(left) - half}.")
+        self.say(f"Out of memory with {len(chunk)} networks per chunk: trying {len(left) - half}.")
         for part in (left[:half], left[half:]):
             for together in divide(part, self.folder.step, self.setup):
                 self._train_halving(together, stop)
 
-    def _train_lot(self, lot: Sequence[int], stop: Callable[[], bool]) -> None:
+    def _train_chunk(self, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
         setup, config = self.setup, self.setup.config
-        states = [self._state(seed) for seed in lot]
-        trainer = Trainer(config, setup.objective, setup.network, self.images, lot, states)
+        states = [self._state(seed) for seed in chunk]
+        trainer = Trainer(config, setup.objective, setup.network, self.images, chunk, states)
         for border in borders(config):
             if border <= trainer.step:
                 continue
@@ -249,7 +250,7 @@ class _Run:
 
 
 def divide(seeds: Sequence[int], step_of: Callable[[int], int], setup: Setup) -> list[list[int]]:
-    """The seeds in lots that train as one batch, each of networks that are after the same step."""
+    """The seeds in chunks that train as one batch, each of networks that are after the same step."""
     together: dict[int, list[int]] = {}
     for seed in seeds:
         together.setdefault(step_of(seed), []).append(seed)
@@ -257,11 +258,11 @@ def divide(seeds: Sequence[int], step_of: Callable[[int], int], setup: Setup) ->
         return list(together.values())
     if not can_batch(setup.config, setup.network, setup.device):
         return [[seed] for seed in seeds]
-    lots = []
+    chunks = []
     for group in together.values():
-        size = min(LARGEST_LOT, max(2, -(-len(group) // setup.threads)))  # one alone would have a twin
-        lots += [group[start : start + size] for start in range(0, len(group), size)]
-    return lots
+        size = min(LARGEST_CHUNK, max(2, -(-len(group) // setup.threads)))  # one alone would have a twin
+        chunks += [group[start : start + size] for start in range(0, len(group), size)]
+    return chunks
 
 
 @contextmanager

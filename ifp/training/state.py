@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ifp.errors import IfpError
-from ifp.networks.stacked import Moments
+from ifp.networks.adam import Moments
 
 VERSION = 1
 

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ifp.networks.adam import Moments, StackedAdam
 from ifp.networks.convolutional import ConvNetwork
 from ifp.networks.fully_connected import VECTOR, MlpNetwork, Network, PixelStatistics
-from ifp.networks.stacked import Moments, StackedAdam, StackedVaes
+from ifp.networks.stacked import StackedVaes
 from ifp.objectives.base import ADVERSARY, AdversarialObjective, Batch, Objective, State, fresh_state
 from ifp.seeds import derive_seed
 from ifp.training.config import TrainConfig

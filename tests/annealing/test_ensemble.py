@@ -13,9 +13,9 @@ from ifp.annealing.ensemble import Ensemble
 from ifp.annealing.members import Member, MemberData, chunk_members, data_of, member_data, padded_width
 from ifp.annealing.train import anneal_chunk, start_chunk, train_block
 from ifp.likelihood import Bernoulli
+from ifp.networks.adam import StackedAdam
 from ifp.networks.fully_connected import Parameters
 from ifp.networks.losses import gaussian_kl_nats
-from ifp.networks.stacked import StackedAdam
 from ifp.system.threads import single_threaded_kernels
 
 SMALL = {"steps": 60, "hold_steps": 20, "records": 6, "batch": 16, "hidden": 16}

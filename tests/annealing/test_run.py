@@ -13,7 +13,8 @@ import ifp
 from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.folder import RunWriter
 from ifp.annealing.plan import Cell, plan_cells, plan_keys
-from ifp.annealing.run import Resources, run
+from ifp.annealing.resources import Resources
+from ifp.annealing.run import run
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.npz import NpzDataset
 from ifp.datasets.toys import Toys
@@ -132,8 +133,8 @@ def test_finished_run_computes_nothing_again(
     def fail(*args: object, **kwargs: object) -> None:
         raise AssertionError("computed again")
 
-    for name in ("anneal_chunk", "exact_annealing", "freezing_bounds"):
-        monkeypatch.setattr(f"ifp.annealing.run.{name}", fail)
+    for name in ("trained_curves.anneal_chunk", "exact_curves.exact_annealing", "run.freezing_bounds"):
+        monkeypatch.setattr(f"ifp.annealing.{name}", fail)
     finish(dataset, settings, tmp_path / "run", Resources(chunk=4))
     assert (tmp_path / "run" / "trace.npz").stat().st_mtime_ns == before
 
@@ -167,12 +168,12 @@ def test_folder_with_other_files_is_refused(dataset: NpzDataset, tmp_path: Path)
 def test_out_of_memory_halves_the_chunk_once(
     dataset: NpzDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import ifp.annealing.run
+    import ifp.annealing.trained_curves
 
     settings = config(method="train", factors=["place"])
     expected = anneal(dataset, settings)
     sizes, said = [], []
-    plain = ifp.annealing.run.anneal_chunk
+    plain = ifp.annealing.trained_curves.anneal_chunk
 
     def short_of_memory(members, *args, **kwargs):  # type: ignore[no-untyped-def]
         sizes.append(len(members))
@@ -180,19 +181,19 @@ def test_out_of_memory_halves_the_chunk_once(
             raise MemoryError
         return plain(members, *args, **kwargs)
 
-    monkeypatch.setattr(ifp.annealing.run, "anneal_chunk", short_of_memory)
+    monkeypatch.setattr(ifp.annealing.trained_curves, "anneal_chunk", short_of_memory)
     cells, folder = start(dataset, settings, tmp_path / "run")
     folder.open()
     trace = run(cells, settings, folder, Resources(chunk=6), say=said.append)
     assert sizes == [6, 3, 3]
-    assert any("Out of memory with 6 members a chunk: trying 3" in line for line in said)
+    assert any("Out of memory with 6 members per chunk: trying 3" in line for line in said)
     np.testing.assert_array_equal(trace.kl_nats_MTD, expected.kl_nats_MTD)
 
 
 def test_failing_chunk_is_raised_and_finished_ones_are_kept(
     dataset: NpzDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ifp.annealing.run.anneal_chunk", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr("ifp.annealing.trained_curves.anneal_chunk", lambda *args, **kwargs: 1 / 0)
     settings = config(contexts=1)
     cells, folder = start(dataset, settings, tmp_path / "run")
     folder.open()

@@ -12,8 +12,12 @@ from ifp.analysis.freezing.points import freezing_points
 
 @pytest.fixture(scope="module")
 def points() -> pd.DataFrame:
-    # the standard preset with a third of its steps and two contexts per factor
-    config = ifp.preset_config("standard", dataset="sprites", contexts=2, steps=1000, records=80, batch=32)
+    # the standard preset with a third of its steps, three contexts per factor, and without orientation, whose exact
+    # curves take longer than all the others' (tests/exact has them)
+    config = ifp.preset_config(
+        "standard", dataset="sprites", factors=("shape", "scale", "posX", "posY"), contexts=3,
+        steps=1000, records=80, batch=32,
+    )  # fmt: skip
     dataset = ifp.load_dataset("sprites")
     return freezing_points(ifp.anneal(dataset, config, threads=2), dataset="sprites", factor_names=dataset.space.names)
 

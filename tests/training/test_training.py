@@ -336,7 +336,7 @@ def test_out_of_memory_the_networks_go_on_in_halves(bars: str, tmp_path: Path, m
     said: list[str] = []
     _, outcome = run_into(tmp_path / "halved", config, threads=1, say=said.append)
     assert outcome.finished == [0, 1, 2, 3]
-    assert sum("Out of memory with 4 networks a batch: trying 2" in line for line in said) == 1
+    assert sum("Out of memory with 4 networks per chunk: trying 2" in line for line in said) == 1
     for seed in range(4):
         assert_equal_bits(stored(tmp_path / "halved", seed), stored(tmp_path / "whole", seed))
 
