@@ -9,7 +9,8 @@ import click
 
 from ifp.cli.option_help import CommandGroup, GroupedCommand
 from ifp.errors import IfpError, bad_value
-from ifp.theory.beta_units import CONVENTIONS, find_convention, from_nats, to_nats
+from ifp.theory.beta_units import from_nats, to_nats
+from ifp.theory.conventions import CONVENTIONS, find_convention
 
 
 class NumberFirst(GroupedCommand):

@@ -18,9 +18,9 @@ import torch
 
 from ifp.datasets.factors import MOVING
 from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.exact.candidates import Surroundings
 from ifp.exact.equilibrium import equilibrium_records
 from ifp.exact.ideal_vae import make_batch
-from ifp.exact.improve import Surroundings
 from ifp.exact.prepare import PreparedTraversal, in_batches, prepare_traversals
 from ifp.exact.records import Records, follow, landings
 from ifp.exact.search import search_curves

@@ -17,9 +17,10 @@ import torch
 
 from ifp.exact.arrangements import FEW_IMAGES
 from ifp.exact.branches import COLLAPSED, DIFFERENT_KL_NATS, Curve, Path, equilibrium_path
+from ifp.exact.candidates import Surroundings
 from ifp.exact.follow import JUMP
 from ifp.exact.ideal_vae import TraversalBatch
-from ifp.exact.improve import Surroundings, lowest
+from ifp.exact.improve import lowest
 from ifp.exact.prepare import PreparedTraversal
 from ifp.exact.records import Extra, Records, above_the_edge, assemble, at_beta, kept
 from ifp.exact.search import SearchResult
@@ -30,7 +31,7 @@ SETTLED = 1e-6
 MET = 1e-4
 """Objectives meet when they differ by less than this, in units of beta; Newton's last step leaves far less."""
 ROUNDS = 8
-"""Times that states are handed on at most."""
+"""Maximum number of rounds in which states are handed on."""
 LOWER = 1e-6
 """Least gain, in units of beta (nats of KL), for which a state handed on is kept."""
 GAP = 1.05

@@ -15,9 +15,10 @@ import torch
 
 from ifp.errors import bad_value
 from ifp.exact.arrangements import FEW_IMAGES, random_states
+from ifp.exact.candidates import Surroundings
 from ifp.exact.equilibrium import equilibrium_records
 from ifp.exact.ideal_vae import make_batch
-from ifp.exact.improve import RANKING_TOLERANCE, Surroundings, lowest
+from ifp.exact.improve import RANKING_TOLERANCE, lowest
 from ifp.exact.prepare import prepare_traversals
 from ifp.exact.records import at_beta
 from ifp.exact.search import SearchResult, search_curves
@@ -36,7 +37,7 @@ DIFFERENT_KL_NATS = 0.15
 RANDOM_STATES, RANDOM_STEPS, RANDOM_STARTS = 160, 20, 6
 """Random posteriors of few images, the steps after which they are compared, and how many of them are starts too."""
 SWEEPS = 3
-"""Times that the states found are handed on to the neighbouring betas and back."""
+"""Number of times that the states are handed on to the neighbouring betas and back."""
 
 
 def exact_minimum(

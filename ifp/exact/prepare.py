@@ -20,7 +20,7 @@ from ifp.theory.reduction import ReducedTraversal, reduce_traversal, rotate_gaus
 RANK_TOLERANCE = 1e-10
 """Modes whose eigenvalue is below this share of the first one have no variance but rounding."""
 BATCH_NUMBERS = {"cpu": 400_000, "cuda": 40_000_000}
-"""Size of a batch, in numbers of one quadrature array: on a CPU what stays in its caches."""
+"""Maximum size of a batch, in numbers of one quadrature array; on a CPU it stays in the caches."""
 
 
 @dataclass(frozen=True)

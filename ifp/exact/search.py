@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ifp.exact.branches import Curve
+from ifp.exact.candidates import Surroundings
 from ifp.exact.follow import Track
-from ifp.exact.improve import Surroundings
 from ifp.exact.rise import rise, sink
 from ifp.exact.search_state import Points, SearchState
 from ifp.exact.solutions import Solutions, state_along

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ifp.exact.branches import Curve
+from ifp.exact.candidates import Surroundings
 from ifp.exact.follow import Track
-from ifp.exact.improve import Surroundings
 from ifp.exact.solutions import Solutions
 from ifp.exact.states import Depth, Store
 

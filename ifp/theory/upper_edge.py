@@ -26,7 +26,7 @@ TILTS = np.geomspace(3e-3, 4.0, 16)
 SOFT = 0.03
 """A softened vertex has 1 - SOFT on one image and SOFT spread evenly: at the vertex itself the ascent stands still."""
 BEST_VERTICES = 8
-"""Of the images those with the highest ratio alone are starts; all of them are scored."""
+"""This many images with the highest ratio alone are starts; all images are scored."""
 ASCENTS, SURVIVORS = 6, 6
 """Steps of the ascent for every start, after which the best are followed to their maximum."""
 TINY_RATE_NATS = 1e-9

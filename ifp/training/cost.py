@@ -13,9 +13,9 @@ import torch
 
 from ifp.annealing.training_cost import MEASURED_STEPS
 from ifp.system.progress import Progress, silent
+from ifp.training.chunks import borders, divide, kernel_threads
 from ifp.training.evaluation import IMAGES, make_evaluation
 from ifp.training.images import load_images
-from ifp.training.run import borders, divide, kernel_threads
 from ifp.training.setup import Setup
 from ifp.training.trainer import Trainer, fresh_member
 
@@ -24,11 +24,11 @@ WARM_UP_STEPS = 2
 MEASURED_IMAGES = 512
 """Images to train and to record on while measuring."""
 MOST_SECONDS = 6.0
-"""Of measured steps: a dry run is to end within half a minute whatever it estimates."""
+"""Maximum seconds of measured steps, so that a dry run ends within half a minute whatever it estimates."""
 PROBE_BATCH = 16
-"""Images of the first steps; from their time follows how large a batch can be measured."""
+"""Images per step of the first measured steps; from their time follows how large a batch can be measured."""
 FEWEST_RECORDED = 32
-"""Images of a measured record, at least."""
+"""Fewest images of a measured record."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TrainCost:
     chunk : networks trained as one batch. chunks_at_once : such batches at work at once.
     images_per_second : through training steps, of all networks together.
     seconds : in all, records included. record_seconds : of one record of one chunk.
-    image_bytes : memory of the images, a byte a pixel.
+    image_bytes : memory of the images, one byte per pixel.
     """
 
     networks: int

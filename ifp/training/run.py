@@ -8,8 +8,7 @@ On a GPU all networks are one chunk.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -20,7 +19,7 @@ from ifp.formats import DIVERGED, RUNNING
 from ifp.networks.fully_connected import PixelStatistics
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.threads import Stopped, run_jobs
-from ifp.training.config import TrainConfig
+from ifp.training.chunks import borders, divide, kernel_threads
 from ifp.training.evaluation import Evaluation, Nmi, make_evaluation
 from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages
@@ -28,11 +27,7 @@ from ifp.training.reseed import reseed
 from ifp.training.setup import Setup, load_training_images
 from ifp.training.stages import empty_warning, idle_warning
 from ifp.training.state import MemberState
-from ifp.training.trainer import BLOCK, Trainer, can_batch, fresh_member, generator
-
-LARGEST_CHUNK = 8
-"""Maximum networks per chunk on a CPU: larger chunks are not faster, and scalars per network must fit one vector to
-round alike."""
+from ifp.training.trainer import BLOCK, Trainer, fresh_member, generator
 
 RESEED_IMAGES = 512
 """Images on which the KL of latents that start anew is set."""
@@ -110,17 +105,6 @@ def _going_on(folder: TrainFolder, seeds: Sequence[int]) -> str:
     return f"{total - len(seeds)} of {total} networks are done" + (f"; going on with {steps}." if steps else ".")
 
 
-def borders(config: TrainConfig) -> list[int]:
-    """The steps after which networks are recorded: evenly spaced, at every checkpoint, and at the end.
-
-    >>> borders(TrainConfig(dataset="toys", steps=10, records=3, checkpoint_every=5))
-    [3, 5, 7, 10]
-    """
-    even = {round(config.steps * k / config.records) for k in range(1, config.records + 1)}
-    every = config.checkpoint_every
-    return sorted(even | (set(range(every, config.steps, every)) if every else set()) | {config.steps})
-
-
 @dataclass(eq=False)
 class _Run:
     setup: Setup
@@ -139,7 +123,7 @@ class _Run:
         return self.images.statistics(self.setup.config.pixel_likelihood)
 
     def train(self, seeds: Sequence[int]) -> float:
-        """Train these networks to their end; images a second."""
+        """Train these networks to their end; returns images per second."""
         setup = self.setup
         self.total = setup.config.steps * len(seeds)
         begun, started = sum(map(self.folder.step, seeds)), time.perf_counter()
@@ -247,30 +231,3 @@ class _Run:
         for stage, seeds in emptied.items():
             self.say(empty_warning(stage, seeds, self.folder.records.of_seed[seeds[0]], self.folder.groups))
         return left
-
-
-def divide(seeds: Sequence[int], step_of: Callable[[int], int], setup: Setup) -> list[list[int]]:
-    """The seeds in chunks that train as one batch, each of networks that are after the same step."""
-    together: dict[int, list[int]] = {}
-    for seed in seeds:
-        together.setdefault(step_of(seed), []).append(seed)
-    if setup.device.type != "cpu":
-        return list(together.values())
-    if not can_batch(setup.config, setup.network, setup.device):
-        return [[seed] for seed in seeds]
-    chunks = []
-    for group in together.values():
-        size = min(LARGEST_CHUNK, max(2, -(-len(group) // setup.threads)))  # one alone would have a twin
-        chunks += [group[start : start + size] for start in range(0, len(group), size)]
-    return chunks
-
-
-@contextmanager
-def kernel_threads(count: int) -> Iterator[None]:
-    """PyTorch's kernels on `count` threads, within the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from ifp.cli import CONTEXT_SETTINGS
 from ifp.cli.beta import beta
 from ifp.cli.errors import one_line_errors
-from ifp.theory.beta_units import CONVENTIONS
+from ifp.theory.conventions import CONVENTIONS
 
 
 class Guarded(click.Group):

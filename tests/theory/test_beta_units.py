@@ -21,7 +21,8 @@ from torch import Tensor
 from ifp.errors import IfpError
 from ifp.likelihood import as_likelihood
 from ifp.networks.losses import gaussian_kl_nats, reconstruction_nats
-from ifp.theory.beta_units import CONVENTIONS, SIGMA_OF_SE, CanonicalBeta, from_nats, to_nats
+from ifp.theory.beta_units import SIGMA_OF_SE, CanonicalBeta, from_nats, to_nats
+from ifp.theory.conventions import CONVENTIONS
 
 N, D = 6, 5
 SHAPE = (2, 3, 4)

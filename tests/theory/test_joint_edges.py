@@ -75,7 +75,7 @@ def test_weights_of_images_count(tmp_path: Path, rng: np.random.Generator) -> No
 def test_packed_binary_images_in_blocks_equal_rendered_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
 ) -> None:
-    monkeypatch.setattr("ifp.theory.joint_edges.BLOCK", 7)
+    monkeypatch.setattr("ifp.theory.image_moments.BLOCK", 7)
     images = rng.integers(0, 2, size=(60, 8, 8), dtype=np.uint8) * 255
     factors = np.stack(np.unravel_index(np.arange(60), (3, 4, 5)), axis=1)
     rendered = dataset(tmp_path, images=images, factors=factors)

@@ -23,12 +23,13 @@ from ifp.likelihood import Bernoulli, binary_entropy_nats
 from ifp.networks.losses import gaussian_kl_nats
 from ifp.objectives.base import Batch, Objective, State
 from ifp.system.files import write_whole
+from ifp.training.chunks import borders
 from ifp.training.config import TrainConfig
 from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages, load_images
 from ifp.training.presets import preset_train_config
 from ifp.training.records import TrainRecord
-from ifp.training.run import Outcome, borders, train
+from ifp.training.run import Outcome, train
 from ifp.training.setup import Setup, set_up
 from ifp.training.state import MemberState, read_content
 from ifp.training.trainer import Trainer, fresh_member, generator

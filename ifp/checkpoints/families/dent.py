@@ -22,7 +22,7 @@ from ifp.checkpoints.settings_values import lookup, number_at
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.checkpoints.training_facts import TC_ALONE, Beta, Training, held_at, no_beta, stated_beta
 from ifp.checkpoints.vae import Vae
-from ifp.theory.beta_units import CONVENTIONS
+from ifp.theory.conventions import CONVENTIONS
 
 HEAD = "encoder.dist_statistics"
 """The last layer of every encoder."""

@@ -16,7 +16,7 @@ from ifp.checkpoints.settings_values import lookup, number_at, word_at
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.checkpoints.training_facts import Beta, Training, no_beta, stated_beta
 from ifp.checkpoints.vae import Vae
-from ifp.theory.beta_units import CONVENTIONS
+from ifp.theory.conventions import CONVENTIONS
 
 _STRIDE, _PADDING = 2, 1
 """Stride and padding of every convolution in the encoders."""
