@@ -24,6 +24,7 @@ from ifp.annealing.training_cost import TrainingCost, training_cost
 from ifp.exact.annealing import exact_annealing
 from ifp.system.progress import Progress, silent
 from ifp.system.threads import single_threaded_kernels
+from ifp.system.timing import duration_in_words
 from ifp.theory.flat import is_flat
 from ifp.trace import Key
 
@@ -60,14 +61,14 @@ class RunCost:
         lines = [f"{self.traversals} traversals: closed-form edges, milliseconds each"]
         if self.exact_traversals:
             how = "at least" if self.exact_at_least else "about"
-            about = f", {how} {_minutes(self.exact_seconds)}" if self.exact_seconds is not None else ""
+            about = f", {how} {duration_in_words(self.exact_seconds)}" if self.exact_seconds is not None else ""
             lines.append(f"{self.exact_traversals} traversals: exact curves{about}")
         if self.training:
             cost = self.training
             rates = ", ".join(f"{rate:,.0f} with {size}" for size, rate in cost.rates.items())
             lines.append(
                 f"{cost.members} members to train, at most {cost.steps:,} member-steps, "
-                f"about {_minutes(cost.seconds)} at most, {cost.bytes_needed / 2**20:,.0f} MiB"
+                f"about {duration_in_words(cost.seconds)} at most, {cost.bytes_needed / 2**20:,.0f} MiB"
             )
             lines.append(f"member-steps per second and thread: {rates} members per chunk; taking {cost.chunk}")
         if self.rendered is not None and self.rendered < self.traversals:
@@ -172,8 +173,3 @@ def _seconds_each(cells: Sequence[Cell], config: AnnealConfig, device: str, dead
     except _TooLong:
         cut_short = True
     return (time.perf_counter() - started) / len(cells), cut_short
-
-
-def _minutes(seconds: float | None) -> str:
-    assert seconds is not None
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -15,6 +15,7 @@ from ifp.annealing.config import AnnealConfig
 from ifp.annealing.members import Member, MemberData, chunk_members, padded_width
 from ifp.annealing.train import start_chunk, train_block
 from ifp.system.threads import single_threaded_kernels
+from ifp.system.timing import measured_seconds
 
 MEASURED_STEPS = 20
 """Steps whose time is measured."""
@@ -112,16 +113,7 @@ def _seconds_per_member_step(
         chunk = start_chunk([members[i] for i in rows], [data[i] for i in rows], config, device)
         beta_KM = np.tile([members[i].beta_closed_form for i in rows], (MEASURED_STEPS, 1))
         train_block(chunk, beta_KM[:3])
-        _wait(device)
-        started = time.perf_counter()
-        train_block(chunk, beta_KM)
-        _wait(device)
-        return (time.perf_counter() - started) / (MEASURED_STEPS * len(rows))
-
-
-def _wait(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
+        return measured_seconds(lambda: train_block(chunk, beta_KM), device) / (MEASURED_STEPS * len(rows))
 
 
 def _chunk_bytes(data: MemberData, config: AnnealConfig, chunk: int) -> int:

@@ -17,7 +17,7 @@ from ifp.exact.ideal_vae import TraversalBatch, grid_points
 from ifp.exact.solutions import Solutions, States, state_along
 
 CHUNK_NUMBERS = {"cpu": 2_000_000, "cuda": 40_000_000}
-"""Candidates are solved in chunks of about this size, in numbers of one quadrature array."""
+"""StartingStates are solved in chunks of about this size, in numbers of one quadrature array."""
 
 
 @dataclass
@@ -40,17 +40,17 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class Candidates:
+class StartingStates:
     """Starts of descents, and for each the number of the known state that it competes with."""
 
     states: States
     rival_C: Tensor
 
-    def take(self, rows: Tensor) -> Candidates:
-        return Candidates(self.states.take(rows), self.rival_C[rows])
+    def take(self, rows: Tensor) -> StartingStates:
+        return StartingStates(self.states.take(rows), self.rival_C[rows])
 
 
-def fresh_starts(around: Surroundings, members: Sequence[int], known: Solutions, power: float) -> Candidates | None:
+def fresh_starts(around: Surroundings, members: Sequence[int], known: Solutions, power: float) -> StartingStates | None:
     latents = known.states.mean_MND.shape[2]
     means, log_stds, rivals = [], [], []
     for row, m in enumerate(members):
@@ -70,12 +70,12 @@ def fresh_starts(around: Surroundings, members: Sequence[int], known: Solutions,
     if not rivals:
         return None
     rival = torch.tensor(rivals, device=known.beta_M.device)
-    return Candidates(States(torch.cat(means), torch.cat(log_stds)), rival)
+    return StartingStates(States(torch.cat(means), torch.cat(log_stds)), rival)
 
 
 def dealt_out(
     around: Surroundings, members: Sequence[int], known: Solutions, active: Sequence[int]
-) -> Candidates | None:
+) -> StartingStates | None:
     means: list[Tensor] = []
     log_stds: list[Tensor] = []
     rivals: list[int] = []
@@ -93,10 +93,10 @@ def dealt_out(
     if not rivals:
         return None
     states = States(torch.cat(means)[:, :, None], torch.cat(log_stds)[:, :, None])
-    return Candidates(states, torch.tensor(rivals, device=known.beta_M.device))
+    return StartingStates(states, torch.tensor(rivals, device=known.beta_M.device))
 
 
-def in_chunks(around: Surroundings, starts: Candidates) -> Iterator[Candidates]:
+def in_chunks(around: Surroundings, starts: StartingStates) -> Iterator[StartingStates]:
     """The candidates in chunks of about `CHUNK_NUMBERS`."""
     points = grid_points(starts.states.mean_MND, starts.states.log_std_MND) ** starts.states.mean_MND.shape[2]
     images, pixels = around.batch.x_MNP.shape[1:]
@@ -111,7 +111,7 @@ def batch_rows(around: Surroundings, members: Sequence[int], rival_C: Tensor) ->
 
 
 def first_of_each(value_C: Tensor, group_C: Tensor, count: int, limit: float) -> Tensor:
-    """Candidates with value below `limit`, of each group the `count` lowest, by group and value."""
+    """StartingStates with value below `limit`, of each group the `count` lowest, by group and value."""
     kept = []
     values, groups = value_C.cpu().numpy(), group_C.cpu().numpy()
     for group in np.unique(groups):

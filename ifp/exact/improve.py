@@ -14,7 +14,15 @@ import torch
 from torch import Tensor
 
 from ifp.exact.arrangements import FEW_IMAGES
-from ifp.exact.candidates import Candidates, Surroundings, batch_rows, dealt_out, first_of_each, fresh_starts, in_chunks
+from ifp.exact.candidates import (
+    StartingStates,
+    Surroundings,
+    batch_rows,
+    dealt_out,
+    first_of_each,
+    fresh_starts,
+    in_chunks,
+)
 from ifp.exact.ideal_vae import make_grid, reconstruction
 from ifp.exact.solutions import POWER, Solutions, States, concatenate, penalised_nats
 from ifp.exact.solve import solve
@@ -81,8 +89,8 @@ def lowest(
 
 
 def _near_enough(
-    around: Surroundings, members: Sequence[int], known: Solutions, starts: Candidates, power: float
-) -> Candidates:
+    around: Surroundings, members: Sequence[int], known: Solutions, starts: StartingStates, power: float
+) -> StartingStates:
     """The candidates that are not hopeless before any descent, at most `UNRELAXED_KEPT` for each known state.
 
     Their posteriors are those of the known state, so KL and grid are too: only the reconstruction is computed.
@@ -100,7 +108,7 @@ def _compete(
     around: Surroundings,
     members: Sequence[int],
     known: Solutions,
-    starts: Candidates,
+    starts: StartingStates,
     power: float,
     contest: Contest,
 ) -> tuple[Solutions, list[int]]:
@@ -115,7 +123,7 @@ def _compete(
     finalists = first_of_each(behind, starts.rival_C, contest.finalists, contest.margin)
     if not len(finalists):
         return known, []
-    last = Candidates(rough.states.take(finalists), starts.rival_C[finalists])
+    last = StartingStates(rough.states.take(finalists), starts.rival_C[finalists])
     tried, nats = _descend(around, members, known, last, power, max_evaluations=FINAL_STEPS, refine=True)
     ahead = (own_nats[last.rival_C] - nats) / known.level_M[last.rival_C]
     winners = first_of_each(-ahead, last.rival_C, 1, -BETTER)
@@ -138,7 +146,7 @@ def _descend(
     around: Surroundings,
     members: Sequence[int],
     known: Solutions,
-    starts: Candidates,
+    starts: StartingStates,
     power: float,
     *,
     max_evaluations: int,

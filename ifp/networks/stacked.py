@@ -15,6 +15,7 @@ Shapes: M members, R rows of the stacked tensors (the members, or a member alone
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -96,8 +97,8 @@ class StackedVaes:
             out = self.network.decode(self.parameters, z_RBD)
         return out.float() if self._low_precision else out
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._low_precision)
+    def _autocast(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16) if self._low_precision else nullcontext()
 
     def parameters_of(self, row: int) -> Parameters:
         """The parameters of the member at `row`, as copies."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 
 from ifp.annealing.training_cost import MEASURED_STEPS
 from ifp.system.progress import Progress, silent
+from ifp.system.timing import duration_in_words, measured_seconds
 from ifp.training.chunks import borders, divide, kernel_threads
 from ifp.training.evaluation import IMAGES, make_evaluation
 from ifp.training.images import load_images
@@ -62,11 +62,10 @@ class TrainCost:
         together = f"{self.chunk} per batch" if self.chunk > 1 else "one at a time"
         if self.chunks_at_once > 1:
             together += f", {self.chunks_at_once} batches at once"
-        minutes = f"{self.seconds:.0f} s" if self.seconds < 90 else f"{self.seconds / 60:,.0f} min"
         return (
             f"{self.networks} networks, {self.steps:,} steps each, {together}\n"
             f"{self.images_per_second:,.0f} images a second in training, {self.record_seconds:.2g} s a record: "
-            f"about {minutes}\n"
+            f"about {duration_in_words(self.seconds)}\n"
             f"{self.image_bytes / 2**20:,.0f} MiB of images"
         )
 
@@ -96,7 +95,7 @@ def train_cost(setup: Setup, progress: Progress = silent) -> TrainCost:
         recorded = int(np.clip(MOST_SECONDS / 2 / max(each, 1e-9), FEWEST_RECORDED, MEASURED_IMAGES))
         evaluation = make_evaluation(dataset, config, images, progress, recorded)
         share = min(IMAGES, everything) / min(recorded, everything)
-        record_seconds = _seconds(lambda: evaluation.records(trainer, None), setup.device) * share
+        record_seconds = measured_seconds(lambda: evaluation.records(trainer, None), setup.device) * share
     progress("Measuring a few steps", 1, 1)
     rounds = -(-len(chunks) // at_once)
     return TrainCost(
@@ -120,7 +119,7 @@ def _step_seconds(trainer_of: Callable[[int], Trainer], batch: int, device: torc
     size = min(batch, PROBE_BATCH)
     probe = trainer_of(size)
     probe.run(1)
-    of_probe = _seconds(lambda: probe.run(1), device)
+    of_probe = measured_seconds(lambda: probe.run(1), device)
     # the first step, the warm-up, and at least one that is measured
     fits = int(MOST_SECONDS / (WARM_UP_STEPS + 2) / max(of_probe / size, 1e-9))
     if fits < size:
@@ -128,18 +127,10 @@ def _step_seconds(trainer_of: Callable[[int], Trainer], batch: int, device: torc
     part = min(batch, fits)
     trainer = trainer_of(part)
     trainer.run(1)
-    warm_up = _seconds(lambda: trainer.run(WARM_UP_STEPS), device) / WARM_UP_STEPS
+    warm_up = measured_seconds(lambda: trainer.run(WARM_UP_STEPS), device) / WARM_UP_STEPS
     steps = max(1, min(MEASURED_STEPS, int(MOST_SECONDS / max(warm_up, 1e-6))))
-    of_part = _seconds(lambda: trainer.run(steps), device) / steps
+    of_part = measured_seconds(lambda: trainer.run(steps), device) / steps
     if part == batch:
         return of_part, trainer
     rise = max(of_part - of_probe, 0.0) / (part - size) if part > size else of_probe / size
     return of_part + rise * (batch - part), trainer
-
-
-def _seconds(work: Callable[[], object], device: torch.device) -> float:
-    started = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - started
