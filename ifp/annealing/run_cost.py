@@ -153,7 +153,7 @@ class _TooLong(Exception):
 
 
 def _seconds_each(cells: Sequence[Cell], config: AnnealConfig, device: str, deadline: float) -> tuple[float, bool]:
-    """Seconds a traversal, and whether the deadline cut the measurement short."""
+    """Seconds per traversal, and whether the deadline cut the measurement short."""
     started = time.perf_counter()
 
     def check(text: str, done: int, total: int) -> None:

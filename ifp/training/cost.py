@@ -64,7 +64,7 @@ class TrainCost:
             together += f", {self.chunks_at_once} batches at once"
         return (
             f"{self.networks} networks, {self.steps:,} steps each, {together}\n"
-            f"{self.images_per_second:,.0f} images a second in training, {self.record_seconds:.2g} s a record: "
+            f"{self.images_per_second:,.0f} images per second in training, {self.record_seconds:.2g} s per record: "
             f"about {duration_in_words(self.seconds)}\n"
             f"{self.image_bytes / 2**20:,.0f} MiB of images"
         )

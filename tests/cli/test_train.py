@@ -103,7 +103,7 @@ def test_a_dry_run_says_the_cost_and_writes_nothing(bars: str, tmp_path: Path) -
     assert (cost["networks"], cost["steps"], cost["image_bytes"]) == (3, 60, 18 * 96)
     assert cost["seconds"] > 0
     assert not out.exists()
-    assert "images a second" in train("--dataset", bars, *FAST, "--dry-run").stdout
+    assert "images per second" in train("--dataset", bars, *FAST, "--dry-run").stdout
 
 
 def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_bits(bars: str, tmp_path: Path) -> None:
