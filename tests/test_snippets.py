@@ -41,7 +41,9 @@ def test_anneal_arrays_and_plot(
 ) -> None:
     names = run(snippet("docs/annealing.md", "From Python"), tmp_path, monkeypatch)
     assert "exact" in capsys.readouterr().out
-    assert repr(names["result"]).startswith("<Annealing: arrays, bernoulli likelihood, 1 factor, freezing at beta ")
+    assert repr(names["result"]).startswith(
+        "<Annealing: arrays, bernoulli likelihood, 1 factor, exact freezing at beta "
+    )
     assert [label.get_text() for label in names["ax"].get_yticklabels()] == ["length\n$n = 1$"]  # type: ignore[attr-defined]
     assert list(tmp_path.iterdir()) == []
 

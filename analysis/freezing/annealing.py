@@ -13,6 +13,7 @@ import pandas as pd
 
 from ifp.analysis.figures.conditions import conditions_of
 from ifp.analysis.figures.result import Result
+from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE
 from ifp.analysis.freezing.consistency import consistency
 from ifp.analysis.freezing.points import freezing_points, hysteresis
 from ifp.analysis.freezing.pressures import pressure_stages
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _OF_THE_TRACE = {*(one.name for one in fields(AnnealTrace)), "total_kl_nats_MT", "labels", "select"}
+
+HOW = {
+    EXACT: "exact freezing", COOL: "trained freezing (cooling)", HEAT: "trained freezing (heating)", LOWER_EDGE: "onset"
+}  # fmt: skip
+"""What the betas of the headline are, by their measure; the first measure that there is is taken."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,18 +95,20 @@ class Annealing(Result):
         return bool(np.isfinite(self.trace.beta_MT).any())
 
     def headline(self) -> str:
-        """Data set, likelihood, how many curves of how many factors, and the highest and lowest freezing point."""
+        """Data set, likelihood, factors, and the highest and lowest freezing point, exact or trained."""
         factors = len(set(self.trace.factor_M.tolist()))
         what = f"{self.dataset}, {self.likelihood} likelihood, {factors} factor{'s' if factors != 1 else ''}"
         table = self.table()
-        known = table[np.isfinite(table["median"]) & (table["bound"] == "")]
+        known = table[np.isfinite(table["median"]) & (table["bound"] == "") & (table["median"] > 0)]
+        if known.empty and not (self._points["beta_closed_form"] > 0).any():
+            return f"{what}, all images are equal, so that nothing freezes"
         if known.empty:
             return f"{what}, nothing froze"
-        measure = next(name for name in ("exact", "cool", "heat", "closed-form") if (known["measure"] == name).any())
+        measure = next(name for name in HOW if (known["measure"] == name).any())
         known = known[known["measure"] == measure].sort_values("median", ascending=False)
         ends = known.iloc[[0, -1]] if len(known) > 1 else known
         spans = " to ".join(f"{median:.3g} ({factor})" for factor, median in ends[["factor", "median"]].to_numpy())
-        return f"{what}, {'onset' if measure == 'closed-form' else 'freezing'} at beta {spans}"
+        return f"{what}, {HOW[measure]} at beta {spans}"
 
     def conditions(self) -> str:
         """What a freezing point means nothing without: data set, image shape, likelihood; for the label of an axis."""

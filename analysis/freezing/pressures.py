@@ -17,6 +17,8 @@ from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE, meas
 
 LAST_PRESSURE = 1.0
 """The last stage is the plain VAE, beta = 1, as in every published list of stages."""
+TRAINED_BRACKET = "trained bracket"
+"""The measure of pressures that trained networks alone place."""
 LEAST_SEPARATION = 0.75
 """Neighbours are separate groups if some pressure has at least this share of both on its own side."""
 
@@ -132,7 +134,7 @@ def _values(points: pd.DataFrame) -> tuple[pd.DataFrame, str]:
             ln_beta = np.log(trained["order_beta"].clip(lower=0))
         # (-inf + inf) / 2: a member censored on both sides tells nothing
         means = ln_beta.groupby([trained["factor"], trained["context"], trained["seed"]], sort=False).mean()
-        return np.exp(means).where(means > -np.inf, -np.inf).rename("order_beta").reset_index(), "trained bracket"
+        return np.exp(means).where(means > -np.inf, -np.inf).rename("order_beta").reset_index(), TRAINED_BRACKET
     edges = values[values["measure"] == LOWER_EDGE]
     # an edge of 0 is that of equal images, which freeze at no beta
     return edges.assign(order_beta=edges["order_beta"].replace(0.0, -np.inf)), LOWER_EDGE

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.freezing.consistency import consistency_sentence
+from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE
+from ifp.analysis.freezing.consistency import consistency_sentence, undertrained, undertrained_sentence
 from ifp.analysis.freezing.median_interval import FEWEST_CLUSTERS
 from ifp.analysis.freezing.points import FROZEN, NEVER_FROZE
+from ifp.analysis.freezing.pressures import TRAINED_BRACKET
 from ifp.analysis.freezing.summary import summary_texts
 from ifp.exact.ends import ends_in_words
 from ifp.trace import AnnealTrace
@@ -18,6 +20,9 @@ HEADINGS = {
     "closed-form": "lower edge", "upper-edge": "upper edge", "exact": "exact", "cool": "trained, cooling",
     "heat": "trained, heating",
 }  # fmt: skip
+
+PLACED_BY = {EXACT: "exact curves", TRAINED_BRACKET: "trained networks", LOWER_EDGE: "lower edges"}
+"""What pressures are placed by, in a sentence."""
 
 
 def report_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -51,14 +56,15 @@ def report_sentences(
     *,
     ended_M: Sequence[str] = (),
 ) -> list[str]:
-    """Flat traversals, suggested pressures, hysteresis, agreement with the theory, and where exact curves end.
+    """Networks trained too little, flat traversals, pressures, hysteresis, agreement with the theory, ends of curves.
 
     Parameters
     ----------
     points : what `freezing_points` returned; the other tables are those of the same run. ended_M : of the trace, where
         it is to be said.
     """
-    sentences = []
+    few_steps = undertrained_sentence(undertrained(points), points["threshold_nats"].iloc[0]) if len(points) else ""
+    sentences = [few_steps] if few_steps else []
     flat = points[points["beta_closed_form"] == 0].groupby("factor", sort=False)["context"].nunique()
     if len(flat):
         named = ", ".join(f"{count} of {factor}" for factor, count in flat.items())
@@ -66,7 +72,9 @@ def report_sentences(
     if len(pressures):
         betas = ", ".join(f"{beta:g}" for beta in pressures["beta"])
         freezing = "; ".join(f"{row['beta']:g}: {row['factors'].replace(',', ', ')}" for _, row in pressures.iterrows())
-        sentences.append(f"Suggested DEFT pressures [{betas}]  ({freezing})")
+        measure = pressures["measure"].iloc[0]
+        placed_by = "undertrained networks" if few_steps and measure == TRAINED_BRACKET else PLACED_BY[measure]
+        sentences.append(f"Suggested DEFT pressures [{betas}], from the {placed_by}  ({freezing})")
     if len(hysteresis):
         exact = points[(points["method"] == "exact") & (points["direction"] == "equilibrium")]
         by_factor = hysteresis.groupby("factor", sort=False).size()

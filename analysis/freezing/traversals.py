@@ -50,7 +50,8 @@ def exact_annealing(
 
     Parameters
     ----------
-    images : one traversal [N, ...] (an array), or a sequence of traversals.
+    images : one traversal [N, ...] (an array), or a sequence of traversals. An array of two
+        dimensions is [images, pixels].
     factors, contexts : labels of the traversals; "images" and their numbers if None. name : of the data.
     likelihood, sigma, latents, threshold_nats, tolerance, directions, beta_floor, bounds, device, progress : see
         `ifp.exact.annealing.exact_annealing`, which also says what the curves are and what is raised.
@@ -59,7 +60,7 @@ def exact_annealing(
     --------
     >>> import ifp
     >>> ifp.exact_annealing(np.array([[0.0], [1.0]]))
-    <Annealing: images, bernoulli likelihood, 1 factor, freezing at beta 0.996 (images)>
+    <Annealing: images, bernoulli likelihood, 1 factor, exact freezing at beta 0.996 (images)>
     """
     traversals = [images] if isinstance(images, np.ndarray) else list(images)
     if contexts is None and len(traversals) > 1:
@@ -100,11 +101,16 @@ class TraversalEdges(Result, FreezingBounds):
     likelihood: str = "bernoulli"
 
     def headline(self) -> str:
-        """How many traversals, and between which betas freezing begins."""
-        lower, upper = self.beta_closed_form_M, self.beta_upper_M
+        """How many traversals, and between which betas freezing begins; those of equal images are counted."""
+        can_freeze = self.beta_closed_form_M > 0
+        lower, upper = self.beta_closed_form_M[can_freeze], self.beta_upper_M[can_freeze]
+        what = f"{len(self)} traversal{'s' if len(self) != 1 else ''}, {self.likelihood} likelihood"
+        if not len(lower):
+            return f"{what}, all images are equal, so that nothing freezes"
         top = f" to {np.nanmax(upper):.3g}" if np.isfinite(upper).any() else ""
-        count = f"{len(self)} traversal{'s' if len(self) != 1 else ''}"
-        return f"{count}, {self.likelihood} likelihood, freezing begins at beta {lower.min():.3g}{top}"
+        flat = len(self) - len(lower)
+        never = f"; in {flat} all images are equal, so that nothing freezes" if flat else ""
+        return f"{what}, freezing begins at beta {lower.min():.3g}{top}{never}"
 
     def table(self) -> pd.DataFrame:
         """One row per traversal: its factor, the lower and the upper edge."""
@@ -141,6 +147,7 @@ def freezing_bounds(
     Parameters
     ----------
     images : one traversal [N, ...] (an array: the answer then has length 1), or a sequence of traversals.
+        An array of two dimensions is [images, pixels].
     factors : labels of the traversals.
     likelihood, sigma, upper, progress : see `ifp.theory.closed_form.freezing_bounds`, which also says what is raised.
 

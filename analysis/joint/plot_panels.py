@@ -142,9 +142,10 @@ def draw_information(
     if not nothing:
         return ""
     wide_in = _NAMES_SHARE * ax.figure.bbox.width / ax.figure.dpi
-    which = "every factor" if len(nothing) == len(names) else shortened(", ".join(nothing), wide_in)
+    if len(nothing) == len(names):
+        return "no information on any factor" if len(names) > 1 else "no information on the factor"
     between = "\n" if wide_in < _NARROW_NAMES_IN else " "
-    return f"no information on{between}{plain(which)}"
+    return f"no information on{between}{plain(shortened(', '.join(nothing), wide_in))}"
 
 
 def _note(ax: Axes, text: str) -> None:

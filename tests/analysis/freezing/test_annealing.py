@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +14,12 @@ from click.testing import CliRunner
 
 import ifp
 from ifp.analysis import Annealing, freezing_points, read_run, summarize
-from ifp.analysis.freezing.consistency import consistency_sentence
+from ifp.analysis.freezing.consistency import (
+    consistency,
+    consistency_sentence,
+    undertrained,
+    undertrained_sentence,
+)
 from ifp.cli import main
 from ifp.datasets.arrays import ArrayDataset
 from ifp.trace import AnnealTrace
@@ -38,7 +45,7 @@ def exact(dataset: ArrayDataset) -> Annealing:
 
 
 def test_a_result_needs_no_setting_told_again(exact: Annealing) -> None:
-    assert repr(exact).startswith("<Annealing: arrays, bernoulli likelihood, 2 factors, freezing at beta ")
+    assert repr(exact).startswith("<Annealing: arrays, bernoulli likelihood, 2 factors, exact freezing at beta ")
     assert len(repr(exact.trace).splitlines()) == 1
     points = freezing_points(exact)
     pd.testing.assert_frame_equal(points, exact.freezing_points())
@@ -150,8 +157,49 @@ def test_traversals_alone_give_results_too(tmp_path: Path) -> None:
 
 
 def test_a_run_that_breaks_a_bound_says_which() -> None:
-    checks = pd.DataFrame({"check": ["cooling below heating", "other"], "holds": [7, 0], "of": [8, 0]})
+    checks = pd.DataFrame(
+        {"check": ["cooling below heating", "other"], "holds": [7, 0], "of": [8, 0], "not_made": [0, 0]}
+    )
     assert consistency_sentence(checks) == (
         "Of 8 comparisons with the theory 7 hold; not held: cooling below heating, 1 of 8 members."
     )
     assert consistency_sentence(checks.iloc[1:]) == ""
+
+
+def few_steps(status: str) -> pd.DataFrame:
+    """Freezing points of an exact curve that froze at 5 and of two cooled and two heated networks."""
+    rows = [("exact", "equilibrium", 0, 5.0, "frozen", 4.9), ("train", "cool", 0, 4.0, "frozen", 3.9)]
+    rows += [("train", "cool", 1, 4.0, "frozen", 3.9)]
+    rows += [("train", "heat", seed, np.nan if status != "frozen" else 6.0, status, 1.0) for seed in (0, 1)]
+    points = pd.DataFrame(
+        rows, columns=["method", "direction", "seed", "beta_ifp", "status", "beta_bracket_high"]
+    ).assign(factor="scale", context="0", beta_closed_form=5.0, beta_upper=6.0, threshold_nats=0.1)
+    return points
+
+
+def test_networks_that_never_held_the_factor_are_no_agreement() -> None:
+    points = few_steps("never_froze")
+    assert undertrained_sentence(undertrained(points), 0.1).startswith(
+        "Undertrained: 2 of 2 heating networks of scale never held 0.1 nat; raise steps"
+    )
+    assert consistency_sentence(consistency(points)) == (
+        "The 5 comparisons with the theory's bounds that could be made hold; 6 more could not be made, because curves "
+        "have no freezing point."
+    )
+    # a lowest beta above the freezing point is no lack of training, and networks that froze are none either
+    assert undertrained(points.assign(beta_bracket_high=5.5)).empty
+    assert undertrained(points[points["method"] == "train"])["never"].tolist() == [2]  # the lower edge alone
+    assert undertrained(few_steps("frozen")).empty
+    assert consistency_sentence(consistency(few_steps("frozen"))).endswith("all 11 comparisons with its bounds hold.")
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        (lambda: ifp.freezing_bounds(np.eye(4)[:1]), "1 traversal, bernoulli likelihood, all images are equal"),
+        (lambda: ifp.freezing_bounds([np.eye(4), np.ones((3, 4))]), "to 1.62; in 1 all images are equal"),
+        (lambda: ifp.exact_annealing(np.zeros((3, 4))), "1 factor, all images are equal, so that nothing freezes"),
+    ],
+)
+def test_equal_images_are_said_to_freeze_nothing(result: Callable[[], Any], says: str) -> None:
+    assert says in repr(result())

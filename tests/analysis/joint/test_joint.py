@@ -355,7 +355,7 @@ def test_a_figure_of_nothing_found_says_so_and_shows_the_first_steps_of_theory()
     _, slope, latents, _, information, lanes = figure.axes
     assert [text.get_text() for text in slope.texts] == ["not above 0 anywhere"]
     assert not information.texts  # it would lie over curves
-    assert lanes.get_xlabel().splitlines()[-1] == "no information on every factor"
+    assert lanes.get_xlabel().splitlines()[-1] == "no information on any factor"
     assert latents.get_ylim()[1] > 2
     assert lanes.get_xlabel().startswith(r"$\beta$ (nats per nat)")
     texts = {text.get_text() for text in figure.legends[0].get_texts()}
