@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import INK, factor_looks, figure_width, plain
 from ifp.errors import IfpError
+from ifp.training.records import posterior_column
 
 
 def draw_training(
@@ -39,8 +40,9 @@ def draw_training(
 def plot_training(records: pd.DataFrame, factors: Sequence[str], *, ax: Axes | None = None) -> Axes:
     """Largest (solid) and second largest (dashed) NMI of each factor over the latents, against the step.
 
-    Lines are means over seeds; the band of the largest spans the seeds. Without factors, the KL of all latents
-    together in nats per image.
+    The NMI is that of latents as sampled (posterior estimator), above the noise floor, so that it never passes what a
+    latent's KL allows. Lines are means over seeds; the band of the largest spans the seeds. Without factors, and for
+    records of earlier versions, which lack this NMI, the KL of all latents together in nats per image.
 
     Parameters
     ----------
@@ -53,22 +55,23 @@ def plot_training(records: pd.DataFrame, factors: Sequence[str], *, ax: Axes | N
     if records.empty:
         raise IfpError("No network was recorded, so there is nothing to draw; try a smaller learning_rate.")
     ax = axes_or_new(ax, 5.5, 2.6)
-    if not factors:
+    columns = {rank: [posterior_column(rank, factor) for factor in factors] for rank in (1, 2)}
+    if not factors or not {*columns[1], *columns[2]} <= {*records.columns}:
         _draw(ax, records, "kl_nats", INK, "-", band=True)
         ax.set_ylabel("KL (nats per image)")
         ax.set_ylim(bottom=0)
     else:
         looks = factor_looks(factors)
         for factor in factors:
-            _draw(ax, records, f"nmi1_{factor}", looks[factor].color, "-", band=True)
-            _draw(ax, records, f"nmi2_{factor}", looks[factor].color, (0, (3, 1.5)), band=False)
+            _draw(ax, records, posterior_column(1, factor), looks[factor].color, "-", band=True)
+            _draw(ax, records, posterior_column(2, factor), looks[factor].color, (0, (3, 1.5)), band=False)
         handles = [Line2D([], [], color=looks[factor].color, label=plain(factor)) for factor in factors]
         handles += [
             Line2D([], [], color=INK, label="largest over latents"),
             Line2D([], [], color=INK, linestyle=(0, (3, 1.5)), label="second largest"),
         ]
         ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-        ax.set_ylabel("NMI with the factor")
+        ax.set_ylabel("NMI with the factor\n(posterior, above floor)")
         ax.set_ylim(0, 1)
     ax.set_xlabel("step")
     ax.set_xlim(0, records["step"].max())

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ifp.analysis.information.mutual_information import histogram_nmi
+from ifp.analysis.information.training_records import posterior_nmi
 from ifp.analysis.training.result import TrainResult
 from ifp.analysis.training.settings import by_objective, make_config
 from ifp.datasets.base import FactorDataset
@@ -137,7 +138,9 @@ class PreparedTraining:
         where = "" if temporary else f", into {folder.path}"
         say(f"{config.objective} on {config.dataset}, {config.likelihood} likelihood{where}")
         try:
-            outcome = train_networks(self.setup, folder, nmi=histogram_nmi, progress=progress, say=say)
+            outcome = train_networks(
+                self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
+            )
         except BaseException as error:
             if not isinstance(error, IfpError) and not temporary and (folder.path / "run.json").is_file():
                 folder.close("stopped")

@@ -28,7 +28,9 @@ ROWS = 256
 """Images evaluated at a time."""
 
 Nmi = Callable[[np.ndarray, np.ndarray, tuple[int, ...]], np.ndarray]
-"""nmi(mean_ND, factors_NF, sizes) -> normalised mutual information [D, F] of each latent with each factor."""
+"""nmi(mean_ND, factors_NF, sizes) -> normalised mutual information [D, F] of each latent's mean with each factor."""
+PosteriorNmi = Callable[[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...]], np.ndarray]
+"""posterior_nmi(mean_ND, logvar_ND, factors_NF, sizes) -> that of each latent as sampled [D, F], above the floor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,9 @@ class Evaluation:
     factors_NF: np.ndarray
     sizes: tuple[int, ...]
 
-    def records(self, trainer: Trainer, nmi: Nmi | None) -> list[TrainRecord | None]:
+    def records(
+        self, trainer: Trainer, nmi: Nmi | None, posterior_nmi: PosteriorNmi | None = None
+    ) -> list[TrainRecord | None]:
         """A record of each member now; None for one that is not finite."""
         config, device = trainer.config, self.images.device
         count = len(self.images)
@@ -77,9 +81,12 @@ class Evaluation:
                 found.append(None)
                 continue
             nmi_DF = np.full((config.latents, len(self.sizes)), np.nan)
+            posterior_nmi_DF = nmi_DF.copy()
             if nmi is not None and self.sizes:
                 nmi_DF = nmi(mean_ND, self.factors_NF, self.sizes)
-            found.append(TrainRecord(trainer.step, last[row], stage, recon, kl_D, nmi_DF))
+            if posterior_nmi is not None and self.sizes:
+                posterior_nmi_DF = posterior_nmi(mean_ND, logvar_MND[row], self.factors_NF, self.sizes)
+            found.append(TrainRecord(trainer.step, last[row], stage, recon, kl_D, nmi_DF, posterior_nmi_DF))
         return found
 
 

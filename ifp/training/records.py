@@ -1,8 +1,8 @@
 """TrainRecords: what a run recorded of its networks, as arrays and as a table.
 
 records.npz holds, for network K, the arrays K_step [T], K_beta [T], K_stage [T], K_recon_nats [T], K_kl_nats [T, D],
-and, where the data have factors, K_nmi [T, D, F]; beside them the names of the factors. records.csv has one row per
-record.
+and, where the data have factors, K_nmi and K_posterior_nmi [T, D, F]; beside them the names of the factors.
+records.csv has one row per record.
 
 Shapes: T records, D latents, F factors.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,10 @@ class TrainRecord:
     ----------
     step : optimizer updates done. beta, stage : pressure (NaN where there is none) and stage of the last of them.
     recon_nats : reconstruction, one draw of z an image. kl_nats : of each latent [D].
-    nmi : normalised mutual information of each latent with each factor [D, F]; NaN where it was not measured.
+    nmi : normalised mutual information of each latent's mean with each factor [D, F], by the histogram estimator, as
+        counted: it takes no notice of the noise of z, so it may pass what the KL allows. NaN where not measured.
+    posterior_nmi : that of the latent as sampled, above the floor [D, F]: what a decoder could use, never more nats
+        than the latent's KL. NaN, which is the default, where not measured.
     """
 
     step: int
@@ -38,11 +41,19 @@ class TrainRecord:
     recon_nats: float
     kl_nats: np.ndarray
     nmi: np.ndarray
+    posterior_nmi: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if self.posterior_nmi.shape != self.nmi.shape:
+            object.__setattr__(self, "posterior_nmi", np.full(self.nmi.shape, np.nan))
 
     def nmi_ranked(self, rank: int) -> np.ndarray:
         """The largest (rank 1), second largest (rank 2) NMI of each factor over latents [F]; 0 beyond the latents."""
-        ordered_DF = np.sort(self.nmi, axis=0)[::-1]
-        return ordered_DF[rank - 1] if len(ordered_DF) >= rank else np.zeros(ordered_DF.shape[1])
+        return _ranked(self.nmi, rank)
+
+    def posterior_nmi_ranked(self, rank: int) -> np.ndarray:
+        """As `nmi_ranked`, of `posterior_nmi`."""
+        return _ranked(self.posterior_nmi, rank)
 
 
 class TrainRecords:
@@ -62,22 +73,30 @@ class TrainRecords:
         self.of_seed.setdefault(seed, []).append(record)
 
     def put(self, seed: int, stored: dict[str, np.ndarray]) -> None:
-        """Take in all records of one network, as `arrays` gave them."""
-        rows = zip(*(stored[field.name] for field in fields(TrainRecord)), strict=True)
+        """Take in all records of one network, as `arrays` gave them; earlier versions recorded no `posterior_nmi`."""
+        held = {"posterior_nmi": np.full(stored["nmi"].shape, np.nan)} | stored
+        rows = zip(*(held[column.name] for column in fields(TrainRecord)), strict=True)
         self.of_seed[seed] = [
-            TrainRecord(int(step), float(beta), int(stage), float(recon), kl, nmi)
-            for step, beta, stage, recon, kl, nmi in rows
+            TrainRecord(int(step), float(beta), int(stage), float(recon), kl, nmi, posterior_nmi)
+            for step, beta, stage, recon, kl, nmi, posterior_nmi in rows
         ]
 
     def arrays(self, seed: int) -> dict[str, np.ndarray]:
         """The records of one network, by the names of `TrainRecord`, with a leading axis of time."""
         return {
-            field.name: np.array([getattr(record, field.name) for record in self.of_seed.get(seed, [])])
-            for field in fields(TrainRecord)
+            column.name: np.array([getattr(record, column.name) for record in self.of_seed.get(seed, [])])
+            for column in fields(TrainRecord)
         }
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The table: seed, step, beta, stage, reconstruction, KL in all and of each latent, NMI1 and NMI2."""
+        """The table: seed, step, beta, stage, reconstruction, KL in all and of each latent, NMI1 and NMI2.
+
+        `nmi1_FACTOR` and `nmi2_FACTOR` are the histogram estimator's; `posterior_nmi1_FACTOR` and
+        `posterior_nmi2_FACTOR`, those of `posterior_nmi`, are there where it was measured.
+        """
+        posterior = any(
+            np.isfinite(record.posterior_nmi).any() for of_seed in self.of_seed.values() for record in of_seed
+        )
         for seed in sorted(self.of_seed):
             for record in self.of_seed[seed]:
                 row: dict[str, Any] = {
@@ -92,6 +111,11 @@ class TrainRecords:
                 for rank in (1, 2):
                     ranked_F = record.nmi_ranked(rank)
                     row |= {f"nmi{rank}_{f}": float(v) for f, v in zip(self.factor_names, ranked_F, strict=True)}
+                for rank in (1, 2) if posterior else ():
+                    ranked_F = record.posterior_nmi_ranked(rank)
+                    row |= {
+                        posterior_column(rank, f): float(v) for f, v in zip(self.factor_names, ranked_F, strict=True)
+                    }
                 yield row
 
     def save(self, folder: Path) -> None:
@@ -108,3 +132,13 @@ class TrainRecords:
             writer.writeheader()
             writer.writerows(rows)
             replace_file(folder / "records.csv", text.getvalue().encode())
+
+
+def posterior_column(rank: int, factor: str) -> str:
+    """The column of the table with a factor's largest (rank 1) or second largest (rank 2) `posterior_nmi`."""
+    return f"posterior_nmi{rank}_{factor}"
+
+
+def _ranked(nmi_DF: np.ndarray, rank: int) -> np.ndarray:
+    ordered_DF = np.sort(nmi_DF, axis=0)[::-1]
+    return ordered_DF[rank - 1] if len(ordered_DF) >= rank else np.zeros(ordered_DF.shape[1])

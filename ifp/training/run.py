@@ -20,7 +20,7 @@ from ifp.networks.fully_connected import PixelStatistics
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.threads import Stopped, run_jobs
 from ifp.training.chunks import borders, divide, kernel_threads
-from ifp.training.evaluation import Evaluation, Nmi, make_evaluation
+from ifp.training.evaluation import Evaluation, Nmi, PosteriorNmi, make_evaluation
 from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages
 from ifp.training.reseed import reseed
@@ -60,6 +60,7 @@ def train(
     folder: TrainFolder,
     *,
     nmi: Nmi | None = None,
+    posterior_nmi: PosteriorNmi | None = None,
     initial: Initial | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
@@ -68,7 +69,8 @@ def train(
 
     Parameters
     ----------
-    nmi : measures the information of latents on factors for the records; None records none.
+    nmi, posterior_nmi : measure the information on factors of latents' means, and of latents as sampled, for the
+        records; None records none.
     initial : gives the network, at step 0, that each seed begins with; None for fresh ones.
 
     Raises
@@ -88,7 +90,7 @@ def train(
         images = load_training_images(setup, progress)
         say(images.describe())
         evaluation = make_evaluation(setup.dataset, config, images, progress)
-        run = _Run(setup, folder, images, evaluation, nmi, initial, progress, say)
+        run = _Run(setup, folder, images, evaluation, nmi, posterior_nmi, initial, progress, say)
         folder.open()
         outcome.images_per_second = run.train(seeds)
     for seed in range(config.seeds):
@@ -112,6 +114,7 @@ class _Run:
     images: TrainingImages
     evaluation: Evaluation
     nmi: Nmi | None
+    posterior_nmi: PosteriorNmi | None
     initial: Initial | None
     progress: Progress
     say: Say
@@ -210,7 +213,7 @@ class _Run:
         left: list[int] = []
         emptied: dict[int, list[int]] = {}
         for row, (seed, record) in enumerate(
-            zip(trainer.seeds, self.evaluation.records(trainer, self.nmi), strict=True)
+            zip(trainer.seeds, self.evaluation.records(trainer, self.nmi, self.posterior_nmi), strict=True)
         ):
             state = trainer.state_of(row)
             if record is None or not state.is_finite():

@@ -54,7 +54,17 @@ def test_the_result_is_the_run(result: TrainResult) -> None:
     assert records["step"].tolist() == [10, 20, 30] * 2
     last = records[records["step"] == 30]
     np.testing.assert_array_equal(table["kl_nats"], last["kl_nats"])
-    np.testing.assert_allclose(table["nmi1"], last[["nmi1_width", "nmi1_place"]].mean(axis=1))
+    np.testing.assert_allclose(table["nmi1"], last[["posterior_nmi1_width", "posterior_nmi1_place"]].mean(axis=1))
+
+
+def test_no_information_is_shown_that_the_kl_does_not_carry() -> None:
+    run = ifp.train(bars(), **{**SMALL, "steps": 20, "records": 2})
+    records = run.records()
+    for factor, entropy_nats in (("width", np.log(3)), ("place", np.log(8))):
+        assert (records[f"posterior_nmi1_{factor}"] * entropy_nats <= records["kl_nats"] + 1e-6).all()
+        assert (records[f"histogram_nmi1_{factor}"] * entropy_nats > records["kl_nats"]).all()  # the trap
+    assert (run.table()["nmi1"] * np.log(3) <= run.table()["kl_nats"] + 1e-6).all()
+    assert not any(column.startswith("nmi") for column in records)
 
 
 def test_the_same_training_in_a_folder_is_the_same_to_the_bit(result: TrainResult, tmp_path: Path) -> None:
@@ -88,7 +98,8 @@ def test_the_figure_shows_every_factor_and_without_factors_the_kl(result: TrainR
     solid = [line for line in ax.lines if line.get_linestyle() == "-"]
     records = result.records().groupby("step").mean()
     for line, factor in zip(solid, ("width", "place"), strict=True):
-        np.testing.assert_allclose(np.asarray(line.get_ydata()), records[f"nmi1_{factor}"])
+        np.testing.assert_allclose(np.asarray(line.get_ydata()), records[f"posterior_nmi1_{factor}"])
+    assert "posterior" in ax.get_ylabel()
     assert ax.get_legend() is not None
     plain = ifp.train(bars(labelled=False), **SMALL)
     (line,) = plain.plot().lines
