@@ -143,3 +143,15 @@ def test_every_command_and_option_explains_itself() -> None:
 def test_every_command_is_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text()
     assert [name for name, at in commands() if not isinstance(at.command, click.Group) and name not in text] == []
+
+
+def test_tests_that_the_documents_name_exist() -> None:
+    defined = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    lost = []
+    for page in PAGES:
+        file = ""
+        for path, name in re.findall(r"`((?:[\w/]*test_\w+\.py)?)(?:::(test_\w+))?`", page.read_text()):
+            file = path or file
+            if (path or name) and (file not in defined or (name and f"def {name}(" not in defined[file])):
+                lost.append(f"{page.name}: {file}::{name}")
+    assert lost == []
