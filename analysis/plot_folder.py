@@ -10,6 +10,7 @@ from typing import Any
 
 from ifp.analysis.figures.result import Result
 from ifp.errors import IfpError
+from ifp.system.out_folder import as_folder
 
 ALL = "all"
 """The word that stands for all kinds of figures that a folder has."""
@@ -50,7 +51,7 @@ def plot(
         go with what the folder holds.
     """
     if not isinstance(run, Result):
-        folder = Path(run)
+        folder = as_folder(run, "run")
     elif (path := getattr(run, "path", None)) is not None:
         folder = Path(path)
     elif out is None:
@@ -60,7 +61,7 @@ def plot(
             saved = run.save(Path(place) / "run")
             return plot(saved, kinds=kinds, width=width, method=method, scale=scale, order=order, labels=labels,
                         out=out, formats=formats)  # fmt: skip
-    page = {"width": width, "formats": list(formats), "out": None if out is None else Path(out)}
+    page = {"width": width, "formats": list(formats), "out": None if out is None else as_folder(out, "out")}
     asked = _Asked(
         Path(folder), (kinds,) if isinstance(kinds, str) else tuple(kinds), method, scale, order, labels, page
     )

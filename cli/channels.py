@@ -90,9 +90,10 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
     # torch is loaded only now, when the settings are known to be good
     from ifp.analysis.channels.study import channels as compare_channels
     from ifp.checkpoints.custom import EncoderByName
-    from ifp.system.out_folder import no_folder_if_refused
+    from ifp.system.out_folder import CHANNELS, no_folder_if_refused, result_folder
 
     out = options["out"] or Path("runs") / f"channels-{_name(paths, options)}"
+    result_folder(out, CHANNELS, "--out")
     with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
         result = compare_channels(
             [*paths, *map(EncoderByName, options["encoders"])],

@@ -88,10 +88,11 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     from ifp.checkpoints.custom import EncoderByName, read_codes
     from ifp.checkpoints.run_records import Run
     from ifp.cli.diagnose_tables import say_doubts, say_models
-    from ifp.system.out_folder import no_folder_if_refused
+    from ifp.system.out_folder import DIAGNOSIS, no_folder_if_refused, result_folder
 
     reading, correlate = given_reading(options), given_pairs(options)
     out = options["out"] or Path("runs") / f"diagnose-{_name(paths, options)}{'-correlated' * bool(correlate)}"
+    result_folder(out, DIAGNOSIS, "--out")
     with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
         models: list[Any] = [*paths, *[Run(path.stem, (read_codes(path),)) for path in options["codes"]]]
         result = diagnose_models(

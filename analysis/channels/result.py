@@ -21,9 +21,11 @@ from ifp.analysis.channels.fragments import FragmentMap
 from ifp.analysis.channels.hotspots import Hotspots
 from ifp.analysis.channels.stored import hotspot_content, map_content
 from ifp.analysis.figures.result import Result
+from ifp.analysis.figures.style import figure_width
 from ifp.analysis.tables import json_rows
 from ifp.errors import IfpError, unknown_name
 from ifp.fingerprints.models import Similarity
+from ifp.system.out_folder import CHANNELS, result_folder
 from ifp.system.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -147,7 +149,10 @@ class ChannelsResult(Result):
             return plot_fragment_map(self.map, ax=ax)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write tables, similarities and figures into a folder that `ifp plot` can read, and return the folder."""
+        """Write tables, similarities and figures into a folder that `ifp plot` can read, and return the folder.
+
+        Raises IfpError where the folder holds something else than a comparison of channels.
+        """
         self.write(folder)
         return Path(folder)
 
@@ -163,7 +168,8 @@ class ChannelsResult(Result):
         from ifp.analysis.channels.files import write_results
         from ifp.analysis.channels.plot_results import draw_results
 
-        out = Path(folder)
+        figure_width(width)
+        out = result_folder(folder, CHANNELS)
         paths = write_results(self, out)
         if formats:
             progress("figures", 0, 1)

@@ -116,10 +116,10 @@ class ModelComparison(Result):
 
     def save(self, folder: str | Path, *, width: str | float = "icml", formats: Sequence[str] = ("pdf", "png")) -> Path:
         """Write the files of `ifp diagnose --out` of several models; see `ModelDiagnosis.save`."""
-        self.write(Path(folder), width=width, formats=formats)
+        self.write(folder, width=width, formats=formats)
         return Path(folder)
 
-    def write(self, folder: Path, **options: Any) -> list[Path]:
+    def write(self, folder: str | Path, **options: Any) -> list[Path]:
         """`save`, which returns the files that it wrote; options of `ifp.analysis.diffusion.write_models`."""
         from ifp.analysis.diffusion.write_models import write_models
 

@@ -199,11 +199,15 @@ class ModelDiagnosis(Result):
         Parameters
         ----------
         width : of the figures; a venue or inches. formats : of "pdf", "png"; none for no figures.
+
+        Raises
+        ------
+        IfpError : the folder holds something else than a diagnosis, or an unknown width.
         """
-        self.write(Path(folder), width=width, formats=formats)
+        self.write(folder, width=width, formats=formats)
         return Path(folder)
 
-    def write(self, folder: Path, **options: Any) -> list[Path]:
+    def write(self, folder: str | Path, **options: Any) -> list[Path]:
         """`save`, which returns the files that it wrote; options of `ifp.analysis.diffusion.write_models`."""
         from ifp.analysis.diffusion.write_models import write_models
 

@@ -10,16 +10,18 @@ import numpy as np
 from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
 from ifp.analysis.diffusion.results import Results, write_results
 from ifp.analysis.diffusion.side_by_side import side_by_side
+from ifp.analysis.figures.style import figure_width
 from ifp.analysis.tables import write_csv
 from ifp.checkpoints.codes_cache import CodesCache
 from ifp.system.files import whole_file
+from ifp.system.out_folder import DIAGNOSIS, result_folder
 from ifp.system.progress import Progress, silent
 
 
 def write_models(
     models: Sequence[ModelDiagnosis],
     results: Sequence[Results],
-    out: Path,
+    out: str | Path,
     *,
     width: str | float = "icml",
     formats: Sequence[str] = ("pdf", "png"),
@@ -27,6 +29,8 @@ def write_models(
     progress: Progress = silent,
 ) -> list[Path]:
     """Write every model's results and figures under `out`; returns the files but for codes and traversals.
+
+    Raises IfpError where `out` holds anything but a diagnosis, and for an unknown width.
 
     One model, or the second of two with its comparison to the first, lies in `out` itself; the others in folders in it.
 
@@ -36,6 +40,8 @@ def write_models(
     width, formats : of the figures; no format for no figures.
     keep_codes : whether to write the codes of checkpoints, where they are not in `out` already.
     """
+    figure_width(width)
+    out = result_folder(out, DIAGNOSIS)
     files = []
     folders = model_folders(models, out)
     for number, (model, of_model, folder) in enumerate(zip(models, results, folders, strict=True)):

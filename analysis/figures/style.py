@@ -129,7 +129,7 @@ def figure_width(width: str | float) -> float:
         return WIDTHS_IN[width.lower()]
     try:
         inches = float(width)
-    except ValueError:
+    except (ValueError, TypeError):
         inches = math.nan
     low, high = WIDTH_LIMITS_IN
     if not low <= inches <= high:

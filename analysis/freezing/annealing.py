@@ -19,6 +19,7 @@ from ifp.analysis.freezing.points import freezing_points, hysteresis
 from ifp.analysis.freezing.pressures import pressure_stages
 from ifp.analysis.freezing.report import report_sentences, report_table, why_nothing_froze
 from ifp.analysis.freezing.summary import summarize
+from ifp.system.out_folder import as_folder
 from ifp.trace import AnnealTrace
 
 if TYPE_CHECKING:
@@ -206,6 +207,6 @@ class Annealing(Result):
         """
         from ifp.analysis.freezing.saving import save_annealing
 
-        path = Path(folder)
+        path = as_folder(folder)
         save_annealing(self, path, width=width)
         return path

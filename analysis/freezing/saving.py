@@ -10,6 +10,7 @@ from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError
 from ifp.system.files import read_json, write_json
+from ifp.system.out_folder import check_out
 from ifp.system.progress import Progress, silent
 
 
@@ -51,8 +52,7 @@ def write_report(
 
 def check_free(folder: Path, annealing: Annealing) -> None:
     """Raise IfpError unless the folder is absent, empty, or holds this very run."""
-    if folder.exists() and not folder.is_dir():
-        raise IfpError(f"{folder} is a file; choose the name of a folder.")
+    check_out(folder, "folder")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     about = folder / "run.json"

@@ -31,7 +31,7 @@ from ifp.errors import IfpError, bad_value
 from ifp.networks.architecture import fit_architecture
 from ifp.system.cpus import granted_cpus
 from ifp.system.devices import check_device
-from ifp.system.out_folder import no_folder_if_refused
+from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.settings import clip_to_steps, clipped_note
 
@@ -160,7 +160,7 @@ class AnnealPlan:
         keys = plan_keys(self.cells, self.config)
         if out is None:
             return Curves(keys)
-        return RunWriter(Path(out), self.config, self.dataset, keys, self.resources.device)
+        return RunWriter(as_folder(out, "out"), self.config, self.dataset, keys, self.resources.device)
 
     def _cost(self, curves: Curves, *, time_exact: bool, most_seconds: float = math.inf, progress: Progress) -> RunCost:
         return run_cost(

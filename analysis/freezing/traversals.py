@@ -18,6 +18,7 @@ from ifp.analysis.tables import write_csv
 from ifp.datasets.factors import MOVING
 from ifp.errors import IfpError
 from ifp.exact import annealing as exact
+from ifp.system.out_folder import BOUNDS, result_folder
 from ifp.system.progress import Progress, silent
 from ifp.theory import closed_form
 from ifp.theory.closed_form import FreezingBounds, Images
@@ -125,10 +126,8 @@ class TraversalEdges(Result, FreezingBounds):
         return plot_edges(self.table(), ax=ax)
 
     def save(self, folder: str | Path) -> Path:
-        """Write freezing_bounds.csv into the folder."""
-        path = Path(folder)
-        if path.exists() and not path.is_dir():
-            raise IfpError(f"{path} is a file; choose the name of a folder.")
+        """Write freezing_bounds.csv into a folder that is new, empty or holds one; raises IfpError for any other."""
+        path = result_folder(folder, BOUNDS)
         write_csv(self.table(), path / "freezing_bounds.csv")
         return path
 

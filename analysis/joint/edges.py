@@ -17,6 +17,7 @@ import ifp
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import BETA_CONVENTION
+from ifp.system.out_folder import check_out
 from ifp.system.progress import Progress, silent
 from ifp.system.versions import versions
 from ifp.theory.joint_edges import JointEdges, joint_edges
@@ -106,8 +107,7 @@ def compute_edges(
 
 def check_folder(folder: Path) -> None:
     """Raise IfpError unless `folder` is absent, empty, or a closed form's, which is then replaced."""
-    if folder.exists() and not folder.is_dir():
-        raise IfpError(f"{folder} is a file; --out must name a folder.")
+    check_out(folder)
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     try:

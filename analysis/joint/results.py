@@ -20,6 +20,7 @@ from ifp.analysis.joint.report import Report, edges_report, images_read, whole_r
 from ifp.analysis.tables import json_rows, write_csv
 from ifp.errors import IfpError
 from ifp.system.files import write_json
+from ifp.system.out_folder import result_folder
 from ifp.system.progress import Progress, silent
 from ifp.training.run import Outcome
 
@@ -85,10 +86,8 @@ class _Whole(Result):
         ------
         IfpError : the folder is a file or holds something already, or an unknown width.
         """
-        path = Path(folder)
         figure_width(width)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise IfpError(f"{path} is not an empty folder; choose a new one.")
+        path = result_folder(folder)
         path.mkdir(parents=True, exist_ok=True)
         write_json(path / "run.json", self.run)
         self.written(path, width=width)

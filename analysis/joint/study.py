@@ -24,7 +24,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset, short_name
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.system.devices import check_device
-from ifp.system.out_folder import no_folder_if_refused
+from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.training.config import OWN, TrainConfig
 from ifp.training.cost import train_cost
@@ -138,14 +138,15 @@ class WholePlan:
         if self.config is None:
             return self._run_edges(out, progress)
         if out is not None:
-            with no_folder_if_refused(Path(out)):
-                result = self._train(Path(out), progress, say)
-            return result.written(Path(out), width=self.width, progress=progress)
+            path = as_folder(out, "out")
+            with no_folder_if_refused(path):
+                result = self._train(path, progress, say)
+            return result.written(path, width=self.width, progress=progress)
         with tempfile.TemporaryDirectory(prefix="ifp-whole-") as folder:
             return self._train(Path(folder) / "run", progress, say)
 
     def _run_edges(self, out: str | Path | None, progress: Progress) -> WholeEdges:
-        folder = Path(out) if out is not None else None
+        folder = as_folder(out, "out") if out is not None else None
         if folder is not None:
             check_folder(folder)
         tables, run = compute_edges(self.dataset, device=self.device, progress=progress, **self.closed_form)

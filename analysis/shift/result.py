@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.figures.result import Result
+from ifp.analysis.figures.style import figure_width
 from ifp.analysis.shift.melting import FEWEST_PAIRS
 from ifp.analysis.tables import json_rows, write_csv
 from ifp.formats import BETA_CONVENTION
 from ifp.system.files import write_json
+from ifp.system.out_folder import SHIFT, result_folder
 from ifp.system.versions import versions
 
 if TYPE_CHECKING:
@@ -136,7 +138,7 @@ class ShiftResult(Result):
 
         Raises
         ------
-        IfpError : an unknown width.
+        IfpError : the folder holds something else than a shift, or an unknown width.
         """
         self.write(folder, width=width)
         return Path(folder)
@@ -145,7 +147,8 @@ class ShiftResult(Result):
         """As `save`; returns the paths of the tables and of the figure's files."""
         from ifp.analysis.shift.plot_shift import draw_shift
 
-        out = Path(folder)
+        figure_width(width)
+        out = result_folder(folder, SHIFT)
         for probe in self.probes:
             probe.write(out)
         write_csv(self.melting, out / "melting.csv")

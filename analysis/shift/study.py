@@ -21,6 +21,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
 from ifp.system.devices import check_device
+from ifp.system.out_folder import SHIFT, result_folder
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.training.probe import ProbeConfig
 
@@ -79,7 +80,7 @@ def shift(
     Raises
     ------
     IfpError : sides that do not pair, data without factors, models without a decoder or with different likelihoods,
-        a probe that diverged, or a setting out of range.
+        a probe that diverged, a folder that holds something else, or a setting out of range.
 
     References
     ----------
@@ -90,6 +91,7 @@ def shift(
             raise bad_value(name, value, f"a whole number of at least {FEWEST_IMAGES}")
     if not threshold > 0:
         raise bad_value("threshold", threshold, "a positive number")
+    folder = None if out is None else result_folder(out, SHIFT, "out")
     device = check_device(device)
     paths = {side: _models_of(Path(path)) for side, path in zip(SIDES, (baseline, mitigated), strict=True)}
     if len(paths["baseline"]) != len(paths["mitigated"]):
@@ -110,7 +112,6 @@ def shift(
         direction=probe, low=low, high=high, seed=seed, steps=steps, hold_steps=hold_steps, records=records,
         batch=batch, learning_rate=learning_rate,
     )  # fmt: skip
-    folder = None if out is None else Path(out)
     tables: Mapping[str, list[pd.DataFrame]] = {side: [] for side in SIDES}
     probes = []
     for model in models:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ifp.analysis.figures.result import Result
-from ifp.errors import IfpError
+from ifp.system.out_folder import result_folder
 from ifp.training.records import posterior_column
 
 if TYPE_CHECKING:
@@ -143,9 +143,7 @@ class TrainResult(Result):
         ------
         IfpError : the folder holds something already.
         """
-        to = Path(folder)
-        if to.exists() and (not to.is_dir() or any(to.iterdir())):
-            raise IfpError(f"{to} is not an empty folder; a run is saved into a new one.")
+        to = result_folder(folder)
         to.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".ifp-", dir=to.parent) as partial:
             copy = Path(partial) / to.name

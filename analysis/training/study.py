@@ -20,7 +20,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset, short_name
 from ifp.errors import IfpError, bad_value
 from ifp.networks.architecture import fit_architecture
-from ifp.system.out_folder import no_folder_if_refused
+from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.settings import clipped_note
 from ifp.training.config import TrainConfig
@@ -71,6 +71,7 @@ def train(
     --------
     `deft = ifp.train("sprites", "deft", betas=[70, 30, 12, 1], seeds=3, out="runs/deft")`
     """
+    where = None if out is None else as_folder(out, "out")
     if isinstance(dataset, Setup):
         raise IfpError("ifp.train takes a data set; a Setup is trained by ifp.training.run.train(setup, folder).")
     given = {"preset": preset, **by_objective(objective, settings)}
@@ -83,8 +84,8 @@ def train(
         dataset, make_config(given), typed=given, device=device, threads=threads, data_dir=data_dir,
         progress=progress, say=say,
     )  # fmt: skip
-    if out is not None:
-        folder = prepared.folder(Path(out))
+    if where is not None:
+        folder = prepared.folder(where)
         with no_folder_if_refused(folder.path):
             return prepared.run(folder, progress=progress, say=say)
     temporary = Path(mkdtemp(prefix="ifp-train-"))

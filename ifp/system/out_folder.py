@@ -1,12 +1,18 @@
-"""A refused command leaves nothing behind, so that the corrected one can take the same folder."""
+"""Folders of results: only new, empty ones and those of the same kind are written into; a refused command leaves none.
+
+A refused command leaves nothing behind, so that the corrected one can take the same folder.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ifp.errors import IfpError
 
@@ -14,19 +20,73 @@ ABOUT = ("run.json",)
 """Files that say what a run is about to do; a folder that holds nothing else holds no result."""
 
 
-def check_out(path: Path) -> None:
+@dataclass(frozen=True)
+class ResultKind:
+    """A kind of results, and how its folder is known.
+
+    Attributes
+    ----------
+    what : the kind in words, with an article.
+    markers : patterns of files of which each finished result has at least one.
+    before : names of folders in it that are written while the work still goes on.
+    """
+
+    what: str
+    markers: tuple[str, ...]
+    before: tuple[str, ...] = ()
+
+
+DIAGNOSIS = ResultKind("a diagnosis", ("diagnosis.json", "*/diagnosis.json"), ("codes",))
+SHIFT = ResultKind("a shift", ("shift.json",), ("probes",))
+BOUNDS = ResultKind("freezing bounds", ("freezing_bounds.csv",))
+CHANNELS = ResultKind("a comparison of channels", ("channels.json",))
+
+
+def as_folder(folder: Any, name: str = "folder") -> Path:
+    """The path that a user gave for a folder; raises IfpError, which calls it `name`, for what is no path.
+
+    >>> as_folder("runs/one").name
+    'one'
+    """
+    if not isinstance(folder, str | os.PathLike) or not isinstance(os.fspath(folder), str) or not os.fspath(folder):
+        raise IfpError(f"{name} must be the path of a folder, got {folder!r}; write {name}='runs/name'.")
+    return Path(folder)
+
+
+def check_out(path: Path, name: str = "--out") -> None:
     """Raise IfpError unless `path` is a folder that can be written, or one that can be made; leaves nothing there."""
     nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not nearest.is_dir():
         what = "it" if nearest == path else str(nearest)
-        raise IfpError(f"--out must name a folder, got {str(path)!r}, and {what} is a file; choose another name.")
+        raise IfpError(f"{name} must name a folder, got {str(path)!r}, and {what} is a file; choose another name.")
     try:
         with tempfile.TemporaryDirectory(prefix=".ifp-", dir=nearest):
             pass
     except OSError as error:
         raise IfpError(
-            f"--out names {str(path)!r}, where no file can be written ({error.strerror}); choose a folder of your own."
+            f"{name} names {str(path)!r}, where no file can be written ({error.strerror}); choose a folder of your own."
         ) from error
+
+
+def result_folder(folder: Any, kind: ResultKind | None = None, name: str = "folder") -> Path:
+    """The path of a folder that results may be written into: it is new, empty, or holds a result of the same kind.
+
+    Nothing is written. `kind` : None for results that go into a new or an empty folder alone. `name` : the argument.
+
+    Raises
+    ------
+    IfpError : no path; a file, or a path through one; a place where nothing can be written; a folder that holds
+        something else.
+    """
+    path = as_folder(folder, name)
+    check_out(path, name)
+    there = {inside.name for inside in path.iterdir()} if path.is_dir() else set()
+    if kind is None:
+        if there:
+            raise IfpError(f"{path} is not an empty folder; choose a new one.")
+    elif not there.issubset(kind.before) and not any(True for marker in kind.markers for _ in path.glob(marker)):
+        raise IfpError(f"{path} holds something else than {kind.what}; choose a new folder.")
+    return path
 
 
 @contextmanager

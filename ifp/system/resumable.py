@@ -10,6 +10,7 @@ import ifp
 from ifp.errors import IfpError
 from ifp.formats import BETA_CONVENTION
 from ifp.system.files import read_json, write_json
+from ifp.system.out_folder import check_out
 from ifp.system.versions import versions
 
 RUN_FILE = "run.json"
@@ -68,8 +69,7 @@ class ResumableFolder:
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self.path = path
         self.about = {**({"format": self.format} if self.format is not None else {}), **about}
-        if path.exists() and not path.is_dir():
-            raise IfpError(f"{path} is a file; --out must name a folder.")
+        check_out(path)
         if path.is_dir() and any(path.iterdir()):
             self._take_over(self._read_stored())
 

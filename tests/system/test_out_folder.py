@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from ifp.cli import main
 from ifp.errors import IfpError
-from ifp.system.out_folder import no_folder_if_refused
+from ifp.system.out_folder import CHANNELS, DIAGNOSIS, SHIFT, ResultKind, no_folder_if_refused, result_folder
 
 
 def refuse(path: Path, *names: str, error: type[BaseException] = IfpError) -> None:
@@ -110,3 +110,62 @@ def test_a_refused_export_leaves_nothing(tmp_path: Path) -> None:
     refused = ifp("data", "export", "toys", str(tmp_path / "new" / "toys.npz"), "--nuisance", "99", "--quiet")
     assert refused.exit_code == 2, refused.output
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "there"),
+    [
+        (DIAGNOSIS, []), (DIAGNOSIS, ["codes/a.npz"]), (DIAGNOSIS, ["diagnosis.json", "notes.txt"]),
+        (DIAGNOSIS, ["1-a/diagnosis.json", "runs.csv"]), (SHIFT, ["probes/baseline-0.npz"]), (SHIFT, ["shift.json"]),
+        (CHANNELS, ["channels.json"]), (None, []),
+    ],
+)  # fmt: skip
+def test_results_go_into_a_folder_of_their_kind(tmp_path: Path, kind: ResultKind | None, there: list[str]) -> None:
+    write(tmp_path, there)
+    assert result_folder(str(tmp_path), kind) == tmp_path
+    assert result_folder(tmp_path / "new" / "er", kind) == tmp_path / "new" / "er"
+
+
+@pytest.mark.parametrize(
+    ("kind", "there"),
+    [
+        (DIAGNOSIS, ["nmi.csv"]), (DIAGNOSIS, ["run.json"]), (DIAGNOSIS, ["codes/a.npz", "nmi.csv"]),
+        (SHIFT, ["diagnosis.json"]), (CHANNELS, ["channels.csv"]), (None, ["anything"]),
+    ],
+)  # fmt: skip
+def test_results_go_into_no_other_folder(tmp_path: Path, kind: ResultKind | None, there: list[str]) -> None:
+    write(tmp_path, there)
+    with pytest.raises(IfpError, match="choose a new"):
+        result_folder(tmp_path, kind)
+
+
+@pytest.mark.parametrize("path", [None, 5, "", b"runs"])
+def test_what_is_no_path_is_no_folder(path: object) -> None:
+    with pytest.raises(IfpError, match="out must be the path of a folder"):
+        result_folder(path, name="out")
+
+
+def test_a_path_through_a_file_is_no_folder(tmp_path: Path) -> None:
+    write(tmp_path, ["file"])
+    with pytest.raises(IfpError, match="is a file; choose another name"):
+        result_folder(tmp_path / "file" / "inside")
+
+
+def write(folder: Path, names: list[str]) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("precious")
+
+
+def test_a_diagnosis_replaces_nothing_in_a_folder_of_others(tmp_path: Path) -> None:
+    position = np.arange(100) % 4
+    mean = np.stack([position / 1.2 - 1.3, np.zeros(100)], axis=1)
+    np.savez(tmp_path / "codes.npz", mean=mean, logvar=np.full((100, 2), -4.0), factors=position[:, None])
+    write(tmp_path, ["other/nmi.csv"])
+    command = ("diagnose", "--codes", str(tmp_path / "codes.npz"), "--no-joint", "--quiet", "--format", "none")
+    refused = ifp(*command, "--out", str(tmp_path / "other"))
+    assert refused.exit_code == 2
+    assert "holds something else than a diagnosis" in refused.stderr
+    assert [path.read_text() for path in (tmp_path / "other").iterdir()] == ["precious"]
+    for _ in range(2):  # again over its own folder
+        assert ifp(*command, "--out", str(tmp_path / "new")).exit_code == 0
