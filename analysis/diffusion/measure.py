@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis, diagnose
 from ifp.analysis.diffusion.series import Series, SeriesRecord, make_series
@@ -23,11 +23,26 @@ SAY_COST_SECONDS = 30.0
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What was measured of one run: its last record, the series where it is one, and metrics with their seconds."""
+    """What was measured of one run.
+
+    Attributes
+    ----------
+    diagnosis : of its last record. series : None where it is none.
+    scores : the metrics of the last record, each with the seconds it took.
+    left_out : the metrics that were asked for and that these codes do not allow, each with the reason.
+    """
 
     diagnosis: Diagnosis
     series: Series | None
     scores: dict[str, tuple[Score, float]]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def sentences(self) -> list[str]:
+        """That metrics were left out for want of images; none where there are enough or no metric was asked for."""
+        images = int(self.diagnosis.settings["images"])
+        if not self.left_out or images >= MIN_SAMPLES:
+            return []
+        return [f"Metrics are left out: of {images:,} images they are mostly bias, and {MIN_SAMPLES:,} are needed."]
 
 
 def measure_runs(runs: Sequence[Run], settings: MeasureSettings, *, progress: Progress, say: Say) -> list[Measured]:
@@ -62,7 +77,11 @@ def measure_runs(runs: Sequence[Run], settings: MeasureSettings, *, progress: Pr
             if done == 1 and left > SAY_COST_SECONDS:
                 say(f"{total} checkpoints to measure, about {left / 60:.1f} min.")
         series = make_series(records) if len(records) > 1 else None
-        measured.append(Measured(records[-1].diagnosis, series, _scores(run.last.codes, settings, progress, say)))
+        left_out = _left_out(run.last.codes, settings.metrics)
+        scores = _scores(
+            run.last.codes, settings, [name for name in settings.metrics if name not in left_out], progress
+        )
+        measured.append(Measured(records[-1].diagnosis, series, scores, left_out))
     return measured
 
 
@@ -76,13 +95,22 @@ def _of_joint(progress: Progress) -> Progress:
     return tell
 
 
-def _scores(codes: Codes, settings: MeasureSettings, progress: Progress, say: Say) -> dict[str, tuple[Score, float]]:
-    """The metrics that these codes allow, each with the seconds it took; none of few images."""
-    if settings.metrics and len(codes) < MIN_SAMPLES:
-        say(f"Metrics are left out: of {len(codes)} images they are mostly bias, {MIN_SAMPLES} are the fewest.")
-        return {}
+def _left_out(codes: Codes, metrics: Sequence[str]) -> dict[str, str]:
+    """The metrics that these codes do not allow, each with the reason."""
+    if len(codes) < MIN_SAMPLES:
+        return dict.fromkeys(metrics, f"{len(codes):,} images, {MIN_SAMPLES:,} are needed")
     varying = len(varying_factors(codes).factor_names)
-    names = [name for name in settings.metrics if METRICS[name].min_factors <= varying]
+    return {
+        name: f"{varying} varying factor{'s' * (varying != 1)}, {METRICS[name].min_factors} needed"
+        for name in metrics
+        if METRICS[name].min_factors > varying
+    }
+
+
+def _scores(
+    codes: Codes, settings: MeasureSettings, names: Sequence[str], progress: Progress
+) -> dict[str, tuple[Score, float]]:
+    """These metrics of the codes, each with the seconds it took."""
     scores: dict[str, tuple[Score, float]] = {}
     for number, (name, score, seconds) in enumerate(run_metrics(codes, names, seed=settings.seed), start=1):
         progress("metrics", number, len(names))

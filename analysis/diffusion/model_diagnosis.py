@@ -104,7 +104,12 @@ class ModelDiagnosis(Result):
         measured = self._numbers()
         about = about_run(self.run, self.sample, self.seed, measured.scores)
         return make_results(
-            measured.diagnosis, series=measured.series, comparison=comparison, about=about, instead=doubts
+            measured.diagnosis,
+            series=measured.series,
+            comparison=comparison,
+            about=about,
+            instead=doubts,
+            beside=measured.sentences(),
         )
 
     def headline(self) -> str:
@@ -139,9 +144,13 @@ class ModelDiagnosis(Result):
         return self._numbers().diagnosis.latent_rows().drop(columns="estimator").reset_index(drop=True)
 
     def metrics(self) -> pd.DataFrame:
-        """One row per metric: its value, and why it is what it is by convention."""
-        scores = self._numbers().scores
-        rows = [{"metric": name, "value": score.value, "reason": score.reason} for name, (score, _) in scores.items()]
+        """One row per metric that was asked for: its value, and why it is NaN or what it is by convention.
+
+        All need at least 1,000 images; with fewer every value is NaN.
+        """
+        measured = self._numbers()
+        rows = [(name, score.value, score.reason) for name, (score, _) in measured.scores.items()]
+        rows += [(name, float("nan"), reason) for name, reason in measured.left_out.items()]
         return pd.DataFrame(rows, columns=["metric", "value", "reason"])
 
     def how_read(self) -> str:
@@ -230,7 +239,7 @@ class ModelDiagnosis(Result):
             return {"checkpoint": without_verdict(self.run)}
         measured = self._numbers()
         parts = {} if measured.series is None else {"series": series_verdict(measured.series)}
-        return {**parts, "checkpoint": checkpoint_verdict(measured.diagnosis)}
+        return {**parts, "checkpoint": [*checkpoint_verdict(measured.diagnosis), *measured.sentences()]}
 
     def _numbers(self) -> Measured:
         if self.measured is None:

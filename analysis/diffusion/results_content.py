@@ -33,6 +33,7 @@ def make_results(
     comparison: Comparison | None = None,
     about: Mapping[str, Any] | None = None,
     instead: Sequence[str] = (),
+    beside: Sequence[str] = (),
 ) -> Results:
     """Gather what is written.
 
@@ -43,11 +44,12 @@ def make_results(
     about : what the numbers rest on: the model's file and what was assumed of it, the data set's identity, versions.
         Only what JSON can hold.
     instead : sentences that take the verdict's place, where the numbers are not to be believed; none for a verdict.
+    beside : sentences that follow the checkpoint's verdict.
     """
     matrices = {estimator: _matrices(measured) for estimator, measured in diagnosis.information.items()}
     total, low, high = diagnosis.total_kl_nats()
     tables = {"factors": diagnosis.factors, "latents": diagnosis.latents}
-    sentences = {"checkpoint": checkpoint_verdict(diagnosis)}
+    sentences = {"checkpoint": [*checkpoint_verdict(diagnosis), *beside]}
     if diagnosis.joint is not None:
         tables["joint"] = joint_cases(diagnosis)
     if series is not None:

@@ -22,6 +22,10 @@ TAKES = (
     "images -> (mean, logvar), or ifp.Codes"
 )
 
+PAIR = "(mean, logvar), each [images, latents]"
+RETURN = f"return {PAIR}"
+"""What an encoder that returned something else is to do."""
+
 
 def is_encoder(model: Any) -> bool:
     """Whether images can be handed to it: it has a method `encode`, or can be called itself."""
@@ -59,13 +63,19 @@ def encode_in_memory(
     if not is_encoder(model):
         raise IfpError(f"{TAKES[0].upper()}{TAKES[1:]}; got a {type(model).__name__}.")
     called = called or f"The encoder {name}"
-    encode = model.encode if callable(getattr(model, "encode", None)) else model
+    if isinstance(model, type):
+        raise IfpError(f"{called} is a class; give an object of it, {name}(...) with its weights.")
+    has_encode = callable(getattr(model, "encode", None))
+    encode, remedy = (model.encode if has_encode else model), RETURN
+    if _is_module(model) and not has_encode:
+        called += " has no method encode, and its forward"
+        remedy = f"add a method encode that returns {PAIR}, or give a function that does"
     first = next((part for part in model.parameters() if part.is_floating_point()), None) if _is_module(model) else None
     where = torch.device("cpu" if device == "auto" else device) if first is None else first.device
     latents: set[int] = set()
 
     def checked(images: Tensor) -> tuple[Tensor, Tensor]:
-        mean, logvar = _posteriors(encode, images if first is None else images.to(first.dtype), called)
+        mean, logvar = _posteriors(encode, images if first is None else images.to(first.dtype), called, remedy)
         latents.add(mean.shape[1])
         if len(latents) > 1:
             raise IfpError(f"{called} gives {min(latents)} latents for some images, {max(latents)} for others.")
@@ -77,20 +87,31 @@ def encode_in_memory(
     return Record(name, None, sample.codes(mean_ND, logvar_ND), reader=reader)
 
 
-def _posteriors(encode: Callable[[Tensor], Any], images: Tensor, called: str) -> tuple[Tensor, Tensor]:
+def _posteriors(encode: Callable[[Tensor], Any], images: Tensor, called: str, remedy: str) -> tuple[Tensor, Tensor]:
+    """What the encoder returns of a batch, as two tensors [B, D]; `remedy` ends the sentence on anything else."""
     try:
-        mean, logvar = (torch.as_tensor(part) for part in encode(images))
+        returned = encode(images)
     except (Exception, SystemExit) as error:  # whatever the user's code raises
         raise IfpError(
             f"{called} failed on images of shape {list(images.shape)} ({type(error).__name__}: {error}); "
-            "it must take a float tensor [N, C, H, W] in [0, 1] and return mean and logvar, [N, latents] each."
+            f"take a float tensor [N, C, H, W] in [0, 1], and {remedy}."
         ) from error
+    if not isinstance(returned, tuple | list) or len(returned) != 2:
+        raise IfpError(f"{called} returned {_told(returned)}; {remedy}.")
+    try:
+        mean, logvar = (torch.as_tensor(part) for part in returned)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise IfpError(f"{called} returned {' and '.join(map(_told, returned))}; {remedy}.") from error
     if mean.ndim != 2 or mean.shape != logvar.shape or len(mean) != len(images):
         raise IfpError(
             f"{called} must return mean and logvar of shape [{len(images)}, latents], got "
-            f"{list(mean.shape)} and {list(logvar.shape)}."
+            f"{list(mean.shape)} and {list(logvar.shape)}; {remedy}."
         )
     return mean, logvar
+
+
+def _told(returned: Any) -> str:
+    return f"{len(returned)} values" if isinstance(returned, tuple | list) else f"a {type(returned).__name__}"
 
 
 def _is_module(model: Any) -> bool:

@@ -69,8 +69,9 @@ def test_arrays_lists_and_gradients_are_taken_too(sample: Sample, monkeypatch: p
 @pytest.mark.parametrize(
     ("encode", "words"),
     [
-        (lambda x: None, "must take a float tensor"),
-        (lambda x: (1, 2, 3), "must take a float tensor"),
+        (lambda x: None, "returned a NoneType; return"),
+        (lambda x: (1, 2, 3), "returned 3 values; return"),
+        (lambda x: x.no_such, "take a float tensor"),
         (lambda x: (x, x), r"of shape \[250, latents\], got \[250, 1, 3, 6\]"),
         (lambda x: (x.flatten(1), x.flatten(1)[:, :1]), r"got \[250, 18\] and \[250, 1\]"),
         (lambda x: (x.flatten(1)[:, :0],) * 2, "must both be"),

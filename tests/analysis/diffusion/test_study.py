@@ -72,6 +72,20 @@ def test_a_function_is_diagnosed(result: ModelDiagnosis) -> None:
     assert result.metrics().empty
 
 
+def test_metrics_that_are_left_out_say_why(result: ModelDiagnosis) -> None:
+    codes = result.run.last.codes
+    few = ifp.diagnose(codes, **FAST | {"metrics": "mig,sap"}).models[0]
+    table = few.metrics().set_index("metric")
+    assert table["value"].isna().all()
+    assert table["reason"].to_dict() == dict.fromkeys(["mig", "sap"], "500 images, 1,000 are needed")
+    assert "Metrics are left out: of 500 images they are mostly bias, and 1,000 are needed." in str(few)
+    assert few.results.sentences() == [line.removeprefix("- ") for line in str(few).splitlines()]
+    many = ifp.Codes(np.tile(codes.mean_ND, (2, 1)), np.tile(codes.logvar_ND, (2, 1)))
+    enough = ifp.diagnose(many, **FAST | {"metrics": "mig,total-correlation"}).models[0].metrics().set_index("metric")
+    assert enough.loc["mig", "reason"] == "0 varying factors, 1 needed"
+    assert enough["value"].notna().to_dict() == {"total-correlation": True, "mig": False}
+
+
 def test_a_module_is_asked_in_evaluation_mode_and_left_as_it_was(
     squares: FactorDataset, result: ModelDiagnosis
 ) -> None:
@@ -180,8 +194,13 @@ def three(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         (3, {}, "got a int"),
         ([], {}, "Nothing to diagnose"),
         ("nowhere.pt", {}, "no file or folder nowhere.pt"),
-        (three, {}, "The encoder three failed on images of shape"),
-        (Places, {}, "The encoder Places failed"),
+        (three, {}, r"The encoder three returned 3 values; return \(mean, logvar\), each \[images, latents\]"),
+        (lambda images: images.flatten(1), {}, "returned a Tensor; return"),
+        (lambda images: ("mean", "logvar"), {}, "returned a str and a str; return"),
+        (lambda images: [1 / 0], {}, "failed on images of shape"),
+        (torch.nn.Flatten(), {}, "The encoder Flatten has no method encode, and its forward returned a Tensor; add"),
+        (torch.nn.Linear(2, 2), {}, "The encoder Linear has no method encode, and its forward failed on images"),
+        (Places, {}, "The encoder Places is a class; give an object of it"),
         (lambda images: (images, images), {}, "must return mean and logvar of shape"),
         (places, {"images": 10}, "images must be a whole number of at least 50"),
         (places, {"images": 500.0}, "images must be a whole number"),

@@ -43,7 +43,7 @@ def test_few_images_have_no_metrics_and_are_told(grid: str, model: Path, tmp_pat
     few = [*FAST, "--images", "500", "--metrics", "quick", "--out", tmp_path]
     result = CliRunner().invoke(main, ["diagnose", *map(str, [model, "--dataset", grid, *few])])
     assert result.exit_code == 0, result.output
-    assert "Metrics are left out: of 500 images they are mostly bias, 1000 are the fewest." in result.stderr
+    assert "Metrics are left out: of 500 images they are mostly bias, and 1,000 are needed." in result.stdout
     assert content_of(tmp_path)["about"]["metrics"] == {}
 
 
