@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,13 @@ import numpy as np
 from ifp.errors import IfpError
 
 
-def as_array(values: Any, what: str) -> np.ndarray:
+def as_array(values: Any, what: str, *, objects: bool = False) -> np.ndarray:
     """`values` as a numpy array; a tensor is taken off its device and out of its graph first.
 
     Parameters
     ----------
-    values : an array, nested lists, or a tensor. what : its name in errors.
+    values : an array, nested lists, or a tensor. what : its name in errors. objects : whether Python objects may be
+        in it, of which the caller then says what is wrong.
 
     Raises
     ------
@@ -23,14 +25,14 @@ def as_array(values: Any, what: str) -> np.ndarray:
     >>> as_array([[1, 2], [3, 4]], "mean").shape
     (2, 2)
     """
-    if hasattr(values, "detach"):  # a torch tensor; numpy knows no bfloat16, so fractions are widened
+    if hasattr(values, "detach"):  # a torch tensor; numpy knows no bfloat16, so it is widened
         values = values.detach().cpu()
-        values = values.double() if values.is_floating_point() else values
+        values = values.float() if str(values.dtype) == "torch.bfloat16" else values
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise IfpError(f"{what} must be an array, a tensor or lists of equal length, got {_told(values)}.") from error
-    if array.dtype.kind == "O":
+    if array.dtype.kind == "O" and not objects:
         raise IfpError(f"{what} must be an array, a tensor or lists of equal length, got {_told(values)}.")
     return array
 
@@ -41,6 +43,18 @@ def as_numbers(values: Any, what: str) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         raise IfpError(f"{what} must be numbers, got {array.dtype} values.")
     return array.astype(np.float64, copy=False)
+
+
+def as_traversals(images: Any) -> Sequence[Any]:
+    """One traversal, an array or a tensor [N, ...], or a sequence of them, as a sequence whose items are not read yet.
+
+    Raises IfpError for what is neither; each item is to be taken by `as_array`.
+    """
+    if isinstance(images, np.ndarray) or hasattr(images, "detach"):
+        return [images]
+    if not hasattr(images, "__len__") or not hasattr(images, "__getitem__"):
+        raise IfpError(f"images must be an array [images, ...], or a list of such arrays, got {_told(images)}.")
+    return images  # type: ignore[no-any-return]
 
 
 def _told(values: Any) -> str:

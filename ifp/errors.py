@@ -18,7 +18,7 @@ class IfpWarning(UserWarning):
     """Something that a user should know and that stops nothing; the command line prints its one sentence."""
 
 
-def unknown_name(kind: str, got: str, allowed: Iterable[str]) -> IfpError:
+def unknown_name(kind: str, got: object, allowed: Iterable[str]) -> IfpError:
     """The error for a name that is not in a closed list, with the nearest legal one.
 
     >>> print(unknown_name("factor", "posx", ["shape", "posX"]))
@@ -26,7 +26,7 @@ def unknown_name(kind: str, got: str, allowed: Iterable[str]) -> IfpError:
     """
     names = list(allowed)
     lowered = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(got.lower(), lowered, n=1)
+    near = difflib.get_close_matches(str(got).lower(), lowered, n=1)
     hint = f"; did you mean {lowered[near[0]]!r}?" if near else "."
     return IfpError(f"Unknown {kind} {got!r}: allowed are {', '.join(names)}{hint}")
 

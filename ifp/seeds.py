@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
+
+from ifp.errors import bad_value
 
 
 def derive_seed(seed: int, *labels: object) -> int:
@@ -17,6 +20,12 @@ def derive_seed(seed: int, *labels: object) -> int:
     """
     text = "\x1f".join([str(int(seed)), *map(str, labels)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+def check_seed(seed: Any) -> None:
+    """Raise IfpError unless `seed` is a whole number of at least 0."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise bad_value("seed", seed, "a whole number of at least 0")
 
 
 def numpy_generator(seed: int, *labels: object) -> np.random.Generator:

@@ -65,7 +65,7 @@ def test_two_models_are_compared(
 ) -> None:
     run(snippet("docs/diagnosis.md", "Two models"), tmp_path, monkeypatch)
     said = capsys.readouterr().out
-    assert said.startswith("- turned and centres differ in what they hold of ")
+    assert said.startswith("- centres and turned differ in what they hold of ")
     assert "posX: the best latent holds less in turned" in said
     assert "posY: the second latent holds more in turned" in said
     assert (tmp_path / "difference.png").stat().st_size > 0

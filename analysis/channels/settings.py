@@ -8,6 +8,7 @@ from ifp.analysis.channels.hotspots import DISTANCES
 from ifp.checkpoints.source import ReadingOptions
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.fingerprints.models import WAYS
+from ifp.seeds import check_seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class ChannelSettings:
     reading: ReadingOptions = field(default_factory=ReadingOptions)
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if self.by not in WAYS:
             raise unknown_name("kind of channel", self.by, WAYS)
         if self.distance not in DISTANCES:

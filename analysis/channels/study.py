@@ -19,7 +19,7 @@ from ifp.checkpoints.custom import EncoderByName, read_codes
 from ifp.checkpoints.encode_models import as_named
 from ifp.checkpoints.in_memory import TAKES, is_encoder
 from ifp.checkpoints.run_records import Record
-from ifp.checkpoints.source import ReadingOptions
+from ifp.checkpoints.source import ReadingOptions, as_reading
 from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
@@ -96,7 +96,7 @@ def channels(
     settings = ChannelSettings(
         points=points, by=by, group_size=group_size, distance=distance, min_samples=min_samples, hotspots=hotspots,
         along_training=along_training, betas=tuple(betas), threshold=threshold, monte_carlo=monte_carlo, seed=seed,
-        reading=reading or ReadingOptions(),
+        reading=as_reading(reading),
     )  # fmt: skip
     device = check_device(device)
     records = _codes_of(models, codes, hotspots)

@@ -13,12 +13,14 @@ import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.holders import ACTIVE_NATS, factor_numbers
-from ifp.analysis.information.intervals import simultaneous_interval, within_noise
+from ifp.analysis.information.intervals import simultaneous_interval, within_noise, without_rounding
 from ifp.errors import IfpError
 
 AS_COUNTED = ("nmi1", "nmi2", "gap")
 COMPARED = (*AS_COUNTED, "carriers", "excess_nmi1", "excess_nmi2")
 TOTAL_KL, ACTIVE_LATENTS = "kl_nats", "active_latents"
+NEGLIGIBLE = 1e-6
+"""A difference of at most this, or this share of the larger number, is within noise whatever its interval says."""
 COMPARISON_COLUMNS = ("estimator", "factor", "measure", "a", "b", "difference", "low", "high", "within_noise")
 
 
@@ -32,8 +34,8 @@ class Comparison:
     paired : whether both were measured on the same images, so that the images' part of the noise cancels.
     table : `COMPARISON_COLUMNS`, one row per estimator, factor and measure of `COMPARED`, then (estimator and factor
         "") the total KL and the number of active latents. low and high hold for all rows of an estimator together
-        (95 %); `within_noise` is whether they include 0, None where a number is unknown (carriers of a factor that
-        nobody holds).
+        (95 %); `within_noise` is whether they include 0, or the difference is `NEGLIGIBLE`; None where a number is
+        unknown (carriers of a factor that nobody holds).
     """
 
     label_a: str
@@ -99,12 +101,12 @@ def _rows(estimator: str, entries: Iterator[_Entry]) -> list[dict[str, object]]:
             "estimator": estimator,
             "factor": factor,
             "measure": measure,
-            "a": float(a),
-            "b": float(b),
-            "difference": float(b - a),
+            "a": float(without_rounding(a)),
+            "b": float(without_rounding(b)),
+            "difference": float(without_rounding(b - a)),
             "low": float(low),
             "high": float(high),
-            "within_noise": within_noise(low, high),
+            "within_noise": bool(abs(b - a) <= NEGLIGIBLE * max(1.0, abs(a), abs(b))) or within_noise(low, high),
         }
         for (factor, measure, a, b, *_), low, high in zip(kept, low_K, high_K, strict=True)
     ]

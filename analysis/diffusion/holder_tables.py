@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.diffusion.holders import SEPARATOR, above_noise_DF, factor_numbers, held_DF, latent_status
-from ifp.analysis.information.intervals import LEVEL, corrected_interval
+from ifp.analysis.information.intervals import LEVEL, corrected_interval, without_rounding
 from ifp.analysis.information.per_latent import Information
 
 FACTOR_COLUMNS = (
@@ -55,7 +55,7 @@ def factor_table(information: Information, names: Sequence[str], sizes: Sequence
         )
         columns[measure] = getattr(estimate, measure)
         columns[f"{measure}_low"], columns[f"{measure}_high"] = np.clip(low_F, *bounds), np.clip(high_F, *bounds)
-    excess_DF = nmi_DF - information.floor_nmi_DF
+    excess_DF = without_rounding(nmi_DF - information.floor_nmi_DF)
     carrier_DF = np.lexsort((-excess_DF, ~above_DF), axis=0)  # those above the noise first
     low_DF, high_DF = information.nmi_interval_DF(LEVEL)
     nothing_F = np.zeros(len(names))

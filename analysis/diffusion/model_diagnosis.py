@@ -26,7 +26,7 @@ from ifp.analysis.figures.result import Result
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.run_records import Run
 from ifp.checkpoints.source import ReadingOptions
-from ifp.errors import IfpError
+from ifp.errors import IfpError, bad_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +39,8 @@ FACTOR_TABLE = (
 )  # fmt: skip
 JOINT_TABLE = ("joint_nats", "joint_low", "joint_high", "single_nats", "single_latent", "set_latents", "case")
 """Columns of the joint information that stand in `ModelDiagnosis.table`."""
+SHORT_TABLE = ("factor", "held_by", "excess_nmi1", "excess_nmi2", "carriers", "joint_nats", "single_nats", "case")
+"""Columns of `ModelDiagnosis.table` that a notebook shows."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,6 +141,12 @@ class ModelDiagnosis(Result):
         joint = self.results.table("joint")
         return factors if joint.empty else factors.merge(joint[["factor", *JOINT_TABLE]], on="factor")
 
+    def short_table(self) -> pd.DataFrame:
+        """The columns of the table that say who holds each factor and how much of it."""
+        table = self.table()
+        short = [name for name in SHORT_TABLE if name in table.columns]
+        return table[short] if "factor" in short else table
+
     def latents(self) -> pd.DataFrame:
         """One row per latent: KL with its interval, status, purity, and the factors that it holds."""
         return self._numbers().diagnosis.latent_rows().drop(columns="estimator").reset_index(drop=True)
@@ -227,8 +235,10 @@ class ModelDiagnosis(Result):
 
         Raises
         ------
-        IfpError : the two were measured on different data or with different settings.
+        IfpError : `other` is no diagnosis of one model, or was measured on different data or with different settings.
         """
+        if not isinstance(other, ModelDiagnosis):
+            raise bad_value("other", other, "what ifp.diagnose returned of one model")
         from ifp.analysis.diffusion.model_comparison import ModelComparison
 
         return ModelComparison((self, other))

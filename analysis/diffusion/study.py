@@ -17,12 +17,13 @@ from ifp.analysis.metrics.choice import chosen_metrics
 from ifp.checkpoints.encode_models import EncodeSettings, encode_models
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.run_records import Run
-from ifp.checkpoints.source import ReadingOptions
+from ifp.checkpoints.source import ReadingOptions, as_reading
 from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import DATASETS, is_own
-from ifp.datasets.correlated import Pair
-from ifp.errors import IfpError
+from ifp.datasets.correlated import Pair, as_pairs
+from ifp.errors import IfpError, bad_value
+from ifp.seeds import check_seed
 from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
 
@@ -96,14 +97,16 @@ def diagnose(
     models: Sequence[Any] = model if isinstance(model, list | tuple) else [model]
     if not models:
         raise IfpError("Nothing to diagnose is given; give a model, or a list of at least one.")
+    check_seed(seed)
+    correlate = as_pairs(correlate)
     check_counts(images=images, permutations=permutations, bootstraps=bootstraps)
-    wanted, options, where = chosen_metrics(metrics), reading or ReadingOptions(), check_device(device)
+    wanted, options, where = chosen_metrics(metrics), as_reading(reading), check_device(device)
     runs, sample = encode_models(
         models,
         dataset,
         EncodeSettings(
             images=images, seed=seed, reading=options, device=where, own_device=device, series=series,
-            correlate=tuple(correlate), inverse=inverse, codes_folder=codes_folder,
+            correlate=correlate, inverse=inverse, codes_folder=codes_folder,
         ),
         data_dir=data_dir,
         background=background,
@@ -127,7 +130,13 @@ def diagnose(
 def _named(runs: Sequence[Run], names: str | Sequence[str] | Mapping[int, str]) -> list[Run]:
     """The runs under the names that the user gave them, by place."""
     given = [names] if isinstance(names, str) else names
-    by_place = dict(given) if isinstance(given, Mapping) else dict(enumerate(given))
+    by_place = (
+        dict(given)
+        if isinstance(given, Mapping)
+        else dict(enumerate(given if isinstance(given, Sequence) else [given]))
+    )
+    if not all(isinstance(place, int) and isinstance(name, str) and name for place, name in by_place.items()):
+        raise bad_value("names", names, "a list of texts, one per model, or a dictionary {place: text}")
     if len(by_place) > len(runs):
         raise IfpError(f"{len(by_place)} names are given for {len(runs)} models; give one name per model.")
     return [replace(run, name=by_place.get(place, run.name)) for place, run in enumerate(runs)]
@@ -138,7 +147,7 @@ def _data_in_words(
     sample: Sample | None,
     images: int,
     seed: int,
-    correlate: Sequence[Pair],
+    correlate: tuple[Pair, ...],
     inverse: bool,
 ) -> str:
     """What the images are; arrays in memory by their checksum, since they have no name of their own."""
@@ -147,5 +156,5 @@ def _data_in_words(
     name = dataset if isinstance(dataset, str) else sample.dataset.name
     if not isinstance(dataset, str) and name not in DATASETS and not is_own(name):
         name = f"{name} {sample.dataset.checksum()[:12]}"
-    regime = f", correlated {tuple(correlate)} {inverse}" if correlate else ""
+    regime = f", correlated {correlate} {inverse}" if correlate else ""
     return f"{name}, {images} images of seed {seed}{regime}"

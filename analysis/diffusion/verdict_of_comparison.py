@@ -23,12 +23,12 @@ def comparison_verdict(comparison: Comparison) -> list[str]:
     images = "the same images" if comparison.paired else "different images"
     by = f" ({estimator} estimator, {images})" if estimator else f" ({images})"
     if factors:
-        sentences = [f"{b} and {a} differ in what they hold of {listed(factors)}{by}."]
+        sentences = [f"{a} and {b} differ in what they hold of {listed(factors)}{by}."]
     elif estimator:
         noise = f"noise or to less than {LEAST_SHOWN:g}" if (beyond_noise & tiny).any() else "noise"
-        sentences = [f"What {b} and {a} hold of each factor is equal within {noise}{by}."]
+        sentences = [f"What {a} and {b} hold of each factor is equal within {noise}{by}."]
     else:
-        sentences = [f"What {b} and {a} hold cannot be compared without labels; their KL can{by}."]
+        sentences = [f"What {a} and {b} hold cannot be compared without labels; their KL can{by}."]
     for _, row in apart.iterrows():
         if row["measure"] in ("excess_nmi1", "excess_nmi2"):
             rank = row["measure"].removeprefix("excess_nmi")

@@ -26,6 +26,10 @@ class Result:
         """The main table; the subclass says what a row is."""
         raise NotImplementedError
 
+    def short_table(self) -> pd.DataFrame:
+        """What a notebook shows of the table: all of it, unless the subclass leaves columns out."""
+        return self.table()
+
     def plot(self, *args: Any, **options: Any) -> Axes:
         """Draw the main figure into `ax`, or into a new figure, and return its axes; shows and saves nothing.
 
@@ -43,5 +47,5 @@ class Result:
     def _repr_html_(self) -> str:
         from ifp.analysis.figures.plot_inline import inline_svg
 
-        table = self.table().to_html(index=False, escape=True, border=0, float_format="{:.4g}".format, na_rep="")
+        table = self.short_table().to_html(index=False, escape=True, border=0, float_format="{:.4g}".format, na_rep="")
         return f"<p><b>{escape(self.headline())}</b></p>{table}{inline_svg(lambda: self.plot())}"

@@ -15,6 +15,7 @@ import ifp
 from ifp.analysis.figures.result import Result
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.tables import write_csv
+from ifp.array_like import as_array, as_traversals
 from ifp.datasets.factors import MOVING
 from ifp.errors import IfpError
 from ifp.exact import annealing as exact
@@ -63,7 +64,7 @@ def exact_annealing(
     >>> ifp.exact_annealing(np.array([[0.0], [1.0]]))
     <Annealing: images, bernoulli likelihood, 1 factor, exact freezing at beta 0.996 (images)>
     """
-    traversals = [images] if isinstance(images, np.ndarray) else list(images)
+    traversals = [as_array(traversal, "images") for traversal in as_traversals(images)]
     if contexts is None and len(traversals) > 1:
         contexts = [(number, MOVING) for number in range(len(traversals))]
     factors = list(factors) if factors is not None else [NAME] * len(traversals)

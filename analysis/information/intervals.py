@@ -82,6 +82,15 @@ def deviations(bootstrap_BK: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs((bootstrap_BK - bootstrap_BK.mean(axis=0)) / bootstrap_BK.std(axis=0, ddof=1)).max(axis=1))
 
 
+def without_rounding(values: np.ndarray) -> np.ndarray:
+    """The values, but 0 where rounding alone keeps them from it.
+
+    >>> without_rounding(np.array([-3e-16, 0.5]))
+    array([0. , 0.5])
+    """
+    return np.where(np.abs(values) <= ROUNDING, 0.0, values)
+
+
 def within_noise(low: float, high: float) -> bool | None:
     """Whether a difference of 0 lies in the interval; None where nothing is known.
 

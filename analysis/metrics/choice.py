@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ifp.analysis.metrics.registry import METRICS
-from ifp.errors import unknown_name
+from ifp.errors import bad_value, unknown_name
 
 QUICK = ("mig", "jemmig", "modularity", "factor-vae", "irs", "minimality", "total-correlation")
 """Metrics that take under a second together on 10,000 images."""
@@ -32,7 +32,10 @@ def chosen_metrics(metrics: str | Iterable[str]) -> tuple[str, ...]:
         return QUICK
     if metrics in ("fast", "all"):
         return tuple(name for name, metric in METRICS.items() if metrics == "all" or not metric.slow)
-    parts = metrics.split(",") if isinstance(metrics, str) else metrics
+    given = metrics.split(",") if isinstance(metrics, str) else metrics
+    parts = list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(name, str) for name in parts):
+        raise bad_value("metrics", metrics, "quick, fast, all, none, or names such as mig,dci")
     names = tuple(name.strip() for name in parts if name.strip())
     for name in names:
         if name not in METRICS:

@@ -30,7 +30,7 @@ class Infomec(Score):
 
     Attributes
     ----------
-    compactness : InfoC; NaN with fewer than 2 active latents. explicitness : InfoE.
+    compactness : InfoC; 0 without active latents, NaN with a single one. explicitness : InfoE.
     nmi_DF : I(z_j; v_k) / H(v_k) by nearest neighbours, of all latents. active_D : those that M and C count.
     explicitness_F : of each factor, before the mean. not_converged : classifiers that ran out of iterations.
     """
@@ -94,8 +94,10 @@ def infomec(
             "n": len(codes_ND),
             "seed": seed,
         },
-        reason="" if active_D.any() else "all latents are constant",
-        compactness=info_compactness(nmi_DF[active_D]),
+        reason=("all latents are constant", "a single latent is active, so compactness is NaN", "")[
+            min(active_D.sum(), 2)
+        ],
+        compactness=info_compactness(nmi_DF[active_D]) if active_D.any() else 0.0,
         explicitness=float(explicitness_F.mean()),
         nmi_DF=nmi_DF,
         active_D=active_D,

@@ -20,6 +20,7 @@ from ifp.checkpoints.vae import Vae
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
+from ifp.seeds import check_seed
 from ifp.system.devices import check_device
 from ifp.system.out_folder import SHIFT, result_folder
 from ifp.system.progress import Progress, Say, silent, unsaid
@@ -89,6 +90,7 @@ def shift(
     for name, value in (("images", images), ("fixed-images", fixed_images)):
         if value < FEWEST_IMAGES:
             raise bad_value(name, value, f"a whole number of at least {FEWEST_IMAGES}")
+    check_seed(seed)
     if not threshold > 0:
         raise bad_value("threshold", threshold, "a positive number")
     folder = None if out is None else result_folder(out, SHIFT, "out")

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ifp.errors import bad_value
+
 Weights = Mapping[str, np.ndarray]
 
 
@@ -71,3 +73,10 @@ class ReadingOptions:
     weights: str | None = None
     image_shape: tuple[int, int, int] | None = None
     variance: str | None = None
+
+
+def as_reading(reading: Any) -> ReadingOptions:
+    """What a library call's `reading` stands for, None for nothing stated; raises IfpError for anything else."""
+    if reading is not None and not isinstance(reading, ReadingOptions):
+        raise bad_value("reading", reading, "ifp.ReadingOptions(...), such as ifp.ReadingOptions(head='halves')")
+    return reading or ReadingOptions()

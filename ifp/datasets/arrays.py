@@ -6,10 +6,11 @@ Shapes: N images, F factors, G different factor values that exist, M images aske
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ifp.array_like import as_array
 from ifp.datasets.accepted import AcceptedFactors, AcceptedImages, accept_factors, accept_images
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.factors import MOVING, FactorSpace
@@ -190,11 +191,20 @@ def dataset(
     >>> data.space.sizes, data.done[0]
     ((3,), 'float64 in 0..1 rounded to 256 grey levels')
     """
-    accepted = accept_images(np.asarray(images), name)
-    labels = None if factors is None else np.asarray(factors)
-    given = None if names is None else np.asarray(names, dtype=str)
+    if not isinstance(name, str) or not name:
+        raise bad_value("name", name, "a text with at least one letter")
+    accepted = accept_images(as_array(images, "images", objects=True), name)
+    labels = None if factors is None else as_array(factors, "factors", objects=True)
+    given = None if names is None else _as_names(names)
     columns = accept_factors(labels, given, len(accepted.images_NHWC), name)
     return ArrayDataset(name, accepted, columns, labelled=factors is not None)
+
+
+def _as_names(names: Sequence[str]) -> np.ndarray:
+    listed = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else []
+    if not listed or not all(isinstance(name, str) for name in listed):
+        raise bad_value("names", names, "a list with the name of each factor as text")
+    return np.array(listed, dtype=str)
 
 
 class _RowIndex:

@@ -43,6 +43,12 @@ class FactorDataset(ABC):
     labelled: bool = True
     done: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        factors = ", ".join(f"{name} ({size})" for name, size in zip(self.space.names, self.space.sizes, strict=True))
+        known = f"factors {factors}" if self.labelled else "no factors"
+        images = f"{int(self.num_images):,}" if math.isfinite(self.num_images) else "endless"
+        return f"<{type(self).__name__} {self.name}: {images} images {self.image_shape}, {known}>"
+
     @abstractmethod
     def render(self, positions_NF: np.ndarray, nuisance_N: np.ndarray) -> np.ndarray:
         """Images, uint8 [N, C, H, W] in 0..255, at these factor values with these nuisances.

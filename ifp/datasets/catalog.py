@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ifp.datasets.base import FactorDataset
-from ifp.errors import IfpError, unknown_name
+from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.system.progress import Progress, Say, silent, unsaid
 
 NPZ_PREFIX, FOLDER_PREFIX = "npz:", "images:"
@@ -45,6 +45,8 @@ def load_dataset(
     ------
     IfpError : unknown name, files that are missing or damaged, a background for data that have none.
     """
+    if not isinstance(name, str):
+        raise bad_value("the name of a data set", name, "a text such as 'sprites'", "`ifp data list` shows the names")
     if background is not None and name != "sprites-scream":
         raise IfpError(f"Only sprites-scream has a background picture, got one for {name!r}; leave --background out.")
     if name.startswith(NPZ_PREFIX):

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -60,9 +61,8 @@ class CorrelatedSampler:
         inverse: bool = False,
         values: Sequence[np.ndarray] | None = None,
     ) -> None:
-        _check_pairs(space, pairs)
-        self.space = space
-        self.pairs = tuple((a, b, float(sigma)) for a, b, sigma in pairs)
+        self.space, self.pairs = space, as_pairs(pairs)
+        _check_pairs(space, self.pairs)
         self.inverse = inverse
         self._scaled = (
             [_scaled(np.arange(size)) for size in space.sizes] if values is None else list(map(_scaled, values))
@@ -196,6 +196,16 @@ def make_pairs(correlate: Sequence[str], sigmas: Sequence[float]) -> list[Pair]:
         )
     each = list(sigmas) * len(correlate) if len(sigmas) == 1 else sigmas
     return [(*parse_pair(text), sigma) for text, sigma in zip(correlate, each, strict=True)]
+
+
+def as_pairs(pairs: Any) -> tuple[Pair, ...]:
+    """Pairs as (a, b, sigma) each; raises IfpError for anything else."""
+    listed = list(pairs) if isinstance(pairs, list | tuple) else [pairs]
+    for pair in listed:
+        shaped = isinstance(pair, list | tuple) and len(pair) == 3 and isinstance(pair[2], int | float | np.number)
+        if not shaped or not all(isinstance(name, str) for name in pair[:2]):
+            raise bad_value("correlate", pairs, "a list of (factor, factor, sigma), such as [('scale', 'posX', 0.2)]")
+    return tuple((a, b, float(sigma)) for a, b, sigma in listed)
 
 
 def _check_pairs(space: FactorSpace, pairs: Sequence[Pair]) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ifp.array_like import as_array, as_traversals
 from ifp.datasets.factors import MOVING
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.exact.candidates import Surroundings
@@ -91,7 +92,7 @@ def exact_annealing(
     """
     likelihood = as_likelihood(likelihood, sigma)
     _check(latents, threshold_nats, tolerance, directions, beta_floor)
-    traversals = [images] if isinstance(images, np.ndarray) else list(images)
+    traversals = [as_array(traversal, "images") for traversal in as_traversals(images)]
     if bounds is None:
         bounds = freezing_bounds(traversals, likelihood)
     flat = [number for number, x in enumerate(traversals) if is_flat(x)]

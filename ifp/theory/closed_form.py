@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 
+from ifp.array_like import as_array, as_traversals
 from ifp.likelihood import Likelihood, as_likelihood
 from ifp.system.progress import Progress
 from ifp.theory.flat import flat_recon_nats, is_flat
@@ -81,11 +82,11 @@ def freezing_bounds(
     (array([1.]), array([1.]))
     """
     likelihood = as_likelihood(likelihood, sigma)
-    traversals = [images] if isinstance(images, np.ndarray) else images
+    traversals = as_traversals(images)
     lower = np.full(len(traversals), np.nan)
     above = np.full(len(traversals), np.nan)
     for index in range(len(traversals)):
-        lower[index], above[index] = _edges(traversals[index], likelihood, upper)
+        lower[index], above[index] = _edges(as_array(traversals[index], "images"), likelihood, upper)
         if progress is not None:
             progress("Closed form", index + 1, len(traversals))
     return FreezingBounds(lower, above)

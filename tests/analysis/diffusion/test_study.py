@@ -142,7 +142,7 @@ def comparison(squares: FactorDataset, result: ModelDiagnosis) -> ModelCompariso
 
 
 def test_two_results_are_compared(comparison: ModelComparison) -> None:
-    assert str(comparison).startswith("- turned and places differ in what they hold of row and column (")
+    assert str(comparison).startswith("- places and turned differ in what they hold of row and column (")
     table = comparison.table()
     rows = table[(table["factor"] == "row") & (table["measure"] == "excess_nmi1")]
     assert rows["high"].item() < 0
@@ -184,6 +184,16 @@ def test_arrays_of_other_images_are_not_compared(squares: FactorDataset, result:
         result.compare(ifp.diagnose(places, other, **FAST).models[0])
 
 
+@pytest.mark.parametrize("other", [5, None, "model.pt"])
+def test_only_a_diagnosis_is_compared(other: Any, result: ModelDiagnosis) -> None:
+    with pytest.raises(ifp.IfpError, match="other must be what"):
+        result.compare(other)
+
+
+def test_the_repr_of_a_data_set(squares: FactorDataset) -> None:
+    assert repr(squares) == "<ArrayDataset arrays: 1,100 images (1, 16, 16), factors row (8), column (8)>"
+
+
 def three(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return (images.flatten(1),) * 3
 
@@ -207,6 +217,13 @@ def three(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         (places, {"permutations": 3}, "permutations must be"),
         (places, {"metrics": "mog"}, "did you mean 'mig'"),
         (places, {"names": ["a", "b"]}, "one name per model"),
+        (places, {"names": 5}, "names must be a list of texts"),
+        (places, {"metrics": 5}, "metrics must be quick, fast"),
+        (places, {"metrics": [5]}, "metrics must be quick, fast"),
+        (places, {"correlate": ["row"]}, "correlate must be a list of \\(factor, factor, sigma\\)"),
+        (places, {"correlate": [("row", "column", "0.2")]}, "correlate must be a list of"),
+        (places, {"reading": 5}, "reading must be ifp.ReadingOptions"),
+        (places, {"seed": -1}, "seed must be a whole number of at least 0, got -1"),
         (places, {"device": "abacus"}, "device must be"),
         ("no.such_module:encode", {}, "cannot be imported"),
         ([places, ifp.Codes([[0.0]], [[0.0]])], {}, "give codes alone"),

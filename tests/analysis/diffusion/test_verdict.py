@@ -227,7 +227,7 @@ def test_a_flat_series_and_equal_models_are_said_to_be_within_noise(
         "Information leakage of shape, scale and posX is within noise.",
     ]
     assert (
-        equal[0] == "What new and old hold of each factor is equal within noise (histogram estimator, the same images)."
+        equal[0] == "What old and new hold of each factor is equal within noise (histogram estimator, the same images)."
     )
     assert equal[1] == "Total KL: 8.00 nats in old, 8.00 in new, equal within noise."
 
@@ -238,6 +238,6 @@ def test_a_comparison_says_which_way(constructed: ModuleType, rng: np.random.Gen
 
     sentences = comparison_verdict(compare(a, b))
 
-    assert sentences[0] == "B and A differ in what they hold of shape and posX (histogram estimator, the same images)."
+    assert sentences[0] == "A and B differ in what they hold of shape and posX (histogram estimator, the same images)."
     assert sentences[1].startswith("shape: the second latent holds more in B, NMI2 above the floor 0.00 -> 0.20, ")
     assert sentences[2].startswith("posX: the best latent holds less in B, NMI1 above the floor 0.70 -> 0.50, ")
