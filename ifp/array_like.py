@@ -54,7 +54,7 @@ def as_traversals(images: Any) -> Sequence[Any]:
         return [images]
     if not hasattr(images, "__len__") or not hasattr(images, "__getitem__"):
         raise IfpError(f"images must be an array [images, ...], or a list of such arrays, got {_told(images)}.")
-    return images  # type: ignore[no-any-return]
+    return images
 
 
 def _told(values: Any) -> str:

@@ -82,7 +82,7 @@ def deviations(bootstrap_BK: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs((bootstrap_BK - bootstrap_BK.mean(axis=0)) / bootstrap_BK.std(axis=0, ddof=1)).max(axis=1))
 
 
-def without_rounding(values: np.ndarray) -> np.ndarray:
+def without_rounding(values: np.ndarray | float) -> np.ndarray:
     """The values, but 0 where rounding alone keeps them from it.
 
     >>> without_rounding(np.array([-3e-16, 0.5]))
