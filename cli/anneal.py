@@ -99,7 +99,7 @@ def anneal(
 
     with StageProgress(quiet=quiet) as stages:
         plan = plan_annealing(
-            dataset, config, data_dir=data_dir, device=device, threads=threads, width=width, order=order,
+            dataset, config, out=out, data_dir=data_dir, device=device, threads=threads, width=width, order=order,
             labels=labels, for_cost=dry_run, progress=stages.update, say=stages.say, **settings,
         )  # fmt: skip
         out = out or _default_out(plan.config)

@@ -44,7 +44,7 @@ def run_whole(
     refuse_idle_sigma(settings, {**stored, **settings}.get("likelihood", "bernoulli"))
     with StageProgress(quiet=quiet) as stages:
         plan = plan_whole(
-            settings.pop("dataset", None), config=config_file, for_cost=dry_run, cost_of=out, progress=stages.update,
+            settings.pop("dataset", None), config=config_file, for_cost=dry_run, out=out, progress=stages.update,
             say=stages.say, **settings, **options,
         )  # fmt: skip
         out = out or plan.default_folder()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,8 +52,10 @@ def as_traversals(images: Any) -> Sequence[Any]:
     """
     if isinstance(images, np.ndarray) or hasattr(images, "detach"):
         return [images]
-    if not hasattr(images, "__len__") or not hasattr(images, "__getitem__"):
+    if isinstance(images, str | bytes | Mapping) or not all(hasattr(images, of) for of in ("__len__", "__getitem__")):
         raise IfpError(f"images must be an array [images, ...], or a list of such arrays, got {_told(images)}.")
+    if not len(images):
+        raise IfpError("images holds no traversal; give an array [images, ...], or a list of such arrays.")
     return images
 
 

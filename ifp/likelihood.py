@@ -19,6 +19,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.system.settings import check_positive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +58,8 @@ class Likelihood(ABC):
         x = np.asarray(images)
         if x.ndim < 2 or len(x) < 2:
             raise IfpError(f"A traversal needs at least 2 images [N, ...], got an array of shape {x.shape}.")
+        if x.dtype.kind not in "fiub":
+            raise IfpError(f"The images must be numbers, got {x.dtype} values.")
         flat = x.reshape(len(x), -1)
         flat = flat / 255.0 if flat.dtype == np.uint8 else flat.astype(np.float64)
         if not np.isfinite(flat).all():
@@ -149,8 +152,7 @@ class Gaussian(Likelihood):
     by_distance: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.sigma) and self.sigma > 0):
-            raise bad_value("sigma", self.sigma, "a positive number")
+        check_positive("sigma", self.sigma)
         if not SIGMA_RANGE[0] <= self.sigma <= SIGMA_RANGE[1]:
             allowed = f"between {SIGMA_RANGE[0]:g} and {SIGMA_RANGE[1]:g}, in units of a pixel"
             raise bad_value("sigma", self.sigma, allowed)

@@ -20,7 +20,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from ifp.analysis.figures.plot_fonts import choose_fonts
 from ifp.analysis.figures.style import STYLE
 from ifp.analysis.tables import write_csv
-from ifp.errors import unknown_name
+from ifp.errors import IfpError, unknown_name
 from ifp.system.files import whole_file
 
 FORMATS = ("pdf", "png")
@@ -62,8 +62,18 @@ def pyplot_figure(width_in: float, height_in: float = 1.0) -> Figure:
     return plt.figure(figsize=(width_in, height_in))
 
 
+def check_axes(ax: Any) -> None:
+    """Raise IfpError unless `ax` is None or one pair of axes of matplotlib."""
+    if ax is not None and not isinstance(ax, Axes):
+        raise IfpError(
+            f"ax must be one matplotlib Axes, such as plt.subplots()[1], got {type(ax).__name__}; leave it out for a "
+            "new figure."
+        )
+
+
 def axes_or_new(ax: Axes | None, width_in: float, height_in: float) -> Axes:
-    """`ax`, or the axes of a new pyplot figure (so that a notebook shows it)."""
+    """`ax`, or the axes of a new pyplot figure (so that a notebook shows it); raises IfpError as `check_axes` does."""
+    check_axes(ax)
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt  # only here: pyplot picks a window system when it is imported

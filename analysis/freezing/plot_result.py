@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from ifp.analysis.figures.plot_layout import on_lines
-from ifp.analysis.figures.plot_page import paper_style, pyplot_figure
+from ifp.analysis.figures.plot_page import check_axes, paper_style, pyplot_figure
 from ifp.analysis.figures.style import factor_looks
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.naming import check_names, factor_order
@@ -37,6 +37,7 @@ def plot_annealing(
     """See `Annealing.plot`."""
     if kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
+    check_axes(ax)
     check_names([*order, *(labels or {}), *([factor] if factor else [])], run.factor_names)
     points = run.freezing_points()
     summary = summarize(points, order=order)

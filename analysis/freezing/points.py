@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ifp.datasets.factors import MOVING
-from ifp.errors import IfpError, bad_value
+from ifp.errors import IfpError
+from ifp.system.settings import check_positive
 from ifp.trace import DIVERGED, NO_NUISANCE, AnnealTrace
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ def freezing_points(
         dataset, likelihood = dataset or trace.dataset, likelihood or trace.likelihood
         factor_names, trace = factor_names or trace.factor_names, trace.trace
     threshold_nats = 0.1 if threshold_nats is None else threshold_nats
-    if not 0 < threshold_nats < np.inf:
-        raise bad_value("threshold_nats", threshold_nats, "a positive number")
+    check_positive("threshold_nats", threshold_nats)
     strangers = sorted(set(trace.factor_M.tolist()) - set(factor_names or trace.factor_M.tolist()))
     if factor_names and strangers:
         raise IfpError(

@@ -20,7 +20,7 @@ from ifp.analysis.freezing.naming import factor_naming
 from ifp.analysis.freezing.saving import write_report
 from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.finished import Curves
-from ifp.annealing.folder import RunWriter, about_run
+from ifp.annealing.folder import RunFolder, RunWriter, about_run
 from ifp.annealing.plan import Cell, check_some_can_freeze, plan_cells, plan_keys, run_factors, trains
 from ifp.annealing.resources import Resources
 from ifp.annealing.run import run
@@ -98,8 +98,8 @@ def anneal(
     <Annealing: arrays, bernoulli likelihood, 1 factor, onset at beta 9 (length)>
     """
     plan = plan_annealing(
-        dataset, config, preset=preset, data_dir=data_dir, device=device, threads=threads, width=width, order=order,
-        labels=labels, progress=progress, say=say, **settings,
+        dataset, config, preset=preset, out=out, data_dir=data_dir, device=device, threads=threads, width=width,
+        order=order, labels=labels, progress=progress, say=say, **settings,
     )  # fmt: skip
     return plan.run(out, progress=progress, say=say)
 
@@ -174,6 +174,7 @@ def plan_annealing(
     config: AnnealConfig | None = None,
     *,
     preset: str = "standard",
+    out: str | Path | None = None,
     data_dir: Path | None = None,
     device: str = "auto",
     threads: int | None = None,
@@ -188,8 +189,13 @@ def plan_annealing(
     """Check everything and render the traversals; see `anneal` for parameters and errors.
 
     `for_cost` renders a few traversals of each factor, from which the cost of all can be estimated. `labels` may be
-    texts as well, FACTOR=TEXT each.
+    texts as well, FACTOR=TEXT each. `out`, where it is known, is refused before anything is read or rendered.
     """
+    if config is not None and not isinstance(config, AnnealConfig):
+        raise IfpError(
+            f"config must be an ifp.AnnealConfig, got {type(config).__name__}; pass settings as keywords (steps=500), "
+            "and images with their factors as ifp.dataset(images, factors, names)."
+        )
     if threads is not None and threads < 1:
         raise bad_value("threads", threads, "a whole number of at least 1")
     figure_width(width)
@@ -198,6 +204,8 @@ def plan_annealing(
     # a config is made on purpose, so that its architecture is not exchanged for another
     asked = {*settings, "architecture"} if config is not None else set(settings)
     config = _settled(config, preset, settings)
+    if out is not None:
+        RunFolder.check_kind(as_folder(out, "out"))
     resources = Resources(check_device(device), threads if threads is not None else granted_cpus())
     background = Path(config.background) if config.background else None
     data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)
@@ -209,6 +217,8 @@ def plan_annealing(
             say(note)
     if settings.get("nuisance") == "random" and not data.nuisance_name:
         say(f"Nuisance: {data.name} has none, so that --nuisance random changes nothing.")
+    if out is not None:
+        RunFolder(as_folder(out, "out"), about_run(config, data, resources.device))
     most = MEASURED_TRAVERSALS if for_cost else None
     cells = plan_cells(data, config, progress, typed=settings, say=say, most_rendered=most)
     return AnnealPlan(data, config, cells, resources, width, *naming)

@@ -157,8 +157,7 @@ def freezing_bounds(
     >>> ifp.freezing_bounds(np.array([[0.0], [1.0]]))
     <TraversalEdges: 1 traversal, bernoulli likelihood, freezing begins at beta 1 to 1>
     """
+    exact.check_labels(as_traversals(images), factors=factors)
     bounds = closed_form.freezing_bounds(images, likelihood, sigma=sigma, upper=upper, progress=progress)
     names = tuple(factors) if factors is not None else (NAME,) * len(bounds)
-    if len(names) != len(bounds):
-        raise IfpError(f"Each traversal needs its factor: got {len(names)} factors for {len(bounds)} traversals.")
     return TraversalEdges(bounds.beta_closed_form_M, bounds.beta_upper_M, factors=names, likelihood=likelihood)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,23 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.figures.plot_layout import on_lines, shortened
-from ifp.analysis.figures.plot_page import FORMATS, beta_axis, new_figure, paper_style, pyplot_figure, save_figure
+from ifp.analysis.figures.plot_page import (
+    FORMATS,
+    axes_or_new,
+    beta_axis,
+    new_figure,
+    paper_style,
+    pyplot_figure,
+    save_figure,
+)
 from ifp.analysis.figures.style import INK, NEUTRAL, FactorLook, factor_looks, figure_width, plain
 from ifp.analysis.freezing.naming import check_names, joint_order
 from ifp.analysis.freezing.plot_lanes import NAMES_SHARE
 from ifp.analysis.joint.plot_lanes import say_after, say_beyond
 from ifp.analysis.joint.results import WholeEdges, read_edges
+from ifp.errors import IfpError, unknown_name
 
+PANELS = ("spectrum", "factors")
 _TWO_COLUMNS_IN = 3.0
 """Width of a page, in inches, from which two entries of the legend stand side by side."""
 WIDTH_IN = 5.5
@@ -64,15 +75,25 @@ def draw_edges(
     return save_figure(figure, (out or folder / "figures") / "joint_edges", shown, formats=formats)
 
 
-def plot_edges(result: WholeEdges, *, ax: Axes | None = None) -> Axes:
+def plot_edges(result: WholeEdges, *, panel: str | None = None, ax: Axes | None = None) -> Axes:
     """See `WholeEdges.plot`."""
-    if ax is not None:
-        spectrum = result.tables["spectrum"]
-        high = float(spectrum["beta_edge"].max())
-        low = max(float(spectrum["beta_edge"].min()), high / 10**_DECADES)
-        beta_axis(ax, low / 1.3, high * 1.3)
-        _draw_spectrum(ax, spectrum, low / 1.3, high * 1.3)
-        ax.set_xlabel(r"$\beta$ (nats per nat)")
+    if panel is not None and panel not in PANELS:
+        raise unknown_name("panel", panel, PANELS)
+    spectrum, edges = result.tables["spectrum"], result.tables["joint_edges"]
+    if panel == "factors" and not len(edges):
+        raise IfpError(f"{result.dataset} has no factors, so that there is no panel 'factors'; draw another.")
+    if panel is not None or ax is not None:
+        with paper_style() if ax is None else nullcontext():
+            ax = axes_or_new(ax, WIDTH_IN, 2.0)
+            low, high = _range(spectrum, edges if panel == "factors" else edges.iloc[:0])
+            beta_axis(ax, low, high)
+            if panel == "factors":
+                looks = factor_looks(result.factor_names)
+                _draw_factors(ax, _in_order(edges, result.order), looks, low)
+                _name_factors(ax, joint_order(edges, result.order), result.factor_labels, WIDTH_IN)
+            else:
+                _draw_spectrum(ax, spectrum, low, high)
+            ax.set_xlabel(r"$\beta$ (nats per nat)")
         return ax
     with paper_style():
         figure = pyplot_figure(WIDTH_IN)
@@ -117,21 +138,15 @@ def edges_figure(
         width_in, 0.24 + sum(heights) + 0.14 * len("\n".join(label).splitlines()) + (0.18 if rows else 0)
     )
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    high = float(spectrum["beta_edge"].max())
-    lowest = [float(edges[["beta_alone", "given_rest_low"]].replace(0, np.nan).min().min())] if rows else []
-    # not min() and max() of Python: an edge is NaN where a factor has no traversal
-    low = max(float(np.nanmin([float(spectrum["beta_edge"].min()), *lowest])), high / 10**_DECADES)
-    top = float(np.nanmax([high, *edges["given_rest_high"]]))
+    low, high = _range(spectrum, edges)
     for ax in axes:
-        beta_axis(ax, low / 1.3, top * 1.3, most_labels=6 if width_in >= _TWO_COLUMNS_IN else 4)
-    _draw_spectrum(axes[0], spectrum, low / 1.3, top * 1.3)
+        beta_axis(ax, low, high, most_labels=6 if width_in >= _TWO_COLUMNS_IN else 4)
+    _draw_spectrum(axes[0], spectrum, low, high)
     if rows:
         looks = factor_looks(factor_names or edges["factor"])  # by their place in the data set, as in all figures of it
-        names = {name: (labels or {}).get(name, name) for name in joint_order(edges, order)}
-        edges = edges.set_index("factor").loc[list(names)].reset_index()
-        goes_on = _draw_factors(axes[1], edges, looks, low / 1.3)
-        widest_in = NAMES_SHARE * width_in
-        axes[1].set_yticks(range(rows), [plain(shortened(name, widest_in)) for name in names.values()])
+        edges = _in_order(edges, order)
+        goes_on = _draw_factors(axes[1], edges, looks, low)
+        _name_factors(axes[1], edges["factor"], labels, width_in)
         key = [
             Line2D([], [], marker="o", linestyle="", color=NEUTRAL, markersize=_SIZE, label="alone"),
             Line2D([], [], marker="o", color=NEUTRAL, markerfacecolor="white", markersize=_SIZE, linewidth=0.8,
@@ -149,6 +164,24 @@ def edges_figure(
     parts = {"spectrum": spectrum, "factor": edges}
     shown = pd.concat([part.assign(shows=name) for name, part in parts.items() if len(part)], ignore_index=True)
     return figure, shown
+
+
+def _range(spectrum: pd.DataFrame, edges: pd.DataFrame) -> tuple[float, float]:
+    """The ends of the axis of beta; `edges` may be empty."""
+    high = float(spectrum["beta_edge"].max())
+    lowest = [float(edges[["beta_alone", "given_rest_low"]].replace(0, np.nan).min().min())] if len(edges) else []
+    # not min() and max() of Python: an edge is NaN where a factor has no traversal
+    low = max(float(np.nanmin([float(spectrum["beta_edge"].min()), *lowest])), high / 10**_DECADES)
+    return low / 1.3, float(np.nanmax([high, *edges["given_rest_high"]])) * 1.3
+
+
+def _in_order(edges: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
+    return edges.set_index("factor").loc[joint_order(edges, order)].reset_index()
+
+
+def _name_factors(ax: Axes, factors: Iterable[str], labels: Mapping[str, str] | None, width_in: float) -> None:
+    names = [plain(shortened((labels or {}).get(name, name), NAMES_SHARE * width_in)) for name in factors]
+    ax.set_yticks(range(len(names)), names)
 
 
 def _draw_spectrum(ax: Axes, spectrum: pd.DataFrame, low: float, high: float) -> None:

@@ -223,11 +223,17 @@ class WholeEdges(_Whole):
         """The content of run.json, and the tables as rows that strict JSON can hold."""
         return {**self.run, **{name: json_rows(table) for name, table in self.tables.items()}}
 
-    def plot(self, *, ax: Axes | None = None) -> Axes:
-        """Draw the figure and return its first axes; with `ax` the spectrum alone, in the style that is active."""
+    def plot(self, *, panel: str | None = None, ax: Axes | None = None) -> Axes:
+        """Draw the figure, or one panel of it, and return its (first) axes; nothing is shown or saved.
+
+        Parameters
+        ----------
+        panel : "spectrum" or "factors"; None for both of them, or, where `ax` is given, for the spectrum.
+        ax : where to draw a panel, in the style that is active; None makes a new figure.
+        """
         from ifp.analysis.joint.plot_edges import plot_edges
 
-        return plot_edges(self, ax=ax)
+        return plot_edges(self, panel=panel, ax=ax)
 
     def written(self, folder: Path, *, width: str | float = "icml", progress: Progress = silent) -> Self:
         """Write run.json, tables and figure into `folder`, factors in the order of the report."""

@@ -147,6 +147,11 @@ def stored_settings(path: str | Path | None) -> dict[str, Any]:
     """
     if path is None:
         return {}
+    if not isinstance(path, str | Path):
+        raise IfpError(
+            f"config must be a TrainConfig or the path of a run.json, got {type(path).__name__}; pass settings as "
+            "keywords (steps=500)."
+        )
     config_file = Path(path)
     content = read_json(config_file, "name the run.json of a run")
     stored = content.get("config", content)

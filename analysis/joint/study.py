@@ -26,6 +26,8 @@ from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.system.devices import check_device
 from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
+from ifp.system.settings import check_positive
+from ifp.training.codes_folder import CodesFolder
 from ifp.training.config import OWN, TrainConfig
 from ifp.training.cost import train_cost
 
@@ -87,8 +89,8 @@ def anneal_whole(
     """
     plan = plan_whole(
         dataset, method=method, preset=preset, config=config, direction=direction, threshold_nats=threshold_nats,
-        data_dir=data_dir, device=device, threads=threads, width=width, order=order, labels=labels, progress=progress,
-        say=say, **settings,
+        out=out, data_dir=data_dir, device=device, threads=threads, width=width, order=order, labels=labels,
+        progress=progress, say=say, **settings,
     )  # fmt: skip
     return plan.run(out, progress=progress, say=say)
 
@@ -183,7 +185,7 @@ def plan_whole(
     width: str | float = "icml",
     order: Sequence[str] = (),
     labels: Mapping[str, str] | Sequence[str] | None = None,
-    cost_of: str | Path | None = None,
+    out: str | Path | None = None,
     for_cost: bool = False,
     progress: Progress = silent,
     say: Say = unsaid,
@@ -194,15 +196,17 @@ def plan_whole(
     Parameters
     ----------
     dataset : None for that of `config`. labels : may be texts as well, FACTOR=TEXT each.
+    out : where it is known, a folder that holds something else is refused before images are read.
     for_cost : the range of beta, which may take minutes to find and does not change the cost, is made up, or read from
-        the run in the folder `cost_of`.
+        the run in the folder `out`.
     """
     figure_width(width)
-    if not 0 < threshold_nats < float("inf"):
-        raise bad_value("threshold", threshold_nats, "a positive number")
+    check_positive("threshold_nats", threshold_nats)
     for name, value, allowed in (("method", method, METHODS), ("direction", direction or "both", DIRECTIONS)):
         if value not in allowed:
             raise unknown_name(f"{name} of --whole", value, allowed)
+    if out is not None:
+        (check_folder if method == "closed-form" else CodesFolder.check_kind)(as_folder(out, "out"))
     stored = config.to_json() if isinstance(config, TrainConfig) else stored_settings(config)
     if settings.get("seed", 0) < 0:
         raise bad_value("seed", settings["seed"], "a whole number of at least 0")
@@ -224,7 +228,7 @@ def plan_whole(
     }  # fmt: skip
     if method == "closed-form":
         return WholePlan(data, None, closed_form, False, threshold_nats, check_device(device), threads, width, *naming)
-    range_of = _range_there(cost_of, settings) if for_cost else None
+    range_of = _range_there(out, settings) if for_cost else None
     cooling = whole_config({**settings, "preset": preset, "dataset": name}, stored, data, progress, range_of=range_of)
     if cooling.options["law"] == "author" and heat and direction is None:
         heat = False

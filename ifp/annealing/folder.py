@@ -28,7 +28,13 @@ def about_run(config: AnnealConfig, dataset: FactorDataset, device: str) -> dict
     }
 
 
-class RunWriter(Curves, ResumableFolder):
+class RunFolder(ResumableFolder):
+    """The folder of an annealing run, to be checked before its traversals are rendered; see `ResumableFolder`."""
+
+    kind = "an annealing run"
+
+
+class RunWriter(Curves, RunFolder):
     """The files of one run, for writing.
 
     Parameters
@@ -46,13 +52,11 @@ class RunWriter(Curves, ResumableFolder):
     IfpError : the folder holds something else, another run, or another version's run.
     """
 
-    kind = "an annealing run"
-
     def __init__(
         self, path: Path, config: AnnealConfig, dataset: FactorDataset, keys: Sequence[Key], device: str
     ) -> None:
         Curves.__init__(self, keys)
-        ResumableFolder.__init__(self, path, about_run(config, dataset, device))
+        RunFolder.__init__(self, path, about_run(config, dataset, device))
 
     def _take_over(self, stored: dict[str, Any]) -> None:
         """Go on with the run that is in the folder: its curves are finished."""

@@ -29,6 +29,7 @@ from ifp.exact.states import Depth
 from ifp.exact.targets import DEEP_GROWTH, DEEPEST_KL_NATS, FLOOR, LEAST_KL_NATS, kl_targets
 from ifp.likelihood import Likelihood, as_likelihood
 from ifp.system.progress import Progress
+from ifp.system.settings import check_positive
 from ifp.theory.closed_form import FreezingBounds, Images, freezing_bounds
 from ifp.theory.flat import edges_of_the_others, flat_exact_trace, is_flat
 from ifp.trace import OK, AnnealTrace
@@ -93,6 +94,7 @@ def exact_annealing(
     likelihood = as_likelihood(likelihood, sigma)
     _check(latents, threshold_nats, tolerance, directions, beta_floor)
     traversals = [as_array(traversal, "images") for traversal in as_traversals(images)]
+    check_labels(traversals, factors=factors, contexts=contexts)
     if bounds is None:
         bounds = freezing_bounds(traversals, likelihood)
     flat = [number for number, x in enumerate(traversals) if is_flat(x)]
@@ -177,16 +179,24 @@ def _check(
 ) -> None:
     if latents not in FLOOR:
         raise bad_value("latents", latents, "1 or 2 for the exact method", "train networks for more")
-    for name, value in (("threshold_nats", threshold_nats), ("tolerance", tolerance)):
-        if not 0 < value < np.inf:
-            raise bad_value(name, value, "a positive number")
-    if beta_floor is not None and not 0 < beta_floor < np.inf:
-        raise bad_value("beta_floor", beta_floor, "a positive number")
+    check_positive("threshold_nats", threshold_nats)
+    check_positive("tolerance", tolerance)
+    if beta_floor is not None:
+        check_positive("beta_floor", beta_floor)
     if not directions:
         raise IfpError(f"directions is empty: give at least one of {', '.join(BRANCHES)}.")
     for direction in directions:
         if direction not in BRANCHES:
             raise unknown_name("direction", direction, BRANCHES)
+
+
+def check_labels(traversals: Sequence[np.ndarray], **labels_of: Sequence[object] | None) -> None:
+    """Raise IfpError unless each kind of labels, by name (factors, contexts), has one for every traversal."""
+    for name, labels in labels_of.items():
+        if labels is not None and len(labels) != len(traversals):
+            raise IfpError(
+                f"Each traversal needs one label of its own: got {len(labels)} {name} for {len(traversals)} traversals."
+            )
 
 
 def _trace(

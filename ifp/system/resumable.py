@@ -73,18 +73,30 @@ class ResumableFolder:
         if path.is_dir() and any(path.iterdir()):
             self._take_over(self._read_stored())
 
-    def _read_stored(self) -> dict[str, Any]:
-        """The run.json in the folder; raises IfpError unless it is of this run."""
-        if not (self.path / RUN_FILE).is_file():
-            raise IfpError(f"{self.path} is not empty and holds no run.json; choose a new folder with --out.")
-        stored = read_json(self.path / RUN_FILE, "restore it, or start the run in a new folder")
-        if stored.get("format") != self.format or not isinstance(stored.get("config"), dict):
-            raise IfpError(f"{self.path} holds something else than {self.kind}; choose a new folder with --out.")
+    @classmethod
+    def check_kind(cls, path: Path) -> None:
+        """Raise IfpError where `path` holds something else than a run of this kind; before data are read."""
+        if path.is_dir() and any(path.iterdir()):
+            cls._read_kind(path)
+
+    @classmethod
+    def _read_kind(cls, path: Path) -> dict[str, Any]:
+        """The run.json in the folder; raises IfpError unless it is of a run of this kind and version."""
+        if not (path / RUN_FILE).is_file():
+            raise IfpError(f"{path} is not empty and holds no run.json; choose a new folder with --out.")
+        stored = read_json(path / RUN_FILE, "restore it, or start the run in a new folder")
+        if stored.get("format") != cls.format or not isinstance(stored.get("config"), dict):
+            raise IfpError(f"{path} holds something else than {cls.kind}; choose a new folder with --out.")
         if stored.get("ifp_version") != ifp.__version__:
             raise IfpError(
-                f"{self.path} holds a run of ifp {stored.get('ifp_version')}, this is ifp {ifp.__version__}; "
+                f"{path} holds a run of ifp {stored.get('ifp_version')}, this is ifp {ifp.__version__}; "
                 "choose a new folder with --out."
             )
+        return stored
+
+    def _read_stored(self) -> dict[str, Any]:
+        """The run.json in the folder; raises IfpError unless it is of this run."""
+        stored = self._read_kind(self.path)
         if not self._is_same_run(stored):
             now, then = self.about["config"], stored["config"]
             differ = [f"{k} {then.get(k)!r} there, {now[k]!r} now" for k in now if then.get(k) != now[k]]

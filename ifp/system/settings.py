@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Callable, Collection, Mapping
+from numbers import Real
 from typing import Any
 
 from ifp.errors import IfpError, bad_value, unknown_name
@@ -19,6 +21,15 @@ _UP_TO_STEPS = ("records", "checkpoint_every")
 def is_number(value: Any) -> bool:
     """Whether it is a number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_positive(name: str, value: Any) -> None:
+    """Raise IfpError unless the setting `name` is a finite number above 0.
+
+    >>> check_positive("sigma", 0.5)
+    """
+    if not isinstance(value, Real) or not 0 < float(value) < math.inf:
+        raise bad_value(name, value, "a positive number")
 
 
 KINDS: Mapping[str, Kind] = {

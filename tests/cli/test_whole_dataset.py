@@ -322,7 +322,7 @@ def test_what_never_freezes_is_said(squares: str, tmp_path: Path) -> None:
         (["--beta-max", "-2"], "--whole cools: beta must fall"),
         (["--architecture", "linear"], "Unknown architecture 'linear'"),
         (["--architecture", "conv"], "takes images of shape"),
-        (["--threshold", "0"], "threshold must be a positive number"),
+        (["--threshold", "0"], "threshold_nats must be a positive number"),
         (["--records", "8", "--steps", "100"], "records must be at least 12 with --whole"),
         (["--threads", "0"], "threads must be"),
         (["--width", "wide"], "width must be"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,8 @@ def test_every_kind_is_drawn_new_and_into_axes(exact: Annealing, kind: str) -> N
     ax = plt.figure().add_subplot()
     assert exact.plot(kind=kind, ax=ax) is ax
     plt.close("all")
+    with pytest.raises(ifp.IfpError, match="ax must be one matplotlib Axes"):
+        exact.plot(kind=kind, ax=np.array([ax]))  # type: ignore[arg-type]
     with pytest.raises(ifp.IfpError, match=f"Unknown kind '{kind}s'"):
         exact.plot(kind=f"{kind}s")
 
@@ -132,6 +135,40 @@ def test_what_is_wrong_is_said_in_one_sentence(
 ) -> None:
     with pytest.raises((ifp.IfpError, TypeError), match=sentence):
         ifp.anneal(dataset, **settings)  # type: ignore[arg-type]
+
+
+REFUSED: dict[str, Callable[[], Any]] = {
+    "got 1 factors for 2 traversals": lambda: ifp.exact_annealing([np.eye(3)] * 2, factors=["a"]),
+    "got 1 contexts for 2 traversals": lambda: ifp.exact_annealing([np.eye(3)] * 2, contexts=[(0,)]),
+    "got 3 factors for 2 traversals": lambda: ifp.freezing_bounds([np.eye(3)] * 2, factors=["a", "b", "c"]),
+    "sigma must be a positive number, got 'a'": lambda: ifp.freezing_bounds(np.eye(3), "gaussian", sigma="a"),  # type: ignore[arg-type]
+    "threshold_nats must be a positive number, got 'a'": lambda: ifp.exact_annealing(np.eye(3), threshold_nats="a"),  # type: ignore[arg-type]
+    "The images must be numbers": lambda: ifp.freezing_bounds(np.array([["a"], ["b"]])),
+    "got ndarray; pass settings as keywords": lambda: ifp.anneal(np.eye(3), np.arange(3)),  # type: ignore[arg-type]
+    "must be an ifp.AnnealConfig, got dict": lambda: ifp.anneal(np.eye(3), {"steps": 3}),  # type: ignore[arg-type]
+    "the path of a run.json, got int": lambda: ifp.anneal_whole(np.eye(3), config=5),  # type: ignore[arg-type]
+    "positive number, got 'a'": lambda: ifp.anneal_whole(np.eye(3), threshold_nats="a"),  # type: ignore[arg-type]
+    "out must be the path of a folder, got 5": lambda: ifp.anneal(np.eye(3), out=5),  # type: ignore[arg-type]
+    "ax must be one matplotlib Axes": lambda: ifp.freezing_bounds(np.eye(3)).plot(ax=5),  # type: ignore[arg-type]
+    "images holds no traversal": lambda: ifp.freezing_bounds([]),
+    "images must be an array [images, ...], or a list": lambda: ifp.freezing_bounds({}),  # type: ignore[arg-type]
+    "such arrays, got a NoneType": lambda: ifp.freezing_bounds(None),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_what_is_no_value_is_refused_in_one_sentence(sentence: str) -> None:
+    with pytest.raises(ifp.IfpError, match=re.escape(sentence)):
+        REFUSED[sentence]()
+
+
+def test_a_folder_of_others_is_refused_before_images_are_rendered(dataset: ArrayDataset, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    steps: list[str] = []
+    for refused in (ifp.anneal, ifp.anneal_whole):
+        with pytest.raises(ifp.IfpError, match=r"holds no run\.json"):
+            refused(dataset, out=tmp_path, progress=lambda text, *_: steps.append(text))
+    assert steps == []
 
 
 def test_a_config_takes_settings_on_top(dataset: ArrayDataset) -> None:

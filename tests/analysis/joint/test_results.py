@@ -62,6 +62,12 @@ def test_the_closed_form_is_a_result_too(dataset: ArrayDataset, tmp_path: Path) 
     assert isinstance(result, WholeEdges)
     assert set(result.table()["factor"]) == {"place", "width"}
     assert result.plot().get_ylabel() == "latents, linear theory"
+    assert result.plot(panel="spectrum").get_ylabel() == "latents, linear theory"
+    assert {tick.get_text() for tick in result.plot(panel="factors").get_yticklabels()} == {"place", "width"}
+    with pytest.raises(ifp.IfpError, match=r"Unknown panel 'factor'.*did you mean 'factors'"):
+        result.plot(panel="factor")
+    with pytest.raises(ifp.IfpError, match="ax must be one matplotlib Axes"):
+        result.plot(ax=5)  # type: ignore[arg-type]
     plt.close("all")
     again = read_whole(result.save(tmp_path / "edges"))
     pd.testing.assert_frame_equal(again.tables["spectrum"], result.tables["spectrum"])
