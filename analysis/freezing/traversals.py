@@ -17,7 +17,6 @@ from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.tables import write_csv
 from ifp.array_like import as_array, as_traversals
 from ifp.datasets.factors import MOVING
-from ifp.errors import IfpError
 from ifp.exact import annealing as exact
 from ifp.system.out_folder import BOUNDS, result_folder
 from ifp.system.progress import Progress, silent
