@@ -107,7 +107,7 @@ def compute_edges(
 
 def check_folder(folder: Path) -> None:
     """Raise IfpError unless `folder` is absent, empty, or a closed form's, which is then replaced."""
-    check_out(folder)
+    check_out(folder, "out (--out)")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     try:

@@ -36,7 +36,7 @@ class ResultKind:
     before: tuple[str, ...] = ()
 
 
-DIAGNOSIS = ResultKind("a diagnosis", ("diagnosis.json", "*/diagnosis.json"), ("codes",))
+DIAGNOSIS = ResultKind("a diagnosis", ("diagnosis.json", "a/diagnosis.json", "[1-9]*-*/diagnosis.json"), ("codes",))
 SHIFT = ResultKind("a shift", ("shift.json",), ("probes",))
 BOUNDS = ResultKind("freezing bounds", ("freezing_bounds.csv",))
 CHANNELS = ResultKind("a comparison of channels", ("channels.json",))
@@ -84,7 +84,10 @@ def result_folder(folder: Any, kind: ResultKind | None = None, name: str = "fold
     if kind is None:
         if there:
             raise IfpError(f"{path} is not an empty folder; choose a new one.")
-    elif not there.issubset(kind.before) and not any(True for marker in kind.markers for _ in path.glob(marker)):
+        return path
+    # hidden files are what a killed command was about to write
+    other = {name for name in there if name not in kind.before and not name.startswith(".")}
+    if other and not any(True for marker in kind.markers for _ in path.glob(marker)):
         raise IfpError(f"{path} holds something else than {kind.what}; choose a new folder.")
     return path
 

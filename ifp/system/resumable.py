@@ -69,7 +69,7 @@ class ResumableFolder:
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self.path = path
         self.about = {**({"format": self.format} if self.format is not None else {}), **about}
-        check_out(path)
+        check_out(path, "out (--out)")
         if path.is_dir() and any(path.iterdir()):
             self._take_over(self._read_stored())
 

@@ -115,7 +115,8 @@ def test_a_refused_export_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "there"),
     [
-        (DIAGNOSIS, []), (DIAGNOSIS, ["codes/a.npz"]), (DIAGNOSIS, ["diagnosis.json", "notes.txt"]),
+        (DIAGNOSIS, []), (DIAGNOSIS, ["codes/a.npz", ".nmi.1.partial.csv"]),
+        (DIAGNOSIS, ["diagnosis.json", "notes.txt"]),
         (DIAGNOSIS, ["1-a/diagnosis.json", "runs.csv"]), (SHIFT, ["probes/baseline-0.npz"]), (SHIFT, ["shift.json"]),
         (CHANNELS, ["channels.json"]), (None, []),
     ],
@@ -130,6 +131,7 @@ def test_results_go_into_a_folder_of_their_kind(tmp_path: Path, kind: ResultKind
     ("kind", "there"),
     [
         (DIAGNOSIS, ["nmi.csv"]), (DIAGNOSIS, ["run.json"]), (DIAGNOSIS, ["codes/a.npz", "nmi.csv"]),
+        (DIAGNOSIS, ["model/diagnosis.json", "nmi.csv"]),
         (SHIFT, ["diagnosis.json"]), (CHANNELS, ["channels.csv"]), (None, ["anything"]),
     ],
 )  # fmt: skip

@@ -63,7 +63,7 @@ def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
-    with pytest.raises(IfpError, match="--out must name a folder"):
+    with pytest.raises(IfpError, match=r"out \(--out\) must name a folder"):
         Walk(tmp_path / "run")
 
 
