@@ -41,7 +41,7 @@ LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before i
     "fingerprints",
 ]  # fmt: skip
 TOPICS = [  # the rooms of analysis/, likewise
-    "figures", "information", "metrics", "freezing", "diffusion", "training", "shift", "joint", "channels",
+    "figures", "information", "metrics", "freezing", "training", "diffusion", "shift", "joint", "channels",
 ]  # fmt: skip
 FACES = {ROOT / "ifp" / "__main__.py"}
 """`python -m ifp` must be in the package it is named after, and only calls the command line."""

@@ -14,6 +14,7 @@ from ifp.analysis.diffusion.model_comparison import ModelComparison
 from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
 from ifp.analysis.diffusion.settings import MeasureSettings, check_counts
 from ifp.analysis.metrics.choice import chosen_metrics
+from ifp.analysis.training.result import TrainResult
 from ifp.checkpoints.encode_models import EncodeSettings, encode_models
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.run_records import Run
@@ -29,7 +30,8 @@ from ifp.system.progress import Progress, Say, silent, unsaid
 
 Model = str | Path | Codes | Run | Callable[[Any], Any] | Any
 """A checkpoint or a folder with a series of them, an nn.Module with `encode`, a function images [N, C, H, W] in [0, 1]
--> (mean, logvar), such a function's name "package.module:function", `Codes`, or what `ifp.read_checkpoints` returns."""
+-> (mean, logvar), such a function's name "package.module:function", `Codes`, what `ifp.read_checkpoints` returns, or
+what `ifp.train` returns (the last checkpoint of each seed)."""
 
 
 def diagnose(
@@ -93,6 +95,8 @@ def diagnose(
     >>> result.table()["held_by"].tolist()
     ['0']
     """
+    if isinstance(model, TrainResult):
+        model = model.models() if len(model.models()) > 1 else model.models()[0]
     several = isinstance(model, list | tuple)
     models: Sequence[Any] = model if isinstance(model, list | tuple) else [model]
     if not models:

@@ -154,3 +154,13 @@ def test_a_setup_is_told_its_own_function() -> None:
 def test_a_name_of_both_is_the_networks_and_the_objectives_goes_into_options() -> None:
     found = by_objective("factor", {"hidden": 64, "options": {"hidden": 500}, "gamma": 10})
     assert found == {"objective": "factor", "hidden": 64, "options": {"hidden": 500, "gamma": 10}}
+
+
+def test_a_result_is_diagnosed_as_it_is(result: TrainResult) -> None:
+    """The last checkpoint of each seed is a model."""
+    images = np.kron(np.eye(12, dtype=np.uint8), np.full((6, 1), 255, dtype=np.uint8)).reshape(72, 1, 12).repeat(4, 1)
+    many = ifp.dataset(images, np.arange(72) // 6, ["place"])
+    diagnosed = ifp.diagnose(
+        result, many, images=72, joint=False, metrics="none", permutations=20, bootstraps=20, anyway=True
+    )
+    assert len(diagnosed.models) == 2
