@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ifp.analysis.channels.hotspots import DISTANCES
 from ifp.checkpoints.source import ReadingOptions
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.fingerprints.models import WAYS
 from ifp.seeds import check_seed
+from ifp.system.settings import is_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,8 @@ class ChannelSettings:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
+        if not isinstance(self.points, int | np.integer):
+            raise bad_value("points", self.points, "a whole number")
         if self.by not in WAYS:
             raise unknown_name("kind of channel", self.by, WAYS)
         if self.distance not in DISTANCES:
@@ -44,7 +49,7 @@ class ChannelSettings:
                 f"A group size goes with channels by group, and only with them, got by {self.by} and "
                 f"{self.group_size!r}."
             )
-        if self.min_samples is not None and self.min_samples < 2:
-            raise bad_value("min-samples", self.min_samples, "a whole number of at least 2")
-        if not 0 < self.threshold < float("inf"):
+        if self.min_samples is not None and (not is_number(self.min_samples) or self.min_samples < 2):
+            raise bad_value("min_samples", self.min_samples, "a whole number of at least 2")
+        if not is_number(self.threshold) or not 0 < self.threshold < float("inf"):
             raise bad_value("threshold", self.threshold, "a positive number")

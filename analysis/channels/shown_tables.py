@@ -64,7 +64,7 @@ def _hotspots(results: ChannelsResult) -> ShownTable | str:
     assert clustered is not None
     how = f"by {'VI' if clustered.distance == 'vi' else 'NMI'}, at least {clustered.min_samples} models"
     if table is None:
-        return f"No hotspots ({how}): nothing is found again and again; try a smaller --min-samples."
+        return f"No hotspots ({how}): nothing is found again and again; try a smaller min_samples (--min-samples)."
     points = results.find_table("hotspot_freezing")
     frozen = {} if points is None else {row["hotspot"]: row for _, row in points.iterrows() if row["channels"]}
     rows = []

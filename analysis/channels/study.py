@@ -76,7 +76,7 @@ def channels(
     min_samples : channels and models that a hotspot needs; by default 0.4 of the models at one beta.
     hotspots : whether hotspots are looked for, which takes at least 5 models.
     along_training : every checkpoint of a series is a model, at the beta of its step.
-    betas : the beta of each path (or of each model's codes), in place of what the files say.
+    betas : the beta of each model (beside functions, of each path), in place of what the files say.
     threshold : KL of a channel, in nats, above which it counts as frozen.
     monte_carlo : whether to measure whole latent spaces by Monte Carlo too.
     seed : of images, draws and resamples. reading : what you know better than a checkpoint's file does.

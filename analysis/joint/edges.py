@@ -39,7 +39,7 @@ def affordable_images(dataset: FactorDataset) -> int:
     dSprites and SmallNORB are read whole (737,280 and 48,600 images of 4,096 pixels), colour images of 12,288 pixels
     are not.
     """
-    there = len(dataset.space) * max(1, dataset.nuisance_values)
+    there = dataset.listed_images
     fits = max(LEAST_IMAGES, int(BUDGET_FLOPS / dataset.num_pixels**2))
     return fits if fits < there else 0
 
@@ -115,4 +115,4 @@ def check_folder(folder: Path) -> None:
     except (OSError, ValueError):
         stored = None
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-        raise IfpError(f"{folder} holds something else than a closed form; choose a new folder with --out.")
+        raise IfpError(f"{folder} holds something else than a closed form; choose a new folder as out (--out).")

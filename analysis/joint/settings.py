@@ -115,7 +115,7 @@ def heat_config(config: TrainConfig) -> TrainConfig:
     """
     options = dict(config.options)
     if options["law"] == "author":
-        raise IfpError("--law author only cools; add --direction cool, or leave --law out.")
+        raise IfpError("law author (--law) only cools; add direction cool (--direction cool), or leave law out.")
     ends = {"beta_start": options["beta_end"], "beta_end": options["beta_start"]}
     options |= {**ends, "hidden_rate": HEAT_HIDDEN_RATE, "reseed_nats": 0.0}
     return replace(config, options=options, learning_rate=float(f"{config.learning_rate * HEAT_RATE:.3g}"))
@@ -173,7 +173,10 @@ def _law_options(settings: Mapping[str, Any], stored: Mapping[str, Any]) -> dict
     ends = {"beta_start": "beta_max", "beta_end": "beta_min"}
     if options["law"] == "author":
         if any(settings.get(end) is not None for end in ends.values()):
-            raise IfpError("--law author has a range of its own, 71 to 1; leave --beta-max and --beta-min out.")
+            raise IfpError(
+                "law author (--law) has a range of its own, 71 to 1; leave beta_max (--beta-max) "
+                "and beta_min (--beta-min) out."
+            )
         return {key: value for key, value in options.items() if key not in ends}
     for option, end in ends.items():
         if end in settings:
@@ -198,7 +201,7 @@ def _with_range(
     if not options["beta_start"] > options["beta_end"] > 0:
         raise IfpError(
             f"--whole cools: beta must fall to a positive number, got {options['beta_start']:g} to "
-            f"{options['beta_end']:g}; give --beta-max above --beta-min."
+            f"{options['beta_end']:g}; give beta_max (--beta-max) above beta_min (--beta-min)."
         )
     return options
 

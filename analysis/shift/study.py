@@ -87,7 +87,7 @@ def shift(
     ----------
     `ifp.analysis.shift.melting` defines the melting point; it is ours.
     """
-    for name, value in (("images", images), ("fixed-images", fixed_images)):
+    for name, value in (("images", images), ("fixed_images", fixed_images)):
         if value < FEWEST_IMAGES:
             raise bad_value(name, value, f"a whole number of at least {FEWEST_IMAGES}")
     check_seed(seed)

@@ -54,7 +54,7 @@ def rerun_config(
             if name in given and given[name] != stored.get(name):
                 raise IfpError(
                     f"The DEFT pressures in {source} are those of {name} {stored.get(name)}, not {given[name]}; "
-                    "give others with --option betas=..., or with --pressures-from RUN."
+                    "give other betas (--option betas=...), or pressures_from (--pressures-from RUN)."
                 )
     return TrainConfig.from_json(wanted)
 
@@ -93,7 +93,9 @@ def _with_pressures(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict
     if not given.get("pressures_from"):
         return dict(wanted)
     if "betas" in given.get("options", {}):
-        raise IfpError("--pressures-from and --option betas=... exclude each other; leave one out.")
+        raise IfpError(
+            "pressures_from (--pressures-from) and betas (--option betas=...) exclude each other; leave one out."
+        )
     betas = pressures_from(
         Path(given["pressures_from"]),
         dataset=wanted["dataset"],

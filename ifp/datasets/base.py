@@ -68,6 +68,11 @@ class FactorDataset(ABC):
         return math.inf if endless else len(self.space) * max(1, self.nuisance_values)
 
     @property
+    def listed_images(self) -> int:
+        """How many images stand for the whole data set: all, or where a nuisance is endless one per combination."""
+        return len(self.space) if math.isinf(self.num_images) else int(self.num_images)
+
+    @property
     def draw_label(self) -> str:
         """What a seed is combined with to draw contexts and nuisances; the name, unless that holds a path."""
         return self.name
@@ -76,7 +81,7 @@ class FactorDataset(ABC):
         """What `ifp data describe` prints, in print order."""
         return {
             "name": self.name,
-            "images": len(self.space) * max(1, self.nuisance_values),
+            "images": self.listed_images,
             "image shape (C, H, W)": self.image_shape,
             "factors": dict(zip(self.space.names, self.space.sizes, strict=True)),
             "nuisance": (self.nuisance_name or "none")

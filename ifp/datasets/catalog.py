@@ -48,7 +48,9 @@ def load_dataset(
     if not isinstance(name, str):
         raise bad_value("the name of a data set", name, "a text such as 'sprites'", "`ifp data list` shows the names")
     if background is not None and name != "sprites-scream":
-        raise IfpError(f"Only sprites-scream has a background picture, got one for {name!r}; leave --background out.")
+        raise IfpError(
+            f"Only sprites-scream has a background picture, got one for {name!r}; leave background (--background) out."
+        )
     if name.startswith(NPZ_PREFIX):
         from ifp.datasets.npz import NpzDataset
 
@@ -117,7 +119,9 @@ def as_dataset(
 def check_available(name: str, *, data_dir: Path | None = None, background: Path | None = None) -> None:
     """Raise IfpError, as `load_dataset` does, for an unknown name or a file that is not there; reads no file."""
     if background is not None and name != "sprites-scream":
-        raise IfpError(f"Only sprites-scream has a background picture, got one for {name!r}; leave --background out.")
+        raise IfpError(
+            f"Only sprites-scream has a background picture, got one for {name!r}; leave background (--background) out."
+        )
     if name.startswith(NPZ_PREFIX):
         from ifp.datasets.npz_file import check_there
 

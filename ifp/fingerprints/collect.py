@@ -28,6 +28,7 @@ from ifp.fingerprints.models import Model
 from ifp.fingerprints.read_models import Origin, first_rows, read_training, rows_of
 from ifp.seeds import numpy_generator
 from ifp.system.progress import Progress, silent
+from ifp.system.settings import is_number
 
 FEWEST_POINTS = 16
 SELF_TEST_IMAGES = 1000
@@ -82,7 +83,8 @@ def collect_models(
     Parameters
     ----------
     along : every checkpoint of a series is a model, at the beta of its step, each with the whole training's trace.
-    betas : one per path, in place of what the files say; empty to use what they say.
+    betas : one per path, in place of what the files say, or one per encoder where there are no paths; empty to use what
+        the files say.
     encoders : further models: `EncoderByName`s, modules with `encode`, or functions images -> (mean, logvar).
 
     Raises
@@ -90,8 +92,11 @@ def collect_models(
     IfpError : more points than images, numbers of betas and paths that differ, and see `list_trainings` and `read_run`.
     """
     options = options or ReadingOptions()
-    _check_points(points, len(dataset.space) * max(1, dataset.nuisance_values), dataset.name)
-    _check_betas(betas, len(paths), "PATH")
+    _check_points(points, dataset.listed_images, dataset.name)
+    if paths and encoders:
+        _check_betas(betas, len(paths), "model that has a path")
+    else:
+        _check_betas(betas, len(paths) + len(encoders), "model")
     places, notes = list_trainings(paths)
     sample = draw_sample(dataset, max(points, SELF_TEST_IMAGES), seed, progress)
     read: list[tuple[Model, Origin]] = []
@@ -164,7 +169,7 @@ def _with_betas(
     """The models with the betas that the user gave, and a sentence for each argument whose files say another."""
     out, said = [], dict[int, str]()
     for model, origin in read:
-        if origin.argument >= len(betas):  # none were given, or a function of the user's own
+        if origin.argument >= len(betas):  # none were given, or a function beside paths
             out.append((model, origin))
             continue
         given = float(betas[origin.argument])
@@ -172,7 +177,7 @@ def _with_betas(
             if model.trace is not None:
                 raise IfpError(
                     f"{model.name} is of a training whose beta moved, and its records say {model.beta:g}, not "
-                    f"{given:g}; leave --beta out."
+                    f"{given:g}; leave betas (--beta) out."
                 )
             text = f"{model.name}: beta {given:g} as given, in place of {model.beta:g}, which its files say."
             said.setdefault(origin.argument, text)
@@ -199,17 +204,19 @@ def _named_apart(models: Sequence[Model]) -> tuple[Model, ...]:
 
 
 def _check_points(points: int, there: int, name: str) -> None:
-    if points < FEWEST_POINTS:
+    if not isinstance(points, int | np.integer) or isinstance(points, bool) or points < FEWEST_POINTS:
         raise bad_value("points", points, f"a whole number of at least {FEWEST_POINTS}")
     if points > there:
-        raise IfpError(f"{points} points are asked for and {name} holds {there} images; give --points {there} or less.")
+        raise IfpError(
+            f"{points} points are asked for and {name} holds {there} images; points (--points) must be {there} or less."
+        )
 
 
 def _check_betas(betas: Sequence[float], count: int, what: str) -> None:
     if betas and len(betas) != count:
-        raise IfpError(f"--beta must be given once for each {what}, got {len(betas)} for {count}.")
+        raise IfpError(f"betas (--beta) must be given once for each {what}, got {len(betas)} for {count}.")
     for beta in betas:
-        if not 0 < beta < np.inf:
+        if not is_number(beta) or not 0 < beta < np.inf:
             raise bad_value("beta", beta, "a positive number")
 
 

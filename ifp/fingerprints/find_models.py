@@ -109,8 +109,8 @@ def check_enough_models(models: int, *, hotspots: bool) -> None:
     """Raise IfpError where hotspots are wanted of fewer than 5 models."""
     if hotspots and models < FEWEST_MODELS:
         raise IfpError(
-            f"Hotspots need at least {FEWEST_MODELS} models, got {models}: give more, or compare these alone with "
-            "--no-hotspots."
+            f"Hotspots need at least {FEWEST_MODELS} models, got {models}: give more, or compare these alone "
+            "with hotspots=False (--no-hotspots)."
         )
 
 

@@ -36,7 +36,7 @@ class ImageBlocks:
         progress: Progress,
     ) -> None:
         self.dataset, self.device, self.progress = dataset, device, progress
-        self.everything = len(dataset.space) * max(1, dataset.nuisance_values)
+        self.everything = dataset.listed_images
         chosen = images and images < self.everything
         self._grid = None if chosen else grid_of(dataset, progress)
         if self._grid is None:

@@ -73,7 +73,7 @@ class TrainCost:
 def train_cost(setup: Setup, progress: Progress = silent) -> TrainCost:
     """Measure what `setup` would take from its first step to its last; a part of the images stands for all."""
     config, dataset = setup.config, setup.dataset
-    everything = len(dataset.space) * max(1, dataset.nuisance_values)
+    everything = dataset.listed_images
     images = load_images(
         dataset, min(config.images or MEASURED_IMAGES, MEASURED_IMAGES), config.seed, setup.device,
         probability=setup.probability, progress=progress,

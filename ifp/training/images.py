@@ -121,7 +121,7 @@ def load_images(
     ------
     IfpError : not enough free memory.
     """
-    everything = len(dataset.space) * max(1, dataset.nuisance_values)
+    everything = dataset.listed_images
     grid = grid_of(dataset, progress) if count == 0 or count >= everything else None
     if grid is not None:
         positions_NF = dataset.space.unravel(np.arange(len(grid)))
@@ -177,5 +177,5 @@ def _check_memory(dataset: FactorDataset, images: int, needed: int, device: str 
         fits = max(1, int(room) // dataset.num_pixels)
         raise IfpError(
             f"The {images:,} images of {dataset.name} need {needed / 2**30:.1f} GiB and {room / 2**30:.1f} GiB of "
-            f"{torch.device(device).type} memory can be used; train on fewer, e.g. --images {fits}."
+            f"{torch.device(device).type} memory can be used; train on fewer, images={fits} (--images {fits})."
         )

@@ -58,9 +58,9 @@ class ProbeConfig:
             if getattr(self, name) < 1:
                 raise bad_value(name, getattr(self, name), "a whole number of at least 1")
         if self.hold_steps < 0:
-            raise bad_value("hold-steps", self.hold_steps, "a whole number of at least 0")
+            raise bad_value("hold_steps", self.hold_steps, "a whole number of at least 0")
         if not 0 < self.learning_rate < 1:
-            raise bad_value("learning-rate", self.learning_rate, "a number between 0 and 1")
+            raise bad_value("learning_rate", self.learning_rate, "a number between 0 and 1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def probe(
     def record() -> None:
         mean_ND, logvar_ND = encode_images(model.encode, fixed_NCHW, target, silent)
         if not (np.isfinite(mean_ND).all() and np.isfinite(logvar_ND).all()):
-            raise IfpError(f"The probe diverged at beta {betas[-1]:.3g}; lower --learning-rate.")
+            raise IfpError(f"The probe diverged at beta {betas[-1]:.3g}; lower learning_rate (--learning-rate).")
         means.append(mean_ND)
         logvars.append(logvar_ND)
 

@@ -15,6 +15,7 @@ from ifp.analysis.channels.files import load_results
 from ifp.analysis.channels.result import ChannelsResult
 from ifp.analysis.channels.stored import plain
 from ifp.errors import IfpError
+from ifp.training.images import load_images
 
 GRID = np.stack(np.meshgrid(range(4), range(6), indexing="ij"), axis=-1).reshape(-1, 2)
 FACTORS = np.tile(GRID, (8, 1))
@@ -97,8 +98,10 @@ def test_functions_are_models(tmp_path: Path) -> None:
         ([codes(0)] * 5, {"dataset": "sprites"}, "leave the data set out"),
         ([codes(0)] * 5, {"by": "layer"}, "Unknown kind of channel 'layer'"),
         ([codes(0)] * 5, {"by": "group"}, "A group size goes with channels by group"),
-        ([codes(0)] * 5, {"points": COUNT + 1}, "holds 192 images; give --points 192 or less"),
+        ([codes(0)] * 5, {"points": COUNT + 1}, r"holds 192 images; points \(--points\) must be 192 or less"),
         ([codes(0)] * 5, {"betas": [1.0]}, "once for each model's codes, got 1 for 5"),
+        ([lambda images: images] * 5, {"dataset": "toys", "betas": [1.0, 2.0]}, "each model, got 2 for 5"),
+        ([codes(0)] * 5, {"points": "a"}, "points must be a whole number"),
         (["nowhere.pt"], {"hotspots": False}, "No data set is named"),
         ([3], {"dataset": "sprites"}, "got int"),
         (
@@ -111,3 +114,21 @@ def test_functions_are_models(tmp_path: Path) -> None:
 def test_a_mistake_is_one_sentence(models: list[Any], options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(IfpError, match=sentence):
         ifp.channels(models, **options)
+
+
+def test_images_that_share_factor_values_are_all_counted() -> None:
+    generator = np.random.default_rng(0)
+    factors = np.array([(a, b) for a in range(2) for b in range(3)] * 20)
+    images = generator.integers(256, size=(120, 4, 4), dtype=np.uint8)
+    data = ifp.dataset(images, factors, ["a", "b"])
+
+    def encode(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mean = x.flatten(1)[:, :2]
+        return mean, torch.full_like(mean, -4.0)
+
+    assert data.listed_images == 120
+    assert len(load_images(data, 0, 0, "cpu")) == 120
+    found = ifp.channels([encode, encode], data, points=100, hotspots=False, betas=[1.0, 2.0])
+    assert found.tables["models"]["beta"].tolist() == [1, 2]
+    with pytest.raises(IfpError, match=r"holds 120 images; points \(--points\) must be 120 or less"):
+        ifp.channels([encode, encode], data, points=130, hotspots=False)
