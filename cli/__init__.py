@@ -66,6 +66,11 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self.commands_at.items()])
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """The context of the group's own options; what is wrong with them becomes one line."""
+        with one_line_errors():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what the user can act on becomes one line and an exit code."""
         with one_line_errors():

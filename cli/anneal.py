@@ -19,13 +19,18 @@ from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError, NothingFroze, bad_value
 
 
-@click.command(cls=GroupedCommand, presets=preset_settings)
+def _whole_defaults() -> dict[str, Any]:
+    from ifp.analysis.joint.settings import whole_defaults
+
+    return whole_defaults()
+
+
+@click.command(cls=GroupedCommand, presets=preset_settings, whole=_whole_defaults)
 @config_options
 @click.option(
     "--whole",
     is_flag=True,
-    help="Cool the whole data set, not traversals: peaks of dMI/dbeta, joint freezing points; with the defaults of "
-    "`ifp train`, but 3 seeds and 30000 steps.",
+    help="Cool the whole data set, not traversals: peaks of dMI/dbeta, joint freezing points.",
 )
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="A run.json: run it again.")
 @click.option(
@@ -35,7 +40,12 @@ from ifp.errors import IfpError, NothingFroze, bad_value
     help="The run's folder.",
     show_default="runs/NAME-PRESET-DIGEST",
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Where the official files lie.",
+    show_default="$IFP_DATA, else a folder of the system's cache",
+)
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--threads", type=int, help="Chunks at work at once on a CPU.", show_default="the CPUs granted")
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")

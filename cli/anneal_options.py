@@ -38,9 +38,16 @@ _SETTINGS = [
     _setting("--seeds", int, "Networks trained per context."),
     _setting("--seed", int, "The seed of contexts, weights and noise."),
     _setting("--nuisance", str, "fixed or random within a traversal: instance, colour, noise."),
-    _setting("--background", click.Path(path_type=Path), "The picture behind sprites-scream.", show_default="built-in"),
+    _setting(
+        "--background",
+        click.Path(path_type=Path),
+        "The picture behind sprites-scream.",
+        show_default="a texture made here",
+    ),
     _setting("--likelihood", str, "bernoulli or gaussian."),
-    _setting("--sigma", float, "Standard deviation of the gaussian likelihood, pixels in [0, 1]."),
+    _setting(
+        "--sigma", float, "Standard deviation of the gaussian likelihood, pixels in [0, 1] (--pixel-sigma of train)."
+    ),
     _setting("--threshold", float, "Total KL that counts as frozen, nats."),
     _setting("--architecture", str, "mlp, conv (the paper's) or linear."),
     _setting("--latents", int, "Latents per network."),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--by", default="latent", help="What a channel is: latent, group or space (a model's whole latent space)."
 )
-@click.option("--group-size", type=int, help="Latents of a group, with --by group.", show_default="none")
+@click.option("--group-size", type=int, help="Latents of a group.", show_default="required with --by group")
 @click.option("--distance", default="vi", help="What channels are clustered by: vi (variation of information) or nmi.")
 @click.option("--min-samples", type=int, help="Channels and models that a hotspot needs.",
               show_default="0.4 of the models at one beta")  # fmt: skip

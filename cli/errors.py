@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import warnings
 from collections.abc import Iterator
@@ -53,6 +54,10 @@ def one_line_errors() -> Iterator[None]:
     except IfpError as error:
         # some messages list files, one per line; anything else that could move a terminal's cursor is escaped
         raise UserMistake("Error: " + "\n".join(map(printable, str(error).split("\n")))) from error
+    except click.UsageError as error:
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            raise
+        raise UserMistake(f"Error: {printable(usage_sentence(error))}") from error
     except NothingFroze as error:
         raise NothingFound(str(error)) from error
     except (KeyboardInterrupt, click.Abort) as error:
@@ -74,6 +79,17 @@ def one_line_errors() -> Iterator[None]:
         if _during_interrupt(error):
             raise Interrupted("Interrupted.") from error
         raise
+
+
+def usage_sentence(error: click.UsageError) -> str:
+    """One of click's own errors in one sentence: an unknown option with the nearest there is, and where help is."""
+    command = error.ctx.command_path if error.ctx is not None else "ifp"
+    if not isinstance(error, click.NoSuchOption):
+        return error.format_message()
+    options = [name for param in error.ctx.command.params for name in param.opts] if error.ctx is not None else []
+    near = difflib.get_close_matches(error.option_name, options, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"`{command} --help` shows its options."
+    return f"`{command}` has no option {error.option_name!r}; {hint}"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ifp.cli.completion import complete_values
+from ifp.errors import unknown_name
 
 PRESET = "the preset's"
 """The `show_default` of an option whose default depends on --preset; the help shows the values of each preset."""
@@ -51,11 +52,18 @@ class GroupedCommand(click.Command):
     """A command that shows its options under headings, and completes their values in a shell."""
 
     def __init__(
-        self, *args: Any, presets: Callable[[], Mapping[str, Mapping[str, Any]]] | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        presets: Callable[[], Mapping[str, Mapping[str, Any]]] | None = None,
+        whole: Callable[[], Mapping[str, Any]] | None = None,
+        **kwargs: Any,
     ) -> None:
-        """`presets` gives the settings of each preset, from which the defaults in the help are taken."""
+        """`presets` gives the settings of each preset, from which the defaults in the help are taken; `whole` those
+        that --whole has in their place.
+        """
         super().__init__(*args, **kwargs)
         self.presets = presets
+        self.whole = whole
         for param in self.params:
             complete_values(param)
 
@@ -104,13 +112,23 @@ class GroupedCommand(click.Command):
         values = {preset: setting_text(settings[FIELDS.get(name, name)]) for preset, settings in presets.items()}
         usual = values.pop(USUAL_PRESET, PRESET)
         others = [f"{preset}: {value}" for preset, value in values.items() if value != usual]
-        return "; ".join([usual, ", ".join(others)]) if others else usual
+        whole = self.whole().get(FIELDS.get(name, name)) if self.whole is not None else None
+        with_whole = [f"--whole: {setting_text(whole)}"] if whole is not None and setting_text(whole) != usual else []
+        return "; ".join([usual, *([", ".join(others)] if others else []), *with_whole])
 
 
 class CommandGroup(click.Group):
     """A group of such commands."""
 
     command_class = GroupedCommand
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that was asked for; an unknown name is told the nearest one."""
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            raise unknown_name("command", args[0], self.commands)
+        return super().resolve_command(ctx, args)
 
 
 def setting_text(value: Any) -> str:

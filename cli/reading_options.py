@@ -20,21 +20,21 @@ _DATA = (
     click.option("--dataset", help="The data of its training: a name from `ifp data list`, npz:PATH or images:FOLDER.",
                  show_default="required unless --codes is given"),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.",
-                 show_default="cache"),
+                 show_default="$IFP_DATA, else a folder of the system's cache"),
     click.option("--background", type=click.Path(path_type=Path), help="The picture behind sprites-scream.",
-                 show_default="built-in"),
+                 show_default="a texture made here"),
 )  # fmt: skip
 _READING = (
     click.option("--family", help="The code base of the checkpoint, in place of recognition by content.",
-                 show_default="recognised"),
+                 show_default="recognised by the file's content"),
     click.option("--activation", help="relu, leaky_relu, leaky_relu_0.2, tanh, elu, sigmoid, swish, gelu or softplus.",
-                 show_default="by the self-test"),
+                 show_default="the one with which the self-test passes"),
     click.option("--head", help="How mean and variance lie in the last layer: halves or interleaved, each also with "
-                 "-variance-first.", show_default="as the code base does it, or by the self-test"),
+                 "-variance-first.", show_default="as the code base does it, else as the self-test finds it"),
     click.option("--variance", help="What the last layer gives beside the mean: log-variance, log-sigma or "
-                 "softplus-sigma.", show_default="as the code base does it, or by the self-test"),
+                 "softplus-sigma.", show_default="as the code base does it, else as the self-test finds it"),
     click.option("--stage", type=int, help="The last active group in an encoder of several groups, from 0.",
-                 show_default="from the weights"),
+                 show_default="the last one that the weights hold"),
     click.option("--pixel-scaling", help="MEAN,STD if the model was trained on (x - MEAN) / STD.",
                  show_default="as the file or code base says"),
     click.option("--weights", help="Which weights of a file that holds several (an average, the best): the key they "

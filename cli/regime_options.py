@@ -23,7 +23,7 @@ def regime_options(command: Command) -> Command:
             click.option("--correlate", multiple=True, show_default="none",
                          help="Two factors to correlate in the images, e.g. posX,scale; repeat."),
             click.option("--sigma", multiple=True, show_default="0.2",
-                         help="How strongly (smaller is stronger), or none; once, or once per pair."),
+                         help="Spread of a correlated pair (smaller is stronger), or none; once, or once per pair."),
             click.option("--inverse", is_flag=True, help="Correlate high values with low ones."),
         )
     ):  # fmt: skip

@@ -18,7 +18,12 @@ from ifp.errors import IfpError
 @click.argument("mitigated", type=click.Path(path_type=Path))
 @click.option("--dataset", help="The data of both trainings: a name from `ifp data list`, npz:PATH or images:FOLDER.",
               show_default="required")  # fmt: skip
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Where the official files lie.",
+    show_default="$IFP_DATA, else a folder of the system's cache",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -36,7 +36,12 @@ FORMATS = {"recon": ".2f", "KL": ".2f", "NMI1": ".3f", "NMI2": ".3f"}
     help="The run's folder.",
     show_default="runs/train-NAME-OBJECTIVE-DIGEST",
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.", show_default="cache")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Where the official files lie.",
+    show_default="$IFP_DATA, else a folder of the system's cache",
+)
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--threads", type=int, help="Threads at work on a CPU.", show_default="the CPUs granted")
 @click.option("--quiet", is_flag=True, help="Show no progress.")

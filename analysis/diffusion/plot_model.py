@@ -47,6 +47,10 @@ def plot_model(results: Results, *, ax: Axes | None = None, width: str | float =
         return _heat_map(nmi, rows, ax)
 
 
+_ROWS_OF_A_LONG_LABEL = 8
+"""Rows from which the axis is long enough for a label that says their order."""
+
+
 def _heat_map(nmi: pd.DataFrame, rows: pd.DataFrame, ax: Axes) -> Axes:
     factors = list(dict.fromkeys(nmi["factor"]))
     value_DF, above_DF = (
@@ -60,7 +64,8 @@ def _heat_map(nmi: pd.DataFrame, rows: pd.DataFrame, ax: Axes) -> Axes:
     collapsed = (rows["status"] == STATUSES[-1]).tolist()
     draw_heatmap(ax, value_DF.to_numpy(dtype=float), above_DF.to_numpy(dtype=bool), grid, blank_R=collapsed)
     ax.set_yticks(range(len(rows)), [f"{latent}" for latent in rows["latent"]])
-    ax.set_ylabel("latent, largest KL first")
+    # on a short axis the words would be longer than it
+    ax.set_ylabel("latent, largest KL first" if len(rows) >= _ROWS_OF_A_LONG_LABEL else "latent")
     ax.set_title(f"NMI, {nmi['estimator'].iloc[0]}")
     return ax
 

@@ -13,7 +13,7 @@ Adam's steps melts what is barely held.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,13 @@ _SAME = (
     "dataset", "background", "architecture", "latents", "hidden", "seeds", "seed", "steps", "batch", "learning_rate",
     "likelihood", "sigma", "records",
 )  # fmt: skip
+
+
+def whole_defaults() -> dict[str, Any]:
+    """The settings that --whole takes where nobody says, by their names in `ifp anneal`."""
+    training = {field.name: field.default for field in fields(TrainConfig)}
+    return {**{name: training[name] for name in _SAME if name not in ("dataset", "background")}, "method": METHODS[0],
+            **DEFAULTS}  # fmt: skip
 
 
 def whole_config(

@@ -2,9 +2,10 @@
 
 For given posteriors q_i(z) = N(mean_i, std_i^2) of the N images the best decoder is the posterior mean image
     decoded(z) = sum_i p(i | z) x_i,   p(i | z) = q_i(z) / sum_j q_j(z),
-so reconstruction and KL are functions of the posteriors alone: one integral over z, done on a grid. The trapezoid rule
-converges exponentially for such integrands (sums of Gaussians times functions analytic near the real line), so a
-spacing of 0.7 of the narrowest posterior is enough; tests/exact/test_ideal_vae.py holds it against fine grids.
+so reconstruction and KL, and with them the free energy recon + beta KL, are functions of the posteriors alone: one
+integral over z, done on a grid. The trapezoid rule converges exponentially for such integrands (sums of Gaussians times
+functions analytic near the real line), so a spacing of 0.7 of the narrowest posterior is enough;
+tests/exact/test_ideal_vae.py holds it against fine grids.
 
 Since the decoder is optimal, its own change does not enter the gradient (envelope theorem): with c_i(z) the cost of
 image i under decoded(z), dR / dq_i(z) = c_i(z) / N.

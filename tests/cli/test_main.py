@@ -73,6 +73,24 @@ def test_an_unknown_command_and_option() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["anneal", "--metod", "exact"], "Error: `ifp anneal` has no option '--metod'; did you mean '--method'?"),
+        (["anneal", "--contexts", "two"], "Error: Invalid value for '--contexts': 'two' is not a valid integer."),
+        (["data", "lst"], "Error: Unknown command 'lst': allowed are list, describe, get, check, export; did you mean"),
+        (["--vresion"], "Error: `ifp` has no option '--vresion'; did you mean '--version'?"),
+        (["anneel"], "Error: Unknown command 'anneel': allowed are"),
+        (["data", "get"], "Error: Missing argument 'NAME'."),
+    ],
+)
+def test_what_click_refuses_is_one_sentence_too(words: list[str], said: str) -> None:
+    result = CliRunner().invoke(main, words, prog_name="ifp")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(said)
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     ("raised", "exit_code", "said"),
     [
         (bad_value("contexts", 0, "at least 1"), 2, "Error: contexts must be at least 1, got 0.\n"),

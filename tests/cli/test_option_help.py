@@ -58,8 +58,8 @@ def test_defaults_of_presets_are_those_that_are_taken() -> None:
     text = shown("anneal")
     standard, quick, author = (preset_config(name) for name in ("standard", "quick", "author"))
     assert set(PRESETS) == {"standard", "quick", "author"}
-    assert f"[default: {standard.steps}; quick: {quick.steps}, author: {author.steps}]" in text
-    assert f"[default: {standard.method}; author: {author.method}]" in text
+    assert f"[default: {standard.steps}; quick: {quick.steps}, author: {author.steps}; --whole: 30000]" in text
+    assert f"[default: {standard.method}; author: {author.method}; --whole: train]" in text
     assert f"[default: {standard.threshold_nats:g}]" in text
     text = shown("train")
     assert f"[default: {TrainConfig(dataset='').steps}; quick: {OWN['quick']['steps']}]" in text
