@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ifp.analysis.figures.result import Result
-from ifp.errors import IfpError
-from ifp.system.out_folder import as_folder
+from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.formats import TRAIN_FORMAT, VAE_FORMAT
+from ifp.system.files import read_json
+from ifp.system.out_folder import as_folder, check_out
 
 ALL = "all"
 """The word that stands for all kinds of figures that a folder has."""
 FORMATS = ("pdf", "png")
+_RUNS = (
+    "the folder of a run of `ifp anneal` (with --whole or without), `ifp train`, `ifp diagnose`, `ifp shift` or "
+    "`ifp channels`"
+)
 _TRAVERSALS_ONLY = ("--kind", "--method", "--scale")
 
 
@@ -28,7 +34,7 @@ def plot(
     order: Sequence[str] = (),
     labels: Mapping[str, str] | Sequence[str] | None = None,
     out: str | Path | None = None,
-    formats: Sequence[str] = FORMATS,
+    formats: str | Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Draw the figures of a run into files; returns their paths, a csv of what it shows beside each figure.
 
@@ -43,7 +49,7 @@ def plot(
     method : draw these members only: "exact", "train" or "closed-form". scale : "log" or "linear", of beta.
     order, labels : the factors that come first, and what figures call a factor.
     out : the folder for the figures; RUN/figures by default, needed for a result that is in memory only.
-    formats : "pdf", "png" or both.
+    formats : "pdf", "png" or both, in a list or separated by commas.
 
     Raises
     ------
@@ -61,12 +67,43 @@ def plot(
             saved = run.save(Path(place) / "run")
             return plot(saved, kinds=kinds, width=width, method=method, scale=scale, order=order, labels=labels,
                         out=out, formats=formats)  # fmt: skip
-    page = {"width": width, "formats": list(formats), "out": None if out is None else as_folder(out, "out")}
-    asked = _Asked(
-        Path(folder), (kinds,) if isinstance(kinds, str) else tuple(kinds), method, scale, order, labels, page
-    )
-    draw = next((draw for name, draw in _FOLDERS.items() if (asked.run / name).is_file()), _draw_traversals)
+    if not isinstance(order, str | Sequence) or not isinstance(labels, str | Sequence | Mapping | None):
+        raise IfpError(f"order and labels name factors, got order {order!r} and labels {labels!r}.")
+    wanted = _words("formats", formats)
+    for name in wanted:
+        if name not in FORMATS:
+            raise unknown_name("figure format", name, FORMATS)
+    figures = None if out is None else as_folder(out, "out")
+    if figures is not None:
+        check_out(figures, "out (--out)")
+    page = {"width": width, "formats": wanted or list(FORMATS), "out": figures}
+    asked = _Asked(folder, tuple(_words("kinds", kinds)), method, scale, order, labels, page)
+    draw = next((draw for name, draw in _FOLDERS.items() if (folder / name).is_file()), None)
+    if draw is None:
+        _check_traversals(folder)
+        draw = _draw_traversals
     return draw(asked)
+
+
+def _words(name: str, given: Any) -> list[str]:
+    """Names given as one text, separated by commas, or as several; raises IfpError, which calls them `name`."""
+    if isinstance(given, str):
+        return [word.strip() for word in given.split(",") if word.strip()]
+    words = list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(word, str) for word in words):
+        raise bad_value(name, given, "a name or a list of names")
+    return words
+
+
+def _check_traversals(folder: Path) -> None:
+    """Raise IfpError where nothing says that the folder is of a run of traversals."""
+    if not folder.is_dir():
+        raise IfpError(f"There is no folder {folder}; give {_RUNS}.")
+    about = folder / "run.json"
+    if not about.is_file():
+        raise IfpError(f"{folder} holds no run.json and nothing else that can be drawn; give {_RUNS}.")
+    if read_json(about, "run the same command again").get("format") in (TRAIN_FORMAT, VAE_FORMAT):
+        raise IfpError(f"{folder} holds no records of a training yet, or one network of it alone; give {_RUNS}.")
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def shift_figure(melting: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.
 def plot_shift(melting: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """One row per factor: open points of the baseline, filled ones of the mitigated models, a line between each pair.
 
-    Models of which a factor did not melt are left out and counted at the right.
+    Models of which a factor did not melt are left out and counted at the right. The mean of a side is geometric, over its
+    models in pairs; a factor without a pair has none.
 
     Parameters
     ----------
@@ -95,7 +96,8 @@ def _draw_factor(ax: Axes, row: int, rows: pd.DataFrame, look: FactorLook) -> No
     melted = rows[rows["status"] == MELTED]
     by_side = {side: melted[melted["side"] == side].set_index("number")["beta_ifp"] for side in SIDES}
     heights = dict(zip(SIDES, (row - _LANE, row + _LANE), strict=True))
-    for number in by_side["baseline"].index.intersection(by_side["mitigated"].index):
+    pairs = by_side["baseline"].index.intersection(by_side["mitigated"].index)
+    for number in pairs:
         ax.plot([by_side[side][number] for side in SIDES], list(heights.values()), color=PALE, linewidth=0.6, zorder=1)
     for side, betas in by_side.items():
         filled = side == "mitigated"
@@ -103,8 +105,8 @@ def _draw_factor(ax: Axes, row: int, rows: pd.DataFrame, look: FactorLook) -> No
             betas, np.full(len(betas), heights[side]), look.marker, color=look.color, markersize=3.4, linestyle="none",
             markerfacecolor=look.color if filled else "white", markeredgewidth=0.7, zorder=3,
         )  # fmt: skip
-        if len(betas):
-            mean = float(np.exp(np.log(betas).mean()))
+        if len(pairs):
+            mean = float(np.exp(np.log(betas[pairs]).mean()))
             ax.plot([mean, mean], [heights[side] - 0.16, heights[side] + 0.16], color=INK, linewidth=1.2, zorder=2)
     left_out = len(rows) - len(melted)
     if left_out:
@@ -117,4 +119,4 @@ def _key() -> list[Line2D]:
         Line2D([], [], color=INK, marker="o", markersize=3.4, linestyle="none", markerfacecolor=fill, label=label)
         for fill, label in (("white", SIDES[0]), (INK, SIDES[1]))
     ]
-    return [*points, Line2D([], [], color=INK, linewidth=1.2, marker="|", linestyle="none", label="mean")]
+    return [*points, Line2D([], [], color=INK, linewidth=1.2, marker="|", linestyle="none", label="mean of pairs")]

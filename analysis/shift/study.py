@@ -24,6 +24,7 @@ from ifp.seeds import check_seed
 from ifp.system.devices import check_device
 from ifp.system.out_folder import SHIFT, result_folder
 from ifp.system.progress import Progress, Say, silent, unsaid
+from ifp.system.settings import is_number
 from ifp.training.probe import ProbeConfig
 
 HIGHEST_BETA = 300.0
@@ -72,7 +73,8 @@ def shift(
     beta_max : highest beta of the probe; by default 300, or 50 times the lowest where that is more.
     steps : optimizer steps while beta moves. hold_steps : steps at the first beta before it moves.
     records : evaluations along the way. batch : images per step. learning_rate : of Adam.
-    images : images to train on. fixed_images : images whose information is followed.
+    images : images to train on. fixed_images : images whose information is followed. At least 1,000 each; where the
+        data have fewer, all are taken.
     threshold : KL of a latent, in nats, above which it counts as frozen.
     seed : of images, batches and noise.
     out : a folder that keeps each finished probe, so that the same call goes on after the last one; None keeps nothing.
@@ -88,12 +90,18 @@ def shift(
     `ifp.analysis.shift.melting` defines the melting point; it is ours.
     """
     for name, value in (("images", images), ("fixed_images", fixed_images)):
-        if value < FEWEST_IMAGES:
+        if not is_number(value) or value < FEWEST_IMAGES:
             raise bad_value(name, value, f"a whole number of at least {FEWEST_IMAGES}")
     check_seed(seed)
-    if not threshold > 0:
+    if not is_number(threshold) or not threshold > 0:
         raise bad_value("threshold", threshold, "a positive number")
     folder = None if out is None else result_folder(out, SHIFT, "out")
+    for side, given in zip(SIDES, (baseline, mitigated), strict=True):
+        if not isinstance(given, str | os.PathLike):
+            raise IfpError(
+                f"{side} must be the path of a checkpoint or of a run, or what ifp.train returned, for the probe "
+                f"trains whole models on; got {type(given).__name__}."
+            )
     device = check_device(device)
     paths = {side: _models_of(Path(path)) for side, path in zip(SIDES, (baseline, mitigated), strict=True)}
     if len(paths["baseline"]) != len(paths["mitigated"]):
@@ -102,6 +110,8 @@ def shift(
     data = as_dataset(dataset, data_dir=data_dir, progress=progress, say=say)
     if not data.labelled:
         raise IfpError(f"{data.name} has no factors, so no factor's melting point can be measured; add labels.")
+    if data.num_images < max(images, fixed_images):
+        say(f"{data.name} holds {data.num_images:,.0f} images; no more are trained on or followed.")
     train = draw_sample(data, images, seed, progress)
     fixed = draw_sample(data, fixed_images, seed + 1, progress)
     models = [

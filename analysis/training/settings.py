@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ifp.analysis.training.pressures_of_run import pressures_from
-from ifp.errors import IfpError, unknown_name
+from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.objectives.registry import get_objective
 from ifp.training.config import TrainConfig
 from ifp.training.presets import preset_train_config
@@ -72,10 +72,14 @@ def by_objective(objective: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     >>> by_objective("deft", {"steps": 100, "betas": (30, 1), "options": {"gamma": 0}})
     {'objective': 'deft', 'steps': 100, 'options': {'gamma': 0, 'betas': [30, 1]}}
     """
-    of_training = [field.name for field in dataclasses.fields(TrainConfig)]
+    # the data set is an argument of its own
+    of_training = [field.name for field in dataclasses.fields(TrainConfig) if field.name != "dataset"]
     of_objective = [field.name for field in dataclasses.fields(get_objective(objective))]
     found: dict[str, Any] = {"objective": objective}
-    options = dict(settings.get("options", {}))
+    options = settings.get("options", {})
+    if not isinstance(options, Mapping):
+        raise bad_value("options", options, "a table of the objective's options by name")
+    options = dict(options)
     for name, value in settings.items():
         if name in of_training:
             found[name] = _plain(value)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import ifp
+from ifp.analysis.shift.plot_shift import plot_shift
 from ifp.analysis.shift.result import ShiftResult
 from ifp.errors import IfpError
 
@@ -75,3 +77,19 @@ def test_what_is_saved_serves_the_next_call(
 def test_a_mistake_is_one_sentence(place: Path, change: dict[str, Any], sentence: str) -> None:
     with pytest.raises(IfpError, match=sentence):
         ifp.shift(place / "a.pt", place / "b.pt", f"npz:{place / 'grid.npz'}", **{**SHORT, **change})
+
+
+@pytest.mark.parametrize("side", [5, lambda images: images])
+def test_a_side_that_is_no_path_is_refused(side: Any) -> None:
+    with pytest.raises(IfpError, match="baseline must be the path of a checkpoint or of a run"):
+        ifp.shift(side, side, "toys")
+
+
+def test_a_factor_without_a_pair_has_no_mean() -> None:
+    rows = {"kind": "factor", "name": "size", "number": 0, "beta_start": 1.0, "beta_end": 300.0}
+    sides = [("baseline", 179.0, "melted"), ("mitigated", np.nan, "not_held")]
+    unpaired = pd.DataFrame([{**rows, "side": side, "beta_ifp": beta, "status": s} for side, beta, s in sides])
+    paired = unpaired.assign(beta_ifp=[179.0, 60.0], status="melted")
+    # a pair is joined by a line and each side has its points and its mean; without one only points are drawn
+    assert [len(line.get_xdata()) for line in plot_shift(unpaired).lines] == [1, 0]
+    assert [list(line.get_xdata()) for line in plot_shift(paired).lines][2] == pytest.approx([179, 179])

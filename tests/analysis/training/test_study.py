@@ -136,6 +136,7 @@ def test_networks_that_diverge_are_said_and_not_raised() -> None:
         ("beta", {"preset": "fast"}, "Unknown preset 'fast'"),
         ("deft", {}, "no published DEFT pressures for 'arrays'"),
         ("beta", {"beta": "high"}, "must be a number"),
+        ("beta", {"options": 5}, "options must be a table"),
         ("beta", {"threads": 0}, "threads must be a whole number"),
         ("beta", {"architecture": "conv"}, "mlp"),
     ],
@@ -164,3 +165,29 @@ def test_a_result_is_diagnosed_as_it_is(result: TrainResult) -> None:
         result, many, images=72, joint=False, metrics="none", permutations=20, bootstraps=20, anyway=True
     )
     assert len(diagnosed.models) == 2
+
+
+@pytest.mark.parametrize(
+    ("run", "options", "sentence"),
+    [
+        (5, {}, "run must be the path"),
+        (None, {}, "run must be the path"),
+        ("result", {"kinds": 5}, "kinds must be a name or a list of names, got 5"),
+        ("result", {"formats": "svg"}, "Unknown figure format 'svg': allowed are pdf, png"),
+        ("result", {"out": "file/x"}, "must name a folder"),
+        ("nowhere", {}, "anneal.*--whole.*train.*diagnose.*shift.*channels"),
+        (".", {}, "holds no run.json.*anneal.*--whole.*train.*diagnose.*shift.*channels"),
+        ("seed-0", {}, "one network of it alone"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_sentence(
+    result: TrainResult, tmp_path: Path, run: Any, options: dict[str, Any], sentence: str
+) -> None:
+    (tmp_path / "file").touch()
+    options |= {"out": tmp_path / options["out"]} if "out" in options else {}
+    places = {"result": result, "nowhere": tmp_path / "nowhere", ".": tmp_path, "seed-0": result.folder / "seed-0"}
+    with pytest.raises(IfpError, match=sentence):
+        ifp.plot(places.get(run, run), **{"out": tmp_path / "figures", **options})
+    if run == "result":
+        names = [path.name for path in ifp.plot(result, out=tmp_path / "text", formats="png,")]
+        assert names == ["ifp_training.png", "ifp_training.csv"]
