@@ -56,8 +56,8 @@ def shift_figure(melting: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.
 def plot_shift(melting: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """One row per factor: open points of the baseline, filled ones of the mitigated models, a line between each pair.
 
-    Models of which a factor did not melt are left out and counted at the right. The mean of a side is geometric, over its
-    models in pairs; a factor without a pair has none.
+    Models of which a factor did not melt are left out and counted at the right. The mean of a side is geometric, over
+    its models in pairs; a factor without a pair has none.
 
     Parameters
     ----------
