@@ -65,7 +65,7 @@ def whole_defaults() -> dict[str, Any]:
     """The settings that --whole takes where nobody says, by their names in `ifp anneal`."""
     training = {field.name: field.default for field in fields(TrainConfig)}
     return {**{name: training[name] for name in _SAME if name not in ("dataset", "background")}, "method": METHODS[0],
-            **DEFAULTS}  # fmt: skip
+            "architecture": "conv for 64 x 64, else mlp", **DEFAULTS}  # fmt: skip
 
 
 def whole_config(
