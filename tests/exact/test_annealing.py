@@ -162,15 +162,15 @@ def test_sprites_agree_with_the_oracle() -> None:
     if not ORACLE.exists():
         pytest.skip("needs ../shared/fixtures/sprites-oracle-true-geometry.json")
     rows: list[dict[str, Any]] = json.loads(ORACLE.read_text())
-    # of orientation, whose curves take long, one; a heart with a strong transition is in test_search.py
-    orientation = [row for row in rows if row["factor"] == "orientation"]
-    rows = [row for row in rows if row not in orientation] + orientation[1:2]
-    assert len(rows) == 13
+    assert len(rows) == 15
     trace = exact_annealing([sprites_traversal(row["factor"], tuple(row["context"])) for row in rows])
     found = crossings(trace)
     for number, row in enumerate(rows):
         assert found["cool"][number] == pytest.approx(row["exact_cool"], rel=0.02)
-        assert found["heat"][number] == pytest.approx(row["exact_heat"], rel=0.02)
+        if row["exact_heat"] is not None:
+            assert found["heat"][number] == pytest.approx(row["exact_heat"], rel=0.02)
+        else:
+            assert found["heat"][number] > 1.15 * row["beta_closed_form"]
 
 
 def test_alone_or_among_others_the_same(cells: list[FactorTraversal], drawn: AnnealTrace) -> None:
