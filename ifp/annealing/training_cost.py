@@ -66,17 +66,17 @@ def training_cost(
     groups = sorted(chunk_members(data, config, len(data)), key=lambda g: data[g[0]].values_NP.size)
     sizes = _chunk_sizes(groups, data, config, device, threads)
     largest = max(groups, key=lambda g: len(g) * data[g[0]].values_NP.size)
-    deadline = time.perf_counter() + most_seconds
+    started = time.perf_counter()
     seconds_by_size: dict[int, float] = {}
     for size in sizes:
-        if not seconds_by_size or time.perf_counter() < deadline - most_seconds / 2:
+        if not seconds_by_size or time.perf_counter() - started < most_seconds / 2:
             seconds_by_size[size] = _seconds_per_member_step(largest[:size], members, data, config, device)
     chunk = min(seconds_by_size, key=lambda size: seconds_by_size[size])
 
     sampled = groups[:: math.ceil(len(groups) / MEASURED_GROUPS)]
     measured: list[float] = []
     for group in sampled:
-        if not measured or time.perf_counter() < deadline:
+        if not measured or time.perf_counter() - started < most_seconds:
             measured.append(_seconds_per_member_step(group[:chunk], members, data, config, device))
     work = [data[g[0]].values_NP.size for g in groups]
     seconds = np.interp(work, [data[g[0]].values_NP.size for g in sampled[: len(measured)]], measured)

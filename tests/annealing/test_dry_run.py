@@ -80,3 +80,12 @@ def test_everything_flat_costs_nothing(tmp_path: Path) -> None:
     config = AnnealConfig(dataset="npz:flat", contexts=1)
     cost = estimate(plan_cells(NpzDataset(tmp_path / "flat.npz"), config), config)
     assert (cost.exact_traversals, cost.exact_seconds, cost.training) == (0, None, None)
+
+
+def test_without_a_limit_every_size_of_a_chunk_is_measured(bars_npz: Path) -> None:
+    """A run itself sets no limit; one member per chunk trains several times slower than the best size."""
+    config = AnnealConfig(dataset="npz:bars", architecture="mlp", method="train", contexts=3, steps=40, records=10)
+    cells = plan_cells(NpzDataset(bars_npz), config)
+    cost = run_cost(cells, config, [], device="cpu", threads=1, time_exact=False)
+    assert cost.training is not None
+    assert len(cost.training.rates) > 1
