@@ -14,6 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ifp.checkpoints.files.archives import Archive
+from ifp.checkpoints.files.containers import BROKEN
+from ifp.checkpoints.files.limits import Unreadable
+from ifp.checkpoints.files.printable import printable
 from ifp.errors import IfpError
 from ifp.networks.adam import Moments
 
@@ -64,17 +68,20 @@ class MemberState:
 def read_content(path: Path) -> dict[str, Any]:
     """What `ifp.system.files.write_whole` wrote; raises IfpError where the file is damaged."""
     try:
-        stored = torch.load(path, weights_only=True, map_location="cpu")
+        with path.open("rb") as file:
+            Archive(file, path.stat().st_size).verify()  # torch does not compare them, and takes a flipped bit
+            file.seek(0)
+            stored = torch.load(file, weights_only=True, map_location="cpu")
         if not isinstance(stored, dict):
             raise TypeError(f"a {type(stored).__name__}")
-    except (OSError, RuntimeError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
-        raise damaged(path) from error
+    except (*BROKEN, Unreadable, pickle.UnpicklingError) as error:
+        raise damaged(path, printable(error.clause) if isinstance(error, Unreadable) else "is damaged") from error
     return stored
 
 
-def damaged(path: Path) -> IfpError:
+def damaged(path: Path, clause: str = "is damaged") -> IfpError:
     """The error for a file from which a run cannot go on."""
-    return IfpError(f"{path} is damaged, so the run cannot go on from it; delete its folder and begin anew.")
+    return IfpError(f"{path} {clause}; the run cannot go on from it, so delete its folder and begin anew.")
 
 
 def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

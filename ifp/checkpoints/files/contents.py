@@ -75,7 +75,9 @@ def _read(path: Path) -> Contents:
         container = container_of(stream)
         length = stream.seek(0, 2)
         if container == "torch zip":
-            reader, tree, foreign = _read_torch(outline_zip(Archive(stream, length)), stream)
+            archive = Archive(stream, length)
+            archive.verify()
+            reader, tree, foreign = _read_torch(outline_zip(archive), stream)
         elif container == "legacy torch":
             reader, tree, foreign = _read_torch(outline_legacy(stream, length), stream)
         elif container == "TorchScript":

@@ -19,6 +19,7 @@ import torch
 from ifp.checkpoints.files.containers import sniff
 from ifp.checkpoints.files.contents import INERT, WEIGHTS_ONLY, Contents, Foreign, read_contents
 from ifp.checkpoints.files.torch_files import outline_legacy
+from ifp.errors import IfpError
 
 from .conftest import Small
 from .writers import (
@@ -248,3 +249,30 @@ def assert_same_set(contents: Contents, state: dict[str, Any]) -> None:
     assert isinstance(contents.tree, dict)
     assert sorted(contents.tree) == sorted(state)
     assert_same({name: contents.tree[name] for name in state}, state)
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_a_flipped_bit_is_refused_by_both_readers(tmp_path: Path, foreign: bool) -> None:
+    """One bit of a bias moves a KL, and torch's reader does not compare the checksums of its own files."""
+    path = tmp_path / "weights.pt"
+    hyper = {"hyper_parameters": np.random.default_rng(0)} if foreign else {}
+    torch.save({"encoder.bias": torch.full((5,), 1.5), **hyper}, path)
+    data = bytearray(path.read_bytes())
+    data[data.index(np.float32(1.5).tobytes()) + 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(IfpError, match=r"is damaged: the bytes of its entry 'data/0' do not match their checksum; get"):
+        read_contents(path)
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_a_file_written_without_checksums_is_read(tmp_path: Path, foreign: bool) -> None:
+    path = tmp_path / "weights.pt"
+    hyper = {"hyper_parameters": np.random.default_rng(0)} if foreign else {}
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"encoder.bias": torch.full((5,), 1.5), **hyper}, path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    tree = read_contents(path).tree
+    assert isinstance(tree, dict)
+    np.testing.assert_array_equal(tree["encoder.bias"], np.full(5, 1.5, np.float32))
