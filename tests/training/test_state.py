@@ -19,7 +19,7 @@ def test_every_flipped_bit_is_refused_or_harmless(tmp_path: Path, rng: np.random
     write_whole(path, {"step": 3, "parameters": {"bias": torch.arange(64.0)}})
     whole = path.read_bytes()
     refused = 0
-    for place in rng.choice(len(whole), size=150, replace=False):
+    for place in rng.choice(len(whole), size=60, replace=False):
         data = bytearray(whole)
         data[place] ^= 1 << int(rng.integers(8))
         path.write_bytes(data)
@@ -30,7 +30,7 @@ def test_every_flipped_bit_is_refused_or_harmless(tmp_path: Path, rng: np.random
         else:  # the bytes that pad an entry, or a date
             assert content["step"] == 3
             torch.testing.assert_close(content["parameters"]["bias"], torch.arange(64.0), rtol=0, atol=0)
-    assert refused > 30
+    assert refused > 10
 
 
 def test_the_entry_is_named(tmp_path: Path) -> None:
