@@ -14,7 +14,7 @@ import torch
 from ifp.checkpoints.files.contents import Foreign, read_contents
 from ifp.errors import IfpError
 
-from .test_wrappings import opened, part, same, state, under
+from .wrapped import opened, part, same, state, under
 
 ARRAY = np.zeros(2, np.float32)
 SECONDS = 20

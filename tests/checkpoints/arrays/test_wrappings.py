@@ -1,70 +1,24 @@
-"""Models in the wrappings of the wild are read as the bare model is; which of several models was read is said."""
+"""Models in the wrappings of the wild are read as the bare model is, and what was taken off is said."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from ifp.checkpoints.files.contents import Contents, Foreign
-from ifp.checkpoints.open_model import Opened, open_model
-from ifp.checkpoints.source import ReadingOptions
+from ifp.checkpoints.files.contents import Foreign
 from ifp.errors import IfpError
 
-from ..families.code_bases import network_files
 from ..families.code_bases.array_files import EXAMPLES
-
-Arrays = dict[str, np.ndarray]
-
-
-def state(name: str = "yanndubs 32", seed: int = 0) -> Arrays:
-    if name in EXAMPLES:
-        return dict(EXAMPLES[name]().source().weights)
-    return {key: tensor.numpy() for key, tensor in network_files.make(name, seed).state_dict().items()}
-
-
-def opened(tree: object, config: dict[str, Any] | None = None, **options: Any) -> Opened:
-    return open_model(Contents(Path("run/file"), "torch zip", "", tree, ()), config or {}, ReadingOptions(**options))
-
-
-def codes(found: Opened) -> tuple[torch.Tensor, torch.Tensor]:
-    vae = found.vaes[0]
-    images = torch.rand((3, *vae.image_shape), generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        mean, logvar = vae.to(torch.device("cpu")).encode(images)
-    return mean, logvar
-
-
-def same(found: Opened, bare: Opened) -> bool:
-    decoders = [vae.decoder is not None for vae in (found.vaes[0], bare.vaes[0])]
-    return all(torch.equal(a, b) for a, b in zip(codes(found), codes(bare), strict=True)) and decoders == [True, True]
-
-
-def said(found: Opened, what: str) -> str:
-    return next((f"{about.value} ({about.source})" for about in found.vaes[0].assumptions if about.what == what), "")
-
-
-def under(prefix: str, arrays: Arrays) -> Arrays:
-    return {f"{prefix}{name}": array for name, array in arrays.items()}
-
-
-def part(arrays: Arrays, name: str) -> Arrays:
-    return {key.removeprefix(f"{name}."): array for key, array in arrays.items() if key.startswith(f"{name}.")}
-
-
-def renamed(arrays: Arrays, **parts: str) -> Arrays:
-    return {f"{parts.get((words := name.split('.', 1))[0], words[0])}.{words[1]}": a for name, a in arrays.items()}
+from .wrapped import COUNTER, Arrays, codes, opened, part, renamed, said, same, state, under
 
 
 def optimizer(arrays: Arrays) -> dict[str, Any]:
     return {"state": {at: {"exp_avg": array} for at, array in enumerate(arrays.values())}, "param_groups": [{}]}
 
-
-COUNTER = np.array(7)
 
 WRAPPINGS: dict[str, tuple[Callable[[Arrays], object], str, str]] = {  # the tree, what is said of weights and of names
     "vae.": (lambda s: under("vae.", s), "", "'vae.' taken off (the file)"),
@@ -195,63 +149,6 @@ def test_every_family_is_read_under_a_prefix(name: str) -> None:
     assert found.family is bare.family
     assert all(torch.equal(a, b) for a, b in zip(codes(found), codes(bare), strict=True))
     assert [vae.decoder is None for vae in found.vaes] == [vae.decoder is None for vae in bare.vaes]
-
-
-SETS: dict[str, tuple[Callable[[Arrays, Arrays], object], str, str]] = {  # first is the model trained, second its copy
-    "model and ema": (lambda a, b: {"ema": b, "model": a}, "model", "ema"),
-    "state_dict_ema": (lambda a, b: {"state_dict_ema": b, "state_dict": a}, "state_dict", "state_dict_ema"),
-    "the best so far": (
-        lambda a, b: {"best_model_state_dict": b, "model_state_dict": a}, "model_state_dict", "best_model_state_dict",
-    ),
-    "ema-pytorch": (
-        lambda a, b: under("ema_model.", b) | under("online_model.", a) | {"step": COUNTER},
-        "online_model", "ema_model",
-    ),
-    "a Lightning module with a copy": (
-        lambda a, b: {"state_dict": under("model_ema.", b) | under("model.", a)}, "state_dict.model", "model_ema",
-    ),
-    "a shadow": (lambda a, b: {"ema": {"shadow": b, "decay": 0.9}, "net": a}, "net", "ema.shadow"),
-    "an object with a shadow": (lambda a, b: {"net": a, "ema": Foreign("x.EMA", (), {"shadow": b})}, "net", "ema"),
-    "averaged parts": (
-        lambda a, b: {"encoder_ema": part(b, "encoder"), "decoder_ema": part(b, "decoder"),
-                      "encoder": part(a, "encoder"), "decoder": part(a, "decoder")},
-        "", "encoder_ema",
-    ),
-    "two encoders": (
-        lambda a, b: renamed(b, encoder="encoder_k", decoder="decoder_k") | renamed(a, encoder="encoder_q",
-                                                                                    decoder="decoder_q"),
-        "encoder_q", "encoder_k",
-    ),
-    "an ensemble": (lambda a, b: {"models": [a, b]}, "models.0", "models.1"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", SETS)
-def test_of_two_sets_one_is_taken_and_the_other_said_and_chosen(kind: str) -> None:
-    pack, first, second = SETS[kind]
-    trained, copy = state(seed=0), state(seed=1)
-    found = opened(pack(trained, copy))
-    if kind != "two encoders":  # which of two equals comes first says nothing
-        assert same(found, opened(trained))
-        taken = f"those under {first!r}" if first else "those without a key"
-        assert f"{taken}; the file also holds" in said(found, "weights")
-        assert second in said(found, "weights")
-    assert "(--weights " in said(found, "weights")
-    if kind != "two encoders":
-        assert found.vaes[0].unused in ((), ("step",))
-    for key, arrays in ((first, trained), (second, copy)):
-        if key:
-            chosen = opened(pack(trained, copy), weights=key)
-            assert same(chosen, opened(arrays))
-            assert said(chosen, "weights").endswith("(an option)")
-    with pytest.raises(IfpError, match=r"Unknown set of weights 'other': allowed are .*" + first):
-        opened(pack(trained, copy), weights="other")
-
-
-def test_one_set_kept_twice_is_no_choice() -> None:
-    assert "also holds" not in said(opened({"model": state(), "last": dict(state())}), "weights")
-    with pytest.raises(IfpError, match="holds one set of weights, without a key, so none is called 'ema'; leave"):
-        opened(state(), weights="ema")
 
 
 def test_arrays_of_other_models_are_left_alone() -> None:

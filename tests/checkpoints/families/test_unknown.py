@@ -12,7 +12,7 @@ from ifp.checkpoints.families.registry import families, no_family, recognise
 from ifp.checkpoints.source import Source
 from ifp.errors import IfpError
 
-from ..arrays.test_wrappings import Arrays, opened, state, under
+from ..arrays.wrapped import Arrays, opened, state, under
 from .code_bases import network_files
 from .code_bases.array_files import EXAMPLES
 

@@ -14,7 +14,7 @@ from ifp.checkpoints.readings.candidates import Candidates, load_candidates
 from ifp.checkpoints.source import ReadingOptions
 from ifp.errors import IfpError
 
-from ..arrays.test_wrappings import Arrays, part, state
+from ..arrays.wrapped import Arrays, part, state
 from ..files import writers
 
 SHARD = "model-0000{}-of-00002.safetensors"

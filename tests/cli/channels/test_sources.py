@@ -1,0 +1,93 @@
+"""What `ifp channels` compares: models without labels, of other code bases, codes, and functions of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ...checkpoints import exact_vaes as exact
+from ...checkpoints.families.code_bases import array_files, network_files
+from ...fingerprints.ensembles import turned
+from .command import channels, done, table
+
+
+def test_without_labels(models: list[Path], tmp_path: Path) -> None:
+    plain = exact.write_grid(tmp_path / "plain.npz", labelled=False)
+    result = channels(*models, "--dataset", plain, "--points", 200, "--out", tmp_path / "out")
+    assert result.exit_code == 0, (result.output, result.exception)
+    hotspots = table(tmp_path / "out", "hotspots")
+    assert len(hotspots) == 3
+    assert hotspots["factor"].isna().all()
+
+
+def test_foreign_models_and_ours_together(tmp_path: Path) -> None:
+    """Codes of two code bases with random weights: they are read and compared, whatever they hold."""
+    network = network_files.make("1konny B")
+    network.state_dict()[f"{network_files.FILES['1konny B'].head}.weight"].mul_(2)
+    (tmp_path / "konny").mkdir()
+    konny = network_files.write(tmp_path / "konny", "1konny B", network)
+    example = array_files.EXAMPLES["google conv"]()
+    (tmp_path / "google").mkdir()
+    google = array_files.write(tmp_path / "google", example)
+    assert example.image_shape == (1, 64, 64)
+    factors = np.stack(np.meshgrid(range(8), range(5), indexing="ij"), axis=-1).reshape(-1, 2)
+    images = np.zeros((40, 64, 64), dtype=np.uint8)
+    for image, (row, width) in zip(images, factors, strict=True):
+        image[8 * row : 8 * row + 8, : 10 * width + 10] = 255
+    np.savez(tmp_path / "bars.npz", images=images, factors=factors)
+    result = channels(
+        konny, google, "--dataset", f"npz:{tmp_path / 'bars.npz'}", "--points", 40, "--no-hotspots", "--by", "space",
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert result.exit_code == 0, (result.output, result.exception)
+    models = table(tmp_path / "out", "models")
+    assert models["family"].nunique() == 2
+    assert table(tmp_path / "out", "channels")["information_bits"].iloc[:2].gt(0.01).all()
+
+
+def test_codes_in_place_of_models(grid: str, found: Path, tmp_path: Path) -> None:
+    for at in range(5):
+        encoder_PD, logvar_D, _, mean_P = exact.components(mixing_DD=turned(at))
+        mean = (exact.grid_images().reshape(1000, -1) / 255 - mean_P) @ encoder_PD
+        np.savez(
+            tmp_path / f"{at}.npz", mean=mean, logvar=np.broadcast_to(logvar_D, mean.shape),
+            factors=exact.factor_grid(), factor_names=np.array(exact.NAMES),
+        )  # fmt: skip
+    files = [arg for at in range(5) for arg in ("--codes", tmp_path / f"{at}.npz")]
+    done(*files, out=tmp_path / "out")
+    columns = ["factor", "runs", "information_bits", "upper_bits", "factor_nmi"]
+    a, b = (
+        table(out, "hotspots")[columns].sort_values("factor", ignore_index=True) for out in (found, tmp_path / "out")
+    )
+    pd.testing.assert_frame_equal(a, b, atol=1e-3)
+    assert not (tmp_path / "out" / "traversals.npz").exists()
+
+
+def test_a_function_of_ones_own_beside_models(
+    grid: str, models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder_PD, logvar_D, _, mean_P = exact.components()
+    np.savez(tmp_path / "weights.npz", encoder=encoder_PD, logvar=logvar_D, mean=mean_P)
+    (tmp_path / "encoders_of_test_channels.py").write_text(
+        "import numpy as np, torch\n"
+        f"held = np.load({str(tmp_path / 'weights.npz')!r})\n"
+        "encoder, logvar, mean = (torch.from_numpy(held[name]).float() for name in ('encoder', 'logvar', 'mean'))\n"
+        "def encode(images):\n    return (images.flatten(1) - mean) @ encoder, logvar.expand(len(images), -1)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    done(
+        *models[:4],
+        "--encoder",
+        "encoders_of_test_channels:encode",
+        "--dataset",
+        grid,
+        "--points",
+        200,
+        out=tmp_path / "o",
+    )
+    hotspots = table(tmp_path / "o", "hotspots")
+    assert (hotspots["runs"] == 5).all()
