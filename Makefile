@@ -21,7 +21,7 @@ demo: $(STAMP) ## the annealing test on sprites, a few minutes: table and figure
 	$(BIN)/ifp anneal --dataset sprites --preset quick --out runs/demo
 
 test: $(STAMP) ## the whole test suite in two processes, no network
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 coverage: $(STAMP) ## the test suite with line coverage of the three packages
 	$(BIN)/python -m pytest --cov=ifp --cov=ifp.analysis --cov=ifp.cli --cov-report=term-missing:skip-covered

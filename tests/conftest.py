@@ -26,11 +26,27 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures"
+LONG = (
+    "notebooks/test_03", "notebooks/test_02", "notebooks/test_04", "exact/test_annealing", "cli/whole/", "exact/",
+    "annealing/", "notebooks/", "cli/", "analysis/", "checkpoints/",
+)  # fmt: skip
+"""How the paths of test files begin that take long: they start in this order, before all others."""
 LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost", "", None)
 
 
 class NetworkBlocked(RuntimeError):
     """Not an OSError, so that no code under test takes it for an ordinary failed download."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Among several processes long files start first, so that none of them works alone at the end."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((number for number, start in enumerate(LONG) if path.startswith(start)), len(LONG))
+
+    if hasattr(config, "workerinput"):  # a process of pytest-xdist
+        items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""The notebooks: public names only, short, and stored with the outputs that they give when they are run."""
+"""The form of the notebooks: public names only, short, and stored with outputs that hold nothing of one machine."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import ast
 import re
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import nbformat
 import pytest
 
-FOLDER = Path(__file__).parents[1] / "notebooks"
+from .stored import FOLDER, code_cells, read, refresh_script
+
 MOST_CHARACTERS = {
     "01_annealing_test": 2155,
     "02_information_diffusion": 7023,
@@ -27,33 +26,6 @@ LIBRARIES = {"matplotlib", "matplotlib.pyplot", "numpy", "pandas", "torch", "tor
 MOST_BYTES = 1_000_000
 VOLATILE = re.compile(r" at 0x[0-9a-f]+|/(?:home|Users|root|tmp|work|usr)/|[A-Z]:\\|Warning\b|Traceback")
 """Addresses of objects, paths of a machine, and warnings, none of which a reader should see."""
-
-
-def refresh_script() -> ModuleType:
-    """notebooks/refresh.py, which is no module of a package."""
-    spec = spec_from_file_location("ifp_refresh_notebooks", FOLDER / "refresh.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def read(name: str) -> nbformat.NotebookNode:
-    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-
-
-def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def kinds_of_output(notebook: nbformat.NotebookNode) -> list[list[str]]:
-    """What each code cell shows: streams by name, and the richest form of everything else."""
-    kinds = []
-    for cell in code_cells(notebook):
-        shown = [output.get("name") or "+".join(sorted(output.get("data", {}))) for output in cell.outputs]
-        kinds.append(shown)
-    return kinds
 
 
 def dotted(node: ast.expr) -> list[str] | None:
@@ -106,19 +78,12 @@ def forbidden(tree: ast.Module) -> Iterator[str]:
                 yield from inner_names(names)
 
 
-def test_every_notebook_is_held_to_its_length() -> None:
-    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == sorted(MOST_CHARACTERS)
-
-
-@pytest.mark.parametrize("name", MOST_CHARACTERS)
-def test_notebook_runs_and_shows_what_is_stored(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("MPLBACKEND", "")  # both are set again by execute, and restored here
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    notebook = read(name)
-    stored = kinds_of_output(notebook)
-    refresh_script().execute(notebook, tmp_path)
-    assert kinds_of_output(notebook) == stored
+def test_every_notebook_is_run_and_held_to_its_length() -> None:
+    notebooks = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+    assert notebooks == sorted(MOST_CHARACTERS)
+    assert sorted(path.stem for path in Path(__file__).parent.glob("test_[0-9]*.py")) == [
+        f"test_{n}" for n in notebooks
+    ]
 
 
 @pytest.mark.parametrize("name", MOST_CHARACTERS)
