@@ -66,6 +66,7 @@ _SETTINGS = [
     _setting("--batch", int, "Images per step; a smaller traversal is repeated as often as fits."),
     _setting("--learning-rate", float, "Adam's learning rate."),
     _setting("--records", int, "Evaluations along one branch."),
+    _setting("--precision", str, "Products of networks: float32, and on a GPU tf32 or bfloat16."),
     _setting("--stop-recon", float, "Stop a member below this reconstruction, nats; 0 for never."),
 ]
 _FIELDS = {"factor": "factors", "threshold": "threshold_nats", "stop_recon": "stop_recon_nats"}

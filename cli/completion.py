@@ -29,7 +29,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "law": ("geometric", "linear", "author"),
     "nuisance": ("fixed", "random"),
     "direction": ("cool", "heat", "both"),
-    "precision": ("float32", "bfloat16"),
+    "precision": ("float32", "tf32", "bfloat16"),
     "activation": ACTIVATIONS,
     "head": HEADS,
     "variance": VARIANCES,

@@ -62,7 +62,7 @@ _SETTINGS = [
     _setting("--learning-rate", float, "Adam's learning rate."),
     _setting("--records", int, "Evaluations along the training."),
     _setting("--checkpoint-every", int, "Steps between checkpoints; 0 keeps the last only."),
-    _setting("--precision", str, "float32, or bfloat16 on a GPU."),
+    _setting("--precision", str, "float32, and on a GPU tf32 or bfloat16."),
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from ifp.datasets.base import NUISANCE_MODES
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.likelihood import Likelihood, as_likelihood
 from ifp.schedule import get_law
+from ifp.system.precision import PRECISIONS
 from ifp.system.settings import Kind, check_stored, clip_to_steps, is_number, settings_digest
 
 ARCHITECTURES = ("mlp", "conv", "linear")
@@ -46,6 +47,8 @@ class AnnealConfig:
     batch : images per step; a smaller traversal is repeated as often as fits, a larger one sampled.
     learning_rate : Adam's.
     records : evaluations along one branch.
+    precision : of the products of the networks: "float32", and on a GPU "tf32" (products of float32 with 10 bits of
+        mantissa) or "bfloat16" (7 bits).
     stop_recon_nats : stop a member whose batch reconstruction falls below this; 0 for never (the author's rule is 1).
     preset : the preset the values came from.
     """
@@ -75,6 +78,7 @@ class AnnealConfig:
     learning_rate: float = 1e-3
     records: int = 150
     stop_recon_nats: float = 0.0
+    precision: str = "float32"
     preset: str = "standard"
 
     def __post_init__(self) -> None:
@@ -86,6 +90,7 @@ class AnnealConfig:
             ("direction", self.direction, RUN_DIRECTIONS),
             ("architecture", self.architecture, ARCHITECTURES),
             ("nuisance mode", self.nuisance, NUISANCE_MODES),
+            ("precision", self.precision, PRECISIONS),
         ]:
             if got not in allowed:
                 raise unknown_name(name, got, allowed)
@@ -135,7 +140,7 @@ class AnnealConfig:
     def digest(self) -> str:
         """Equal for equal settings; decides whether a folder holds this run."""
         # what came later does not change the digest of runs that leave it to its default
-        later = {"exact_floor": None}
+        later = {"exact_floor": None, "precision": "float32"}
         return settings_digest({k: v for k, v in self.to_json().items() if k not in later or v != later[k]})
 
 

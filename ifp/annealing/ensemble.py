@@ -30,7 +30,7 @@ class Ensemble:
     members : each member's fresh parameters, from `network.initial`.
     images_MNP : uint8 (0..255) or float32, the traversals' images; they stay on the device as they are.
     weight_MP : pixel weights.
-    likelihood : of the images.
+    likelihood : of the images. precision : of the products; see `StackedVaes`.
     """
 
     def __init__(
@@ -42,9 +42,12 @@ class Ensemble:
         *,
         likelihood: Likelihood,
         learning_rate: float,
+        precision: str = "float32",
     ) -> None:
         self.likelihood = likelihood
-        self.vaes = StackedVaes(network, members, device=images_MNP.device, learning_rate=learning_rate)
+        self.vaes = StackedVaes(
+            network, members, device=images_MNP.device, learning_rate=learning_rate, precision=precision
+        )
         self.images_RNP = self.vaes.for_rows(images_MNP).contiguous()
         self.weight_RP = self.vaes.for_rows(weight_MP).contiguous()
 
@@ -89,6 +92,6 @@ class Ensemble:
 
     def keep(self, members: Sequence[int]) -> None:
         """Drop all members but these, with what Adam remembers of them."""
-        rows = torch.tensor(self.vaes.keep(members), device=self.images_RNP.device)
+        rows = torch.tensor(self.vaes.keep(members)).to(self.images_RNP.device)
         self.images_RNP = self.images_RNP[rows]
         self.weight_RP = self.weight_RP[rows]

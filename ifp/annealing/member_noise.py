@@ -18,8 +18,8 @@ EVALUATION_ROWS = 256
 """Decoder rows a record spends on the reconstruction: noise draws x images, at least."""
 
 
-class MemberNoise:
-    """Training noise, choice of images, and evaluation noise.
+class BatchShape:
+    """How the images of a traversal fill the batches of its members.
 
     A batch holds every image of the traversal as often as it fits, each with its own noise; a traversal larger than
     the batch is sampled without replacement.
@@ -27,15 +27,24 @@ class MemberNoise:
     Attributes
     ----------
     images, images_a_step, draws : images of the traversal, images of a step, noise draws per image.
+    evaluation_draws : noise draws per image of a record. latents : of each member.
     """
+
+    def __init__(self, config: AnnealConfig, images: int) -> None:
+        self.images = images
+        self.images_a_step = min(images, config.batch)
+        self.draws = max(1, config.batch // images)
+        self.evaluation_draws = max(1, math.ceil(EVALUATION_ROWS / images))
+        self.latents = config.latents
+
+
+class MemberNoise(BatchShape):
+    """Training noise, choice of images, and evaluation noise, by one generator per member and purpose."""
 
     def __init__(
         self, members: Sequence[Member], config: AnnealConfig, images: int, device: str | torch.device
     ) -> None:
-        self.images = images
-        self.images_a_step = min(images, config.batch)
-        self.draws = max(1, config.batch // images)
-        self._latents = config.latents
+        super().__init__(config, images)
         self._device = device
         self._train = [m.torch_generator(config.seed, "noise", device) for m in members]
         self._choice = [m.torch_generator(config.seed, "images", device) for m in members]
@@ -49,7 +58,7 @@ class MemberNoise:
 
     def block(self, steps: int) -> Tensor:
         """Training noise [K, M, S, N, D]."""
-        shape = (steps, self.draws, self.images_a_step, self._latents)
+        shape = (steps, self.draws, self.images_a_step, self.latents)
         return torch.stack([torch.randn(shape, generator=g, device=self._device) for g in self._train], dim=1)
 
     def choose(self, steps: int) -> Tensor:
@@ -59,5 +68,5 @@ class MemberNoise:
 
     def evaluation(self) -> Tensor:
         """Noise of one record [M, S, N, D] on all images."""
-        shape = (max(1, math.ceil(EVALUATION_ROWS / self.images)), self.images, self._latents)
+        shape = (self.evaluation_draws, self.images, self.latents)
         return torch.stack([torch.randn(shape, generator=g, device=self._device) for g in self._evaluate])

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ifp.annealing.config import AnnealConfig
+from ifp.annealing.counter_noise import CounterNoise, member_noise
 from ifp.annealing.ensemble import Ensemble
 from ifp.annealing.member_noise import MemberNoise
 from ifp.annealing.members import (
@@ -29,6 +31,8 @@ from ifp.annealing.members import (
     stack_data,
 )
 from ifp.schedule import get_law
+from ifp.system.graphs import RecordedWork, recorder
+from ifp.system.progress import Say, unsaid
 from ifp.system.threads import Stopped
 from ifp.trace import DIVERGED, OK, AnnealTrace
 
@@ -41,6 +45,9 @@ CONFIRMING_RECORDS = 10
 """Records in a row across the threshold that answer a member's question."""
 DIED_AWAY = 0.5
 """A fresh network's KL has died away below this share of the threshold."""
+LEAST_ACTIVE = 0.75
+"""On a device, members that are answered leave the batch when fewer than this share are active: each change of the
+batch is a new recording of its steps. On a CPU they leave at once."""
 
 
 def beta_range(member: Member, config: AnnealConfig) -> tuple[float, float]:
@@ -61,15 +68,46 @@ def beta_range(member: Member, config: AnnealConfig) -> tuple[float, float]:
 
 @dataclass
 class Chunk:
-    """Members in training: their networks and their random streams."""
+    """Members in training: their networks and their random streams; `block` is launched as one graph on a GPU."""
 
     ensemble: Ensemble
-    noise: MemberNoise
+    noise: MemberNoise | CounterNoise
+    say: Say = unsaid
+
+    def __post_init__(self) -> None:
+        self.block = RecordedWork(self._train_and_evaluate, recorder(self.device), self.say)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the members are."""
+        return self.ensemble.images_RNP.device
 
     def keep(self, rows: list[int]) -> None:
         """Drop all members but those at `rows`."""
+        self.block.forget()
         self.ensemble.keep(rows)
         self.noise.keep(rows)
+
+    def inputs(self, beta_KM: np.ndarray) -> list[Tensor]:
+        """What K steps need: betas [K, M], noise [K, M, S, N, D], and the images chosen [K, M, N] if not all."""
+        noise, steps = self.noise, len(beta_KM)
+        beta = torch.from_numpy(beta_KM.astype(np.float32)).to(self.device)
+        chosen = [noise.choose(steps)] if noise.images > noise.images_a_step else []
+        return [beta, noise.block(steps), *chosen]
+
+    def train(self, beta_KM: Tensor, noise_KMSND: Tensor, *index_KMN: Tensor) -> None:
+        """K steps; see `inputs`."""
+        ensemble = self.ensemble
+        x_MNP = None if index_KMN else ensemble.images()
+        for k in range(len(beta_KM)):
+            x = ensemble.images(index_KMN[0][k]) if x_MNP is None else x_MNP
+            ensemble.step(x, noise_KMSND[k], beta_KM[k])
+
+    def _train_and_evaluate(self, evaluation_MSND: Tensor, *inputs: Tensor) -> Tensor:
+        """K steps, then the record [M, 1 + D]: reconstruction and KL of each latent."""
+        self.train(*inputs)
+        recon_M, kl_MD = self.ensemble.evaluate(evaluation_MSND)
+        return torch.cat([recon_M[:, None], kl_MD], 1)
 
 
 @dataclass
@@ -92,6 +130,7 @@ def anneal_chunk(
     device: str | torch.device = "cpu",
     on_block: Callable[[int], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    say: Say = unsaid,
 ) -> AnnealTrace:
     """Train `members` (all with the same number of images) as one batch and return their curves.
 
@@ -99,7 +138,7 @@ def anneal_chunk(
     ----------
     data : their reduced images, if the caller has them already.
     on_block : called once a block with the member-steps done in it.
-    stop : asked once a block; True raises `Stopped`.
+    stop : asked once a block; True raises `Stopped`. say : is told what the device cannot do.
 
     Notes
     -----
@@ -107,39 +146,50 @@ def anneal_chunk(
     convolutions, to rounding elsewhere.
     """
     data = data or [member_data(m.images, config) for m in members]
-    chunk = start_chunk(members, data, config, device)
+    chunk = start_chunk(members, data, config, device, say)
     law = get_law(config.law)
     first_M, last_M = np.array([beta_range(m, config) for m in members]).T
     block = math.ceil(config.steps / config.records)
     clocks = [_Clock(math.ceil(config.hold_steps / block)) for _ in members]
-    active = list(range(len(members)))
+    held = list(range(len(members)))
+    least = _least_active(chunk.device)
 
-    while active:
+    while True:
         if stop():
             raise Stopped
-        steps_KM = np.array([[_anneal_step(clocks[m], k) for m in active] for k in range(block)])
-        beta_KM = law(steps_KM / config.steps, first_M[active], last_M[active])
-        train_block(chunk, beta_KM)
-        recon_M, kl_MD = chunk.ensemble.evaluate(chunk.noise.evaluation())
-        for row, m in enumerate(active):
-            _look(clocks[m], members[m].direction, beta_KM[-1, row], recon_M[row].item(), kl_MD[row].cpu().numpy(),
-                  block, config, data[m].constant_nats)  # fmt: skip
+        steps_KM = np.array([[_anneal_step(clocks[m], k, config) for m in held] for k in range(block)])
+        beta_KM = law(steps_KM / config.steps, first_M[held], last_M[held])
+        record_MV = record_block(chunk, beta_KM)
+        active = [row for row, m in enumerate(held) if not clocks[m].answered]
+        for row in active:
+            m, recon, kl_D = held[row], float(record_MV[row, 0]), record_MV[row, 1:].copy()
+            _look(clocks[m], members[m].direction, beta_KM[-1, row], recon, kl_D, block, config, data[m].constant_nats)
         if on_block:
             on_block(block * len(active))
-        rows = [row for row, m in enumerate(active) if not clocks[m].answered]
-        if len(rows) < len(active):
-            active = [active[row] for row in rows]
-            if active:
-                chunk.keep(rows)
+        rows = [row for row in active if not clocks[held[row]].answered]
+        if not rows:
+            break
+        if len(rows) < least * len(held):
+            held = [held[row] for row in rows]
+            chunk.keep(rows)
     return _trace(members, clocks, config)
 
 
-def _anneal_step(clock: _Clock, k: int) -> int:
-    return 0 if clock.holds_left else clock.done + k
+def _least_active(device: torch.device) -> float:
+    return 1.0 if device.type == "cpu" else LEAST_ACTIVE
+
+
+def _anneal_step(clock: _Clock, k: int, config: AnnealConfig) -> int:
+    # a member that is answered may train on for a while, at its last beta
+    return 0 if clock.holds_left else min(clock.done, config.steps) + (0 if clock.answered else k)
 
 
 def start_chunk(
-    members: Sequence[Member], data: Sequence[MemberData], config: AnnealConfig, device: str | torch.device
+    members: Sequence[Member],
+    data: Sequence[MemberData],
+    config: AnnealConfig,
+    device: str | torch.device,
+    say: Say = unsaid,
 ) -> Chunk:
     """Fresh members with their images on the device and their random streams at the start."""
     network = make_network(config, members[0].images.shape[1:])
@@ -149,25 +199,20 @@ def start_chunk(
     images_MNP, weight_MP = stack_data(data, width, device)
     ensemble = Ensemble(
         network, fresh, images_MNP, weight_MP,
-        likelihood=config.pixel_likelihood, learning_rate=config.learning_rate,
+        likelihood=config.pixel_likelihood, learning_rate=config.learning_rate, precision=config.precision,
     )  # fmt: skip
-    return Chunk(ensemble, MemberNoise(members, config, images_MNP.shape[1], device))
+    return Chunk(ensemble, member_noise(members, config, images_MNP.shape[1], device), say)
 
 
 def train_block(chunk: Chunk, beta_KM: np.ndarray) -> None:
     """Train K steps at these betas; nothing comes back to the host."""
-    ensemble, noise = chunk.ensemble, chunk.noise
-    steps = len(beta_KM)
-    beta = torch.from_numpy(beta_KM.astype(np.float32)).to(ensemble.images_RNP.device)
-    noise_KMSND = noise.block(steps)
-    if noise.images == noise.images_a_step:
-        x_MNP = ensemble.images()
-        for k in range(steps):
-            ensemble.step(x_MNP, noise_KMSND[k], beta[k])
-    else:
-        index_KMN = noise.choose(steps)
-        for k in range(steps):
-            ensemble.step(ensemble.images(index_KMN[k]), noise_KMSND[k], beta[k])
+    chunk.train(*chunk.inputs(beta_KM))
+
+
+def record_block(chunk: Chunk, beta_KM: np.ndarray) -> np.ndarray:
+    """Train K steps and record: reconstruction and KL of each latent [M, 1 + D], the one copy from the device."""
+    inputs = chunk.inputs(beta_KM)
+    return chunk.block(chunk.noise.evaluation(), *inputs).cpu().numpy()
 
 
 def _look(

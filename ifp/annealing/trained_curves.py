@@ -64,7 +64,7 @@ def _anneal_halving(
     say: Say,
 ) -> AnnealTrace:
     """Train a chunk; out of memory, halve it once."""
-    train = partial(anneal_chunk, config=config, device=device, on_block=count, stop=stop)
+    train = partial(anneal_chunk, config=config, device=device, on_block=count, stop=stop, say=say)
     try:
         return train(members, data=data)
     except (MemoryError, torch.OutOfMemoryError):

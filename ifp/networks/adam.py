@@ -1,7 +1,8 @@
 """StackedAdam: one Adam for the stacked parameters of many members, fused where that rounds alike for all of them.
 
-The fused Adam is one pass over memory, but its tail rounds differently from the rest. Only parameters whose slice per
-member is whole vectors get it, so that a member's numbers do not depend on where it lies in a tensor.
+The fused Adam is one pass over memory, but on a CPU its tail rounds differently from the rest. There only parameters
+whose slice per member is whole vectors get it, so that a member's numbers do not depend on where it lies in a tensor.
+On other devices all do, with what Adam counts on the device too, so that its steps can be recorded as a CUDA graph.
 
 Shapes: R rows of the stacked tensors.
 """
@@ -60,10 +61,11 @@ class StackedAdam:
         self._rate_of = {name: _rate(name, rates) for name in self.parameters}
         groups: dict[tuple[float, bool], list[Tensor]] = {}
         for name, parameter in self.parameters.items():
-            groups.setdefault((self._rate_of[name], _is_whole(parameter)), []).append(parameter)
+            groups.setdefault((self._rate_of[name], _is_fused(parameter)), []).append(parameter)
         self._optimizer.param_groups.clear()
-        for (rate, whole), parameters in groups.items():
-            kernel = {"fused": True} if whole else {"foreach": True}
+        for (rate, fused), parameters in groups.items():
+            kernel = {"fused": True} if fused else {"foreach": True}
+            kernel["capturable"] = parameters[0].device.type not in ("cpu", "mps")
             self._optimizer.add_param_group({"params": parameters, "lr": self._learning_rate * rate, **kernel})
 
     def descend(self, outputs: Sequence[Tensor], gradients: Sequence[Tensor] | None = None) -> None:
@@ -109,7 +111,7 @@ class StackedAdam:
         for name, kept in moments.items():
             parameter = self.parameters[name]
             # the fused kernels count steps on the device, the others on the host
-            where = parameter.device if _is_whole(parameter) else torch.device("cpu")
+            where = parameter.device if _is_fused(parameter) else torch.device("cpu")
             self._optimizer.state[parameter] = {
                 "step": kept["step"].to(where, copy=True),
                 "exp_avg": torch.empty_like(parameter).copy_(kept["exp_avg"]),
@@ -133,8 +135,8 @@ def _rate(name: str, rates: Mapping[str, float]) -> float:
     return rates[max(fitting, key=len)] if fitting else 1.0
 
 
-def _is_whole(parameter: Tensor) -> bool:
-    return parameter[0].numel() % VECTOR == 0
+def _is_fused(parameter: Tensor) -> bool:
+    return parameter.device.type != "cpu" or parameter[0].numel() % VECTOR == 0
 
 
 def _as_laid_out(gradient: Tensor, parameter: Tensor) -> Tensor:

@@ -21,7 +21,9 @@ import torch
 from torch import Tensor
 
 from ifp.networks.adam import Moments, StackedAdam
+from ifp.networks.convolution_choice import faster_network
 from ifp.networks.fully_connected import FROZEN_PARAMETERS, Network, Parameters
+from ifp.system.precision import set_products
 
 
 class StackedVaes:
@@ -32,7 +34,8 @@ class StackedVaes:
     network : shapes and formulas.
     members : each member's parameters, without the member axis; copied.
     device, learning_rate : of all members.
-    precision : "float32", or "bfloat16" for the products of both passes; parameters and what follows stay float32.
+    precision : of the products of both passes, one of `ifp.system.precision.PRECISIONS`; parameters and what follows
+        stay float32.
     moments : each member's, to go on from.
     channels_last : whether a member alone on a CPU has its convolutions' weights with the channels last: faster, and
         rounded differently.
@@ -54,14 +57,18 @@ class StackedVaes:
         moments: Sequence[Moments] = (),
         channels_last: bool = False,
     ) -> None:
-        self.network, self.device = network, device
+        self.device = device
         self._low_precision = precision == "bfloat16"
         self._channels_last = channels_last
+        self.network = network
         self.row_members = self._rows_for(len(members))
         rows = self.row_members
         self.parameters = self._leaves(
             {name: torch.stack([members[row][name] for row in rows]).to(device) for name in members[0]}
         )
+        if device.type == "cuda":
+            set_products(precision)
+            self.network = faster_network(network, self.parameters, precision)
         self.adam = StackedAdam(self._trained(), learning_rate, moments=[moments[row] for row in rows if moments])
 
     def __len__(self) -> int:
@@ -108,7 +115,7 @@ class StackedVaes:
         """Drop all members but these, with what Adam remembers of them; returns the rows of before that stay."""
         rows = [list(members)[row] for row in self._rows_for(len(members))]
         self.row_members = self._rows_for(len(members))
-        rows_R = torch.tensor(rows, device=self.device)
+        rows_R = torch.tensor(rows).to(self.device)
         self.parameters = self._leaves({name: value.detach()[rows_R] for name, value in self.parameters.items()})
         self.adam.keep(self._trained(), rows_R)
         return rows

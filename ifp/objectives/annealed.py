@@ -6,6 +6,7 @@ Shapes: M members.
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -49,6 +50,10 @@ class AnnealedVae(Objective):
     def penalty(self, batch: Batch, state: State) -> Tensor:
         """See `Objective.penalty`."""
         return self.gamma * (batch.kl_M - self.capacity(batch.step)).abs()
+
+    def step_constants(self, step: int, total_steps: int) -> Hashable:
+        """See `Objective.step_constants`."""
+        return self.capacity(step)
 
     def pressure_M(self, step: int, total_steps: int, state: State) -> float:
         """NaN: gamma pulls the KL down above the capacity and up below it, so it is no weight of the KL."""

@@ -10,7 +10,7 @@ Shapes: M members, B images of a batch, D latents.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -110,6 +110,13 @@ class Objective(ABC):
         several times too large.)
         """
         return {}
+
+    def step_constants(self, step: int, total_steps: int) -> Hashable:
+        """All that a step's formulas take from its number, `rates` aside; None, the default, where that is unknown.
+
+        On a GPU steps with equal constants are replays of one recording.
+        """
+        return None
 
     @property
     def reseeded_nats(self) -> float:

@@ -5,6 +5,7 @@ Shapes: M members.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,6 +34,10 @@ class BetaVae(LawObjective):
     def penalty(self, batch: Batch, state: State) -> Tensor:
         """See `Objective.penalty`."""
         return self.beta_at(batch.step, batch.total_steps) * batch.kl_M
+
+    def step_constants(self, step: int, total_steps: int) -> Hashable:
+        """See `Objective.step_constants`."""
+        return self.beta_at(step, total_steps)
 
     def pressure_M(self, step: int, total_steps: int, state: State) -> float:
         """Beta."""

@@ -9,6 +9,7 @@ Shapes: M members, B images of a batch, D latents; of two B, the first is the dr
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -69,6 +70,10 @@ class BetaTcVae(LawObjective):
             batch.mean_MBD, batch.logvar_MBD, batch.z_MBD, num_images=batch.num_images, stratified=self.stratified
         )
         return alpha * part.index_code_mi_M + beta * part.total_correlation_M + gamma * part.dimwise_kl_M
+
+    def step_constants(self, step: int, total_steps: int) -> Hashable:
+        """See `Objective.step_constants`."""
+        return self._weights(step, total_steps)
 
     def pressure_M(self, step: int, total_steps: int, state: State) -> float:
         """The smallest of the three weights: that of the KL as a whole, beside which some parts weigh more."""

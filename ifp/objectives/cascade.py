@@ -5,6 +5,7 @@ Shapes: M members, D latents.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -62,6 +63,10 @@ class CascadeVae(Objective):
             return
         beta_MD = state["beta_MD"]
         beta_MD.copy_(self.beta_D(batch.step + 1, beta_MD.shape[1], beta_MD.device).expand_as(beta_MD))
+
+    def step_constants(self, step: int, total_steps: int) -> Hashable:
+        """See `Objective.step_constants`."""
+        return self.stage(step, 0), self.stage(step + 1, 0)
 
     def pressure_M(self, step: int, total_steps: int, state: State) -> Tensor:
         """NaN while latents differ in their weights, which are in the state; beta_min once all are free."""

@@ -13,6 +13,7 @@ Shapes: M members, T remembered steps.
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -66,6 +67,10 @@ class ControlledObjective(Objective):
     def penalty(self, batch: Batch, state: State) -> Tensor:
         """See `Objective.penalty`."""
         return state["beta_M"] * batch.kl_M
+
+    def step_constants(self, step: int, total_steps: int) -> Hashable:
+        """See `Objective.step_constants`."""
+        return self.set_point_at(step)
 
     def pressure_M(self, step: int, total_steps: int, state: State) -> Tensor:
         """Beta, of each member."""
@@ -141,6 +146,10 @@ class DynamicVae(ControlledObjective):
             "error_M": torch.zeros(members, device=device),
             "recent_MT": torch.zeros(members, self.window, device=device),
         }
+
+    def step_constants(self, step: int, total_steps: int) -> Hashable:
+        """See `Objective.step_constants`."""
+        return self.set_point_at(step), step % self.window
 
     def update(self, batch: Batch, state: State) -> None:
         """Beta of the next step."""

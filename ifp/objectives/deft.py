@@ -30,7 +30,7 @@ Wu et al., DEFT: distilling entangled factors by preventing information diffusio
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -185,6 +185,10 @@ class Deft(Objective):
         """An empty state; raises IfpError where the latents cannot be divided."""
         self.groups(latents)
         return {}
+
+    def step_constants(self, step: int, total_steps: int) -> Hashable:
+        """See `Objective.step_constants`."""
+        return self.stage(step, total_steps), self.pressure_M(step, total_steps, {})
 
     def pressure_M(self, step: int, total_steps: int, state: State) -> float:
         """See `Objective.pressure_M`."""

@@ -7,6 +7,7 @@ Shapes: M members, B images of a batch, D latents.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -51,6 +52,10 @@ class DipVae1(Objective):
         off_diagonal_M = (off_MDD**2).sum((1, 2))
         on_diagonal_M = ((diagonal_MD - 1) ** 2).sum(1)
         return batch.kl_M + self.lambda_od * off_diagonal_M + self.lambda_d * on_diagonal_M
+
+    def step_constants(self, step: int, total_steps: int) -> Hashable:
+        """See `Objective.step_constants`."""
+        return "none"
 
     def pressure_M(self, step: int, total_steps: int, state: State) -> float:
         """The weight of the KL, 1."""

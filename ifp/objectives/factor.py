@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -63,6 +64,10 @@ class FactorVae(AdversarialObjective):
         logits_MB2 = self._logits(batch.z_MBD, {name: value.detach() for name, value in state.items()})
         total_correlation_M = (logits_MB2[..., 0] - logits_MB2[..., 1]).mean(1)
         return batch.kl_M + self.gamma * warm_up(batch.step, self.warmup_steps) * total_correlation_M
+
+    def step_constants(self, step: int, total_steps: int) -> Hashable:
+        """See `Objective.step_constants`."""
+        return warm_up(step, self.warmup_steps)
 
     def pressure_M(self, step: int, total_steps: int, state: State) -> float:
         """The weight of the KL, 1."""

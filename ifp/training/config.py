@@ -13,10 +13,10 @@ from typing import Any
 
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.likelihood import Likelihood, as_likelihood
+from ifp.system.precision import PRECISIONS
 from ifp.system.settings import Kind, check_stored, is_number, settings_digest
 
 ARCHITECTURES = ("mlp", "conv")
-PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class TrainConfig:
     correlate : (factor, factor, sigma) of each correlated pair; see `ifp.datasets.correlated`.
     inverse : correlate high values of the first with low values of the second.
     evaluate_correlated : evaluate on correlated images too; on uniformly drawn ones otherwise.
-    precision : "float32", or "bfloat16" for the products of the networks on a GPU.
+    precision : of the products of the networks: "float32", and on a GPU "tf32" or "bfloat16".
     pressures_from : the `ifp anneal` run that DEFT's pressures came from; empty for none.
     preset : the preset the values came from.
     """

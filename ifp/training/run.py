@@ -160,7 +160,7 @@ class _Run:
     def _train_chunk(self, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
         setup, config = self.setup, self.setup.config
         states = [self._state(seed) for seed in chunk]
-        trainer = Trainer(config, setup.objective, setup.network, self.images, chunk, states)
+        trainer = Trainer(config, setup.objective, setup.network, self.images, chunk, states, say=self.say)
         for border in borders(config):
             if border <= trainer.step:
                 continue
@@ -178,7 +178,7 @@ class _Run:
             if len(left) < len(trainer.seeds):
                 rows = [trainer.seeds.index(seed) for seed in left]
                 states = [trainer.state_of(row) for row in rows]
-                trainer = Trainer(config, setup.objective, setup.network, self.images, left, states)
+                trainer = Trainer(config, setup.objective, setup.network, self.images, left, states, say=self.say)
 
     def _reseeded(self, trainer: Trainer) -> Trainer:
         """The networks with their idle latents started anew, after a record; the same whether resumed there or not."""
@@ -194,7 +194,7 @@ class _Run:
             )
             for row, seed in enumerate(trainer.seeds)
         ]  # fmt: skip
-        return Trainer(setup.config, setup.objective, setup.network, self.images, trainer.seeds, states)
+        return Trainer(setup.config, setup.objective, setup.network, self.images, trainer.seeds, states, say=self.say)
 
     def _state(self, seed: int) -> MemberState:
         found = self.folder.state(seed)

@@ -11,13 +11,13 @@ import torch
 
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.regime import correlated_sampler
-from ifp.errors import IfpError
 from ifp.networks.fully_connected import Network
 from ifp.objectives.base import Objective
 from ifp.objectives.deft_pressures import published_options
 from ifp.objectives.registry import describe_options, make_objective
 from ifp.system.cpus import granted_cpus
 from ifp.system.devices import check_device
+from ifp.system.precision import check_precision
 from ifp.system.progress import Progress, silent
 from ifp.training.config import TrainConfig
 from ifp.training.folder import TrainFolder
@@ -81,8 +81,7 @@ def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto",
     IfpError : an objective, network, device or correlation that does not suit the data or the settings.
     """
     where = torch.device(check_device(device))
-    if config.precision != "float32" and where.type != "cuda":
-        raise IfpError(f"precision {config.precision} needs a cuda device, got {where}; leave it at float32.")
+    check_precision(config.precision, where)
     if config.objective == "deft" and "betas" not in config.options:
         # the objective's own pressures are those of dSprites
         published = published_options(config.dataset, config.steps, likelihood=config.likelihood)

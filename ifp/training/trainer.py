@@ -23,6 +23,9 @@ from ifp.networks.fully_connected import VECTOR, MlpNetwork, Network, PixelStati
 from ifp.networks.stacked import StackedVaes
 from ifp.objectives.base import ADVERSARY, AdversarialObjective, Batch, Objective, State, fresh_state
 from ifp.seeds import derive_seed
+from ifp.system.counter_random import OWN_GENERATORS, CounterStreams
+from ifp.system.graphs import RecordedWork, recorder
+from ifp.system.progress import Say, unsaid
 from ifp.training.config import TrainConfig
 from ifp.training.images import TrainingImages
 from ifp.training.state import MemberState
@@ -49,6 +52,18 @@ def generator(config: TrainConfig, seed: int, purpose: str, step: int = 0, devic
     return torch.Generator(device).manual_seed(derive_seed(config.seed, "train", seed, purpose, step))
 
 
+def step_noise(
+    config: TrainConfig, seeds: Sequence[int], first: int, steps: int, batch: int, device: torch.device
+) -> Tensor:
+    """The noise of the block of steps that begins at `first` [K, M, B, D]; on a GPU drawn for all members at once."""
+    if device.type in OWN_GENERATORS:
+        shape = (steps, batch, config.latents)
+        drawn = [generator(config, seed, "noise", first, str(device)) for seed in seeds]
+        return torch.stack([torch.randn(shape, generator=one, device=device) for one in drawn], 1)
+    streams = CounterStreams([derive_seed(config.seed, "train", seed, "counter") for seed in seeds], device)
+    return streams.normal(0, first, steps, batch * config.latents).reshape(steps, -1, batch, config.latents)
+
+
 def fresh_member(
     config: TrainConfig, objective: Objective, network: Network, statistics: PixelStatistics, seed: int
 ) -> MemberState:
@@ -64,7 +79,7 @@ class Trainer:
     Parameters
     ----------
     seeds : the members' numbers. states : where each of them is.
-    images : on the device on which they train.
+    images : on the device on which they train. say : is told what the device cannot do.
 
     Attributes
     ----------
@@ -80,6 +95,8 @@ class Trainer:
         images: TrainingImages,
         seeds: Sequence[int],
         states: Sequence[MemberState],
+        *,
+        say: Say = unsaid,
     ) -> None:
         assert len(seeds) == len(states)
         assert len({state.step for state in states}) == 1
@@ -101,7 +118,8 @@ class Trainer:
             name: torch.stack([state.objective[name] for state in rows]).to(images.device) for name in rows[0].objective
         }
         self.adversary = self._second_player([state.adversary for state in rows])
-        self.finite_R = torch.ones(len(rows), dtype=torch.bool, device=images.device)
+        self.finite_R = torch.ones(len(rows), dtype=torch.bool).to(images.device)
+        self._recorded = RecordedWork(self._update, recorder(images.device), say)
 
     def _second_player(self, moments: Sequence[Moments]) -> StackedAdam | None:
         """The Adam of an adversarial objective's own networks, whose parameters are part of its state."""
@@ -128,20 +146,30 @@ class Trainer:
         players = 2 if self.adversary is not None else 1
         for start in range(0, steps, BLOCK):
             count = min(BLOCK, steps - start)
-            index, noise = [], []
+            index = []
             for seed in self.seeds:
                 chosen = generator(self.config, seed, "images", self.step)
                 index.append(self.images.draw(chosen, count, players * batch))
-                drawn = generator(self.config, seed, "noise", self.step, str(device))
-                shape = (count, players * batch, self.config.latents)
-                noise.append(torch.randn(shape, generator=drawn, device=device))
-            index_KRB = torch.stack([index[member] for member in self.vaes.row_members], 1).to(device)
-            noise_KRBD = torch.stack([noise[member] for member in self.vaes.row_members], 1)
+            rows = self.vaes.row_members
+            index_KRB = torch.stack([index[member] for member in rows], 1).to(device)
+            noise_KMBD = step_noise(self.config, self.seeds, self.step, count, players * batch, device)
+            noise_KRBD = noise_KMBD if len(rows) == len(index) else noise_KMBD[:, rows]
             for k in range(count):
                 self._step(index_KRB[k], noise_KRBD[k])
 
     def _step(self, index_RB: Tensor, noise_RBD: Tensor) -> None:
-        """One update of every member; the second half of the batch is the second player's."""
+        """One update of every member; on a GPU a replay, where an equal step was recorded."""
+        rates = self.objective.rates(self.step, self.config.steps)
+        self.vaes.adam.set_rates(rates)
+        constants = self.objective.step_constants(self.step, self.config.steps)
+        if constants is None:
+            self._update(index_RB, noise_RBD)
+        else:
+            self._recorded(index_RB, noise_RBD, key=(constants, *rates.items()))
+        self.step += 1
+
+    def _update(self, index_RB: Tensor, noise_RBD: Tensor) -> Tensor:
+        """One update; the second half of the batch is the second player's. Gives which members are still finite."""
         batch_size, total = self.config.batch, self.config.steps
         x_RBP = self.images.at(index_RB[:, :batch_size])
         mean, logvar = self._encode(x_RBP)
@@ -151,14 +179,13 @@ class Trainer:
         loss_R = recon_RB.mean(1) + self.objective.penalty(batch, self.state)
         other_z = self._other_draws(index_RB[:, batch_size:], noise_RBD[:, batch_size:])
         self.finite_R &= loss_R.detach().isfinite()
-        self.vaes.adam.set_rates(self.objective.rates(self.step, total))
         self.vaes.adam.descend([loss_R.sum()])
         if self.adversary is not None:
             assert isinstance(self.objective, AdversarialObjective)
             self.adversary.descend([self.objective.adversary_loss_M(z.detach(), other_z, self.state).sum()])
         with torch.no_grad():
             self.objective.update(batch, self.state)
-        self.step += 1
+        return self.finite_R
 
     def _other_draws(self, index_RB: Tensor, noise_RBD: Tensor) -> Tensor:
         if self.adversary is None:

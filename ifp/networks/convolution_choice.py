@@ -1,0 +1,66 @@
+"""Which form of the convolutional network is faster on a device, by timing both there.
+
+Shapes: M members, P pixels, D latents.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ifp.networks.convolutional import ConvNetwork
+from ifp.networks.fully_connected import Network, Parameters
+from ifp.networks.member_products import ProductConvNetwork
+from ifp.system.graphs import RecordedWork, recorder
+from ifp.system.timing import measured_seconds
+
+IMAGES = 32
+"""Images per member of the timed passes."""
+REPEATS = 5
+_CHOSEN: dict[tuple[object, ...], Network] = {}
+
+
+def faster_network(network: Network, parameters: Parameters, precision: str) -> Network:
+    """`network`, or the same by batched products where that is faster with these parameters [M, ...] on a GPU.
+
+    Measured once per number of members (to the next power of two), precision and device. On other devices, and for
+    networks that have no such form, it is `network` itself.
+    """
+    device = next(iter(parameters.values())).device
+    if type(network) is not ConvNetwork or device.type != "cuda":
+        return network
+    members = len(next(iter(parameters.values())))
+    kind = (network, math.ceil(math.log2(members)), precision, device)
+    if kind not in _CHOSEN:
+        seconds = pass_seconds(network, parameters, precision)
+        _CHOSEN[kind] = min(seconds, key=lambda form: seconds[form])
+    return _CHOSEN[kind]
+
+
+def pass_seconds(network: ConvNetwork, parameters: Parameters, precision: str) -> dict[Network, float]:
+    """Seconds of one pass forward and back, by form of the network; infinite where it does not fit into memory."""
+    forms = (network, ProductConvNetwork(network.image_shape, network.latents))
+    return {form: _seconds(form, parameters, precision) for form in forms}
+
+
+def _seconds(network: ConvNetwork, parameters: Parameters, precision: str) -> float:
+    leaves = {name: value.detach().clone().requires_grad_() for name, value in parameters.items()}
+    device = next(iter(leaves.values())).device
+    x_MNP = torch.rand(len(next(iter(leaves.values()))), IMAGES, math.prod(network.image_shape), device=device)
+
+    def one_pass(x_MNP: Tensor) -> Tensor:
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+            mean, logvar = network.encode(leaves, x_MNP)
+            out = network.decode(leaves, mean + logvar)
+        found = torch.autograd.grad(out.float().sum(), list(leaves.values()))
+        return found[0].sum()
+
+    work = RecordedWork(one_pass, recorder(device))
+    try:
+        for _ in range(3):  # plainly, recorded, and a replay
+            work(x_MNP)
+        return measured_seconds(lambda: [work(x_MNP) for _ in range(REPEATS)], device) / REPEATS
+    except torch.OutOfMemoryError:
+        return math.inf

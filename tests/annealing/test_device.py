@@ -1,0 +1,104 @@
+"""What members do on a device and not on a CPU: noise by counter, recorded blocks, and leaving the batch in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+
+from ifp.annealing import counter_noise, train
+from ifp.annealing.config import AnnealConfig, preset_config
+from ifp.annealing.counter_noise import CounterNoise
+from ifp.annealing.members import Member
+from ifp.annealing.train import anneal_chunk
+from ifp.trace import AnnealTrace
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 1, 4, 8), dtype=np.uint8)
+
+
+def members(count: int) -> list[Member]:
+    return [Member("place", (-1,), seed, ("cool", "heat")[seed % 2], IMAGES, 3.0, 4.0) for seed in range(count)]
+
+
+def config(**settings: object) -> AnnealConfig:
+    return preset_config("quick", dataset="made", **{"steps": 90, "hold_steps": 6, "records": 15, **settings})
+
+
+def test_counter_noise_is_a_members_own_and_as_drawn_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counter_noise, "DRAWN_AHEAD", 2000)
+    settings = config(batch=4, latents=2)
+    together = CounterNoise(members(5), settings, len(IMAGES), "cpu")
+    monkeypatch.setattr(counter_noise, "DRAWN_AHEAD", 1)
+    alone = CounterNoise(members(5)[3:4], settings, len(IMAGES), "cpu")
+    for number, steps in enumerate((3, 1, 4)):
+        row = 3 if number < 2 else 1
+        assert torch.equal(together.block(steps)[:, row], alone.block(steps)[:, 0])
+        index = together.choose(steps)
+        assert torch.equal(index[:, row], alone.choose(steps)[:, 0])
+        # without replacement
+        assert all(len(set(chosen)) == 4 for chosen in index.flatten(0, 1).tolist())
+        assert torch.equal(together.evaluation()[row], alone.evaluation()[0])
+        if number == 1:
+            together.keep([0, 3])
+
+
+def test_counter_noise_has_the_shapes_of_the_generators_and_is_normal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counter_noise, "DRAWN_AHEAD", 2000)
+    for batch, latents in ((4, 1), (64, 3)):
+        settings = config(batch=batch, latents=latents)
+        by_counter = CounterNoise(members(2), settings, len(IMAGES), "cpu")
+        by_generator = train.MemberNoise(members(2), settings, len(IMAGES), "cpu")
+        assert by_counter.block(7).shape == by_generator.block(7).shape
+        assert by_counter.choose(7).shape == by_generator.choose(7).shape
+        drawn = by_counter.evaluation()
+        assert drawn.shape == by_generator.evaluation().shape
+        assert stats.kstest(drawn.flatten().numpy(), "norm").pvalue > 1e-4
+
+
+def test_every_image_is_chosen_equally_often() -> None:
+    chosen = CounterNoise(members(1), config(batch=2), len(IMAGES), "cpu").choose(6000)
+    counts = torch.bincount(chosen.flatten(), minlength=len(IMAGES)).numpy()
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+def taped(work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+    """A recorder without a GPU: a replay runs the work on the tensors that the recording holds."""
+    result: list[Tensor] = []
+
+    def replay() -> None:
+        result[:] = [work()]
+        found.set_(result[0])
+
+    found = torch.empty(0)
+    return replay, found
+
+
+def curves(trace: AnnealTrace) -> list[np.ndarray]:
+    return [trace.beta_MT, trace.recon_nats_MT, trace.kl_nats_MTD]
+
+
+@pytest.mark.parametrize("batch", [4, 32])
+def test_recorded_blocks_and_late_leaving_change_no_number(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    """The way of a device on a CPU, where every bit can be compared."""
+    settings = config(batch=batch)
+    plain = anneal_chunk(members(6), settings)
+    monkeypatch.setattr(train, "recorder", lambda device: taped)
+    monkeypatch.setattr(train, "_least_active", lambda device: 0.6)
+    recorded = anneal_chunk(members(6), settings)
+    lengths = np.isfinite(plain.beta_MT).sum(1)
+    assert len(set(lengths)) > 1  # members do leave at different records
+    for one, other in zip(curves(plain), curves(recorded), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_members_that_were_answered_train_on_without_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = config(batch=32)
+    monkeypatch.setattr(train, "_least_active", lambda device: 0.01)
+    late = anneal_chunk(members(6), settings)
+    monkeypatch.undo()
+    for one, other in zip(curves(late), curves(anneal_chunk(members(6), settings)), strict=True):
+        np.testing.assert_array_equal(one, other)
