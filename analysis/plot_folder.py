@@ -12,7 +12,7 @@ from ifp.analysis.figures.result import Result
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.formats import TRAIN_FORMAT, VAE_FORMAT
 from ifp.system.files import read_json
-from ifp.system.out_folder import as_folder, check_out
+from ifp.system.out_folder import FIGURES, as_folder, check_finished, result_folder
 
 ALL = "all"
 """The word that stands for all kinds of figures that a folder has."""
@@ -48,7 +48,8 @@ def plot(
     width : "icml", "neurips", "jmlr", "tmlr" or a number of inches.
     method : draw these members only: "exact", "train" or "closed-form". scale : "log" or "linear", of beta.
     order, labels : the factors that come first, and what figures call a factor.
-    out : the folder for the figures; RUN/figures by default, needed for a result that is in memory only.
+    out : the folder for the figures, which is new, empty or holds figures; RUN/figures by default, needed for a result
+        that is in memory only.
     formats : "pdf", "png" or both, in a list or separated by commas.
 
     Raises
@@ -73,9 +74,8 @@ def plot(
     for name in wanted:
         if name not in FORMATS:
             raise unknown_name("figure format", name, FORMATS)
-    figures = None if out is None else as_folder(out, "out")
-    if figures is not None:
-        check_out(figures, "out (--out)")
+    figures = None if out is None else result_folder(out, FIGURES, "out")
+    check_finished(folder)
     page = {"width": width, "formats": wanted or list(FORMATS), "out": figures}
     asked = _Asked(folder, tuple(_words("kinds", kinds)), method, scale, order, labels, page)
     draw = next((draw for name, draw in _FOLDERS.items() if (folder / name).is_file()), None)

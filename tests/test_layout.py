@@ -48,6 +48,16 @@ FACES = {ROOT / "ifp" / "__main__.py"}
 SOURCES = [path for folder in PACKAGE_OF for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout of git, so it is unknown what is tracked")
+def test_nothing_lies_at_the_top_by_mistake() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    top = {name for name in listed.splitlines() if "/" not in name}
+    assert top == {
+        ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md",
+        "constraints.txt", "pyproject.toml", "setup.cfg",
+    }  # fmt: skip
+
+
 def config() -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(ROOT / "setup.cfg")

@@ -49,7 +49,6 @@ def write_results(results: ChannelsResult, folder: Path) -> list[Path]:
         written.append(path)
     else:
         path.unlink(missing_ok=True)
-    # last, since it tells a folder of results from one that was cut short
     with whole_file(folder / FILE_NAME) as partial:
         partial.write_text(json.dumps(plain(results.content()), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return [folder / FILE_NAME, *written]

@@ -25,7 +25,7 @@ from ifp.analysis.figures.style import figure_width
 from ifp.analysis.tables import json_rows
 from ifp.errors import IfpError, unknown_name
 from ifp.fingerprints.models import Similarity
-from ifp.system.out_folder import CHANNELS, result_folder
+from ifp.system.out_folder import CHANNELS, writing_result
 from ifp.system.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -169,9 +169,9 @@ class ChannelsResult(Result):
         from ifp.analysis.channels.plot_results import draw_results
 
         figure_width(width)
-        out = result_folder(folder, CHANNELS)
-        paths = write_results(self, out)
-        if formats:
-            progress("figures", 0, 1)
-            paths += draw_results(out, width=width, formats=formats)
+        with writing_result(folder, CHANNELS) as out:
+            paths = write_results(self, out)
+            if formats:
+                progress("figures", 0, 1)
+                paths += draw_results(out, width=width, formats=formats)
         return paths

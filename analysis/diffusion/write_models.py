@@ -14,7 +14,7 @@ from ifp.analysis.figures.style import figure_width
 from ifp.analysis.tables import write_csv
 from ifp.checkpoints.codes_cache import CodesCache
 from ifp.system.files import whole_file
-from ifp.system.out_folder import DIAGNOSIS, result_folder
+from ifp.system.out_folder import DIAGNOSIS, writing_result
 from ifp.system.progress import Progress, silent
 
 
@@ -41,26 +41,26 @@ def write_models(
     keep_codes : whether to write the codes of checkpoints, where they are not in `out` already.
     """
     figure_width(width)
-    out = result_folder(out, DIAGNOSIS)
-    files = []
-    folders = model_folders(models, out)
-    for number, (model, of_model, folder) in enumerate(zip(models, results, folders, strict=True)):
-        progress("figures", number, len(models))
-        files += write_results(of_model, folder)
-        _write_traversals(model, folder)
-        if keep_codes:
-            _write_codes(model, out / "codes")
-        if formats:
-            from ifp.analysis.diffusion.plot_diagnosis import draw_diagnosis
+    files: list[Path] = []
+    with writing_result(out, DIAGNOSIS) as path:
+        folders = model_folders(models, path)
+        for number, (model, of_model, folder) in enumerate(zip(models, results, folders, strict=True)):
+            progress("figures", number, len(models))
+            files += write_results(of_model, folder)
+            _write_traversals(model, folder)
+            if keep_codes:
+                _write_codes(model, path / "codes")
+            if formats:
+                from ifp.analysis.diffusion.plot_diagnosis import draw_diagnosis
 
-            files += draw_diagnosis(folder, width=width, formats=formats)
-    if formats and len(models) > 1:
-        from ifp.analysis.diffusion.plot_diagnosis import draw_models
+                files += draw_diagnosis(folder, width=width, formats=formats)
+        if formats and len(models) > 1:
+            from ifp.analysis.diffusion.plot_diagnosis import draw_models
 
-        files += draw_models(folders, out / "figures", width=width, formats=formats)
-    if len(models) > 1:
-        write_csv(side_by_side(models), out / "runs.csv")
-        files.append(out / "runs.csv")
+            files += draw_models(folders, path / "figures", width=width, formats=formats)
+        if len(models) > 1:
+            write_csv(side_by_side(models), path / "runs.csv")
+            files.append(path / "runs.csv")
     return files
 
 

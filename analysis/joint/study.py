@@ -14,6 +14,7 @@ import numpy as np
 from ifp.analysis.figures.style import figure_width
 from ifp.analysis.freezing.naming import factor_naming
 from ifp.analysis.freezing.saved_run import read_about
+from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.joint.cost import WholeCost, measuring_seconds
 from ifp.analysis.joint.edges import affordable_images, check_folder, compute_edges
 from ifp.analysis.joint.prepared import COOL, JointStudy, joint_study, read_study
@@ -129,7 +130,7 @@ class WholePlan:
         if self.config is None:
             raise IfpError("The closed form trains nothing and takes minutes at most; leave --dry-run out.")
         study = self._study(Path(out) if out is not None else self.default_folder(), progress)
-        training = train_cost(study.setups[COOL], progress)
+        training = train_cost(study.setups[COOL], progress, nmi=histogram_nmi)
         progress("Measuring information", 0, 1)
         return WholeCost(training, tuple(study.setups), measuring_seconds(study))
 

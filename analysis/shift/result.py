@@ -19,7 +19,7 @@ from ifp.analysis.shift.melting import FEWEST_PAIRS
 from ifp.analysis.tables import json_rows, write_csv
 from ifp.formats import BETA_CONVENTION
 from ifp.system.files import write_json
-from ifp.system.out_folder import SHIFT, result_folder
+from ifp.system.out_folder import SHIFT, writing_result
 from ifp.system.versions import versions
 
 if TYPE_CHECKING:
@@ -148,13 +148,13 @@ class ShiftResult(Result):
         from ifp.analysis.shift.plot_shift import draw_shift
 
         figure_width(width)
-        out = result_folder(folder, SHIFT)
-        for probe in self.probes:
-            probe.write(out)
-        write_csv(self.melting, out / "melting.csv")
-        write_csv(self.shifts, out / "shifts.csv")
-        write_json(out / FILE_NAME, self.content())
-        return [out / "shifts.csv", out / "melting.csv", *draw_shift(out, width=width)]
+        with writing_result(folder, SHIFT) as out:
+            for probe in self.probes:
+                probe.write(out)
+            write_csv(self.melting, out / "melting.csv")
+            write_csv(self.shifts, out / "shifts.csv")
+            write_json(out / FILE_NAME, self.content())
+            return [out / "shifts.csv", out / "melting.csv", *draw_shift(out, width=width)]
 
 
 def _verdict(within_noise: bool | None) -> str:

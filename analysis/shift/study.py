@@ -22,6 +22,7 @@ from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
 from ifp.seeds import check_seed
 from ifp.system.devices import check_device
+from ifp.system.files import remove_partials
 from ifp.system.out_folder import SHIFT, result_folder
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.settings import is_number
@@ -96,6 +97,8 @@ def shift(
     if not is_number(threshold) or not threshold > 0:
         raise bad_value("threshold", threshold, "a positive number")
     folder = None if out is None else result_folder(out, SHIFT, "out")
+    if folder is not None:
+        remove_partials(folder)
     for side, given in zip(SIDES, (baseline, mitigated), strict=True):
         if not isinstance(given, str | os.PathLike):
             raise IfpError(

@@ -119,7 +119,7 @@ class PreparedTraining:
 
     def cost(self, progress: Progress = silent) -> TrainCost:
         """What the training would take, measured on this machine; writes nothing."""
-        return train_cost(self.setup, progress)
+        return train_cost(self.setup, progress, nmi=histogram_nmi, posterior_nmi=posterior_nmi)
 
     def run(
         self,

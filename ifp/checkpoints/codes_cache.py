@@ -21,7 +21,7 @@ from ifp.checkpoints.run_records import Record
 from ifp.checkpoints.source import ReadingOptions
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
-from ifp.system.files import replacing
+from ifp.system.files import remove_partials, replacing
 
 _ARRAYS = ("mean", "logvar", "step", "reconstruction", "key", "read_as")
 
@@ -39,6 +39,7 @@ class CodesCache:
         self.folder, self.sample = folder, sample
         data = f"{sample.dataset.name} {sample.dataset.checksum()} {len(sample.images_NCHW)} {seed}"
         data += f" {sample.regime}" if sample.regime else ""
+        remove_partials(folder)
         self._common = f"{ifp.__version__} {data} {options}"
 
     def find(self, file: CheckpointFile, how: str = "") -> Record | None:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ifp.errors import IfpError
+
+_PARTIAL = re.compile(r"\..*\.(\d+)-\d+\.partial(\.[^.]*)?")
+_being_written: set[Path] = set()
+"""The partial files of this process: those of an earlier one with the same number are left-overs (in a container)."""
 
 
 @contextmanager
@@ -29,6 +34,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # of this process and thread alone: two that write the same file do not write into each other's
     partial = path.with_name(f".{path.stem}.{os.getpid()}-{threading.get_ident()}.partial{path.suffix}")
+    _being_written.add(partial)
     try:
         yield partial
         descriptor = os.open(partial, os.O_RDWR)
@@ -40,6 +46,29 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # the error above says more than that nothing can be removed either
             partial.unlink(missing_ok=True)
+        _being_written.discard(partial)
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what processes that were killed left half written in `folder` and below it; others go on writing there."""
+    for path in folder.rglob(".*.partial*"):
+        named = _PARTIAL.fullmatch(path.name)
+        if named is not None and path not in _being_written and not _is_other_process(int(named[1])):
+            with contextlib.suppress(OSError):  # it is in nobody's way
+                path.unlink(missing_ok=True)
+
+
+def _is_other_process(number: int) -> bool:
+    """Whether a process of this number, not this one, is alive."""
+    if number == os.getpid():
+        return False
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it is another user's, or the system does not say
+        return True
+    return True
 
 
 @contextmanager

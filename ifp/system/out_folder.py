@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ifp.errors import IfpError
+from ifp.system.files import remove_partials, replace_file
 
-ABOUT = ("run.json",)
+UNFINISHED = ".unfinished"
+"""The file that stands in a folder while results are written into it, and says of which kind they are."""
+ABOUT = ("run.json", UNFINISHED)
 """Files that say what a run is about to do; a folder that holds nothing else holds no result."""
 
 
@@ -40,6 +43,7 @@ DIAGNOSIS = ResultKind("a diagnosis", ("diagnosis.json", "a/diagnosis.json", "[1
 SHIFT = ResultKind("a shift", ("shift.json",), ("probes",))
 BOUNDS = ResultKind("freezing bounds", ("freezing_bounds.csv",))
 CHANNELS = ResultKind("a comparison of channels", ("channels.json",))
+FIGURES = ResultKind("figures", ("*.pdf", "*.png"))
 
 
 def as_folder(folder: Any, name: str = "folder") -> Path:
@@ -86,10 +90,39 @@ def result_folder(folder: Any, kind: ResultKind | None = None, name: str = "fold
             raise IfpError(f"{path} is not an empty folder; choose a new one.")
         return path
     # hidden files are what a killed command was about to write
-    other = {name for name in there if name not in kind.before and not name.startswith(".")}
-    if other and not any(True for marker in kind.markers for _ in path.glob(marker)):
+    other = {inside for inside in there if inside not in kind.before and not inside.startswith(".")}
+    if other and not _is_of_kind(path, kind):
         raise IfpError(f"{path} holds something else than {kind.what}; choose a new folder.")
     return path
+
+
+def _is_of_kind(path: Path, kind: ResultKind) -> bool:
+    """Whether the folder holds a result of this kind, or the part of one whose writing was cut short."""
+    unfinished = path / UNFINISHED
+    if unfinished.is_file() and unfinished.read_bytes() == kind.what.encode():
+        return True
+    return any(True for marker in kind.markers for _ in path.glob(marker))
+
+
+@contextmanager
+def writing_result(folder: Any, kind: ResultKind, name: str = "folder") -> Iterator[Path]:
+    """Within the block a result is written into the folder, whose path is given; raises as `result_folder` does.
+
+    A block that does not end leaves a mark by which the same command may write into the folder again, and by which
+    nobody takes what is there for a result.
+    """
+    path = result_folder(folder, kind, name)
+    path.mkdir(parents=True, exist_ok=True)
+    remove_partials(path)
+    replace_file(path / UNFINISHED, kind.what.encode())
+    yield path
+    (path / UNFINISHED).unlink(missing_ok=True)
+
+
+def check_finished(path: Path) -> None:
+    """Raise IfpError where the writing of a result into the folder was cut short."""
+    if (path / UNFINISHED).is_file():
+        raise IfpError(f"{path} holds a part of a result, whose writing was cut short; run the same command again.")
 
 
 @contextmanager

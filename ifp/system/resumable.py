@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import ifp
 from ifp.errors import IfpError
 from ifp.formats import BETA_CONVENTION
-from ifp.system.files import read_json, write_json
+from ifp.system.files import read_json, remove_partials, write_json
 from ifp.system.out_folder import check_out
 from ifp.system.versions import versions
 
@@ -114,8 +114,12 @@ class ResumableFolder:
         self.about["created"] = stored.get("created")
 
     def open(self) -> None:
-        """Make the folder and write run.json; nothing is written before this."""
+        """Make the folder, write run.json, and clear away what a killed run left half written.
+
+        Nothing is written before this.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
+        remove_partials(self.path)
         self._write_about()
 
     def close(self, status: str) -> None:

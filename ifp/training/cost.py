@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from ifp.annealing.training_cost import MEASURED_STEPS
+from ifp.seeds import numpy_generator
 from ifp.system.progress import Progress, silent
 from ifp.system.timing import duration_in_words, measured_seconds
 from ifp.training.chunks import borders, divide, kernel_threads
-from ifp.training.evaluation import IMAGES, make_evaluation
-from ifp.training.images import load_images
+from ifp.training.evaluation import IMAGES, Evaluation, Nmi, PosteriorNmi, make_evaluation
+from ifp.training.images import TrainingImages, load_images
 from ifp.training.setup import Setup
 from ifp.training.trainer import Trainer, fresh_member
 
@@ -40,7 +41,8 @@ class TrainCost:
     networks, steps : networks, and optimizer steps of each.
     chunk : networks trained as one batch. chunks_at_once : such batches at work at once.
     images_per_second : through training steps, of all networks together.
-    seconds : in all, records included. record_seconds : of one record of one chunk.
+    seconds : in all, images and records included. record_seconds : of one record of one chunk.
+    image_seconds : of rendering the images; a packed file of all images that has yet to be written is not counted.
     image_bytes : memory of the images, one byte per pixel.
     """
 
@@ -50,6 +52,7 @@ class TrainCost:
     chunks_at_once: int
     images_per_second: float
     record_seconds: float
+    image_seconds: float
     seconds: float
     image_bytes: int
 
@@ -66,18 +69,20 @@ class TrainCost:
             f"{self.networks} networks, {self.steps:,} steps each, {together}\n"
             f"{self.images_per_second:,.0f} images per second in training, {self.record_seconds:.2g} s per record: "
             f"about {duration_in_words(self.seconds)}\n"
-            f"{self.image_bytes / 2**20:,.0f} MiB of images"
+            f"{self.image_bytes / 2**20:,.0f} MiB of images, {duration_in_words(self.image_seconds)} to render them"
         )
 
 
-def train_cost(setup: Setup, progress: Progress = silent) -> TrainCost:
-    """Measure what `setup` would take from its first step to its last; a part of the images stands for all."""
+def train_cost(
+    setup: Setup, progress: Progress = silent, *, nmi: Nmi | None = None, posterior_nmi: PosteriorNmi | None = None
+) -> TrainCost:
+    """Measure what `setup` would take from its first step to its last; a part of the images stands for all.
+
+    `nmi`, `posterior_nmi` : what each record measures of every network, as `ifp.training.run.train` is given it.
+    """
     config, dataset = setup.config, setup.dataset
     everything = dataset.listed_images
-    images = load_images(
-        dataset, min(config.images or MEASURED_IMAGES, MEASURED_IMAGES), config.seed, setup.device,
-        probability=setup.probability, progress=progress,
-    )  # fmt: skip
+    images, image_seconds = _load_a_part(setup, progress)
     chunks = divide(range(config.seeds), lambda seed: 0, setup)
     alone = setup.kernel_threads > 1 or setup.device.type != "cpu"
     at_once = 1 if alone else min(setup.threads, len(chunks))
@@ -95,7 +100,9 @@ def train_cost(setup: Setup, progress: Progress = silent) -> TrainCost:
         recorded = int(np.clip(MOST_SECONDS / 2 / max(each, 1e-9), FEWEST_RECORDED, MEASURED_IMAGES))
         evaluation = make_evaluation(dataset, config, images, progress, recorded)
         share = min(IMAGES, everything) / min(recorded, everything)
-        record_seconds = measured_seconds(lambda: evaluation.records(trainer, None), setup.device) * share
+        encoding_seconds = measured_seconds(lambda: evaluation.records(trainer, None), setup.device) * share
+    network_seconds = _information_seconds(evaluation, min(IMAGES, everything), config.latents, nmi, posterior_nmi)
+    record_seconds = encoding_seconds + len(chunks[0]) * network_seconds
     progress("Measuring a few steps", 1, 1)
     rounds = -(-len(chunks) // at_once)
     return TrainCost(
@@ -105,9 +112,51 @@ def train_cost(setup: Setup, progress: Progress = silent) -> TrainCost:
         chunks_at_once=at_once,
         images_per_second=len(chunks[0]) * at_once * config.batch / step_seconds,
         record_seconds=record_seconds,
-        seconds=rounds * (config.steps * step_seconds + len(borders(config)) * record_seconds),
+        image_seconds=image_seconds,
+        seconds=image_seconds + rounds * (config.steps * step_seconds + len(borders(config)) * record_seconds),
         image_bytes=min(config.images or everything, everything) * dataset.num_pixels,
     )
+
+
+def _load_a_part(setup: Setup, progress: Progress) -> tuple[TrainingImages, float]:
+    """Some images to measure on, and the seconds that rendering the run's own and those of its records takes."""
+    config, dataset = setup.config, setup.dataset
+    everything = dataset.listed_images
+    parts: list[TrainingImages] = []
+
+    def load(count: int) -> None:
+        parts.append(
+            load_images(dataset, count, config.seed, setup.device, probability=setup.probability, progress=progress)
+        )
+
+    most = min(config.images or MEASURED_IMAGES, MEASURED_IMAGES)
+    first = max(1, min(most, everything) // 8)
+    load(first)  # files are opened, and what they hold is kept, by the first images
+    each = measured_seconds(lambda: load(most), setup.device) / len(parts[-1])
+    all_packed = not 0 < config.images < everything and (hasattr(dataset, "packed") or hasattr(dataset, "grid"))
+    count = 0 if all_packed else min(config.images or everything, everything)
+    if not config.evaluate_correlated:
+        count += min(IMAGES, everything)
+    return parts[-1], each * count
+
+
+def _information_seconds(
+    evaluation: Evaluation, count: int, latents: int, nmi: Nmi | None, posterior_nmi: PosteriorNmi | None
+) -> float:
+    """Seconds that a record of one network measures information on factors, from `count` codes drawn for it."""
+    if not evaluation.sizes:
+        return 0.0
+    mean_ND = numpy_generator(0, "train", "cost").normal(size=(count, latents))
+    factors_NF = np.resize(evaluation.factors_NF, (count, len(evaluation.sizes)))
+
+    def measure() -> None:
+        if nmi is not None:
+            nmi(mean_ND, factors_NF, evaluation.sizes)
+        if posterior_nmi is not None:
+            posterior_nmi(mean_ND, np.full_like(mean_ND, -2.0), factors_NF, evaluation.sizes)
+
+    measure()  # the first call is slower than the others
+    return measured_seconds(measure, "cpu")
 
 
 def _step_seconds(trainer_of: Callable[[int], Trainer], batch: int, device: torch.device) -> tuple[float, Trainer]:

@@ -115,6 +115,16 @@ def test_a_place_that_takes_no_folder_is_said_before_the_work(run_folder: Path, 
     assert [path.name for path in tmp_path.iterdir()] == ["afile"]
 
 
+def test_figures_go_into_no_folder_of_something_else(run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "shift.json").write_text("precious")
+    result = call(run_folder, "--kind", "strip", "--format", "pdf", "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "holds something else than figures; choose a new folder" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["shift.json"]
+    for _ in range(2):  # again over its own figures
+        assert call(run_folder, "--kind", "strip", "--format", "pdf", "--out", tmp_path / "new").exit_code == 0
+
+
 def test_order_and_labels_reach_the_figures(run_folder: Path, tmp_path: Path) -> None:
     options = ["--kind", "strip", "--order", "shape,posX", "--label", "posX=x position", "--format", "pdf"]
     result = call(run_folder, "--out", tmp_path, *options)

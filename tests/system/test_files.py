@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ifp.errors import IfpError
-from ifp.system.files import read_json, replace_file, replacing, whole_file, write_json, write_whole
+from ifp.system.files import read_json, remove_partials, replace_file, replacing, whole_file, write_json, write_whole
 
 from ..analysis.synthetic import one_curve
 
@@ -90,3 +90,17 @@ def test_json_that_is_no_object_is_refused_in_one_sentence(tmp_path: Path, conte
     path.write_bytes(content)
     with pytest.raises(IfpError, match=r"run\.json .*; name the run\.json of a run\.$"):
         read_json(path, "name the run.json of a run")
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    ended = 2**22 + 1  # above the largest number of a process
+    left = [f".step-000010.{ended}-1.partial.npz", f"codes/.a.{os.getpid()}-1.partial.npz", f".b.{ended}-1.partial"]
+    others = [f".c.{os.getppid()}-1.partial.csv", ".notes.partial.txt", "d.partial.csv", "step-000010.npz"]
+    (tmp_path / "codes").mkdir()
+    for name in (*left, *others):
+        (tmp_path / name).write_text("some")
+    with whole_file(tmp_path / "now.csv") as partial:
+        partial.write_text("whole")
+        remove_partials(tmp_path)
+    assert (tmp_path / "now.csv").read_text() == "whole"
+    assert {path.name for path in tmp_path.rglob("*.*")} == {*others, "now.csv"}

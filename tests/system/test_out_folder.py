@@ -10,7 +10,17 @@ from click.testing import CliRunner, Result
 
 from ifp.cli import main
 from ifp.errors import IfpError
-from ifp.system.out_folder import CHANNELS, DIAGNOSIS, SHIFT, ResultKind, no_folder_if_refused, result_folder
+from ifp.system.out_folder import (
+    CHANNELS,
+    DIAGNOSIS,
+    FIGURES,
+    SHIFT,
+    ResultKind,
+    check_finished,
+    no_folder_if_refused,
+    result_folder,
+    writing_result,
+)
 
 
 def refuse(path: Path, *names: str, error: type[BaseException] = IfpError) -> None:
@@ -23,6 +33,10 @@ def refuse(path: Path, *names: str, error: type[BaseException] = IfpError) -> No
 
     with pytest.raises(error):
         work()
+
+
+ENDED = 2**22 + 1
+"""Above the largest number of a process."""
 
 
 def test_a_new_folder_goes_with_the_parents_made_for_it(tmp_path: Path) -> None:
@@ -118,7 +132,7 @@ def test_a_refused_export_leaves_nothing(tmp_path: Path) -> None:
         (DIAGNOSIS, []), (DIAGNOSIS, ["codes/a.npz", ".nmi.1.partial.csv"]),
         (DIAGNOSIS, ["diagnosis.json", "notes.txt"]),
         (DIAGNOSIS, ["1-a/diagnosis.json", "runs.csv"]), (SHIFT, ["probes/baseline-0.npz"]), (SHIFT, ["shift.json"]),
-        (CHANNELS, ["channels.json"]), (None, []),
+        (CHANNELS, ["channels.json"]), (FIGURES, ["nmi.pdf", "paper.tex"]), (None, []),
     ],
 )  # fmt: skip
 def test_results_go_into_a_folder_of_their_kind(tmp_path: Path, kind: ResultKind | None, there: list[str]) -> None:
@@ -133,12 +147,33 @@ def test_results_go_into_a_folder_of_their_kind(tmp_path: Path, kind: ResultKind
         (DIAGNOSIS, ["nmi.csv"]), (DIAGNOSIS, ["run.json"]), (DIAGNOSIS, ["codes/a.npz", "nmi.csv"]),
         (DIAGNOSIS, ["model/diagnosis.json", "nmi.csv"]),
         (SHIFT, ["diagnosis.json"]), (CHANNELS, ["channels.csv"]), (None, ["anything"]),
+        (FIGURES, ["channels.json", "figures/structure.pdf"]),
     ],
 )  # fmt: skip
 def test_results_go_into_no_other_folder(tmp_path: Path, kind: ResultKind | None, there: list[str]) -> None:
     write(tmp_path, there)
     with pytest.raises(IfpError, match="choose a new"):
         result_folder(tmp_path, kind)
+
+
+@pytest.mark.parametrize("kind", [DIAGNOSIS, SHIFT, CHANNELS])
+def test_a_result_that_was_cut_short_is_written_again(tmp_path: Path, kind: ResultKind) -> None:
+    def cut_short() -> None:
+        with writing_result(tmp_path, kind):
+            write(tmp_path, ["first.csv", f".second.{ENDED}-1.partial.csv"])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut_short()
+    with pytest.raises(IfpError, match="cut short; run the same command again"):
+        check_finished(tmp_path)
+    for other in {DIAGNOSIS, SHIFT, CHANNELS} - {kind}:
+        with pytest.raises(IfpError, match="something else than"):
+            result_folder(tmp_path, other)
+    with writing_result(tmp_path, kind):
+        write(tmp_path, ["first.csv", kind.markers[0]])
+    check_finished(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"first.csv", kind.markers[0]}
 
 
 @pytest.mark.parametrize("path", [None, 5, "", b"runs"])

@@ -14,7 +14,11 @@ from click.testing import CliRunner
 from ifp.analysis.joint import settings
 from ifp.analysis.joint.cost import seconds_of_all
 from ifp.cli import main
+from ifp.datasets.catalog import as_dataset
 from ifp.training import cost
+from ifp.training.chunks import borders
+from ifp.training.config import TrainConfig
+from ifp.training.setup import set_up
 
 
 class Clock:
@@ -106,3 +110,23 @@ def test_a_dry_run_knows_the_run_that_is_there(squares: str, tmp_path: Path) -> 
     other = CliRunner().invoke(main, [*arguments, "--dry-run", "--batch", "9"])
     assert other.exit_code == 2
     assert "holds another run (batch 64 there, 9 now)" in other.output
+
+
+def test_the_information_of_every_record_and_network_counts(squares: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ticking(Clock):
+        def __call__(self) -> float:
+            self.now += 1e-9
+            return self.now
+
+    clock = Ticking()
+    monkeypatch.setattr(time, "perf_counter", clock)
+
+    def slow(mean_ND: np.ndarray, logvar_ND: np.ndarray, factors_NF: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+        assert mean_ND.shape == logvar_ND.shape == (36, 10)
+        assert (factors_NF.shape, sizes) == ((36, 2), (6, 6))
+        clock.now += 0.5
+        return np.zeros((10, 2))
+
+    config = TrainConfig(dataset=squares, architecture="mlp", hidden=16, steps=30, records=6, seeds=3, batch=8)
+    found = cost.train_cost(set_up(as_dataset(squares), config, device="cpu"), posterior_nmi=slow)
+    assert found.seconds == pytest.approx(0.5 * len(borders(config)) * 3, rel=1e-3)
