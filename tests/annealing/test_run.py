@@ -30,7 +30,7 @@ def dataset(bars_npz: Path) -> NpzDataset:
 
 
 def config(**changes: object) -> AnnealConfig:
-    small = {"contexts": 3, "steps": 100, "hold_steps": 30, "records": 10, "batch": 12, "hidden": 16}
+    small = {"contexts": 3, "steps": 40, "hold_steps": 20, "records": 10, "batch": 12, "hidden": 16}
     return preset_config("standard", dataset="npz:bars", **{**small, **changes})
 
 
@@ -217,7 +217,8 @@ def test_conv_refuses_images_it_cannot_take(dataset: NpzDataset) -> None:
 def test_exact_minimum_is_below_every_network(dataset: NpzDataset) -> None:
     from ifp.exact.lowest import exact_minimum
 
-    trace = anneal(dataset, config(steps=600, hold_steps=300, records=12, contexts=1, batch=24, factors=["place"]))
+    more = {"method": "train", "steps": 600, "hold_steps": 300, "records": 12, "contexts": 1, "batch": 24}
+    trace = anneal(dataset, config(factors=["place"], **more))
     cells = {(c.factor, c.context): c for c in plan_cells(dataset, config(contexts=1))}
     gaps = []
     for row in np.flatnonzero(trace.method_M == "train"):
