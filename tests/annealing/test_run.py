@@ -54,9 +54,9 @@ def finish(dataset: NpzDataset, settings: AnnealConfig, path: Path, resources: R
 
 @pytest.fixture(scope="module")
 def whole_bytes(dataset: NpzDataset, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The trace of the run of `config()` that nothing disturbed."""
+    """The trace of the run of `config(contexts=2)` that nothing disturbed."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    finish(dataset, config(), folder, Resources(chunk=4))
+    finish(dataset, config(contexts=2), folder, Resources(chunk=4))
     return (folder / "trace.npz").read_bytes()
 
 
@@ -100,7 +100,7 @@ def test_seeds_and_contexts_differ_and_the_same_seed_is_the_same_run(dataset: Np
 def test_interrupted_run_resumes_to_the_same_bytes(
     dataset: NpzDataset, whole_bytes: bytes, tmp_path: Path, stop_after: int
 ) -> None:
-    settings = config()
+    settings = config(contexts=2)
 
     class Interrupted(RunWriter):
         chunks = 0
@@ -115,11 +115,11 @@ def test_interrupted_run_resumes_to_the_same_bytes(
     folder = Interrupted(tmp_path / "cut", settings, dataset, plan_keys(cells, settings), "cpu")
     folder.open()
     with pytest.raises((KeyboardInterrupt, Stopped)):
-        run(cells, settings, folder, Resources(chunk=4))
+        run(cells, settings, folder, Resources(chunk=2))
     partial = AnnealTrace.load(tmp_path / "cut" / "trace.npz")
     assert 0 < len(partial) < len(plan_keys(cells, settings))
 
-    finish(dataset, settings, tmp_path / "cut", Resources(chunk=2))
+    finish(dataset, settings, tmp_path / "cut", Resources(chunk=4))
     assert (tmp_path / "cut" / "trace.npz").read_bytes() == whole_bytes
 
 

@@ -18,9 +18,10 @@ def memory_below() -> Bounded:
 
     @contextmanager
     def bounded(limit: int) -> Iterator[None]:
-        # what earlier tests left alive would put off the collections that end cycles made in the block
-        gc.collect()
+        # what earlier tests left alive would put off the collections that end cycles made in the block; frozen, it is
+        # not looked at, so that the collection after it takes no time and leaves nothing to be counted
         gc.freeze()
+        gc.collect()
         tracemalloc.start()
         try:
             yield

@@ -96,7 +96,9 @@ def test_a_dry_run_looks_for_no_range_of_beta(
 
     for name in ("joint_edges", "conditional_edges"):
         monkeypatch.setattr(settings, name, never)
-    arguments = ["anneal", "--whole", "--dataset", squares, *FAST, *ends, "--latents", "300", "--batch", "3000"]
+    # the one without ends is large, so that its cost is extrapolated
+    size = ["--latents", "3", "--batch", "32"] if ends else ["--latents", "300", "--batch", "3000"]
+    arguments = ["anneal", "--whole", "--dataset", squares, *FAST, *ends, *size]
     found = CliRunner().invoke(main, [*arguments, "--dry-run", "--out", str(tmp_path / "run")])
     assert found.exit_code == 0, found.output
     assert "to measure information afterwards" in found.stdout
