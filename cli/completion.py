@@ -12,10 +12,10 @@ import click
 from click.shell_completion import CompletionItem
 
 OBJECTIVES = (
-    "beta", "annealed", "cascade", "beta-tc", "factor", "dip-i", "dip-ii", "control", "dynamic", "deft",
+    "beta", "annealed", "cascade", "beta-tc", "factor", "dip-i", "dip-ii", "control", "dynamic", "deft", "topdis",
 )  # fmt: skip
 OWN_PRESETS = ("quick", "standard")
-STUDIES = ("locatello2019", "deft-baselines", "yanndubs", "cascadevae", "controlvae", "dynamicvae")
+STUDIES = ("locatello2019", "deft-baselines", "yanndubs", "cascadevae", "controlvae", "dynamicvae", "topdis")
 ACTIVATIONS = ("relu", "leaky_relu", "leaky_relu_0.2", "tanh", "elu", "sigmoid", "swish", "gelu", "softplus")
 HEADS = ("halves", "interleaved", "halves-variance-first", "interleaved-variance-first")
 VARIANCES = ("log-variance", "log-sigma", "softplus-sigma")

@@ -58,7 +58,7 @@ def train(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train VAEs on a whole data set with one of ten objectives, DEFT among them.
+    """Train VAEs on a whole data set with one of eleven objectives, DEFT among them.
 
     Per-latent KL, reconstruction, beta, stage and the information of latents on factors are recorded as training goes.
     The same command resumes a run that was stopped; `ifp diagnose RUN/seed-0` reads its checkpoints. A network whose

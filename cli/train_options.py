@@ -24,12 +24,14 @@ _SETTINGS = [
     _setting("--dataset", str, "A name from `ifp data list`, npz:PATH or images:FOLDER.", show_default="required"),
     _setting(
         "--preset", str,
-        "quick, standard, or a study: locatello2019, deft-baselines, yanndubs, cascadevae, controlvae, dynamicvae.",
+        "quick, standard, or a study: locatello2019, deft-baselines, yanndubs, cascadevae, controlvae, dynamicvae or "
+        "topdis.",
         show_default="standard",
     ),
     _setting(
         "--objective", str,
-        "beta, annealed, cascade, beta-tc, factor, dip-i, dip-ii, control, dynamic or deft.", show_default="beta",
+        "beta, annealed, cascade, beta-tc, factor, dip-i, dip-ii, control, dynamic, deft or topdis.",
+        show_default="beta",
     ),
     _setting(
         "--option", str, "NAME=VALUE of the objective, e.g. beta=6 or betas=70,30,12,1; repeat for several.",
@@ -78,6 +80,8 @@ def given_settings(given: dict[str, Any]) -> dict[str, Any]:
 
     >>> given_settings({"option": ("beta=6",), "steps": 10, "latents": None, "correlate": ("posX,scale",)})
     {'steps': 10, 'options': {'beta': 6}, 'correlate': [['posX', 'scale', 0.2]]}
+    >>> given_settings({"option": ("base=factor", "base.gamma=5")})
+    {'options': {'base': 'factor', 'base_options': {'gamma': 5}}}
     """
     settings = {
         name: str(value) if isinstance(value, Path) else value
@@ -86,7 +90,13 @@ def given_settings(given: dict[str, Any]) -> dict[str, Any]:
     }
     if given.get("pixel_sigma") is not None:
         settings["sigma"] = given["pixel_sigma"]
-    options = dict(map(parse_option, given.get("option", ())))
+    options: dict[str, Any] = {}
+    for name, value in map(parse_option, given.get("option", ())):
+        part, dot, inner = name.partition(".")
+        if dot:  # an option of a part of the objective, such as topdis's base
+            options.setdefault(f"{part}_options", {})[inner] = value
+        else:
+            options[name] = value
     if options:
         settings["options"] = options
     pairs = given.get("correlate", ())

@@ -83,6 +83,10 @@ class Likelihood(ABC):
         """The cost summed over pixels, [..., P] -> [...], in the order that automatic differentiation is fastest in."""
 
     @abstractmethod
+    def fitted(self, out: Tensor) -> Tensor:
+        """The image that a decoder's output stands for: the mean of each pixel."""
+
+    @abstractmethod
     def residual(self, out: Tensor, x: Tensor) -> Tensor:
         """fitted - x of each pixel, as a new tensor."""
 
@@ -128,6 +132,10 @@ class Bernoulli(Likelihood):
         from torch.nn.functional import binary_cross_entropy_with_logits
 
         return binary_cross_entropy_with_logits(out, x, reduction="none").sum(-1)
+
+    def fitted(self, out: Tensor) -> Tensor:
+        """The probabilities."""
+        return out.sigmoid()
 
     def residual(self, out: Tensor, x: Tensor) -> Tensor:
         """See `Likelihood.residual`."""
@@ -177,6 +185,10 @@ class Gaussian(Likelihood):
     def summed_cost(self, out: Tensor, x: Tensor) -> Tensor:
         """See `Likelihood.summed_cost`."""
         return (out - x).square().sum(-1) / (2 * self.sigma**2)
+
+    def fitted(self, out: Tensor) -> Tensor:
+        """The output itself."""
+        return out
 
     def residual(self, out: Tensor, x: Tensor) -> Tensor:
         """See `Likelihood.residual`."""

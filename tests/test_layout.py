@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import re
 import shutil
 import subprocess
 import sys
@@ -37,8 +38,8 @@ COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
     "data", "data list", "data describe", "data get", "data check", "data export",
 }  # fmt: skip
 LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before it, and the shared nouns at the root
-    "system", "datasets", "theory", "exact", "networks", "objectives", "annealing", "checkpoints", "training",
-    "fingerprints",
+    "system", "datasets", "theory", "exact", "topology", "networks", "objectives", "annealing", "checkpoints",
+    "training", "fingerprints",
 ]  # fmt: skip
 TOPICS = [  # the rooms of analysis/, likewise
     "figures", "information", "metrics", "freezing", "training", "diffusion", "shift", "joint", "channels",
@@ -206,13 +207,14 @@ def third_party(paths: list[Path]) -> set[str]:
 
 
 def requirements(text: str) -> set[str]:
-    return {line.split(">=")[0].lower() for line in text.replace("%(notebooks)s", "").split()}
+    return {line.split(">=")[0].lower() for line in re.sub(r"%\(\w+\)s", "", text).split()}
 
 
 def test_every_import_is_declared_and_every_requirement_imported() -> None:
     needed = requirements(config()["options"]["install_requires"])
     extra = requirements(" ".join(config()["options.extras_require"].values()))
-    assert third_party(SOURCES) == needed
+    optional = requirements(config()["options.extras_require"]["topology"])
+    assert third_party(SOURCES) == needed | optional
     beside = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
     # a peer that benchmarks/training.py measures beside us only where somebody has installed it
     assert third_party(beside) <= needed | extra | {"disent", "lightning"}

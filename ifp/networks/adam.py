@@ -73,12 +73,26 @@ class StackedAdam:
 
         A parameter that does not reach the outputs rests. Nothing waits for the device.
         """
+        self.follow(self.gradients(outputs, gradients))
+
+    def gradients(
+        self, outputs: Sequence[Tensor], gradients: Sequence[Tensor] | None = None, *, again: bool = False
+    ) -> Sequence[Tensor | None]:
+        """The gradient of `outputs` in each parameter, None where it does not reach them.
+
+        `again` keeps the graph, so that another loss of the same step can be differentiated after this one.
+        """
         leaves = list(self.parameters.values())
-        found = torch.autograd.grad(outputs, leaves, gradients, allow_unused=True)
-        for (name, parameter), gradient in zip(self.parameters.items(), found, strict=True):
+        return torch.autograd.grad(outputs, leaves, gradients, allow_unused=True, retain_graph=again or None)
+
+    def follow(self, gradients: Sequence[Tensor | None]) -> None:
+        """One step along these gradients, one per parameter."""
+        for (name, parameter), gradient in zip(self.parameters.items(), gradients, strict=True):
             # without a gradient Adam passes a parameter over, its memory and its count of steps included
-            rests = gradient is None or not self._rate_of[name]
-            parameter.grad = None if rests else _as_laid_out(gradient, parameter)
+            if gradient is None or not self._rate_of[name]:
+                parameter.grad = None
+            else:
+                parameter.grad = _as_laid_out(gradient, parameter)
         self._optimizer.step()
 
     def moments_of(self, row: int) -> Moments:

@@ -23,6 +23,7 @@ from torch import Tensor
 from ifp.networks.adam import Moments, StackedAdam
 from ifp.networks.convolution_choice import faster_network
 from ifp.networks.fully_connected import FROZEN_PARAMETERS, Network, Parameters
+from ifp.networks.latent_norms import latent_norms
 from ifp.system.precision import set_products
 
 
@@ -103,6 +104,10 @@ class StackedVaes:
         with self._autocast():
             out = self.network.decode(self.parameters, z_RBD)
         return out.float() if self._low_precision else out
+
+    def latent_norms(self) -> Tensor:
+        """Euclidean norm of the first decoder layer's weights that read each latent [R, D], without a gradient."""
+        return latent_norms(self.parameters)
 
     def _autocast(self) -> AbstractContextManager[object]:
         return torch.autocast(self.device.type, dtype=torch.bfloat16) if self._low_precision else nullcontext()

@@ -10,22 +10,36 @@ Shapes: M members, B images of a batch, D latents.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from ifp.networks.fully_connected import Network
 from ifp.networks.losses import gaussian_kl_nats
+from ifp.topology.surgery import Gradients
 
 State = dict[str, Tensor]
 """Tensors that an objective keeps between steps, by name, with a leading member axis; part of every checkpoint."""
 
 ADVERSARY = "adversary."
 """Prefix of the names of a second player's parameters in the state."""
+
+
+class Decoder(Protocol):
+    """What an objective may ask of the decoders in training."""
+
+    def decode(self, z_MBD: Tensor) -> Tensor:
+        """Logits or means [M, B, P]."""
+
+    def fitted(self, out_MBP: Tensor) -> Tensor:
+        """The images that logits or means stand for."""
+
+    def latent_norms(self) -> Tensor:
+        """Euclidean norm of the first layer's weights that read each latent [M, D], without a gradient."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +52,10 @@ class Batch:
     mean_MBD, logvar_MBD, z_MBD : posteriors and their draws.
     step : optimizer updates done before this one. total_steps : of the whole training.
     num_images : of the data set, N in estimates of the aggregated posterior.
+    out_MBP : what the decoder gave for the draws, logits or means.
+    decoder : the decoder as it is in this step.
+    generators : gives a fresh generator of random numbers for each member (on the CPU), the same whenever this step is
+        taken, in a resumed run too.
     """
 
     recon_MB: Tensor
@@ -47,6 +65,20 @@ class Batch:
     step: int
     total_steps: int
     num_images: int
+    out_MBP: Tensor = field(default_factory=lambda: torch.empty(0))
+    decoder: Decoder | None = None
+    generators: Callable[[], Sequence[torch.Generator]] = tuple
+
+    def decode(self, z_MBD: Tensor) -> Tensor:
+        """The images [M, B, P] that the decoder draws for other codes than the batch's, in [0, 1] under Bernoulli."""
+        assert self.decoder is not None
+        return self.decoder.fitted(self.decoder.decode(z_MBD))
+
+    @cached_property
+    def images_MBP(self) -> Tensor:
+        """The images that the decoder drew for the batch's own draws."""
+        assert self.decoder is not None
+        return self.decoder.fitted(self.out_MBP)
 
     @cached_property
     def kl_MD(self) -> Tensor:
@@ -91,6 +123,17 @@ class Objective(ABC):
     def penalty(self, batch: Batch, state: State) -> Tensor:
         """The differentiable term that is added to the mean reconstruction of each member [M]."""
 
+    def split_penalty(self, batch: Batch, state: State) -> Tensor | None:
+        """A term of the loss [M] that is back-propagated apart from the rest; None, the default, where there is none.
+
+        Its gradient, those of the reconstruction and of the penalty are joined by `join_gradients`.
+        """
+        return None
+
+    def join_gradients(self, of_recon: Gradients, of_penalty: Gradients, of_split: Gradients) -> Gradients:
+        """The gradient that is followed where there is a `split_penalty`; their sum by default."""
+        return sum_of_gradients(of_recon, of_penalty, of_split)
+
     @abstractmethod
     def pressure_M(self, step: int, total_steps: int, state: State) -> Tensor | float:
         """The weight of the KL at this step, recorded as beta; NaN where the KL has no single weight."""
@@ -127,6 +170,19 @@ class Objective(ABC):
         """The number of the current stage of a piecewise objective, from 0; always 0 by default."""
         return 0
 
+    @property
+    def second_player(self) -> AdversarialObjective | None:
+        """What trains a second player beside the VAEs; None, the default, where there is none."""
+        return None
+
+    def may_empty_latents(self, step: int, total_steps: int) -> bool:
+        """Whether a term of the loss at this step costs nothing where latents hold nothing, so that it is watched."""
+        return False
+
+    def stretches(self, total_steps: int) -> Sequence[tuple[int, Objective]]:
+        """Steps that cost alike: how many, and an objective of which every step costs as much as one of them."""
+        return [(total_steps, self)]
+
 
 class AdversarialObjective(Objective):
     """An objective with a second player (a discriminator), whose parameters are in the state and have their own loss.
@@ -136,6 +192,11 @@ class AdversarialObjective(Objective):
     own. The two losses share no graph: the penalty sees the second player's parameters detached, the second player sees
     the draws detached. So neither update can change a tensor that a backward pass still needs.
     """
+
+    @property
+    def second_player(self) -> AdversarialObjective:
+        """This objective itself."""
+        return self
 
     @property
     @abstractmethod
@@ -160,12 +221,21 @@ class AdversarialObjective(Objective):
         return [value.requires_grad_() for name, value in state.items() if name.startswith(ADVERSARY)]
 
 
+def sum_of_gradients(*gradients: Gradients) -> list[Tensor | None]:
+    """The sum, parameter by parameter; None where no term reaches the parameter."""
+    found: list[Tensor | None] = []
+    for parts in zip(*gradients, strict=True):
+        there = [part for part in parts if part is not None]
+        found.append(None if not there else sum(there[1:], start=there[0]))
+    return found
+
+
 def fresh_state(
     objective: Objective, latents: int, generators: Sequence[torch.Generator], device: torch.device | str
 ) -> State:
     """The state before the first step, with a second player's parameters; one generator (on the CPU) per member."""
     state = objective.initial_state(len(generators), latents, torch.device(device))
-    if isinstance(objective, AdversarialObjective):
-        players = [objective.initial_adversary(latents, generator) for generator in generators]
+    if objective.second_player is not None:
+        players = [objective.second_player.initial_adversary(latents, generator) for generator in generators]
         state |= {ADVERSARY + name: torch.stack([p[name] for p in players]).to(device) for name in players[0]}
     return state

@@ -5,22 +5,24 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.errors import unknown_name
 from ifp.objectives.annealed import AnnealedVae
 from ifp.objectives.base import Objective
 from ifp.objectives.beta import BetaVae
 from ifp.objectives.beta_tc import BetaTcVae
+from ifp.objectives.build import build
 from ifp.objectives.cascade import CascadeVae
 from ifp.objectives.controlled import ControlVae, DynamicVae
 from ifp.objectives.deft import Deft
 from ifp.objectives.dip import DipVae1, DipVae2
 from ifp.objectives.factor import FactorVae
-from ifp.system.settings import KINDS
+from ifp.objectives.topdis import TopDis
 
 OBJECTIVES: dict[str, type[Objective]] = {
     objective.name: objective
     for objective in (
         BetaVae, AnnealedVae, CascadeVae, BetaTcVae, FactorVae, DipVae1, DipVae2, ControlVae, DynamicVae, Deft,
+        TopDis,
     )
 }  # fmt: skip
 
@@ -43,28 +45,9 @@ def make_objective(name: str, **options: Any) -> Objective:
     >>> make_objective("annealed", c_max=15)
     AnnealedVae(gamma=1000.0, c_max=15, threshold_steps=100000)
     """
-    objective = get_objective(name)
-    fields = {field.name: field for field in dataclasses.fields(objective)}
-    for option, field in fields.items():
-        if option not in options and field.default is field.default_factory is dataclasses.MISSING:
-            raise IfpError(f"The objective {name} needs {option}.")
-    for option, value in options.items():
-        if option not in fields:
-            raise unknown_name(f"option of {name}", option, fields)
-        _check_type(f"{name}: {option}", value, str(fields[option].type))
-    return objective(**options)
+    return build(get_objective(name), options)
 
 
 def describe_options(objective: Objective) -> dict[str, Any]:
     """The hyper-parameters as a plain dictionary; `make_objective(objective.name, **...)` builds the same again."""
     return dataclasses.asdict(objective)
-
-
-def _check_type(name: str, value: Any, annotation: str) -> None:
-    """Raise IfpError unless the value suits the annotation; compound types are left to the objective itself."""
-    kind, _, optional = annotation.partition(" | ")
-    if (value is None and optional == "None") or kind not in KINDS:
-        return
-    fits, allowed = KINDS[kind]
-    if not fits(value):
-        raise bad_value(name, value, allowed)

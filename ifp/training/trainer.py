@@ -21,7 +21,7 @@ from ifp.networks.adam import Moments, StackedAdam
 from ifp.networks.convolutional import ConvNetwork
 from ifp.networks.fully_connected import VECTOR, MlpNetwork, Network, PixelStatistics
 from ifp.networks.stacked import StackedVaes
-from ifp.objectives.base import ADVERSARY, AdversarialObjective, Batch, Objective, State, fresh_state
+from ifp.objectives.base import ADVERSARY, Batch, Objective, State, fresh_state
 from ifp.seeds import derive_seed
 from ifp.system.counter_random import OWN_GENERATORS, CounterStreams
 from ifp.system.graphs import RecordedWork, recorder
@@ -101,7 +101,7 @@ class Trainer:
         assert len(seeds) == len(states)
         assert len({state.step for state in states}) == 1
         self.config, self.objective, self.network, self.images = config, objective, network, images
-        self.likelihood = config.pixel_likelihood
+        self.likelihood, self.player = config.pixel_likelihood, objective.second_player
         self.seeds = tuple(seeds)
         self.step = states[0].step
         self.vaes = StackedVaes(
@@ -123,12 +123,13 @@ class Trainer:
 
     def _second_player(self, moments: Sequence[Moments]) -> StackedAdam | None:
         """The Adam of an adversarial objective's own networks, whose parameters are part of its state."""
-        if not isinstance(self.objective, AdversarialObjective):
+        player = self.player
+        if player is None:
             return None
-        leaves = self.objective.adversary_parameters(self.state)
+        leaves = player.adversary_parameters(self.state)
         names = [name for name in self.state if name.startswith(ADVERSARY)]
         named = dict(zip(names, leaves, strict=True))
-        return StackedAdam(named, self.objective.adversary_rate, self.objective.adversary_betas, moments)
+        return StackedAdam(named, player.adversary_rate, player.adversary_betas, moments)
 
     def state_of(self, member: int) -> MemberState:
         """Where a member is, as copies."""
@@ -174,18 +175,45 @@ class Trainer:
         x_RBP = self.images.at(index_RB[:, :batch_size])
         mean, logvar = self._encode(x_RBP)
         z = mean + (0.5 * logvar).exp() * noise_RBD[:, :batch_size]
-        recon_RB = self.likelihood.summed_cost(self.vaes.decode(z), x_RBP)
-        batch = Batch(recon_RB, mean, logvar, z, self.step, total, len(self.images))
-        loss_R = recon_RB.mean(1) + self.objective.penalty(batch, self.state)
+        out = self.vaes.decode(z)
+        recon_RB = self.likelihood.summed_cost(out, x_RBP)
+        batch = Batch(
+            recon_RB, mean, logvar, z, self.step, total, len(self.images),
+            out_MBP=out, decoder=self, generators=self._generators,
+        )  # fmt: skip
+        recon_R, penalty_R = recon_RB.mean(1), self.objective.penalty(batch, self.state)
+        split_R = self.objective.split_penalty(batch, self.state)
+        loss_R = recon_R + penalty_R
         other_z = self._other_draws(index_RB[:, batch_size:], noise_RBD[:, batch_size:])
         self.finite_R &= loss_R.detach().isfinite()
-        self.vaes.adam.descend([loss_R.sum()])
-        if self.adversary is not None:
-            assert isinstance(self.objective, AdversarialObjective)
-            self.adversary.descend([self.objective.adversary_loss_M(z.detach(), other_z, self.state).sum()])
+        adam = self.vaes.adam
+        if split_R is None:
+            adam.descend([loss_R.sum()])
+        else:
+            self.finite_R &= split_R.detach().isfinite()
+            parts = [adam.gradients([part_R.sum()], again=True) for part_R in (recon_R, penalty_R, split_R)]
+            adam.follow(self.objective.join_gradients(*parts))
+        if self.player is not None and self.adversary is not None:
+            self.adversary.descend([self.player.adversary_loss_M(z.detach(), other_z, self.state).sum()])
         with torch.no_grad():
             self.objective.update(batch, self.state)
         return self.finite_R
+
+    def decode(self, z_RBD: Tensor) -> Tensor:
+        """See `ifp.objectives.base.Decoder`."""
+        return self.vaes.decode(z_RBD)
+
+    def fitted(self, out_RBP: Tensor) -> Tensor:
+        """See `ifp.objectives.base.Decoder`."""
+        return self.likelihood.fitted(out_RBP)
+
+    def latent_norms(self) -> Tensor:
+        """See `ifp.objectives.base.Decoder`."""
+        return self.vaes.latent_norms()
+
+    def _generators(self) -> list[torch.Generator]:
+        """One per row of the tensors, for what an objective draws in this step."""
+        return [generator(self.config, self.seeds[member], "objective", self.step) for member in self.vaes.row_members]
 
     def _other_draws(self, index_RB: Tensor, noise_RBD: Tensor) -> Tensor:
         if self.adversary is None:

@@ -33,7 +33,10 @@ CASES = [
     ("factor", {"hidden": 32, "layers": 2}),
     ("deft", {"betas": [4.0, 1.0], "stage_steps": 25}),
     ("deft", {"betas": [4.0, 1.0], "stage_steps": 25, "mode": "freeze"}),
-]
+    ("topdis", {"topology": "lite", "delay": 0.2, "every": 2}),
+    ("topdis", {"topology": "lite", "delay": 0.2, "surgery": True, "base": "factor",
+                "base_options": {"hidden": 32, "layers": 2}}),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("objective", "options"), CASES)
