@@ -207,7 +207,7 @@ def hostile_files(folder: Path, sentinel: Path) -> dict[str, tuple[Path, str]]:
     for name, sizes, words in (
         ("size_lie", (None, 2**31), "states two sizes"),
         ("both_sizes_lie", (2**31, 2**31), "far more than it holds"),
-        ("short_size_lie", (3, 3), "'0'"),
+        ("short_size_lie", (3, 3), "'data/0'"),
     ):
         add(name, write_torch_zip_of_pickle, words, honest, {"0": RAW})
         patch_directory(folder / name, "archive/data/0", sizes)
