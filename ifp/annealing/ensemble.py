@@ -65,7 +65,17 @@ class Ensemble:
         if index_MN is not None:
             index_RN = self.vaes.for_rows(index_MN)
             chosen = chosen.gather(1, index_RN[:, :, None].expand(-1, -1, chosen.shape[2]))
-        return chosen.float().div_(255) if chosen.dtype == torch.uint8 else chosen
+        return as_float(chosen)
+
+    def train(self, noise_KMSND: Tensor, beta_KM: Tensor, index_KMN: Tensor | None = None) -> None:
+        """K steps, on all images or on those at `index_KMN`."""
+        if index_KMN is None:
+            x_RNP = self.images()
+            for k in range(len(beta_KM)):
+                self.step(x_RNP, noise_KMSND[k], beta_KM[k])
+        else:
+            for k in range(len(beta_KM)):
+                self.step(self.images(index_KMN[k]), noise_KMSND[k], beta_KM[k])
 
     def step(self, x_RNP: Tensor, noise_MSND: Tensor, beta_M: Tensor) -> None:
         """One Adam step on every member; nothing is returned, so the device is not waited for."""
@@ -95,3 +105,8 @@ class Ensemble:
         rows = torch.tensor(self.vaes.keep(members)).to(self.images_RNP.device)
         self.images_RNP = self.images_RNP[rows]
         self.weight_RP = self.weight_RP[rows]
+
+
+def as_float(images: Tensor) -> Tensor:
+    """Images as float32: uint8 over 255, others as they are."""
+    return images.float().div_(255) if images.dtype == torch.uint8 else images

@@ -30,6 +30,7 @@ from ifp.annealing.members import (
     padded_width,
     stack_data,
 )
+from ifp.annealing.mlp_ensemble import MlpEnsemble, make_ensemble
 from ifp.schedule import get_law
 from ifp.system.graphs import RecordedWork, recorder
 from ifp.system.progress import Say, unsaid
@@ -70,7 +71,7 @@ def beta_range(member: Member, config: AnnealConfig) -> tuple[float, float]:
 class Chunk:
     """Members in training: their networks and their random streams; `block` is launched as one graph on a GPU."""
 
-    ensemble: Ensemble
+    ensemble: Ensemble | MlpEnsemble
     noise: MemberNoise | CounterNoise
     say: Say = unsaid
 
@@ -97,11 +98,7 @@ class Chunk:
 
     def train(self, beta_KM: Tensor, noise_KMSND: Tensor, *index_KMN: Tensor) -> None:
         """K steps; see `inputs`."""
-        ensemble = self.ensemble
-        x_MNP = None if index_KMN else ensemble.images()
-        for k in range(len(beta_KM)):
-            x = ensemble.images(index_KMN[0][k]) if x_MNP is None else x_MNP
-            ensemble.step(x, noise_KMSND[k], beta_KM[k])
+        self.ensemble.train(noise_KMSND, beta_KM, *index_KMN)
 
     def _train_and_evaluate(self, evaluation_MSND: Tensor, *inputs: Tensor) -> Tensor:
         """K steps, then the record [M, 1 + D]: reconstruction and KL of each latent."""
@@ -197,7 +194,7 @@ def start_chunk(
     width = pixels if config.architecture == "conv" else padded_width(pixels)
     fresh = [fresh_parameters(m, d, network, config, width) for m, d in zip(members, data, strict=True)]
     images_MNP, weight_MP = stack_data(data, width, device)
-    ensemble = Ensemble(
+    ensemble = make_ensemble(
         network, fresh, images_MNP, weight_MP,
         likelihood=config.pixel_likelihood, learning_rate=config.learning_rate, precision=config.precision,
     )  # fmt: skip

@@ -1,0 +1,174 @@
+"""One training step of `MlpNetwork` for many members on a CPU, with the gradients written out by hand.
+
+It is the step of `ifp.annealing.ensemble.Ensemble`, which differentiates automatically, with every array of a step
+allocated once: fresh memory is what costs most there. Passes forward are those of `MlpNetwork.encode` and `decode`.
+
+A kernel may treat the end of an array apart and round differently there. Arrays of pixels are whole vectors
+(`ifp.networks.adam`); small arrays are computed one operation at a time, each of which rounds in one way only.
+
+Shapes: R rows of the stacked tensors, S noise draws per image, N images per step, B = S x N, P pixels, H hidden units,
+D latents.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ifp.likelihood import Bernoulli, Likelihood
+from ifp.networks.flat_adam import FlatParameters
+
+_relu_backward = torch.ops.aten.threshold_backward.grad_input
+
+
+class MlpStep:
+    """The arrays of a step, and the operations on them.
+
+    Parameters
+    ----------
+    parameters : those that are trained, by their names in `MlpNetwork`.
+    draws, images : S and N.
+
+    Attributes
+    ----------
+    x_RNP : the encoder's input, centred and weighted; to be filled before `take`.
+    """
+
+    def __init__(self, parameters: FlatParameters, draws: int, images: int) -> None:
+        first = parameters.values["encoder.0.weight"]
+        rows, pixels, hidden = first.shape
+        latents = parameters.values["encoder.mean.weight"].shape[2]
+
+        def array(*shape: int) -> Tensor:
+            return first.new_empty(rows, *shape)
+
+        def layer(name: str, inputs: Tensor, out: Tensor, grad_out: Tensor, grad_in: Tensor | None) -> _Layer:
+            return _Layer(parameters, name, inputs, out, grad_out, grad_in)
+
+        batch = draws * images
+        self._parameters = parameters
+        self.x_RNP = array(images, pixels)
+        self._mean, self._logvar, self._std, self._small = (array(images, latents) for _ in range(4))
+        self._grad_mean, self._grad_logvar = array(images, latents), array(images, latents)
+        self._z, self._grad_z, self._grad_z_noise = (array(draws, images, latents) for _ in range(3))
+        self._out = array(draws, images, pixels)
+
+        e0, e1, grad_e0, grad_e1 = (array(images, hidden) for _ in range(4))
+        self._encoder = [
+            layer("encoder.0", self.x_RNP, e0, grad_e0, None),
+            layer("encoder.1", e0, e1, grad_e1, grad_e0),
+        ]
+        self._heads = [
+            layer("encoder.mean", e1, self._mean, self._grad_mean, grad_e1),
+            layer("encoder.logvar", e1, self._logvar, self._grad_logvar, grad_e1),
+        ]
+        d0, d1, grad_d0, grad_d1 = (array(batch, hidden) for _ in range(4))
+        out, z, grad_z = self._out.flatten(1, 2), self._z.flatten(1, 2), self._grad_z.flatten(1, 2)
+        self._decoder = [layer("decoder.0", z, d0, grad_d0, grad_z), layer("decoder.1", d0, d1, grad_d1, grad_d0)]
+        # the gradient takes the place of the output
+        self._decoder_out = layer("decoder.out", d1, out, out, grad_d1)
+
+    def take(self, noise_RSND: Tensor, target: PixelTarget, pressure_R11: Tensor) -> None:
+        """One step of Adam along the gradient of mean_images(reconstruction + beta x KL).
+
+        Parameters
+        ----------
+        pressure_R11 : beta / N of each row.
+        """
+        self.find_gradients(noise_RSND, target, pressure_R11)
+        self._parameters.descend()
+
+    def find_gradients(self, noise_RSND: Tensor, target: PixelTarget, pressure_R11: Tensor) -> None:
+        """Those of `take`, into the parameters' `gradients`."""
+        self._forward(noise_RSND)
+        target.output_to_gradient(self._out)
+        self._decoder_out.backward()
+        for layer in reversed(self._decoder):
+            layer.relu_backward()
+            layer.backward()
+        self._latents_backward(noise_RSND, pressure_R11)
+        mean, logvar = self._heads
+        mean.backward()
+        logvar.backward(add=True)
+        for layer in reversed(self._encoder):
+            layer.relu_backward()
+            layer.backward()
+
+    def _forward(self, noise_RSND: Tensor) -> None:
+        for layer in self._encoder:
+            layer.forward().relu_()
+        for head in self._heads:
+            head.forward()
+        torch.mul(self._logvar, 0.5, out=self._std).exp_()
+        torch.mul(self._std[:, None], noise_RSND, out=self._z).add_(self._mean[:, None])
+        for layer in self._decoder:
+            layer.forward().relu_()
+        self._decoder_out.forward()
+
+    def _latents_backward(self, noise_RSND: Tensor, pressure_R11: Tensor) -> None:
+        """Through z = mean + std x noise, and of the KL: pressure x mean, and pressure x (std^2 - 1) / 2."""
+        std, small = self._std, self._small
+        torch.sum(self._grad_z, 1, out=self._grad_mean)
+        self._grad_mean.add_(torch.mul(self._mean, pressure_R11, out=small))
+        torch.mul(self._grad_z, noise_RSND, out=self._grad_z_noise)
+        torch.sum(self._grad_z_noise, 1, out=self._grad_logvar)
+        torch.mul(std, pressure_R11, out=small)
+        self._grad_logvar.add_(small).mul_(std).sub_(pressure_R11).mul_(0.5)
+
+
+class _Layer:
+    """A linear layer with the arrays on its two sides."""
+
+    def __init__(
+        self, p: FlatParameters, name: str, inputs: Tensor, out: Tensor, grad_out: Tensor, grad_in: Tensor | None
+    ) -> None:
+        self._weight, self._bias = p.values[f"{name}.weight"], p.values[f"{name}.bias"]
+        self._grad_weight, self._grad_bias = p.gradients[f"{name}.weight"], p.gradients[f"{name}.bias"]
+        self._inputs, self._out, self._grad_out, self._grad_in = inputs, out, grad_out, grad_in
+        self._weight_transposed, self._inputs_transposed = self._weight.transpose(1, 2), inputs.transpose(1, 2)
+
+    def forward(self) -> Tensor:
+        """The output's array, filled."""
+        return torch.baddbmm(self._bias, self._inputs, self._weight, out=self._out)
+
+    def relu_backward(self) -> None:
+        """The gradient behind the ReLU becomes that before it."""
+        _relu_backward(self._grad_out, self._out, 0, grad_input=self._grad_out)
+
+    def backward(self, add: bool = False) -> None:
+        """The gradients of the parameters, and that of the inputs (on top of what is there if `add`)."""
+        torch.bmm(self._inputs_transposed, self._grad_out, out=self._grad_weight)
+        torch.sum(self._grad_out, 1, keepdim=True, out=self._grad_bias)
+        if self._grad_in is None:
+            return
+        if add:
+            torch.baddbmm(self._grad_in, self._grad_out, self._weight_transposed, out=self._grad_in)
+        else:
+            torch.bmm(self._grad_out, self._weight_transposed, out=self._grad_in)
+
+
+class PixelTarget:
+    """What the decoder is to give, and the gradient of the reconstruction with respect to its output.
+
+    Parameters
+    ----------
+    x_RNP : the images of a step. weight_RP : of the pixels.
+    output_scale_R11 : what the decoder's last layer is multiplied by. draws : S.
+    """
+
+    def __init__(
+        self, x_RNP: Tensor, weight_RP: Tensor, output_scale_R11: Tensor, likelihood: Likelihood, draws: int
+    ) -> None:
+        self._scale = output_scale_R11[:, :, None] if bool((output_scale_R11 != 1).any()) else None
+        self._is_logit = isinstance(likelihood, Bernoulli)
+        per_residual = weight_RP[:, None, None] * (likelihood.inverse_variance / (draws * x_RNP.shape[1]))
+        self._per_residual = per_residual * output_scale_R11[:, :, None]
+        self._minus_x = -self._per_residual * x_RNP[:, None]
+
+    def output_to_gradient(self, out_RSNP: Tensor) -> None:
+        """Replace the output of the last layer by the gradient."""
+        if self._scale is not None:
+            out_RSNP.mul_(self._scale)
+        if self._is_logit:
+            out_RSNP.sigmoid_()
+        torch.addcmul(self._minus_x, out_RSNP, self._per_residual, out=out_RSNP)
