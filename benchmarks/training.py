@@ -113,11 +113,13 @@ def _loader(dataset: FactorDataset, device: str, **more: Any) -> DataLoader[Any]
     )
 
 
-def our_images_per_second(dataset: FactorDataset, images: TrainingImages, seeds: int, steps: int, device: str) -> float:
+def our_images_per_second(
+    dataset: FactorDataset, images: TrainingImages, seeds: int, steps: int, device: str, precision: str = "float32"
+) -> float:
     """Images per second of all seeds together."""
     config = TrainConfig(
         dataset=dataset.name, images=IMAGES, architecture="conv", latents=LATENTS, seeds=seeds, steps=steps + 3,
-        batch=BATCH, records=1, learning_rate=RATE, options={"beta": BETA},
+        batch=BATCH, records=1, learning_rate=RATE, options={"beta": BETA}, precision=precision,
     )  # fmt: skip
     setup = set_up(dataset, config, device=device)
     statistics_P = images.statistics(Bernoulli())

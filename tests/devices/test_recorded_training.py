@@ -27,6 +27,7 @@ OPTIONS = {
     "control": {"set_point_every": 10},
     "dynamic": {"set_point_every": 20, "set_point_ramp": 3},
     "cascade": {"stage_steps": 10},
+    "topdis": {"topology": "lite"},
 }
 
 
@@ -75,7 +76,8 @@ def test_replays_give_the_bits_of_plain_steps(objective: str, monkeypatch: pytes
     monkeypatch.setattr(training, "recorder", lambda device: tape)
     found, trainer = trained(objective)
     assert trainer.step == STEPS
-    assert max(replays) > 0
+    if trainer.objective.step_constants(0, STEPS) is not None:
+        assert max(replays) > 0
     for name, value in expected.items():
         assert torch.equal(value, found[name]), name
 
