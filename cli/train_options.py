@@ -12,6 +12,7 @@ import click
 from ifp.cli.option_help import PRESET
 from ifp.datasets.correlated import DEFAULT_SIGMA, make_pairs, parse_sigma
 from ifp.errors import IfpError
+from ifp.system.settings import whole_as_int
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -112,13 +113,19 @@ def parse_option(text: str) -> tuple[str, Any]:
 
     >>> parse_option("betas=70,30,1"), parse_option("mode=rate"), parse_option("stratified=true")
     (('betas', [70, 30, 1]), ('mode', 'rate'), ('stratified', True))
+    >>> parse_option("betas=5.0,.5")
+    ('betas', [5, 0.5])
     """
     name, equals, value = text.partition("=")
     if not (name.strip() and equals and value.strip()):
         raise IfpError(f"An option of the objective is NAME=VALUE, e.g. beta=6; got {text!r}.")
     for candidate in (value, f"[{value}]") if "," in value else (value,):
         try:
-            return name.strip(), json.loads(candidate)
+            return name.strip(), whole_as_int(json.loads(candidate))
         except ValueError:
             continue
-    return name.strip(), value.strip()
+    try:  # .5 and 5. are numbers too, though not in JSON
+        numbers = [float(part) for part in value.split(",")]
+    except ValueError:
+        return name.strip(), value.strip()
+    return name.strip(), whole_as_int(numbers if "," in value else numbers[0])

@@ -12,6 +12,7 @@ from ifp.errors import IfpError
 from ifp.system.files import read_json, write_json
 from ifp.system.out_folder import check_out
 from ifp.system.progress import Progress, silent
+from ifp.system.settings import is_same_run
 
 
 def save_annealing(
@@ -57,5 +58,5 @@ def check_free(folder: Path, annealing: Annealing) -> None:
         return
     about = folder / "run.json"
     stored = read_json(about, "restore it, or choose a new folder") if about.is_file() else {}
-    if any(stored.get(key) != annealing.run.get(key) for key in ("digest", "dataset")) or not stored:
+    if not stored or stored.get("dataset") != annealing.run.get("dataset") or not is_same_run(stored, annealing.run):
         raise IfpError(f"{folder} holds something else than this run; choose a new folder.")

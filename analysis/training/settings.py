@@ -12,6 +12,7 @@ import numpy as np
 from ifp.analysis.training.pressures_of_run import pressures_from
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.objectives.registry import get_objective
+from ifp.system.settings import whole_as_int
 from ifp.training.config import TrainConfig
 from ifp.training.presets import preset_train_config
 
@@ -88,7 +89,7 @@ def by_objective(objective: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         else:
             raise unknown_name(f"setting of a training with {objective}", name, sorted({*of_training, *of_objective}))
     if options:
-        found["options"] = {name: _as_typed(_plain(value)) for name, value in options.items()}
+        found["options"] = {name: whole_as_int(_plain(value)) for name, value in options.items()}
     return found
 
 
@@ -107,13 +108,6 @@ def _with_pressures(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict
         sigma=wanted.get("sigma", 1.0),
     )
     return {**wanted, "options": {**wanted.get("options", {}), "betas": list(betas)}}
-
-
-def _as_typed(value: Any) -> Any:
-    """Whole numbers as integers, as `--option betas=70,30` gives them, so that both ways name the same run."""
-    if isinstance(value, list):
-        return [_as_typed(entry) for entry in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.likelihood import Likelihood, as_likelihood
 from ifp.schedule import get_law
 from ifp.system.precision import PRECISIONS
-from ifp.system.settings import Kind, check_stored, clip_to_steps, is_number, settings_digest
+from ifp.system.settings import Kind, check_stored, clip_to_steps, floats_as_declared, is_number, settings_digest
 
 ARCHITECTURES = ("mlp", "conv", "linear")
 RUN_METHODS = ("closed-form", "exact", "train", "both")
@@ -82,6 +82,7 @@ class AnnealConfig:
     preset: str = "standard"
 
     def __post_init__(self) -> None:
+        floats_as_declared(self)
         as_likelihood(self.likelihood, self.sigma)
         get_law(self.law)
         for name, got, allowed in [

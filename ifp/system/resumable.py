@@ -11,6 +11,7 @@ from ifp.errors import IfpError
 from ifp.formats import BETA_CONVENTION
 from ifp.system.files import read_json, remove_partials, write_json
 from ifp.system.out_folder import check_out
+from ifp.system.settings import is_same_run
 from ifp.system.versions import versions
 
 RUN_FILE = "run.json"
@@ -107,7 +108,7 @@ class ResumableFolder:
 
     def _is_same_run(self, stored: dict[str, Any]) -> bool:
         """Whether the settings in the folder's run.json are those of this run."""
-        return bool(stored.get("digest") == self.about["digest"])
+        return is_same_run(stored, self.about)
 
     def _take_over(self, stored: dict[str, Any]) -> None:
         """Go on with the run in the folder, whose run.json holds `stored`."""

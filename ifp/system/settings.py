@@ -86,6 +86,37 @@ def clipped_note(config: Any, given: Collection[str]) -> str:
     return ""
 
 
+def whole_as_int(value: Any) -> Any:
+    """The value with whole numbers as integers, in lists and tables too: 5.0 and 5 are one setting with one digest.
+
+    >>> whole_as_int({"betas": [5.0, 0.5], "stratified": True})
+    {'betas': [5, 0.5], 'stratified': True}
+    """
+    if isinstance(value, Mapping):
+        return {name: whole_as_int(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [whole_as_int(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def floats_as_declared(config: Any) -> None:
+    """Make floats of the whole numbers that a frozen config holds in fields for floats: 1 and 1.0 have one digest."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if str(field.type) in ("float", "float | None") and is_number(value):
+            object.__setattr__(config, field.name, float(value))
+
+
+def is_same_run(stored: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether the settings in one run.json are those in the other.
+
+    A digest stored by an earlier version may tell 5.0 from 5; the settings themselves are then compared as numbers.
+    """
+    if stored.get("digest") == now["digest"]:
+        return True
+    return bool(stored.get("config") == json.loads(json.dumps(now["config"])))
+
+
 def settings_digest(stored: Mapping[str, Any]) -> str:
     """Equal for equal settings, whatever their order; 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ from typing import Any
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.likelihood import Likelihood, as_likelihood
 from ifp.system.precision import PRECISIONS
-from ifp.system.settings import Kind, check_stored, is_number, settings_digest
+from ifp.system.settings import Kind, check_stored, floats_as_declared, is_number, settings_digest, whole_as_int
 
 ARCHITECTURES = ("mlp", "conv")
 
@@ -70,6 +70,9 @@ class TrainConfig:
     preset: str = "standard"
 
     def __post_init__(self) -> None:
+        floats_as_declared(self)
+        object.__setattr__(self, "options", whole_as_int(self.options))
+        object.__setattr__(self, "correlate", tuple((a, b, float(sigma)) for a, b, sigma in self.correlate))
         as_likelihood(self.likelihood, self.sigma)
         for name, got, allowed in [
             ("architecture", self.architecture, ARCHITECTURES),
@@ -106,7 +109,7 @@ class TrainConfig:
     def from_json(cls, stored: dict[str, Any]) -> TrainConfig:
         """The config written by `to_json`; raises IfpError naming a key that this version does not know."""
         check_stored(cls, stored, _SPECIAL)
-        pairs = tuple((a, b, float(sigma)) for a, b, sigma in stored.get("correlate", ()))
+        pairs = tuple(map(tuple, stored.get("correlate", ())))
         return cls(**{**stored, "correlate": pairs, "options": dict(stored.get("options", {}))})
 
     def digest(self) -> str:

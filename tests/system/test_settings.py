@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from ifp.annealing.config import AnnealConfig
+from ifp.cli.train_options import parse_option
 from ifp.errors import IfpError
-from ifp.system.settings import settings_digest
+from ifp.system.settings import is_same_run, settings_digest
 from ifp.training.config import TrainConfig
 
 CONFIGS = [AnnealConfig, TrainConfig]
@@ -58,3 +59,28 @@ def test_the_digest_is_of_what_is_said_not_of_its_order() -> None:
     assert settings_digest({"a": 1, "b": [2.0]}) == settings_digest({"b": [2.0], "a": 1})
     assert settings_digest({"a": 1}) != settings_digest({"a": 2})
     assert len(settings_digest({})) == 16
+
+
+def test_a_number_has_one_digest_however_it_is_written() -> None:
+    floats = {f.name for config in CONFIGS for f in dataclasses.fields(config) if str(f.type).startswith("float")}
+    assert {"sigma", "threshold_nats", "beta_max", "learning_rate"} <= floats
+    for config in CONFIGS:
+        for name in floats & {field.name for field in dataclasses.fields(config)}:
+            whole, same = (config.from_json({"dataset": "toys", name: value}) for value in (1, 1.0))
+            assert whole.digest() == same.digest()
+    written = ("betas=5.0,1.0", "betas=5,1", "betas=[5, 1.0]", "betas=5.,1e0")
+    configs = [TrainConfig(dataset="toys", options=dict([parse_option(text)])) for text in written]
+    configs.append(TrainConfig(dataset="toys", options={"betas": (5.0, 1.0)}))
+    assert len({config.digest() for config in configs}) == 1
+    pairs = [TrainConfig(dataset="toys", correlate=(("posX", "scale", sigma),)) for sigma in (1, 1.0)]
+    assert pairs[0].digest() == pairs[1].digest()
+
+
+def test_a_digest_of_before_is_still_of_its_run() -> None:
+    config = TrainConfig(dataset="toys", objective="deft", options={"betas": [5, 1]}, learning_rate=0.5)
+    now = {"config": config.to_json(), "digest": config.digest()}
+    before = {**config.to_json(), "options": {"betas": [5.0, 1.0]}}
+    assert settings_digest(before) != now["digest"]
+    assert is_same_run({"config": before, "digest": settings_digest(before)}, now)
+    other = {**before, "steps": 9}
+    assert not is_same_run({"config": other, "digest": settings_digest(other)}, now)
