@@ -18,10 +18,10 @@ ALL = "all"
 """The word that stands for all kinds of figures that a folder has."""
 FORMATS = ("pdf", "png")
 _RUNS = (
-    "the folder of a run of `ifp anneal` (with --whole or without), `ifp train`, `ifp diagnose`, `ifp shift` or "
-    "`ifp channels`"
+    "the folder of a run of `ifp anneal` (of traversals or of a whole data set), `ifp train`, `ifp diagnose`, "
+    "`ifp shift` or `ifp channels`"
 )
-_TRAVERSALS_ONLY = ("--kind", "--method", "--scale")
+_TRAVERSALS_ONLY = ("kinds", "method", "scale")
 
 
 def plot(
@@ -118,13 +118,11 @@ class _Asked:
     labels: Mapping[str, str] | Sequence[str] | None
     page: dict[str, Any]
 
-    def refuse(self, what: str, *options: str) -> None:
-        """Raise IfpError for the first of these options that was given and does not go with `what` the folder holds."""
-        given = {"--kind": self.kinds, "--method": self.method, "--order": self.order, "--label": self.labels,
-                 "--scale": self.scale != "log"}  # fmt: skip
-        for option in options:
-            if given[option]:
-                raise IfpError(f"{self.run} is {what}, which {option} does not go with; leave it out.")
+    def refuse(self, what: str, *names: str) -> None:
+        """Raise IfpError for the first of these arguments that was given, where the folder holds `what`."""
+        for name in names:
+            if getattr(self, name) not in ((), [], {}, "", None) and (name, self.scale) != ("scale", "log"):
+                raise IfpError(f"{self.run} is {what}, with which {name} does not go; leave it out.")
 
     def naming(self, known: Sequence[str]) -> dict[str, Any]:
         """Order and labels, checked against the factors that there are."""
@@ -137,7 +135,7 @@ class _Asked:
 def _draw_diagnosis(asked: _Asked) -> list[Path]:
     from ifp.analysis.diffusion.plot_diagnosis import draw_diagnosis
 
-    asked.refuse("a diagnosis", "--method", "--scale", "--order", "--label")
+    asked.refuse("a diagnosis", "method", "scale", "order", "labels")
     figures = None if not asked.kinds or ALL in asked.kinds else asked.kinds
     return draw_diagnosis(asked.run, figures=figures, **asked.page)
 
@@ -145,7 +143,7 @@ def _draw_diagnosis(asked: _Asked) -> list[Path]:
 def _draw_channels(asked: _Asked) -> list[Path]:
     from ifp.analysis.channels.plot_results import draw_results
 
-    asked.refuse("of `ifp channels`, whose figures are always the same", *_TRAVERSALS_ONLY, "--order", "--label")
+    asked.refuse("of `ifp channels`, whose figures are always the same", *_TRAVERSALS_ONLY, "order", "labels")
     return draw_results(asked.run, **asked.page)
 
 
@@ -166,14 +164,14 @@ def _draw_edges(asked: _Asked) -> list[Path]:
 def _draw_shift(asked: _Asked) -> list[Path]:
     from ifp.analysis.shift.plot_shift import draw_shift
 
-    asked.refuse("of `ifp shift`, whose figure is always the same", *_TRAVERSALS_ONLY, "--order", "--label")
+    asked.refuse("of `ifp shift`, whose figure is always the same", *_TRAVERSALS_ONLY, "order", "labels")
     return draw_shift(asked.run, **asked.page)
 
 
 def _draw_training(asked: _Asked) -> list[Path]:
     from ifp.analysis.training.plot_training import draw_training
 
-    asked.refuse("of `ifp train`, whose figure is always the same", *_TRAVERSALS_ONLY, "--order", "--label")
+    asked.refuse("of `ifp train`, whose figure is always the same", *_TRAVERSALS_ONLY, "order", "labels")
     return draw_training(asked.run, **asked.page)
 
 

@@ -21,6 +21,7 @@ from ifp.analysis.diffusion.wording import verdict_lines
 from ifp.analysis.diffusion.write_models import model_folders
 from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.tables import json_rows
+from ifp.cli.option_words import with_options
 from ifp.cli.printing import print_line, print_table
 
 COLUMNS = 80
@@ -82,7 +83,7 @@ def say_doubts(models: Sequence[ModelDiagnosis], *, as_json: bool) -> None:
         click.echo(json.dumps(plain({"verdict": None, "doubtful": content}), indent=2))
     for model in doubtful:
         if not as_json:
-            click.echo("\n".join([model.name, *reading_lines(model.run.last)]))
+            click.echo(with_options("\n".join([model.name, *reading_lines(model.run.last)])))
         for sentence in without_verdict(model.run):
-            click.echo(sentence, err=True)
-        click.echo(what_to_try(model.run.last, command=True), err=True)
+            click.echo(with_options(sentence), err=True)
+        click.echo(with_options(what_to_try(model.run.last)), err=True)

@@ -15,6 +15,7 @@ from typing import IO, Any
 import click
 
 from ifp.checkpoints.files.printable import printable
+from ifp.cli.option_words import with_options
 from ifp.errors import IfpError, IfpWarning, NothingFroze
 
 NO_MEMORY = ("can't allocate memory", "out of memory")
@@ -53,7 +54,7 @@ def one_line_errors() -> Iterator[None]:
             yield
     except IfpError as error:
         # some messages list files, one per line; anything else that could move a terminal's cursor is escaped
-        raise UserMistake("Error: " + "\n".join(map(printable, str(error).split("\n")))) from error
+        raise UserMistake("Error: " + "\n".join(map(printable, with_options(str(error)).split("\n")))) from error
     except click.UsageError as error:
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             raise
@@ -102,7 +103,7 @@ def _one_line_warnings() -> Iterator[None]:
             before(message, category, *place, **more)
         elif str(message) not in said:
             said.add(str(message))
-            click.echo(printable(str(message)), err=True)
+            click.echo(printable(with_options(str(message))), err=True)
 
     with warnings.catch_warnings():
         before = warnings.showwarning

@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ifp.cli.option_words import with_options
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
@@ -38,7 +40,7 @@ def print_line(text: str = "", *, indent: int = 0) -> None:
     indent : the number of spaces before each line.
     """
     console = stdout_console()
-    for line in text.split("\n"):
+    for line in with_options(text).split("\n"):
         lines = [line]
         if console.is_terminal:
             room = max(console.width - indent, 1)

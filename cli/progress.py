@@ -14,6 +14,8 @@ from typing import IO
 
 import click
 
+from ifp.cli.option_words import with_options
+
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.05
 SHORTEST_GAP_SECONDS = 1.0
@@ -123,7 +125,7 @@ class StageProgress:
         """A line of its own on stderr, between stages."""
         if not self.quiet:
             self.close()
-            click.echo(text, err=True)
+            click.echo(with_options(text), err=True)
 
     def close(self) -> None:
         """End the stage that is running."""

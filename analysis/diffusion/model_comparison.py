@@ -132,7 +132,7 @@ class ModelComparison(Result):
     def _sentences(self) -> list[str]:
         if self.doubts:
             tries = [
-                f"{model.name}: {what_to_try(model.run.last, command=False)}"
+                f"{model.name}: {what_to_try(model.run.last)}"
                 for model in self.models
                 if model.doubts and model.measured is None
             ]

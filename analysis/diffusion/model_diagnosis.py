@@ -123,7 +123,7 @@ class ModelDiagnosis(Result):
         """The verdict, one sentence per line; of a doubtful model what is wrong and what to try."""
         lines = verdict_lines(self.name, self._verdict())
         if self.measured is None:
-            lines.append(f"- {what_to_try(self.run.last, command=False)}")
+            lines.append(f"- {what_to_try(self.run.last)}")
         return "\n".join(lines)
 
     def __str__(self) -> str:

@@ -50,11 +50,7 @@ BELOW_LOWEST = 0.3
 """Beta at which cooling ends, as a share of the lowest of the factors' edges given all others."""
 WITHOUT_FACTORS = 100.0
 """For data without factors beta is divided by this while it falls, or falls to 1 if that is lower."""
-_TRAVERSAL_ONLY = {
-    "factors": "--factor", "contexts": "--contexts",
-    "exact_floor": "--exact-floor", "hold_steps": "--hold-steps", "nuisance": "--nuisance",
-    "stop_recon_nats": "--stop-recon",
-}  # fmt: skip
+_TRAVERSAL_ONLY = ("factors", "contexts", "exact_floor", "hold_steps", "nuisance", "stop_recon_nats")
 _SAME = (
     "dataset", "background", "architecture", "latents", "hidden", "seeds", "seed", "steps", "batch", "learning_rate",
     "likelihood", "sigma", "records",
@@ -107,7 +103,7 @@ def whole_config(
     else:
         config = preset_train_config(preset, **same, objective="beta", options=options)
     if config.records < LEAST_RECORDS:
-        raise bad_value("records", config.records, f"at least {LEAST_RECORDS} with --whole, for a derivative")
+        raise bad_value("records", config.records, f"at least {LEAST_RECORDS} with ifp.anneal_whole, for a derivative")
     if options["law"] != "author":
         options = _with_range({**(range_of or {}), **options}, dataset, config, progress)
     return TrainConfig.from_json({**config.to_json(), "options": options})
@@ -130,11 +126,11 @@ def heat_config(config: TrainConfig) -> TrainConfig:
 
 def check_settings(settings: Mapping[str, Any]) -> None:
     """Raise IfpError for a setting that is unknown or of single traversals, or an unknown preset."""
-    for key, option in _TRAVERSAL_ONLY.items():
-        if key in settings:
+    for name in _TRAVERSAL_ONLY:
+        if name in settings:
             raise IfpError(
-                f"{option} is about the traversals of single factors and does not go with --whole, which anneals all "
-                "factors at once; leave one of the two out."
+                f"{name} is about the traversals of single factors and does not go with ifp.anneal_whole, which "
+                "anneals all factors at once; leave one of the two out."
             )
     known = (*_SAME, "law", "beta_max", "beta_min", "preset")
     for name in settings:
@@ -142,7 +138,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             raise unknown_name("setting", name, known)
     preset = settings.get("preset", "standard")
     if preset not in OWN:
-        raise unknown_name("preset of --whole", preset, OWN)
+        raise unknown_name("preset of ifp.anneal_whole", preset, OWN)
 
 
 def stored_settings(path: str | Path | None) -> dict[str, Any]:
@@ -166,7 +162,9 @@ def stored_settings(path: str | Path | None) -> dict[str, Any]:
     if not isinstance(stored, dict) or not isinstance(options, dict) or "law" not in options:
         raise IfpError(f"{config_file} holds no settings of an `ifp anneal --whole` run; name the run.json of one.")
     if stored.get("objective", "beta") != "beta":
-        raise IfpError(f"{config_file} is of a training with another objective than --whole's beta; name another.")
+        raise IfpError(
+            f"{config_file} is of a training with another objective than beta, ifp.anneal_whole's; name another."
+        )
     return stored
 
 
@@ -207,7 +205,7 @@ def _with_range(
         options = {**options, "beta_end": _lowest(options["beta_start"], dataset, config, progress)}
     if not options["beta_start"] > options["beta_end"] > 0:
         raise IfpError(
-            f"--whole cools: beta must fall to a positive number, got {options['beta_start']:g} to "
+            f"ifp.anneal_whole cools: beta must fall to a positive number, got {options['beta_start']:g} to "
             f"{options['beta_end']:g}; give beta_max (--beta-max) above beta_min (--beta-min)."
         )
     return options

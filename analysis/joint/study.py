@@ -128,7 +128,7 @@ class WholePlan:
     def cost(self, out: str | Path | None = None, *, progress: Progress = silent) -> WholeCost:
         """What training and measuring take, measured in some seconds; nothing is written."""
         if self.config is None:
-            raise IfpError("The closed form trains nothing and takes minutes at most; leave --dry-run out.")
+            raise IfpError("The closed form trains nothing and takes minutes at most; leave the dry run out.")
         study = self._study(Path(out) if out is not None else self.default_folder(), progress)
         training = train_cost(study.setups[COOL], progress, nmi=histogram_nmi)
         progress("Measuring information", 0, 1)
@@ -205,7 +205,7 @@ def plan_whole(
     check_positive("threshold_nats", threshold_nats)
     for name, value, allowed in (("method", method, METHODS), ("direction", direction or "both", DIRECTIONS)):
         if value not in allowed:
-            raise unknown_name(f"{name} of --whole", value, allowed)
+            raise unknown_name(f"{name} of ifp.anneal_whole", value, allowed)
     if out is not None:
         (check_folder if method == "closed-form" else CodesFolder.check_kind)(as_folder(out, "out"))
     stored = config.to_json() if isinstance(config, TrainConfig) else stored_settings(config)

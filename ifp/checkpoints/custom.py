@@ -44,18 +44,18 @@ def read_encoder(name: str) -> Callable[[Any], Any]:
     """
     module_name, _, function_name = name.partition(":")
     if not module_name or not function_name:
-        raise IfpError(f"--encoder must be package.module:function, got {name!r}.")
+        raise IfpError(f"A function of yours is named as package.module:function, got {name!r}.")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
         function = getattr(importlib.import_module(module_name), function_name)
     except (Exception, SystemExit) as error:  # whatever the user's module raises while it is imported
         raise IfpError(
-            f"--encoder {name} cannot be imported ({type(error).__name__}: {error}); give package.module:function with "
+            f"model={name!r} cannot be imported ({type(error).__name__}: {error}); give package.module:function with "
             "the module in this folder or installed."
         ) from error
     if not callable(function):
-        raise IfpError(f"--encoder {name} is not a function.")
+        raise IfpError(f"model={name!r} is not a function.")
     return function
 
 
@@ -66,7 +66,7 @@ def encode_by_function(name: str, sample: Sample, device: str, progress: Progres
     ------
     IfpError : the function fails, or returns something else.
     """
-    function, called = read_encoder(name), f"--encoder {name}"
+    function, called = read_encoder(name), f"model={name!r}"
     return encode_in_memory(function, sample, progress, name=name, device=device, called=called)
 
 
@@ -84,7 +84,7 @@ def read_codes(path: Path) -> Record:
     IfpError : the file or an array in it is missing, damaged or not as above.
     """
     if not path.is_file():
-        raise IfpError(f"There is no file {path}; --codes takes an .npz file with the arrays mean, logvar, factors.")
+        raise IfpError(f"There is no file {path}; codes are an .npz file with the arrays mean, logvar, factors.")
     arrays = read_arrays(path, _ARRAYS)
     for name in ("mean", "logvar"):
         if name not in arrays or arrays[name].dtype.kind not in "fiu":

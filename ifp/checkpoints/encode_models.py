@@ -164,9 +164,7 @@ def _given_runs(models: Sequence[Codes | Run], settings: EncodeSettings) -> list
         records = [record for run in runs for record in run.records]
         check_same_latents(runs)
         if len({record.codes.num_latents for record in records}) > 1:
-            raise IfpError(
-                "The codes have different numbers of latents, so they are not one series; leave --series out."
-            )
+            raise IfpError("The codes have different numbers of latents, so they are not one series; leave series out.")
         if all(record.step is not None for record in records):
             records.sort(key=lambda record: record.step or 0)
         runs = [Run("codes", tuple(records))]

@@ -33,7 +33,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     if any(name.startswith("tiler.") for name in source.weights):
         raise IfpError(
             f"{source.path} holds a conditional VAE, whose encoder needs the label of each image too; give its codes "
-            "with --codes file.npz."
+            "as ifp.Codes(mean, logvar)."
         )
     (activation,) = hidden_activations(options, "relu")
     convolutional = "encoder.main.0.weight" in source.weights

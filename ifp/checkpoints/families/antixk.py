@@ -62,7 +62,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
         raise IfpError(
             f"{source.path} is a model of {FAMILY.title} with {what}, which has no Gaussian posterior per latent to "
             "diagnose; "
-            + (f"{CODES_OF_DISCRETE}." if "discrete" in what else "give codes of your own with --codes file.npz.")
+            + (f"{CODES_OF_DISCRETE}." if "discrete" in what else "give your codes as ifp.Codes(mean, logvar).")
         )
     (activation,) = hidden_activations(options, "leaky_relu")
     weights = source.weights

@@ -66,7 +66,7 @@ def _refuse_other_models(source: Source) -> None:
     if rows == latents or number_at(source.config, "framework.meta.model_z_multiplier") == 1:
         raise IfpError(
             f"{source.path} is an autoencoder without variances: {head!r} has {rows} rows for {latents} latents; "
-            "give its codes with --codes file.npz."
+            "give its codes as ifp.Codes(mean, logvar)."
         )
     if rows != 2 * latents:
         raise ShapeMismatch(f"{head!r} should have 2 x {latents} rows and has {rows}.")
@@ -77,7 +77,7 @@ def _refuse_other_models(source: Source) -> None:
     if kinds.get(0) == kinds.get(3) == "conv" and 1 not in kinds and 2 not in kinds:
         raise IfpError(
             f"{source.path} has instance normalisation, of which nothing is in the file; give its encoder with "
-            "--encoder package.module:function, or its codes with --codes file.npz."
+            "model='package.module:function', or its codes as ifp.Codes(mean, logvar)."
         )
 
 

@@ -114,7 +114,7 @@ def _read(source: Source, first_layer: Source, options: ReadingOptions, activati
     if "encode.head.weight" in source.weights or len(encoder.shape) != 1:
         raise IfpError(
             f"{source.path} holds an encoder that gives codes without variances (ConvEncoder), which is no VAE's; "
-            "give its codes with --codes file.npz."
+            "give its codes as ifp.Codes(mean, logvar)."
         )
 
     def decode(chain: ChainBuilder) -> None:

@@ -85,7 +85,7 @@ def _projections(weights: Weights, num_groups: int) -> np.ndarray | None:
 def _stage(options: ReadingOptions, container: str, num_groups: int, projections_G2K: np.ndarray | None) -> Assumption:
     if options.stage is not None:
         if not 0 <= options.stage <= num_groups:
-            raise bad_value("--stage", options.stage, f"a whole number from 0 to the number of groups, {num_groups}")
+            raise bad_value("stage", options.stage, f"a whole number from 0 to the number of groups, {num_groups}")
         return Assumption("stage", str(options.stage), "an option")
     if projections_G2K is not None:
         trained = np.flatnonzero(projections_G2K.any(axis=(1, 2)))

@@ -92,7 +92,7 @@ def read_division(source: Source, options: ReadingOptions) -> Division:
     stage = source.config.get("stage")
     if options.stage is not None:
         if not 0 <= options.stage < len(heads):
-            raise bad_value("--stage", options.stage, f"a whole number from 0 to {len(heads) - 1}, the last group")
+            raise bad_value("stage", options.stage, f"a whole number from 0 to {len(heads) - 1}, the last group")
         stage = options.stage
     if not isinstance(stage, int) or isinstance(stage, bool) or not 0 <= stage < len(heads):
         raise ShapeMismatch(f"Its stage should be a whole number from 0 to {len(heads) - 1} and is {stage!r}.")

@@ -50,18 +50,22 @@ def refuse_other_posteriors(source: Source) -> None:
         if model == refused or (beginnings and any(array.startswith(beginnings) for array in weights)):
             raise IfpError(
                 f"{source.path} has {what}, and only Gaussian latents, as the encoder gives them, are read here; "
-                + (f"{CODES_OF_DISCRETE}." if "discrete" in what else "give codes of your own with --codes file.npz.")
+                + (
+                    f"{CODES_OF_DISCRETE}."
+                    if "discrete" in what
+                    else "give codes of your own as ifp.Codes(mean, logvar)."
+                )
             )
     if model in _CODES_ALONE or (f"{MEAN}.weight" in weights and not has_both_heads):
         raise IfpError(
             f"{source.path} is an autoencoder without variances{f' ({name})' if name else ''}; "
-            "give its codes with --codes file.npz."
+            "give its codes as ifp.Codes(mean, logvar)."
         )
     if not has_both_heads or not _is_shipped(weights):
         raise IfpError(
             f"{source.path} has an encoder of its own, which pythae keeps in encoder.pkl: that is arbitrary code and "
-            "is never unpickled; give --encoder package.module:function, which returns mean and logvar, or "
-            "--codes file.npz."
+            "is never unpickled; give model='package.module:function', which returns mean and logvar, or "
+            "its codes as ifp.Codes(mean, logvar)."
         )
 
 

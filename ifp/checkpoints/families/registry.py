@@ -50,7 +50,10 @@ def matching(source: Source) -> list[Family]:
 def several_families(source: Source, matches: Sequence[Family]) -> IfpError:
     """The error for a checkpoint that more than one family recognises."""
     names = ", ".join(family.name for family in matches)
-    return IfpError(f"{source.path} could be of {len(matches)} families ({names}); say which with --family.")
+    return IfpError(
+        f"{source.path} could be of {len(matches)} families ({names}); say which with "
+        "reading=ifp.ReadingOptions(family=...)."
+    )
 
 
 def no_family(source: Source) -> IfpError:

@@ -36,12 +36,12 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     if source.config.get("dist") == "laplace":
         raise IfpError(
             f"{source.path} was trained with Laplace posteriors (dist = laplace), and only Gaussian ones are read; "
-            "give its codes with --codes file.npz."
+            "give its codes as ifp.Codes(mean, logvar)."
         )
     if source.config.get("dist") == "flow" or any(name.startswith("prior_dist.") for name in source.weights):
         raise IfpError(
             f"{source.path} was trained with a learned prior (a normalizing flow), so its KL to N(0, 1) has no "
-            "meaning; give its codes with --codes file.npz."
+            "meaning; give its codes as ifp.Codes(mean, logvar)."
         )
     (activation,) = hidden_activations(options, "relu")
     linear = "encoder.fc1.weight" in source.weights

@@ -21,8 +21,8 @@ from ifp.errors import IfpError
 T = TypeVar("T")
 
 _RUN_IT = (
-    "load it with {} in a function of yours that returns mean and logvar and give that by --encoder "
-    "package.module:function (docs/diagnosis.md shows one), or save mean and logvar yourself and give them by --codes"
+    "load it with {} in a function of yours that returns mean and logvar and give that by "
+    "model='package.module:function' (docs/diagnosis.md shows one), or give mean and logvar as ifp.Codes(mean, logvar)"
 )
 """What to do with a model that only another library can run."""
 _OTHER_KINDS = [  # position, first bytes, what the file is, what to do
@@ -160,5 +160,8 @@ def _zip_container(archive: Archive) -> str:
     if "model.weights.h5" in names:
         raise Unreadable("is a Keras model, and those are not read", _RUN_IT.format("Keras"))
     if names and all(name.endswith(".npy") for name in names):
-        raise Unreadable("is a NumPy .npz archive, not a checkpoint", "give it by --codes if it holds mean and logvar")
+        raise Unreadable(
+            "is a NumPy .npz archive, not a checkpoint",
+            "if it holds mean and logvar, give them as ifp.Codes(mean, logvar)",
+        )
     raise Unreadable("is a zip archive but not a checkpoint", "unpack it and give the checkpoint inside")

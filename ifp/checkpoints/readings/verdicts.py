@@ -14,8 +14,11 @@ from ifp.errors import IfpError
 HINT_MARGIN = 0.05
 """A hint prefers a reading with the code base's variance if its deviation is within this of the smallest; from 300
 images the median deviation is not known more precisely."""
-_OPTIONS = {"head": "--head", "variance": "--variance", "activation": "--activation", "input": "--pixel-scaling"}
-"""The options of the commands that state an assumption, by its subject."""
+_STATED_BY = {
+    "head": "head=...", "variance": "variance=...", "activation": "activation=...",
+    "input": "pixel_mean=..., pixel_std=...",
+}  # fmt: skip
+"""The arguments of `ReadingOptions` that state an assumption, by its subject."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,15 +110,15 @@ def laplace_latents(path: str, base: Reading, reading: Reading) -> IfpError:
     return IfpError(
         f"{path} has Laplace latents by the self-test: read so, E|z| differs from 1 by {reading.test.deviation:.2f}, "
         f"and read as Gaussian, the second moment differs from 1 by {base.test.deviation:.2f} (medians over active "
-        "latents); only Gaussian latents are read here; give its codes with --codes file.npz, or say --variance "
-        "log-variance if they are Gaussian."
+        "latents); only Gaussian latents are read here; give its codes as ifp.Codes(mean, logvar), or say "
+        "reading=ifp.ReadingOptions(variance='log variance') if they are Gaussian."
     )
 
 
 def _taken(choice: Choice) -> str:
     base, reading = choice.base, choice.reading
     how = described(choice.vae, changes(base.vae, choice.vae))
-    options = [_OPTIONS[what] for what in changes(base.vae, choice.vae) if what in _OPTIONS]
+    stated_by = [_STATED_BY[what] for what in changes(base.vae, choice.vae) if what in _STATED_BY]
     why = _compared(base, reading)
     if choice.vae.capacity_nats and changes(base.vae, choice.vae) == ["variance"]:
         (_, kl), (_, base_kl) = _cost_and_kl(reading), _cost_and_kl(base)
@@ -124,7 +127,8 @@ def _taken(choice: Choice) -> str:
             f"when read like this and {base_kl:.2f} when {_read_as(base)}"
         )
     return (
-        f"Read differently from {choice.vae.family}: {how}. {why}. To state it yourself, use {' and '.join(options)}."
+        f"Read differently from {choice.vae.family}: {how}. {why}. To state it yourself, use "
+        f"reading=ifp.ReadingOptions({', '.join(stated_by)})."
     )
 
 
@@ -162,8 +166,8 @@ def _open(choice: Choice, alike: Reading) -> str:
         f"Whether the model gives {choice.vae.variance} or {alike.vae.variance} cannot be told: its beta is not "
         "stated, and its moments are right in neither case (they differ from 1 by "
         f"{choice.reading.test.deviation:.2f} and {alike.test.deviation:.2f}); the KL is {kl:.2f} nats in the first "
-        f"case and {other_kl:.2f} in the second. Say which with --variance, or put the settings of training beside "
-        "the file."
+        f"case and {other_kl:.2f} in the second. Say which with reading=ifp.ReadingOptions(variance=...), "
+        "or put the settings of training beside the file."
     )
 
 
@@ -180,8 +184,8 @@ def _rescaled(choice: Choice) -> str:
         )
     return (
         f"{finding}: the model may give logarithms to another base (the factor is 0.69 for base 2 and 2.3 for base "
-        "10), or those settings are not its own. Its KL would then be far off; give its codes with --codes file.npz, "
-        "or --encoder package.module:function, which returns the natural logarithm of the variance."
+        "10), or those settings are not its own. Its KL would then be far off; give its codes as ifp.Codes(mean, "
+        "logvar), or model='package.module:function', which returns the natural logarithm of the variance."
     )
 
 
@@ -200,7 +204,10 @@ def _misread(choice: Choice) -> str:
         fitting = next(
             other for other in _same_variance_first(choice, others) if other.test.deviation <= smallest + HINT_MARGIN
         )
-        hint = f"read as '{fitting.name}' it would fit: the file may come from a fork (see --head, --variance)"
+        hint = (
+            f"read as '{fitting.name}' it would fit: the file may come from a fork (see "
+            "reading=ifp.ReadingOptions(head=..., variance=...))"
+        )
     return f"{finding}: the model was misread, does not see its own data, or was never trained to a minimum; {hint}."
 
 

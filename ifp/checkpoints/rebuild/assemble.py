@@ -87,7 +87,7 @@ def assemble(
     if len(encoder.shape) == 1 and takes_codes(source.weights, rows, decode):
         raise IfpError(
             f"{source.path} is an autoencoder without variances: its encoder's last layer has {rows} rows for {rows} "
-            "latents, as many as its decoder takes; give its codes with --codes file.npz."
+            "latents, as many as its decoder takes; give its codes as ifp.Codes(mean, logvar)."
         )
     if odd or len(encoder.shape) != 1:
         raise ShapeMismatch(
@@ -97,8 +97,8 @@ def assemble(
     if taken != latents:
         raise IfpError(
             f"{source.path}: the encoder's last layer has {rows} rows, which would be means and variances of {latents} "
-            f"latents, but the decoder takes {taken} codes; {other_codes(rows, taken)}; give its codes with --codes "
-            "file.npz, or the encoder with --encoder package.module:function."
+            f"latents, but the decoder takes {taken} codes; {other_codes(rows, taken)}; give its codes as "
+            "ifp.Codes(mean, logvar), or the encoder by model='package.module:function'."
         )
     decoder, about_decoder, used = _decoder(source.weights, latents, images.shape, decode, habits)
     head, head_source = chosen_head(options, habits.head)

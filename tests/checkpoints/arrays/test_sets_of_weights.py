@@ -50,7 +50,7 @@ def test_of_two_sets_one_is_taken_and_the_other_said_and_chosen(kind: str) -> No
         taken = f"those under {first!r}" if first else "those without a key"
         assert f"{taken}; the file also holds" in said(found, "weights")
         assert second in said(found, "weights")
-    assert "(--weights " in said(found, "weights")
+    assert "ReadingOptions(weights=" in said(found, "weights")
     if kind != "two encoders":
         assert found.vaes[0].unused in ((), ("step",))
     for key, arrays in ((first, trained), (second, copy)):

@@ -153,7 +153,7 @@ def test_a_head_cut_to_its_means_is_an_autoencoder(kind: str, source_of_file: So
     for part in ("weight", "bias"):
         name = f"{FILES[kind].head}.{part}"
         source = with_array(source, name, source.weights[name][: network_files.LATENTS])
-    with pytest.raises(IfpError, match=r"autoencoder without variances: .* 5 rows for 5 latents.*--codes"):
+    with pytest.raises(IfpError, match=r"autoencoder without variances: .* 5 rows for 5 latents.*ifp\.Codes"):
         build(source)
 
 
@@ -179,6 +179,7 @@ def test_a_decoder_of_other_codes_is_refused_with_both_numbers(
     source = with_array(source, name, np.concatenate([array, array.take(range(codes), axis)], axis))
     counts = rf"has {2 * LATENTS + rows} rows, .* of {LATENTS + rows // 2} latents, .* takes {LATENTS + codes} codes"
     with pytest.raises(
-        IfpError, match=f"{counts}.*{words}.*--codes|gives {2 * LATENTS + rows} .* takes {LATENTS + codes}, not half"
+        IfpError,
+        match=rf"{counts}.*{words}.*ifp\.Codes|gives {2 * LATENTS + rows} .* takes {LATENTS + codes}, not half",
     ):
         build(source)

@@ -119,7 +119,7 @@ def test_the_loss_of_disent_without_settings_is_found(likelihood: str, tmp_path:
 def test_laplace_latents_of_disent_without_settings_are_refused(tmp_path: Path) -> None:
     model = trained.train(Fork(decoder=torch.tanh, likelihood="gaussian", sigma=0.2, spread="log scale"))
     path = model.write_disent(tmp_path / "last.ckpt")
-    with pytest.raises(IfpError, match=r"has Laplace latents by the self-test.*--codes"):
+    with pytest.raises(IfpError, match=r"has Laplace latents by the self-test.*ifp\.Codes"):
         choice_of(path)
     # what the user states stays, and its moments are off
     assert not choice_of(path, variance="log variance").reading.test.passed
