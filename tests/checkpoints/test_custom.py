@@ -97,7 +97,7 @@ def test_an_interrupt_is_no_fault_of_the_encoder(sample: Sample, monkeypatch: py
 def test_functions_are_found_by_name() -> None:
     assert read_encoder("os.path:join") is __import__("os").path.join
     for name in ("join", "os.path:", ":join", "", "os.path:sep", "os.path:missing", "no_such_module:join", "..:join"):
-        with pytest.raises(IfpError, match="model=|named as package.module:function"):
+        with pytest.raises(IfpError, match=r"model=|named as package\.module:function"):
             read_encoder(name)
 
 
