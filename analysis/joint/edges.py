@@ -23,7 +23,6 @@ from ifp.system.versions import versions
 from ifp.theory.joint_edges import JointEdges, joint_edges
 
 FORMAT = "ifp-joint-edges"
-SPECTRUM_COLUMNS = ("number", "beta_edge")
 EDGE_COLUMNS = ("factor", "beta_alone", "beta_given_rest", "given_rest_low", "given_rest_high", "contexts")
 SMALLEST = 1e-6
 """Eigenvalues below this share of the largest are rounding, and left out of the table."""
@@ -45,7 +44,7 @@ def affordable_images(dataset: FactorDataset) -> int:
 
 
 def edge_tables(edges: JointEdges) -> dict[str, pd.DataFrame]:
-    """`spectrum` with SPECTRUM_COLUMNS, largest eigenvalue first, and `joint_edges` with EDGE_COLUMNS, by factor.
+    """`spectrum` (number, beta_edge), largest eigenvalue first, and `joint_edges` with EDGE_COLUMNS, by factor.
 
     `given_rest_low` and `_high` are the lowest and highest edge of the `contexts` traversals, `beta_given_rest` their
     median. Data without factors have an empty second table.
@@ -53,11 +52,11 @@ def edge_tables(edges: JointEdges) -> dict[str, pd.DataFrame]:
     kept_K = edges.spectrum_K[edges.spectrum_K > SMALLEST * edges.spectrum_K[0]]
     spectrum = pd.DataFrame({"number": np.arange(1, len(kept_K) + 1), "beta_edge": kept_K})
     rows = []
-    for at, name in enumerate(edges.factor_names):
-        known_C = edges.given_rest_FC[at] if edges.given_rest_FC.size else np.empty(0)
+    for factor, name in enumerate(edges.factor_names):
+        known_C = edges.given_rest_FC[factor] if edges.given_rest_FC.size else np.empty(0)
         known_C = known_C[np.isfinite(known_C)]
         spread = (np.median(known_C), known_C.min(), known_C.max()) if len(known_C) else (np.nan,) * 3
-        rows.append((name, edges.alone_F[at], *spread, len(known_C)))
+        rows.append((name, edges.alone_F[factor], *spread, len(known_C)))
     return {"spectrum": spectrum, "joint_edges": pd.DataFrame(rows, columns=list(EDGE_COLUMNS))}
 
 
