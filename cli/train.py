@@ -22,8 +22,14 @@ if TYPE_CHECKING:
     from ifp.analysis.training.result import TrainResult
     from ifp.training.config import TrainConfig
 
-HEADINGS = {"recon_nats": "recon", "kl_nats": "KL", "nmi1": "NMI1", "nmi2": "NMI2"}
-FORMATS = {"recon": ".2f", "KL": ".2f", "NMI1": ".3f", "NMI2": ".3f"}
+HEADINGS = {
+    "recon_nats": "recon", "kl_nats": "KL", "nmi1": "NMI1", "nmi2": "NMI2",
+    "d_accuracy": "D", "least_bound": "least", "tc_nats": "TC",
+}  # fmt: skip
+FORMATS = {
+    "recon": ".2f", "KL": ".2f", "NMI1": ".3f", "NMI2": ".3f",
+    "D": ".3f", "bound": ".3f", "least": ".3f", "TC": ".3f",
+}  # fmt: skip
 
 
 @click.command(cls=GroupedCommand, presets=preset_settings)
@@ -58,7 +64,7 @@ def train(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train VAEs on a whole data set with one of eleven objectives, DEFT among them.
+    """Train VAEs on a whole data set with one of eleven objectives, DEFT among them, or GANs with informative codes.
 
     Per-latent KL, reconstruction, beta, stage and the information of latents on factors are recorded as training goes.
     The same command resumes a run that was stopped; `ifp diagnose RUN/seed-0` reads its checkpoints. A network whose
@@ -68,6 +74,7 @@ def train(
     ifp train --dataset sprites --objective deft --seeds 3 --out runs/deft
     ifp train --dataset toys --objective beta-tc --option beta=6 --preset quick
     ifp train --dataset sprites --correlate posX,scale --sigma 0.2
+    ifp train --dataset sprites --objective ic-gan --option info_weight=0.1 --out runs/gan
     """
     given = given_settings(options)
     check_inputs((), given.get("dataset"), data_dir=data_dir)

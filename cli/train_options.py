@@ -31,7 +31,8 @@ _SETTINGS = [
     ),
     _setting(
         "--objective", str,
-        "beta, annealed, cascade, beta-tc, factor, dip-i, dip-ii, control, dynamic, deft or topdis.",
+        "beta, annealed, cascade, beta-tc, factor, dip-i, dip-ii, control, dynamic, deft or topdis; for GANs infogan "
+        "or ic-gan.",
         show_default="beta",
     ),
     _setting(
@@ -54,7 +55,7 @@ _SETTINGS = [
     _setting("--evaluate-correlated", bool, "Record on correlated images too.", is_flag=True, default=None,
              show_default="off"),
     _setting("--architecture", str, "mlp (any image size) or conv (the paper's, 64 x 64)."),
-    _setting("--latents", int, "Latents per network."),
+    _setting("--latents", int, "Latents per network; codes of a GAN."),
     _setting("--hidden", int, "Hidden units per layer of the mlp."),
     _setting("--likelihood", str, "bernoulli or gaussian."),
     _setting("--pixel-sigma", float, "Standard deviation of the gaussian likelihood, pixels in [0, 1]."),
@@ -62,7 +63,7 @@ _SETTINGS = [
     _setting("--seed", int, "The seed of weights, batches and noise."),
     _setting("--steps", int, "Optimizer steps."),
     _setting("--batch", int, "Images per step."),
-    _setting("--learning-rate", float, "Adam's learning rate."),
+    _setting("--learning-rate", float, "Adam's learning rate; of a GAN, generator's and Q's."),
     _setting("--records", int, "Evaluations along the training."),
     _setting("--checkpoint-every", int, "Steps between checkpoints; 0 keeps the last only."),
     _setting("--precision", str, "float32, and on a GPU tf32 or bfloat16."),

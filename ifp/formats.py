@@ -4,6 +4,8 @@ from __future__ import annotations
 
 VAE_FORMAT = "ifp-vae"
 """The format of a checkpoint, and of the folder of a series of them."""
+GAN_FORMAT = "ifp-gan"
+"""The format of a checkpoint of a generator, its discriminator and Q, and of the folder of a series of them."""
 TRAIN_FORMAT = "ifp-train"
 """The format of the folder of an `ifp train` run."""
 BETA_CONVENTION = (

@@ -39,7 +39,7 @@ COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
 }  # fmt: skip
 LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before it, and the shared nouns at the root
     "system", "datasets", "theory", "exact", "topology", "networks", "objectives", "annealing", "checkpoints",
-    "training", "fingerprints",
+    "training", "adversarial", "fingerprints",
 ]  # fmt: skip
 TOPICS = [  # the rooms of analysis/, likewise
     "figures", "information", "metrics", "freezing", "training", "diffusion", "shift", "joint", "channels",

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import INK, factor_looks, figure_width, plain
+from ifp.analysis.training.plot_gan import is_gan, plot_gan
 from ifp.errors import IfpError
 from ifp.training.records import posterior_column
 
@@ -32,8 +33,16 @@ def draw_training(
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IfpError(f"{folder} cannot be read ({error}); give the --out folder of an `ifp train` run.") from error
     with paper_style():
-        figure = new_figure(inches, 0.35 * inches + 1.2)
-        plot_training(records, factors, ax=figure.subplots())
+        height = 0.35 * inches + 1.2
+        if is_gan(records):
+            figure = new_figure(inches, 1.7 * height if factors else height)
+            axes = figure.subplots(2 if factors else 1, squeeze=False)[:, 0]
+            plot_gan(records, ax=axes[0])
+            if factors:
+                plot_training(records, factors, ax=axes[1])
+        else:
+            figure = new_figure(inches, height)
+            plot_training(records, factors, ax=figure.subplots())
     return save_figure(figure, (out or folder / "figures") / "ifp_training", records, formats=formats)
 
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ifp.adversarial.objective import GANS, InfoGan
+from ifp.adversarial.objective import SETTINGS as GAN_SETTINGS
 from ifp.analysis.training.pressures_of_run import pressures_from
 from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.objectives.registry import get_objective
+from ifp.objectives.base import Objective
+from ifp.objectives.registry import OBJECTIVES
 from ifp.system.settings import whole_as_int
 from ifp.training.config import TrainConfig
 from ifp.training.presets import preset_train_config
@@ -30,6 +33,11 @@ def make_config(given: Mapping[str, Any]) -> TrainConfig:
     IfpError : an unknown setting or value, or a run whose pressures do not suit this training.
     """
     wanted = _with_pressures(given, given)
+    objective = wanted.get("objective", "beta")
+    check_objective(objective)
+    if objective in GANS:
+        refuse_for_gans(given)
+        wanted = {**GAN_SETTINGS, **wanted}
     return preset_train_config(wanted.pop("preset", "standard"), **wanted)
 
 
@@ -75,7 +83,7 @@ def by_objective(objective: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     # the data set is an argument of its own
     of_training = [field.name for field in dataclasses.fields(TrainConfig) if field.name != "dataset"]
-    of_objective = [field.name for field in dataclasses.fields(get_objective(objective))]
+    of_objective = [field.name for field in dataclasses.fields(check_objective(objective))]
     found: dict[str, Any] = {"objective": objective}
     options = settings.get("options", {})
     if not isinstance(options, Mapping):
@@ -91,6 +99,21 @@ def by_objective(objective: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     if options:
         found["options"] = {name: whole_as_int(_plain(value)) for name, value in options.items()}
     return found
+
+
+def check_objective(name: str) -> type[Objective] | type[InfoGan]:
+    """The class of the objective called `name`; raises IfpError with the known names."""
+    known: dict[str, type[Objective] | type[InfoGan]] = {**OBJECTIVES, **GANS}
+    if name not in known:
+        raise unknown_name("objective", name, known)
+    return known[name]
+
+
+def refuse_for_gans(given: Mapping[str, Any]) -> None:
+    """Raise IfpError for a setting that the user gave and that has no meaning for a GAN."""
+    for name in ("likelihood", "sigma"):
+        if name in given:
+            raise IfpError(f"A GAN has no likelihood, so {name} has no meaning for {given['objective']}; leave it out.")
 
 
 def _with_pressures(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

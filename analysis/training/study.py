@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ifp.adversarial.objective import GANS
+from ifp.adversarial.setup import set_up_gan
 from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.information.training_records import posterior_nmi
+from ifp.analysis.training.gan import PreparedGan
 from ifp.analysis.training.result import TrainResult
 from ifp.analysis.training.settings import by_objective, make_config
 from ifp.datasets.base import FactorDataset
@@ -43,7 +46,7 @@ def train(
     say: Say = unsaid,
     **settings: Any,
 ) -> TrainResult:
-    """Train VAEs on a whole data set with one of ten objectives, DEFT among them.
+    """Train VAEs on a whole data set with one of eleven objectives, DEFT among them, or GANs with informative codes.
 
     Per-latent KL, reconstruction, beta, stage and the information of latents on factors are recorded as training goes.
     A network whose loss is no longer a finite number is stopped while the others go on; the result says which.
@@ -51,7 +54,9 @@ def train(
     Parameters
     ----------
     dataset : a name, a data set (`ifp.dataset(images, factors, names)` makes one), or images.
-    objective : "beta", "annealed", "cascade", "beta-tc", "factor", "dip-i", "dip-ii", "control", "dynamic" or "deft".
+    objective : "beta", "annealed", "cascade", "beta-tc", "factor", "dip-i", "dip-ii", "control", "dynamic" or "deft";
+        "infogan" or "ic-gan" for GANs (docs/gan.md), of which `latents` counts the codes and `learning_rate` is
+        that of generator and Q.
     preset : "quick", "standard", or a study of `ifp.objectives.presets`; gives what is not named here.
     out : the run's folder, in which the same call resumes a run that was stopped; None trains in a temporary folder
         that lives as long as the result (`save` keeps it).
@@ -161,7 +166,7 @@ def prepare_training(
     data_dir: Path | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
-) -> PreparedTraining:
+) -> PreparedTraining | PreparedGan:
     """Read the data set, and check everything that can be checked before its images are trained on.
 
     Parameters
@@ -170,13 +175,16 @@ def prepare_training(
 
     Raises
     ------
-    IfpError : see `ifp.datasets.catalog.as_dataset` and `ifp.training.setup.set_up`.
+    IfpError : see `ifp.datasets.catalog.as_dataset`, `ifp.training.setup.set_up` and
+        `ifp.adversarial.setup.set_up_gan`.
     """
     if threads is not None and threads < 1:
         raise bad_value("threads", threads, "a whole number of at least 1")
     background = Path(config.background) if config.background else None
     data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)
     config, notes = fit_architecture(config, data.image_shape, typed)
-    setup = set_up(data, config, device=device, threads=threads)
     clipped = clipped_note(config, typed)
-    return PreparedTraining(setup, (*notes, *([clipped] if clipped else [])))
+    notes = [*notes, *([clipped] if clipped else [])]
+    if config.objective in GANS:
+        return PreparedGan(set_up_gan(data, config, device=device, threads=threads), tuple(notes))
+    return PreparedTraining(set_up(data, config, device=device, threads=threads), tuple(notes))

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.objectives.base import Objective
 from ifp.system.settings import KINDS
 
-Kind = TypeVar("Kind", bound=Objective)
+
+class HasOptions(Protocol):
+    """A frozen dataclass of hyper-parameters with the name of an objective."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    name: ClassVar[str]
+
+
+Kind = TypeVar("Kind", bound=HasOptions)
 
 
 def build(objective: type[Kind], options: Mapping[str, Any]) -> Kind:

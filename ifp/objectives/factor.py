@@ -61,13 +61,17 @@ class FactorVae(AdversarialObjective):
 
     def penalty(self, batch: Batch, state: State) -> Tensor:
         """See `Objective.penalty`; the discriminator's parameters get no gradient."""
-        logits_MB2 = self._logits(batch.z_MBD, {name: value.detach() for name, value in state.items()})
-        total_correlation_M = (logits_MB2[..., 0] - logits_MB2[..., 1]).mean(1)
+        total_correlation_M = self.total_correlation_M(batch.z_MBD, state)
         return batch.kl_M + self.gamma * warm_up(batch.step, self.warmup_steps) * total_correlation_M
 
     def step_constants(self, step: int, total_steps: int) -> Hashable:
         """See `Objective.step_constants`."""
         return warm_up(step, self.warmup_steps)
+
+    def total_correlation_M(self, z_MBD: Tensor, state: State) -> Tensor:
+        """Mean log ratio of the densities of q(z) and of the product, nats; the discriminator gets no gradient."""
+        logits_MB2 = self._logits(z_MBD, {name: value.detach() for name, value in state.items()})
+        return (logits_MB2[..., 0] - logits_MB2[..., 1]).mean(1)
 
     def pressure_M(self, step: int, total_steps: int, state: State) -> float:
         """The weight of the KL, 1."""

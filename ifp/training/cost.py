@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from ifp.annealing.training_cost import MEASURED_STEPS
+from ifp.datasets.base import FactorDataset
 from ifp.seeds import numpy_generator
 from ifp.system.progress import Progress, silent
 from ifp.system.timing import duration_in_words, measured_seconds
 from ifp.training.chunks import borders, divide, kernel_threads
+from ifp.training.config import TrainConfig
 from ifp.training.evaluation import IMAGES, Evaluation, Nmi, PosteriorNmi, make_evaluation
 from ifp.training.images import TrainingImages, load_images
 from ifp.training.setup import Setup
@@ -30,6 +32,19 @@ PROBE_BATCH = 16
 """Images per step of the first measured steps; from their time follows how large a batch can be measured."""
 FEWEST_RECORDED = 32
 """Fewest images of a measured record."""
+
+
+class HasImages(Protocol):
+    """The setup of a run, as far as reading its images goes."""
+
+    @property
+    def dataset(self) -> FactorDataset: ...
+    @property
+    def config(self) -> TrainConfig: ...
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def probability(self) -> Callable[[np.ndarray], np.ndarray] | None: ...
 
 
 @dataclass(frozen=True)
@@ -82,7 +97,7 @@ def train_cost(
     """
     config, dataset = setup.config, setup.dataset
     everything = dataset.listed_images
-    images, image_seconds = _load_a_part(setup, progress)
+    images, image_seconds = load_a_part(setup, progress)
     chunks = divide(range(config.seeds), lambda seed: 0, setup)
     alone = setup.kernel_threads > 1 or setup.device.type != "cpu"
     at_once = 1 if alone else min(setup.threads, len(chunks))
@@ -101,7 +116,7 @@ def train_cost(
         evaluation = make_evaluation(dataset, config, images, progress, recorded)
         share = min(IMAGES, everything) / min(recorded, everything)
         encoding_seconds = measured_seconds(lambda: evaluation.records(trainer, None), setup.device) * share
-    network_seconds = _information_seconds(evaluation, min(IMAGES, everything), config.latents, nmi, posterior_nmi)
+    network_seconds = information_seconds(evaluation, min(IMAGES, everything), config.latents, nmi, posterior_nmi)
     record_seconds = encoding_seconds + len(chunks[0]) * network_seconds
     progress("Measuring a few steps", 1, 1)
     rounds = -(-len(chunks) // at_once)
@@ -118,7 +133,7 @@ def train_cost(
     )
 
 
-def _load_a_part(setup: Setup, progress: Progress) -> tuple[TrainingImages, float]:
+def load_a_part(setup: HasImages, progress: Progress) -> tuple[TrainingImages, float]:
     """Some images to measure on, and the seconds that rendering the run's own and those of its records takes."""
     config, dataset = setup.config, setup.dataset
     everything = dataset.listed_images
@@ -140,7 +155,7 @@ def _load_a_part(setup: Setup, progress: Progress) -> tuple[TrainingImages, floa
     return parts[-1], each * count
 
 
-def _information_seconds(
+def information_seconds(
     evaluation: Evaluation, count: int, latents: int, nmi: Nmi | None, posterior_nmi: PosteriorNmi | None
 ) -> float:
     """Seconds that a record of one network measures information on factors, from `count` codes drawn for it."""

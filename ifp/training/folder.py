@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -49,6 +49,8 @@ class TrainFolder(ResumableFolder):
 
     kind = "a training run"
     format = TRAIN_FORMAT
+    checkpoint_format: ClassVar[str] = VAE_FORMAT
+    records_type: ClassVar[type[TrainRecords]] = TrainRecords
 
     def __init__(
         self,
@@ -63,13 +65,13 @@ class TrainFolder(ResumableFolder):
         threads: int = 1,
     ) -> None:
         self.config, self.image_shape, self.groups = config, dataset.image_shape, groups
-        self.records = TrainRecords(dataset.space.names if dataset.labelled else ())
+        self.records = self.records_type(dataset.space.names if dataset.labelled else ())
         self._lock = threading.RLock()
         super().__init__(
             path,
             about_settings(config, dataset.identity())
             | {
-                "objective": {"name": config.objective, "options": _plain(objective_options)},
+                "objective": {"name": config.objective, "options": plain(objective_options)},
                 "device": device,
                 "threads": threads,
                 "status": RUNNING,
@@ -143,7 +145,9 @@ class TrainFolder(ResumableFolder):
             folder = self._seed_folder(seed)
             folder.mkdir(exist_ok=True)
             kept = {k: self.about[k] for k in ("ifp_version", "config", "objective", "dataset", "likelihood", "sigma")}
-            write_json(folder / "run.json", {"format": VAE_FORMAT, **kept, "seed": seed, "groups": self.groups})
+            write_json(
+                folder / "run.json", {"format": self.checkpoint_format, **kept, "seed": seed, "groups": self.groups}
+            )
         self._write_about()
 
     def keep(self, seed: int, state: MemberState, record: TrainRecord, *, checkpoint: bool) -> None:
@@ -154,7 +158,7 @@ class TrainFolder(ResumableFolder):
         IfpError : the files cannot be written; those of the record before are still whole.
         """
         with self._lock:
-            records = TrainRecords(self.records.factor_names)
+            records = self.records_type(self.records.factor_names)
             records.of_seed = {**self.records.of_seed, seed: [*self.records.of_seed.get(seed, []), record]}
             kept = {name: torch.from_numpy(value) for name, value in records.arrays(seed).items()}
             content = {"state": state.content(), "records": kept}
@@ -178,7 +182,7 @@ class TrainFolder(ResumableFolder):
         content = vae_content(
             state.parameters,
             image_shape=self.image_shape, latents=config.latents, likelihood=config.likelihood, sigma=config.sigma,
-            beta=record.beta, step=state.step, **_plain({**about, "config": config.to_json()}),
+            beta=record.beta, step=state.step, **plain({**about, "config": config.to_json()}),
         )  # fmt: skip
         write_whole(path, content)
 
@@ -221,10 +225,10 @@ def _filled(stored: dict[str, Any]) -> Any:
         made = make_objective(str(objective["name"]), **objective["options"])
     except (IfpError, KeyError, TypeError):
         return objective
-    return {"name": made.name, "options": _plain(describe_options(made))}
+    return {"name": made.name, "options": plain(describe_options(made))}
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+def plain(values: dict[str, Any]) -> dict[str, Any]:
     """As JSON gives them back: lists for tuples, and no entry that is another one (which files would show)."""
-    plain: dict[str, Any] = json.loads(json.dumps(values))
-    return plain
+    found: dict[str, Any] = json.loads(json.dumps(values))
+    return found

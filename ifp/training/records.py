@@ -14,7 +14,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -64,6 +64,8 @@ class TrainRecords:
     factor_names : of the data; empty where they have none.
     """
 
+    record_type: ClassVar[type[TrainRecord]] = TrainRecord
+
     def __init__(self, factor_names: Sequence[str]) -> None:
         self.factor_names = tuple(factor_names)
         self.of_seed: dict[int, list[TrainRecord]] = {}
@@ -75,17 +77,18 @@ class TrainRecords:
     def put(self, seed: int, stored: dict[str, np.ndarray]) -> None:
         """Take in all records of one network, as `arrays` gave them; earlier versions recorded no `posterior_nmi`."""
         held = {"posterior_nmi": np.full(stored["nmi"].shape, np.nan)} | stored
-        rows = zip(*(held[column.name] for column in fields(TrainRecord)), strict=True)
+        columns = fields(self.record_type)
+        rows = zip(*(held[column.name] for column in columns), strict=True)
         self.of_seed[seed] = [
-            TrainRecord(int(step), float(beta), int(stage), float(recon), kl, nmi, posterior_nmi)
-            for step, beta, stage, recon, kl, nmi, posterior_nmi in rows
+            self.record_type(**{column.name: _scalar(v) for column, v in zip(columns, row, strict=True)})
+            for row in rows
         ]
 
     def arrays(self, seed: int) -> dict[str, np.ndarray]:
         """The records of one network, by the names of `TrainRecord`, with a leading axis of time."""
         return {
             column.name: np.array([getattr(record, column.name) for record in self.of_seed.get(seed, [])])
-            for column in fields(TrainRecord)
+            for column in fields(self.record_type)
         }
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -137,6 +140,11 @@ class TrainRecords:
 def posterior_column(rank: int, factor: str) -> str:
     """The column of the table with a factor's largest (rank 1) or second largest (rank 2) `posterior_nmi`."""
     return f"posterior_nmi{rank}_{factor}"
+
+
+def _scalar(value: Any) -> Any:
+    """A number of NumPy as one of Python; arrays as they are."""
+    return value.item() if np.ndim(value) == 0 else value
 
 
 def _ranked(nmi_DF: np.ndarray, rank: int) -> np.ndarray:

@@ -82,7 +82,7 @@ def train(
         seed for seed in range(config.seeds) if folder.status(seed) != DIVERGED and folder.step(seed) < config.steps
     ]
     if len(seeds) < config.seeds or any(map(folder.step, seeds)):
-        say(_going_on(folder, seeds))
+        say(going_on(folder, seeds))
     outcome = Outcome()
     if seeds:
         if setup.idle_latents:
@@ -101,7 +101,8 @@ def train(
     return outcome
 
 
-def _going_on(folder: TrainFolder, seeds: Sequence[int]) -> str:
+def going_on(folder: TrainFolder, seeds: Sequence[int]) -> str:
+    """How far a run that is taken up again has come; `seeds` are the networks that are not done."""
     total = folder.config.seeds
     steps = ", ".join(f"seed {seed} from step {folder.step(seed):,}" for seed in seeds)
     return f"{total - len(seeds)} of {total} networks are done" + (f"; going on with {steps}." if steps else ".")

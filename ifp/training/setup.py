@@ -96,11 +96,12 @@ def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto",
         network,
         where,
         threads or min(torch.get_num_threads(), granted_cpus()),
-        _probability(dataset, config),
+        draw_probability(dataset, config),
     )
 
 
-def _probability(dataset: FactorDataset, config: TrainConfig) -> Callable[[np.ndarray], np.ndarray] | None:
+def draw_probability(dataset: FactorDataset, config: TrainConfig) -> Callable[[np.ndarray], np.ndarray] | None:
+    """What draws training images from their positions, None where all are alike."""
     if not config.correlate:
         return dataset.training_probabilities()
     return correlated_sampler(dataset, config.correlate, config.inverse).image_probabilities
