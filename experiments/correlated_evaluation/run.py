@@ -142,7 +142,7 @@ def models(runs: list[Run], places: list[Path], sample: Sample, device: str) -> 
 
 
 def score(codes: Codes, model: str, regime: str, sample: Sample, pairs: tuple[Pair, ...]) -> list[dict[str, object]]:
-    """A row a number of each metric."""
+    """One row per number of each metric."""
     space = sample.dataset.space
     shared = sum(shared_nats(sample.positions_NF, space.index_of(a), space.index_of(b)) for a, b, _ in pairs)
     rows = []

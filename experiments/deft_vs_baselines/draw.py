@@ -108,7 +108,7 @@ def draw_training(measures: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
 
 
 def draw_factors(last: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """NMI1 and NMI2 of each factor at the end, a row a configuration, means over seeds."""
+    """NMI1 and NMI2 of each factor at the end, one row per configuration, means over seeds."""
     factors = _factors(last)
     names = list(last["configuration"].unique())
     figure = new_figure(WIDTH, 0.19 * len(names) + 0.75)

@@ -65,11 +65,6 @@ class JointEdges:
         """The beta above which nothing is held."""
         return float(self.spectrum_K[0])
 
-    @property
-    def given_rest_F(self) -> np.ndarray:
-        """Median edge of each factor's traversals."""
-        return np.nanmedian(self.given_rest_FC, axis=1) if self.given_rest_FC.size else np.zeros(len(self.alone_F))
-
 
 def joint_edges(
     dataset: FactorDataset,

@@ -36,7 +36,7 @@ def test_beta_comes_from_the_closed_form(squares: str) -> None:
     config = whole_config(dict(settings), {}, dataset)
     edges = joint_edges(dataset)
     assert_allclose(config.options["beta_start"], 1.3 * edges.joint_edge, rtol=0.01)
-    assert_allclose(config.options["beta_end"], 0.3 * edges.given_rest_F.min(), rtol=0.01)
+    assert_allclose(config.options["beta_end"], 0.3 * np.nanmedian(edges.given_rest_FC, axis=1).min(), rtol=0.01)
     assert (config.architecture, config.steps) == ("mlp", 30_000)  # 12 x 12 pixels do not fit the conv network
     given = whole_config({**settings, "beta_max": 9.0, "beta_min": 3.0}, {}, dataset)
     assert (given.options["beta_start"], given.options["beta_end"]) == (9, 3)
