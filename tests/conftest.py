@@ -28,7 +28,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures"
 LONG = (
-    "notebooks/test_03", "notebooks/test_02", "notebooks/test_04", "exact/test_annealing", "cli/whole/", "exact/",
+    "notebooks/test_03", "notebooks/test_02", "notebooks/test_04", "exact/test_oracle", "cli/whole/", "exact/",
     "annealing/", "notebooks/", "cli/", "analysis/", "checkpoints/",
 )  # fmt: skip
 """How the paths of test files begin that take long: they start in this order, before all others."""

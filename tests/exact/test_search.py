@@ -1,4 +1,4 @@
-"""Is what exact annealing calls the equilibrium the lowest state? Strong transitions, small data, two latents."""
+"""Is what exact annealing calls the equilibrium the lowest state? Small data, two latents, valleys of their own."""
 
 from __future__ import annotations
 
@@ -16,64 +16,17 @@ from ifp.exact.lowest import exact_minimum
 from ifp.theory.closed_form import freezing_bounds
 from ifp.trace import AnnealTrace
 
+from .curves import assert_no_random_start_ends_below
 from .written_out import lowest_of_random_starts, sprites_traversal
 
-HEART = (2, 4, 0, 10, 7)
-"""The context of a heart that turns: 40 images, and a strong transition."""
 SHAPES = [(0, 5, 11, 2, 30), (0, 2, 29, 14, 5), (0, 0, 3, 22, 22), (0, 3, 20, 8, 16)]
 """Contexts in which the shape changes: 3 images each."""
-
-
-@pytest.fixture(scope="module")
-def heart() -> AnnealTrace:
-    return exact_annealing(sprites_traversal("orientation", HEART))
 
 
 @pytest.fixture(scope="module")
 def shapes() -> AnnealTrace:
     """Three curves of each of the `SHAPES`."""
     return exact_annealing([sprites_traversal("shape", context) for context in SHAPES])
-
-
-def equilibrium(trace: AnnealTrace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """beta, reconstruction and KL of the one equilibrium curve."""
-    (row,) = np.flatnonzero(trace.direction_M == "equilibrium")
-    known = np.isfinite(trace.beta_MT[row])
-    return trace.beta_MT[row][known], trace.recon_nats_MT[row][known], trace.total_kl_nats_MT[row][known]
-
-
-def test_the_heart_freezes_above_its_lower_edge(heart: AnnealTrace) -> None:
-    # gains over the collapsed state of another implementation: 1.44, 3.4, 6.40, 8.96 nats at these betas
-    points = freezing_points(heart).set_index("direction")
-    edge = heart.beta_closed_form_M[0]
-    assert set(points["status"]) == {"frozen"}
-    assert 1.035 * edge < points.loc["equilibrium", "beta_ifp"] < 1.05 * edge
-    assert 0.93 * edge < points.loc["cool", "beta_ifp"] < 0.95 * edge
-    assert 1.24 * edge < points.loc["heat", "beta_ifp"] < 1.29 * edge
-    beta, recon, kl = equilibrium(heart)
-    collapsed = recon[kl == 0][0]
-    for at, gain in ((40.0, 1.44), (39.2, 3.4), (38.0, 6.40), (37.0, 8.96)):
-        # the envelope is concave in beta and each state's line bounds it from above
-        best = collapsed - (recon + at * kl).min()
-        assert best >= gain - 0.05
-        assert np.interp(at, beta[::-1], (collapsed - recon - beta * kl)[::-1]) == pytest.approx(best, abs=0.35)
-
-
-def assert_no_random_start_ends_below(images: np.ndarray, trace: AnnealTrace, records: int, starts: int) -> None:
-    """At `records` records around the transition (0 for all) descents from random posteriors find nothing lower."""
-    point = freezing_points(trace).set_index("direction").loc["equilibrium"]
-    assert point["status"] == "frozen"
-    assert 0.8 * point["beta_closed_form"] <= point["beta_ifp"] <= 1.001 * point["beta_upper"]
-    beta, recon, kl = equilibrium(trace)
-    generator = np.random.default_rng(0)
-    first = int(np.flatnonzero(kl > 0)[0]) - 1
-    for record in range(first, first + records) if records else range(len(beta)):
-        brute = lowest_of_random_starts(images, beta[record], starts, generator)
-        assert recon[record] + beta[record] * kl[record] <= brute + 1e-4 * beta[record]
-
-
-def test_no_random_start_ends_below_the_equilibrium_of_the_heart(heart: AnnealTrace) -> None:
-    assert_no_random_start_ends_below(sprites_traversal("orientation", HEART), heart, records=3, starts=8)
 
 
 @pytest.mark.parametrize("number", range(len(SHAPES)))
