@@ -107,7 +107,7 @@ def test_functions_are_models(tmp_path: Path) -> None:
         (
             ["no_such_module:encode"],
             {"dataset": "sprites", "hotspots": False},
-            "no_such_module:encode cannot be imported",
+            "model='no_such_module:encode' cannot be imported",
         ),
     ],
 )
