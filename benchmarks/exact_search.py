@@ -58,9 +58,7 @@ def random_gain(images: np.ndarray, betas: np.ndarray, nats: np.ndarray, starts:
         level = torch.full((starts,), float(beta), dtype=torch.float64)
         rows = torch.zeros(starts, dtype=torch.long)
         # after some steps the best fifth goes on to its minima
-        found = solve(
-            batch.take(rows), state, level, torch.ones_like(level), power=0.0, max_evaluations=50, refine=False
-        )
+        found = solve(batch.take(rows), state, level, torch.ones_like(level), power=0.0, max_evaluations=50, rough=True)
         best = penalised_nats(found, 0.0).argsort()[: max(1, starts // 5)]
         at = level[best]
         found = solve(

@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--old", default=OLD, help="the older commit (default: %(default)s)")
     parser.add_argument("--factors", nargs="+", default=["shape", "scale", "orientation", "posX", "posY"])
     parser.add_argument("--contexts", type=int, default=40, help="traversals per factor (default: %(default)s)")
-    parser.add_argument("--old-contexts", type=int, help="of them the first so many on the older side too; a multiple of --chunk (default: all)")  # fmt: skip
+    parser.add_argument("--old-contexts", type=int, help="those on the older side, whole chunks (default: all)")
     parser.add_argument("--chunk", type=int, default=10, help="traversals in one call (default: %(default)s)")
     parser.add_argument("--likelihood", default="bernoulli")
     parser.add_argument("--sigma", type=float, default=1.0, help="of the gaussian likelihood (default: %(default)s)")
@@ -136,7 +136,7 @@ def main() -> None:
         old, new = Side(folder / "old", folder), Side(ROOT, folder)
         totals = [compare(factor, old, new, options) for factor in options.factors]
     before, after, everything = (sum(column) for column in zip(*totals, strict=True))
-    print(f"all: old {before:.1f} s, new {after:.1f} s, ratio {before / after:.2f}; new over everything {everything:.1f} s")
+    print(f"all: old {before:.1f} s, new {after:.1f} s, ratio {before / after:.2f}; new over all {everything:.1f} s")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -37,7 +37,9 @@ class TraversalBatch:
     Attributes
     ----------
     x_MNP : the images (Gaussian: centred and divided by sigma).
-    weighted_MNP : the images times the pixel weights.
+    relative_MNP : (x - mean) / mean (Gaussian: x). A decoder's distance from the mean image is a mean of these, which
+        keeps its digits where the contrast is low, in single precision too.
+    weighted_MNP : x - mean times the pixel weights.
     weight_MP : pixels of each pattern, 0 for padding.
     mean_MP : the mean image (Gaussian: 0).
     own_nats_MN : cost of each image under the mean image. Costs are counted from there: their integral then has no
@@ -47,6 +49,7 @@ class TraversalBatch:
     """
 
     x_MNP: Tensor
+    relative_MNP: Tensor
     weighted_MNP: Tensor
     weight_MP: Tensor
     mean_MP: Tensor
@@ -64,17 +67,29 @@ class TraversalBatch:
         """Reconstruction [M] when no information is held: every image is decoded as the mean image."""
         return self.own_nats_MN.mean(1) + self.constant_nats_M
 
-    def _cost(self, decoded_MGP: Tensor) -> Tensor:
-        """Nats [M, G, N] of each image under each decoded image, less `own_nats_MN`."""
+    def in_single_precision(self) -> TraversalBatch:
+        """The same traversals in float32 where many numbers are computed; the costs that are added up stay float64."""
+        single = {
+            f.name: getattr(self, f.name).float()
+            for f in fields(self)
+            if f.name not in ("likelihood", "own_nats_MN", "constant_nats_M")
+        }
+        return replace(self, **single)
+
+    def cost(self, share_MGN: Tensor) -> Tensor:
+        """Nats [M, G, N] of each image where the images' shares in the decoded one are these, less `own_nats_MN`."""
+        moved = torch.bmm(share_MGN, self.relative_MNP)
         if isinstance(self.likelihood, Bernoulli):
+            mean, weight = self.mean_MP[:, None], self.weight_MP
             # the floors only meet images whose posterior there is below them, so they cost nothing
-            mean = self.mean_MP[:, None]
-            on = (decoded_MGP / mean).clamp_min(1e-20).log()
-            off = ((1 - decoded_MGP) / (1 - mean)).clamp_min(1e-20).log()
-            shared = torch.bmm(off, self.weight_MP[:, :, None])
-            return -(shared + torch.bmm(on - off, self.weighted_MNP.mT))
-        shared = 0.5 * torch.bmm(decoded_MGP**2, self.weight_MP[:, :, None])
-        return shared - torch.bmm(decoded_MGP, self.weighted_MNP.mT)
+            floor = torch.finfo(moved.dtype).eps - 1
+            off = (moved * (mean / (mean - 1))).clamp_min_(floor).log1p_()
+            on = moved.clamp_min_(floor).log1p_()
+            shared = torch.bmm(on, (weight * self.mean_MP)[:, :, None])
+            shared += torch.bmm(off, (weight * (1 - self.mean_MP))[:, :, None])
+            return -(shared + torch.bmm(on.sub_(off), self.weighted_MNP.mT))
+        shared = 0.5 * torch.bmm(moved**2, self.weight_MP[:, :, None])
+        return shared - torch.bmm(moved, self.weighted_MNP.mT)
 
 
 def pixel_bucket(pixels: int) -> int:
@@ -99,17 +114,20 @@ def make_batch(
             values_NP = (values_NP - t.mean_P) / likelihood.sigma
         x[row, :, : len(t.weight_P)] = torch.from_numpy(values_NP)
         weight[row, : len(t.weight_P)] = torch.from_numpy(t.weight_P)
-    weighted = x * weight[:, None]
     mean = x.mean(1)
     if isinstance(likelihood, Bernoulli):
-        own = -(weighted @ (mean.log() - torch.log1p(-mean))[:, :, None])[:, :, 0]
+        own = -((x * weight[:, None]) @ (mean.log() - torch.log1p(-mean))[:, :, None])[:, :, 0]
         own = own - (weight * torch.log1p(-mean)).sum(1, keepdim=True)
+        relative = (x - mean[:, None]) / mean[:, None]
     else:
         mean = torch.zeros_like(mean)
-        own = 0.5 * (weighted * x).sum(2)
+        own = 0.5 * (x**2 * weight[:, None]).sum(2)
+        relative = x
+    weighted = (x - mean[:, None]) * weight[:, None]
     constant = torch.tensor([t.constant_nats for t in traversals], dtype=torch.float64)
-    x, weighted, weight, mean, own, constant = (t.to(device) for t in (x, weighted, weight, mean, own, constant))
-    return TraversalBatch(x, weighted, weight, mean, own, constant, likelihood)
+    x, relative, weighted, weight = (t.to(device) for t in (x, relative, weighted, weight))
+    mean, own, constant = (t.to(device) for t in (mean, own, constant))
+    return TraversalBatch(x, relative, weighted, weight, mean, own, constant, likelihood)
 
 
 @dataclass(frozen=True)
@@ -126,6 +144,10 @@ class Grid:
     def take(self, rows: Tensor) -> Grid:
         """The grids of these members."""
         return Grid(self.z_MGD[rows], self.weight_MG[rows], self.log_narrowest_MD[rows])
+
+    def to(self, dtype: torch.dtype) -> Grid:
+        """The same grid with points and weights in this precision."""
+        return Grid(self.z_MGD.to(dtype), self.weight_MG.to(dtype), self.log_narrowest_MD)
 
 
 def grid_points(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACING, reach: float = REACH) -> Tensor:
@@ -174,12 +196,13 @@ def reconstruction(
     top = log_q.amax(2, keepdim=True)
     relative = (log_q - top).exp()
     total = relative.sum(2, keepdim=True)
-    cost = batch._cost(torch.bmm(relative / total, batch.x_MNP))
+    cost = batch.cost(relative / total)
     mass = grid.weight_MG / (images * (2 * math.pi) ** (latents / 2))
     paid = relative * (top.exp() * mass[:, :, None]) * cost
     recon = paid.sum((1, 2)) + batch.collapsed_nats_M
-    gradient_mean = torch.einsum("mgn,mgnd->mnd", paid, offset) / std
-    gradient_log_std = torch.einsum("mgn,mgnd->mnd", paid, offset**2) - paid.sum(1)[:, :, None]
+    moved = paid[..., None] * offset
+    gradient_mean = moved.sum(1) / std
+    gradient_log_std = moved.mul_(offset).sum(1) - paid.sum(1)[:, :, None]
     return recon, gradient_mean, gradient_log_std
 
 

@@ -23,12 +23,15 @@ from ifp.exact.candidates import (
     fresh_starts,
     in_chunks,
 )
-from ifp.exact.ideal_vae import make_grid, reconstruction
+from ifp.exact.ideal_vae import make_grid
 from ifp.exact.solutions import POWER, Solutions, States, concatenate, penalised_nats
-from ifp.exact.solve import solve
+from ifp.exact.solve import evaluate, solve
 
 RANKING_TOLERANCE = 1e-7
 """Convergence where candidates are only ranked; differences of interest are above 1e-5 of beta."""
+RANKING_SPACING = 1.2
+"""Spacing of the grid, in units of the narrowest posterior's standard deviation, on which candidates are compared that
+may be as far apart as `UNRELAXED_MARGIN`."""
 FINAL_STEPS = 150
 """Evaluations for a finalist on each of its grids; who wins is minimised to the end afterwards."""
 BETTER = 1e-6
@@ -96,10 +99,11 @@ def _near_enough(
     Their posteriors are those of the known state, so KL and grid are too: only the reconstruction is computed.
     """
     behind = []
+    single = around.batch.in_single_precision()
     for part in in_chunks(around, starts):
         mean, log_std = part.states.mean_MND, part.states.log_std_MND
-        batch = around.batch.take(batch_rows(around, members, part.rival_C))
-        recon = reconstruction(batch, mean, log_std, make_grid(mean, log_std))[0]
+        batch = single.take(batch_rows(around, members, part.rival_C))
+        recon = evaluate(batch, part.states, make_grid(mean, log_std, spacing=RANKING_SPACING))[0]
         behind.append((recon - known.recon_nats_M[part.rival_C]) / known.level_M[part.rival_C])
     return starts.take(first_of_each(torch.cat(behind), starts.rival_C, UNRELAXED_KEPT, UNRELAXED_MARGIN))
 
@@ -116,7 +120,7 @@ def _compete(
     if not len(starts.rival_C):
         return known, []
     own_nats = penalised_nats(known, power)
-    rough, nats = _descend(around, members, known, starts, power, max_evaluations=contest.steps, refine=False)
+    rough, nats = _descend(around, members, known, starts, power, max_evaluations=contest.steps, rough=True)
     behind = (nats - own_nats[starts.rival_C]) / known.level_M[starts.rival_C]
     sound = (rough.states.log_std_MND > starts.states.log_std_MND - RUNAWAY).all(2).all(1)
     behind = torch.where(sound, behind, torch.inf)
@@ -124,7 +128,7 @@ def _compete(
     if not len(finalists):
         return known, []
     last = StartingStates(rough.states.take(finalists), starts.rival_C[finalists])
-    tried, nats = _descend(around, members, known, last, power, max_evaluations=FINAL_STEPS, refine=True)
+    tried, nats = _descend(around, members, known, last, power, max_evaluations=FINAL_STEPS, rough=False)
     ahead = (own_nats[last.rival_C] - nats) / known.level_M[last.rival_C]
     winners = first_of_each(-ahead, last.rival_C, 1, -BETTER)
     won = last.rival_C[winners]
@@ -150,7 +154,7 @@ def _descend(
     power: float,
     *,
     max_evaluations: int,
-    refine: bool,
+    rough: bool,
 ) -> tuple[Solutions, Tensor]:
     """Descend from every candidate; the states and their objectives [C]."""
     parts = []
@@ -164,7 +168,7 @@ def _descend(
                 power=power,
                 tolerance=RANKING_TOLERANCE,
                 max_evaluations=max_evaluations,
-                refine=refine,
+                rough=rough,
             )
         )
         around.tick()

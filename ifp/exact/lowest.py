@@ -120,7 +120,7 @@ def _random_starts(around: Surroundings, n: int, beta: float) -> Solutions:
     level = torch.full((RANDOM_STATES,), beta, dtype=torch.float64, device=mean.device)
     batch = around.batch.take(torch.zeros(RANDOM_STATES, dtype=torch.long, device=mean.device))
     at = torch.ones_like(level)
-    rough = solve(batch, States(mean, log_std), level, at, power=0.0, max_evaluations=RANDOM_STEPS, refine=False)
+    rough = solve(batch, States(mean, log_std), level, at, power=0.0, max_evaluations=RANDOM_STEPS, rough=True)
     best = penalised_nats(rough, 0.0).argsort()[:RANDOM_STARTS]
     return solve(
         batch.take(best), rough.states.take(best), level[best], at[best], power=0.0, tolerance=RANKING_TOLERANCE

@@ -120,13 +120,16 @@ def minimise(
     )  # fmt: skip
     end = Minimum(x_MV.clone(), value.clone(), value.clone(), Memory(past.steps_MHV.clone(), past.yields_MHV.clone()))
     for evaluation in range(1, max_evaluations + 1):
-        decrement = (now.gradient**2 * now.scale).sum(1)
+        decrement = -now.slope if now.scale.dim() == 3 else (now.gradient**2 * now.scale).sum(1)
         running = (decrement > now.tolerance) & (now.shortened < MAX_SHORTENINGS)
         count = int(running.sum())
         stop = count == 0 or evaluation == max_evaluations
         if stop or count < COMPACT_BELOW * len(now.rows):
             end.x_MV[now.rows], end.value_M[now.rows], end.decrement_M[now.rows] = now.x, now.value, decrement
             end.memory.steps_MHV[now.rows], end.memory.yields_MHV[now.rows] = now.steps, now.yields
+            if scale_MV.dim() == 3:
+                last = ~running & (decrement <= now.tolerance)
+                end.x_MV[now.rows[last]] += now.direction[last]
             if stop:
                 break
             now = now.take(running)
@@ -173,18 +176,27 @@ def _direction(
     inner = torch.bmm(steps, yields.mT)
     own = inner.diagonal(dim1=1, dim2=2)
     empty = own <= 0
-    scaled = yields * scale[:, None]
-    last = (yields[:, -1] * scaled[:, -1]).sum(1)
-    factor = torch.where(empty[:, -1], 1.0, own[:, -1] / last.clamp_min(1e-300)).clamp(1e-3, 1e3)
+    scaled = _times(yields, scale)
+    scaled_gradient = _times(gradient[:, None], scale)[:, 0]
+    if scale.dim() == 3:
+        factor = torch.ones_like(own[:, 0])
+    else:
+        last = (yields[:, -1] * scaled[:, -1]).sum(1)
+        factor = torch.where(empty[:, -1], 1.0, own[:, -1] / last.clamp_min(1e-300)).clamp(1e-3, 1e3)
     upper = inner.triu() + torch.diag_embed(empty.to(inner.dtype))
     along = torch.linalg.solve_triangular(upper, torch.bmm(steps, gradient[:, :, None]), upper=True)
     change = factor[:, None, None] * torch.bmm(scaled, torch.bmm(yields.mT, along) - gradient[:, :, None])
     back = torch.linalg.solve_triangular(upper.mT, own[:, :, None] * along + change, upper=False)
-    curved = factor[:, None] * (scale * gradient - torch.bmm(scaled.mT, along)[:, :, 0])
+    curved = factor[:, None] * (scaled_gradient - torch.bmm(scaled.mT, along)[:, :, 0])
     direction = -(curved + torch.bmm(steps.mT, back)[:, :, 0])
     slope = (direction * gradient).sum(1)
     # a memory of another problem may point uphill here; then go down the scaled gradient
     uphill = slope >= 0
-    direction = torch.where(uphill[:, None], -scale * gradient, direction)
+    direction = torch.where(uphill[:, None], -scaled_gradient, direction)
     direction = direction / (direction.abs() / max_step).amax(1, keepdim=True).clamp_min(1.0)
     return direction, (direction * gradient).sum(1)
+
+
+def _times(vectors_AHV: Tensor, scale: Tensor) -> Tensor:
+    """Vectors times the inverse Hessian that is assumed: a diagonal [A, V] or a matrix [A, V, V]."""
+    return torch.bmm(vectors_AHV, scale) if scale.dim() == 3 else vectors_AHV * scale[:, None]

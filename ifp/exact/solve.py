@@ -14,13 +14,18 @@ import math
 import torch
 from torch import Tensor
 
+from ifp.exact.curvature import MOST_VARIABLES, inverse_curvature
 from ifp.exact.ideal_vae import Grid, TraversalBatch, grid_points, kl_gradient, kl_nats, make_grid, reconstruction
 from ifp.exact.minimiser import Memory, minimise
 from ifp.exact.solutions import POWER, Solutions, States
 
-TOLERANCE = 1e-19
-"""Convergence threshold: gradient . inverse Hessian . gradient divided by beta, in nats."""
+TOLERANCE = 1e-10
+"""Convergence threshold: gradient . inverse Hessian . gradient divided by beta, in nats; then one more step."""
+FIXED_DECODER_TOLERANCE = 1e-14
+"""The same where only the inverse Hessian of a fixed decoder is known, which is too short along soft directions."""
 GRID_TRIES, MAX_EVALUATIONS = 4, 500
+ROUNDS, REFRESH = 30, 8
+"""The curvature is computed anew after so many evaluations, at most so often."""
 SHRINKAGE = 1.2
 """A solution whose narrowest posterior shrank by more than this factor is solved again on a finer grid."""
 COVERAGE = 4.8
@@ -39,14 +44,14 @@ def solve(
     at_M: Tensor,
     *,
     power: float = POWER,
-    tolerance: float = TOLERANCE,
+    tolerance: float | None = None,
     max_evaluations: int = MAX_EVALUATIONS,
-    refine: bool = True,
+    rough: bool = False,
 ) -> Solutions:
     """Minimise R + phi(K) from `start`, without the memory of a neighbouring solution; see `solve_from`."""
     return solve_from(
         batch, start, level_M, at_M, None,
-        power=power, tolerance=tolerance, max_evaluations=max_evaluations, refine=refine,
+        power=power, tolerance=tolerance, max_evaluations=max_evaluations, rough=rough,
     )[0]  # fmt: skip
 
 
@@ -58,44 +63,60 @@ def solve_from(
     memory: Memory | None,
     *,
     power: float = POWER,
-    tolerance: float = TOLERANCE,
+    tolerance: float | None = None,
     max_evaluations: int = MAX_EVALUATIONS,
-    refine: bool = True,
+    rough: bool = False,
 ) -> tuple[Solutions, Memory]:
     """Minimise R + phi(K) from `start`; refine the grid of those that outgrew it, and minimise these again.
 
-    `memory` is that of the last solution on the same curve; the new one is returned. Descents that are cut short by
-    `max_evaluations` should not `refine` their grids: states on their way may be far narrower than where they end.
+    With at most `MOST_VARIABLES` variables the metric is the curvature at the guess (`ifp.exact.curvature`), computed
+    anew every few evaluations: Newton's method, with what the steps teach about the rest. With more it is that of a
+    fixed decoder, and `memory`, of the last solution on the same curve, helps; the new one is returned.
+    `rough` descents, which are cut short by `max_evaluations`, only serve to rank their starts: in single precision,
+    and on the first grid, since states on their way may be far narrower than where they end.
     """
     latents = start.mean_MND.shape[2]
     vector = start.to_vector().clone()
     rows = torch.arange(len(vector), device=vector.device)
+    tries_M = torch.zeros_like(rows)
+    exact = not rough and vector.shape[1] <= MOST_VARIABLES
+    if tolerance is None:
+        tolerance = TOLERANCE if exact else FIXED_DECODER_TOLERANCE
+    evaluated = batch.in_single_precision() if rough else batch
     first_memory = memory
-    for attempt in range(GRID_TRIES if refine else 1):
+    for attempt in range(1 if rough else ROUNDS if exact else GRID_TRIES):
         before = States.from_vector(vector[rows], latents)
         grid = make_grid(before.mean_MND, before.log_std_MND)
         scale, longest_step = _scale_and_longest_step(before, level_M[rows])
+        past = first_memory if first_memory is None else first_memory.take(rows)
+        if exact:
+            scale = inverse_curvature(batch.take(rows), before, level_M[rows], at_M[rows], power)
+            past = None
         minimum = minimise(
-            _Objective(batch.take(rows), grid, level_M[rows], at_M[rows], power, latents),
+            _Objective(evaluated if rough else batch.take(rows), grid, level_M[rows], at_M[rows], power, latents),
             vector[rows],
             scale,
             tolerance * level_M[rows],
             max_step_MV=longest_step,
-            memory=first_memory if first_memory is None else first_memory.take(rows),
-            max_evaluations=max_evaluations,
+            memory=past,
+            max_evaluations=min(max_evaluations, REFRESH) if exact else max_evaluations,
         )
         if attempt == 0:
             first_memory = minimum.memory
         vector[rows] = minimum.x_MV
         after = States.from_vector(minimum.x_MV, latents)
-        outgrown = _outgrown(grid, before, after) & (grid_points(after.mean_MND, after.log_std_MND) <= MOST_POINTS)
-        rows = rows[outgrown]
+        again = _outgrown(grid, before, after) & (grid_points(after.mean_MND, after.log_std_MND) <= MOST_POINTS)
+        if exact:
+            short = minimum.decrement_M > tolerance * level_M[rows]
+            tries_M[rows] += ~short
+            again = short | (again & (tries_M[rows] < GRID_TRIES))
+        rows = rows[again]
         if not len(rows):
             break
     assert first_memory is not None
     states = States.from_vector(vector, latents)
     grid = make_grid(states.mean_MND, states.log_std_MND)
-    recon = reconstruction(batch, states.mean_MND, states.log_std_MND, grid)[0]
+    recon = evaluate(evaluated, states, grid)[0]
     kl = kl_nats(states.mean_MND, states.log_std_MND)
     return Solutions(states, level_M * (kl.sum(1) / at_M) ** power, recon, kl, level_M, at_M), first_memory
 
@@ -122,6 +143,15 @@ def _outgrown(grid: Grid, before: States, after: States) -> Tensor:
     return (narrow | outside).any(1)
 
 
+def evaluate(batch: TraversalBatch, states: States, grid: Grid) -> tuple[Tensor, Tensor, Tensor]:
+    """`reconstruction` of float64 states in the precision of the batch, as float64."""
+    like = batch.x_MNP.dtype
+    recon, by_mean, by_log_std = reconstruction(
+        batch, states.mean_MND.to(like), states.log_std_MND.to(like), grid.to(like)
+    )
+    return recon.double(), by_mean.double(), by_log_std.double()
+
+
 class _Objective:
     """R + phi(K), R by quadrature on `grid`, and its gradient, for the members still asked for."""
 
@@ -138,7 +168,7 @@ class _Objective:
             self._now = batch.take(rows), grid.take(rows), level[rows], at[rows]
         batch, grid, level, at = self._now
         s = States.from_vector(x_AV, self._latents)
-        recon, r_mean, r_log_std = reconstruction(batch, s.mean_MND, s.log_std_MND, grid)
+        recon, r_mean, r_log_std = evaluate(batch, s, grid)
         k_mean, k_log_std = kl_gradient(s.mean_MND, s.log_std_MND)
         kl = kl_nats(s.mean_MND, s.log_std_MND).sum(1)
         beta = level * (kl / at) ** self._power
