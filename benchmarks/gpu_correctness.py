@@ -15,7 +15,9 @@ import torch
 from scipy.stats import norm
 
 from ifp.annealing import counter_noise
+from ifp.annealing import train as annealing
 from ifp.annealing.config import AnnealConfig, preset_config
+from ifp.annealing.ensemble import Ensemble
 from ifp.annealing.members import Member, data_of
 from ifp.annealing.train import Chunk, anneal_chunk, start_chunk
 from ifp.datasets.catalog import load_dataset
@@ -45,11 +47,14 @@ def _from_one_state(device: str, emit: Emit) -> None:
     """The record and the parameters after a step, from the state after some steps on the CPU."""
     members = _members(4)
     config = _config(8, 8)
+    # the engine of the device on both, not the one that is written by hand for the CPU
+    by_hand, annealing.make_ensemble = annealing.make_ensemble, Ensemble
     with counters_everywhere(), single_threaded_kernels():
         here = start_chunk(members, data_of(members, config), config, "cpu")
         beta_KM = np.full((20, len(members)), 5.0)
         here.train(*here.inputs(beta_KM))
         there = start_chunk(members, data_of(members, config), config, device)
+        annealing.make_ensemble = by_hand
         _copy_state(here, there)
         inputs = [here.noise.evaluation(), *here.inputs(beta_KM[:1])]
         before, after = (here.block(*inputs), there.block(*(value.to(device) for value in inputs)).cpu())

@@ -203,7 +203,8 @@ def _engine_speed(
         blocks += 1
     wait_for(device)
     speed = blocks * beta_KM.size / (time.perf_counter() - started)
-    form = type(chunk.ensemble.vaes.network).__name__
+    # the CPU's mlp has an engine of its own
+    form = type(chunk.ensemble.vaes.network).__name__ if hasattr(chunk.ensemble, "vaes") else "MlpNetwork"
     memory = f"{torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB" if cuda else "memory not measured"
     return speed, form, memory
 

@@ -32,6 +32,7 @@ from ifp.networks.architecture import fit_architecture
 from ifp.system.cpus import granted_cpus
 from ifp.system.devices import check_device
 from ifp.system.out_folder import as_folder, no_folder_if_refused
+from ifp.system.precision import check_precision
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.settings import clip_to_steps, clipped_note
 
@@ -207,6 +208,7 @@ def plan_annealing(
     if out is not None:
         RunFolder.check_kind(as_folder(out, "out"))
     resources = Resources(check_device(device), threads if threads is not None else granted_cpus())
+    check_precision(config.precision, resources.device)
     background = Path(config.background) if config.background else None
     data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)
     config = replace(config, dataset=dataset if isinstance(dataset, str) else data.name)

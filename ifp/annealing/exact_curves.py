@@ -13,6 +13,7 @@ from ifp.annealing.plan import EXACT_CHUNK, Cell, directions, exact_directions, 
 from ifp.annealing.resources import Resources
 from ifp.exact.annealing import exact_annealing
 from ifp.exact.targets import FLOOR
+from ifp.system.devices import DevicePool, slots
 from ifp.system.progress import Progress
 from ifp.system.threads import Stopped, run_jobs
 from ifp.theory.closed_form import FreezingBounds
@@ -30,7 +31,14 @@ def add_exact(
 ) -> None:
     """Compute the exact curves of these traversals, whose edges are `edges` [cells, 2], and add them to `curves`."""
 
+    devices = slots(resources.device, resources.threads)
+    pool = DevicePool(devices)
+
     def job(chunk: slice, stop: Callable[[], bool]) -> AnnealTrace:
+        with pool.lent() as device:
+            return curves_of(chunk, device, stop)
+
+    def curves_of(chunk: slice, device: str, stop: Callable[[], bool]) -> AnnealTrace:
         def check(text: str, done: int, total: int) -> None:
             if stop():
                 raise Stopped
@@ -46,7 +54,7 @@ def add_exact(
             bounds=FreezingBounds(*edges[chunk].T),
             factors=[c.factor for c in chosen],
             contexts=[c.context for c in chosen],
-            device=resources.device,
+            device=device,
             progress=check,
         )
 
@@ -61,7 +69,7 @@ def add_exact(
 
     progress("Exact curves", 0, len(cells))
     jobs = [partial(job, slice(s, s + EXACT_CHUNK)) for s in starts]
-    run_jobs(jobs, resources.threads if resources.device == "cpu" else 1, save)
+    run_jobs(jobs, len(devices), save)
 
 
 def flat_exact(cells: Sequence[Cell], edges: np.ndarray, config: AnnealConfig) -> AnnealTrace:

@@ -13,6 +13,7 @@ from typing import Any
 from ifp.annealing.config import AnnealConfig
 from ifp.annealing.finished import Curves
 from ifp.datasets.base import FactorDataset
+from ifp.system.precision import describe_products
 from ifp.system.resumable import ResumableFolder, about_settings
 from ifp.trace import AnnealTrace, Key
 
@@ -24,6 +25,7 @@ def about_run(config: AnnealConfig, dataset: FactorDataset, device: str) -> dict
     return about_settings(config, dataset.identity() | factors) | {
         "seed": config.seed,
         "device": device,
+        "products": describe_products(config.precision),
         "status": "running",
     }
 

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 
 from ifp.annealing.config import AnnealConfig
+from ifp.annealing.device_chunks import device_chunks
 from ifp.annealing.finished import Curves
 from ifp.annealing.members import Member, MemberData, chunk_members, data_of
 from ifp.annealing.resources import Resources
 from ifp.annealing.train import anneal_chunk, beta_range
 from ifp.annealing.training_cost import training_cost
 from ifp.schedule import get_law
+from ifp.system.devices import DevicePool, slots
 from ifp.system.progress import Progress, Say
 from ifp.system.threads import run_jobs
 from ifp.theory.flat import FLAT_RECORDS, edges_of_the_others, flat_trace
@@ -41,16 +43,23 @@ def add_trained(
         steps_done += steps  # from several threads: only the display can be a little off
         progress("Training (member-steps; members stop early)", min(steps_done, total), total)
 
+    devices = slots(resources.device, resources.threads)
+    pool = DevicePool(devices)
+
     def job(rows: list[int], stop: Callable[[], bool]) -> AnnealTrace:
-        return _anneal_halving(
-            [members[i] for i in rows], [data[i] for i in rows], config, resources.device, count, stop, say
-        )
+        with pool.lent() as device:
+            return _anneal_halving(
+                [members[i] for i in rows], [data[i] for i in rows], config, device, count, stop, say
+            )
 
     count(0)
-    chunks = chunk_members(data, config, chunk)
+    if resources.device == "cpu":
+        chunks = chunk_members(data, config, chunk)
+    else:
+        chunks = device_chunks(data, config, chunk, len(devices))
     # the longest first, so that the last chunks are short and no core waits
     chunks.sort(key=lambda rows: -len(rows) * data[rows[0]].values_NP.size)
-    run_jobs([partial(job, rows) for rows in chunks], resources.threads if resources.device == "cpu" else 1, curves.add)
+    run_jobs([partial(job, rows) for rows in chunks], len(devices), curves.add)
     progress("Training (member-steps; members stop early)", total, total)
 
 
@@ -63,17 +72,18 @@ def _anneal_halving(
     stop: Callable[[], bool],
     say: Say,
 ) -> AnnealTrace:
-    """Train a chunk; out of memory, halve it once."""
-    train = partial(anneal_chunk, config=config, device=device, on_block=count, stop=stop, say=say)
+    """Train a chunk; out of memory, in two halves."""
     try:
-        return train(members, data=data)
+        return anneal_chunk(members, config, data=data, device=device, on_block=count, stop=stop, say=say)
     except (MemoryError, torch.OutOfMemoryError):
         if len(members) == 1:
             raise
-        half = len(members) // 2
-        say(f"Out of memory with {len(members)} members per chunk: trying {half}.")
-        parts = [train(members[p], data=data[p]) for p in (slice(None, half), slice(half, None))]
-        return AnnealTrace.concatenate(parts)
+    # the failed attempt's memory is free only here, outside its error
+    half = len(members) // 2
+    say(f"Out of memory with {len(members)} members per chunk: trying {half}.")
+    halves = (slice(None, half), slice(half, None))
+    parts = [_anneal_halving(members[p], data[p], config, device, count, stop, say) for p in halves]
+    return AnnealTrace.concatenate(parts)
 
 
 def flat_trained(members: Sequence[Member], edges: np.ndarray, config: AnnealConfig) -> AnnealTrace:

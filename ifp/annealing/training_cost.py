@@ -12,8 +12,10 @@ import numpy as np
 import torch
 
 from ifp.annealing.config import AnnealConfig
+from ifp.annealing.device_chunks import device_chunk_sizes
 from ifp.annealing.members import Member, MemberData, chunk_members, padded_width
-from ifp.annealing.train import start_chunk, train_block
+from ifp.annealing.train import record_block, start_chunk, train_block
+from ifp.system.devices import slots
 from ifp.system.threads import single_threaded_kernels
 from ifp.system.timing import measured_seconds
 
@@ -21,7 +23,6 @@ MEASURED_STEPS = 20
 """Steps whose time is measured."""
 MEASURED_GROUPS = 8
 CPU_CHUNKS = (1, 4, 16, 32)
-GPU_CHUNKS = (64, 256, 1024)
 MEMORY_SHARE = 0.5
 """Share of the free memory that the chunks at work may take."""
 
@@ -62,7 +63,7 @@ def training_cost(
     Convolutions on a CPU always run one member at a time: it measures fastest there (benchmarks/RESULTS.md), and the
     rounding of grouped convolutions would make the numbers depend on the measurement.
     """
-    threads = threads if device == "cpu" else 1
+    threads = len(slots(device, threads))
     groups = sorted(chunk_members(data, config, len(data)), key=lambda g: data[g[0]].values_NP.size)
     sizes = _chunk_sizes(groups, data, config, device, threads)
     largest = max(groups, key=lambda g: len(g) * data[g[0]].values_NP.size)
@@ -100,9 +101,12 @@ def _chunk_sizes(
     if config.architecture == "conv" and device == "cpu":
         return [1]
     one = max(_chunk_bytes(data[g[0]], config, 1) for g in groups)
+    if device != "cpu":
+        fits = max(1, int(MEMORY_SHARE * _available_bytes(device) / one))
+        return device_chunk_sizes(max(len(g) for g in groups), fits, threads)
     fits = max(1, int(MEMORY_SHARE * _available_bytes(device) / (threads * one)))
     most = min(fits, max(len(g) for g in groups))
-    return [s for s in (CPU_CHUNKS if device == "cpu" else GPU_CHUNKS) if s <= most] or [most]
+    return [s for s in CPU_CHUNKS if s <= most] or [most]
 
 
 def _seconds_per_member_step(
@@ -112,8 +116,12 @@ def _seconds_per_member_step(
     with single_threaded_kernels():
         chunk = start_chunk([members[i] for i in rows], [data[i] for i in rows], config, device)
         beta_KM = np.tile([members[i].beta_closed_form for i in rows], (MEASURED_STEPS, 1))
-        train_block(chunk, beta_KM[:3])
-        return measured_seconds(lambda: train_block(chunk, beta_KM), device) / (MEASURED_STEPS * len(rows))
+        if device == "cpu":
+            train_block(chunk, beta_KM[:3])
+            return measured_seconds(lambda: train_block(chunk, beta_KM), device) / (MEASURED_STEPS * len(rows))
+        for _ in range(2):  # plainly, then recorded: it is the replays that a run consists of
+            record_block(chunk, beta_KM)
+        return measured_seconds(lambda: record_block(chunk, beta_KM), device) / (MEASURED_STEPS * len(rows))
 
 
 def _chunk_bytes(data: MemberData, config: AnnealConfig, chunk: int) -> int:

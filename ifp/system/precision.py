@@ -5,12 +5,9 @@ PyTorch's own defaults round convolutions to TF32 and matrix products not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ifp.errors import IfpError
-
-if TYPE_CHECKING:
-    import torch
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 """Of products alone; weights, losses and Adam are float32 in all."""
@@ -21,9 +18,13 @@ _IN_WORDS = {
 }
 
 
-def check_precision(precision: str, device: torch.device) -> None:
-    """Raise IfpError where the device has no such products."""
-    if precision != "float32" and device.type != "cuda":
+def check_precision(precision: str, device: str) -> None:
+    """Raise IfpError where the device has no such products.
+
+    >>> check_precision("float32", "cpu"), check_precision("tf32", "cuda:1")
+    (None, None)
+    """
+    if precision != "float32" and device.partition(":")[0] != "cuda":
         raise IfpError(f"precision {precision} needs a cuda device, got {device}; leave it at float32.")
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
+from ifp.system.devices import devices_of
 from ifp.training.config import TrainConfig
 from ifp.training.setup import Setup
 from ifp.training.trainer import can_batch
@@ -33,7 +34,9 @@ def divide(seeds: Sequence[int], step_of: Callable[[int], int], setup: Setup) ->
     for seed in seeds:
         together.setdefault(step_of(seed), []).append(seed)
     if setup.device.type != "cpu":
-        return list(together.values())
+        devices = len(devices_of(str(setup.device)))
+        parts = [(group, -(-len(group) // devices)) for group in together.values()]
+        return [group[start : start + size] for group, size in parts for start in range(0, len(group), size)]
     if not can_batch(setup.config, setup.network, setup.device):
         return [[seed] for seed in seeds]
     chunks = []

@@ -6,7 +6,7 @@ Shapes: M members, N images, P pixels, D latents, F factors.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -46,6 +46,10 @@ class Evaluation:
     images: TrainingImages
     factors_NF: np.ndarray
     sizes: tuple[int, ...]
+
+    def to(self, device: str | torch.device) -> Evaluation:
+        """The same sample on a device."""
+        return replace(self, images=self.images.to(device))
 
     def records(
         self, trainer: Trainer, nmi: Nmi | None, posterior_nmi: PosteriorNmi | None = None

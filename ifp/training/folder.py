@@ -21,6 +21,7 @@ from ifp.errors import IfpError
 from ifp.formats import DIVERGED, FINISHED, RUNNING, TRAIN_FORMAT, VAE_FORMAT
 from ifp.objectives.registry import describe_options, make_objective
 from ifp.system.files import reason_of, write_json, write_whole
+from ifp.system.precision import describe_products
 from ifp.system.resumable import ResumableFolder, about_settings
 from ifp.training.config import TrainConfig
 from ifp.training.records import TrainRecord, TrainRecords
@@ -73,6 +74,7 @@ class TrainFolder(ResumableFolder):
             | {
                 "objective": {"name": config.objective, "options": plain(objective_options)},
                 "device": device,
+                "products": describe_products(config.precision),
                 "threads": threads,
                 "status": RUNNING,
                 "seeds": {str(seed): {"status": RUNNING, "step": 0} for seed in range(config.seeds)},

@@ -65,6 +65,15 @@ class TrainingImages:
         """Where the images lie."""
         return self.bytes_NP.device
 
+    def to(self, device: str | torch.device) -> TrainingImages:
+        """The same images on a device; themselves where they are there."""
+        moved = self.bytes_NP.to(device)
+        if moved is self.bytes_NP:
+            return self
+        images = TrainingImages(moved, self.image_shape, self.positions_NF, packed=self.packed)
+        images._cumulative_N = self._cumulative_N
+        return images
+
     def describe(self) -> str:
         """Where the images are kept and how, in a few words."""
         size = self.bytes_NP.numel() / 2**20

@@ -2,7 +2,7 @@
 
 On a CPU, networks of fully connected layers train in as many chunks as there are threads, a thread each, so that no
 bit depends on how they were divided. Convolutional ones train one after the other, all threads at work in each kernel.
-On a GPU all networks are one chunk.
+On GPUs there is one chunk for each.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 
 from ifp.formats import DIVERGED, RUNNING
 from ifp.networks.fully_connected import PixelStatistics
+from ifp.system.devices import DevicePool, slots
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.threads import Stopped, run_jobs
 from ifp.training.chunks import borders, divide, kernel_threads
@@ -134,19 +135,27 @@ class _Run:
         self.done = begun
         self.progress("Training (network-steps)", self.done, self.total)
         chunks = divide(seeds, self.folder.step, setup)
-        jobs = [partial(self._train_halving, chunk) for chunk in chunks]
-        if setup.device.type == "cpu" and setup.network.twin_alone:
-            run_jobs(jobs, setup.threads, lambda none: None)
+        threads = setup.threads if setup.device.type == "cpu" and setup.network.twin_alone else 1
+        devices = slots(str(setup.device), threads)
+        pool = DevicePool(devices)
+        jobs = [partial(self._train_on, pool, chunk) for chunk in chunks]
+        if (setup.device.type == "cpu" and setup.network.twin_alone) or len(devices) > 1:
+            run_jobs(jobs, len(devices), lambda none: None)
         else:
             with kernel_threads(self.folder.threads):
                 for job in jobs:
                     job(lambda: False)
         return (self.done - begun) * setup.config.batch / (time.perf_counter() - started)
 
-    def _train_halving(self, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
+    def _train_on(self, pool: DevicePool, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
+        """Train a chunk on a device that is free."""
+        with pool.lent() as device:
+            self._train_halving(device, chunk, stop)
+
+    def _train_halving(self, device: str, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
         """Train a chunk; out of memory, go on from its last records in two halves."""
         try:
-            self._train_chunk(chunk, stop)
+            self._train_chunk(device, chunk, stop)
             return
         except (MemoryError, torch.OutOfMemoryError):
             left = [seed for seed in chunk if self.folder.status(seed) == RUNNING]
@@ -156,12 +165,13 @@ class _Run:
         self.say(f"Out of memory with {len(chunk)} networks per chunk: trying {len(left) - half}.")
         for part in (left[:half], left[half:]):
             for together in divide(part, self.folder.step, self.setup):
-                self._train_halving(together, stop)
+                self._train_halving(device, together, stop)
 
-    def _train_chunk(self, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
+    def _train_chunk(self, device: str, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
         setup, config = self.setup, self.setup.config
+        images, evaluation = self.images.to(device), self.evaluation.to(device)
         states = [self._state(seed) for seed in chunk]
-        trainer = Trainer(config, setup.objective, setup.network, self.images, chunk, states, say=self.say)
+        trainer = Trainer(config, setup.objective, setup.network, images, chunk, states, say=self.say)
         for border in borders(config):
             if border <= trainer.step:
                 continue
@@ -173,13 +183,13 @@ class _Run:
                 trainer.run(min(BLOCK, border - trainer.step))
                 self.done += (trainer.step - before) * len(trainer.seeds)
                 self.progress("Training (network-steps)", min(self.done, self.total), self.total)
-            left = self._record(trainer)
+            left = self._record(trainer, evaluation)
             if not left:
                 return
             if len(left) < len(trainer.seeds):
                 rows = [trainer.seeds.index(seed) for seed in left]
                 states = [trainer.state_of(row) for row in rows]
-                trainer = Trainer(config, setup.objective, setup.network, self.images, left, states, say=self.say)
+                trainer = Trainer(config, setup.objective, setup.network, images, left, states, say=self.say)
 
     def _reseeded(self, trainer: Trainer) -> Trainer:
         """The networks with their idle latents started anew, after a record; the same whether resumed there or not."""
@@ -195,7 +205,9 @@ class _Run:
             )
             for row, seed in enumerate(trainer.seeds)
         ]  # fmt: skip
-        return Trainer(setup.config, setup.objective, setup.network, self.images, trainer.seeds, states, say=self.say)
+        return Trainer(
+            setup.config, setup.objective, setup.network, trainer.images, trainer.seeds, states, say=self.say
+        )
 
     def _state(self, seed: int) -> MemberState:
         found = self.folder.state(seed)
@@ -206,7 +218,7 @@ class _Run:
         setup = self.setup
         return fresh_member(setup.config, setup.objective, setup.network, self.statistics, seed)
 
-    def _record(self, trainer: Trainer) -> list[int]:
+    def _record(self, trainer: Trainer, evaluation: Evaluation) -> list[int]:
         """Record every member; the seeds that go on."""
         config = self.setup.config
         every = config.checkpoint_every
@@ -214,7 +226,7 @@ class _Run:
         left: list[int] = []
         emptied: dict[int, list[int]] = {}
         for row, (seed, record) in enumerate(
-            zip(trainer.seeds, self.evaluation.records(trainer, self.nmi, self.posterior_nmi), strict=True)
+            zip(trainer.seeds, evaluation.records(trainer, self.nmi, self.posterior_nmi), strict=True)
         ):
             state = trainer.state_of(row)
             if record is None or not state.is_finite():

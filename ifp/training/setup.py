@@ -81,7 +81,7 @@ def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto",
     IfpError : an objective, network, device or correlation that does not suit the data or the settings.
     """
     where = torch.device(check_device(device))
-    check_precision(config.precision, where)
+    check_precision(config.precision, str(where))
     if config.objective == "deft" and "betas" not in config.options:
         # the objective's own pressures are those of dSprites
         published = published_options(config.dataset, config.steps, likelihood=config.likelihood)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -10,11 +11,18 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from ifp.annealing import counter_noise, train
+from ifp.annealing import counter_noise, train, trained_curves
 from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.counter_noise import CounterNoise
-from ifp.annealing.members import Member
+from ifp.annealing.device_chunks import device_chunks
+from ifp.annealing.finished import Curves
+from ifp.annealing.members import Member, data_of
+from ifp.annealing.plan import Cell, plan_keys
+from ifp.annealing.resources import Resources
+from ifp.annealing.run import run
 from ifp.annealing.train import anneal_chunk
+from ifp.system import devices as system_devices
+from ifp.system.devices import DevicePool
 from ifp.trace import AnnealTrace
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 1, 4, 8), dtype=np.uint8)
@@ -25,7 +33,7 @@ def members(count: int) -> list[Member]:
 
 
 def config(**settings: object) -> AnnealConfig:
-    return preset_config("quick", dataset="made", **{"steps": 90, "hold_steps": 6, "records": 15, **settings})
+    return preset_config("quick", dataset="made", **{"steps": 60, "hold_steps": 6, "records": 15, **settings})
 
 
 def test_counter_noise_is_a_members_own_and_as_drawn_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,4 +109,58 @@ def test_members_that_were_answered_train_on_without_harm(monkeypatch: pytest.Mo
     late = anneal_chunk(members(6), settings)
     monkeypatch.undo()
     for one, other in zip(curves(late), curves(anneal_chunk(members(6), settings)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_even_chunks() -> None:
+    data = data_of([*members(10), *other_members(5)], config())
+    found = [len(chunk) for chunk in device_chunks(data, config(), 4, 1)]
+    assert found == [4, 4, 2, 3, 2]
+    # three devices: none is left without
+    assert sorted(map(len, device_chunks(data[:10], config(), 100, 3))) == [2, 4, 4]
+
+
+def other_members(count: int) -> list[Member]:
+    return [Member("size", (-1,), seed, "cool", IMAGES[:4], 3.0, 4.0) for seed in range(count)]
+
+
+@pytest.mark.parametrize("devices", [1, 3])
+def test_chunks_go_to_all_devices_and_give_the_same_curves(monkeypatch: pytest.MonkeyPatch, devices: int) -> None:
+    settings = config(method="train", direction="cool", seeds=5, batch=32)
+    cells = [Cell("place", (-1,), IMAGES), Cell("size", (-1,), IMAGES[:4])]
+    expected = run(cells, settings, Curves(plan_keys(cells, settings)), Resources("cpu", 1, 4))
+    lent: list[str] = []
+
+    class Watched(DevicePool):
+        @contextmanager
+        def lent(self) -> Iterator[str]:
+            with super().lent() as device:
+                lent.append(device)
+                yield "cpu"
+
+    monkeypatch.setattr(system_devices, "devices_of", lambda device: [f"{device}:{n}" for n in range(devices)])
+    monkeypatch.setattr(trained_curves, "DevicePool", Watched)
+    found = run(cells, settings, Curves(plan_keys(cells, settings)), Resources("many", 7, 3))
+    assert set(lent) == {f"many:{n}" for n in range(devices)}
+    assert found.labels() == expected.labels()
+    for one, other in zip(curves(found), curves(expected), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_out_of_memory_halves_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def small(members: Sequence[Member], *arguments: object, **named: object) -> AnnealTrace:
+        sizes.append(len(members))
+        if len(members) > 2:
+            raise torch.OutOfMemoryError
+        return anneal_chunk(members, *arguments, **named)  # type: ignore[arg-type]
+
+    settings = config(method="train", direction="cool", seeds=6, batch=32)
+    cells = [Cell("place", (-1,), IMAGES)]
+    expected = run(cells, settings, Curves(plan_keys(cells, settings)), Resources("cpu", 1, 6))
+    monkeypatch.setattr(trained_curves, "anneal_chunk", small)
+    found = run(cells, settings, Curves(plan_keys(cells, settings)), Resources("cpu", 1, 6))
+    assert sizes == [6, 3, 1, 2, 3, 1, 2]
+    for one, other in zip(curves(found), curves(expected), strict=True):
         np.testing.assert_array_equal(one, other)
