@@ -21,15 +21,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
-# architecture, members, factor, images per step, steps
+# architecture, members, factor, images per step, steps; a record every 20 steps of the MLP, as in both presets
 CASES = [
     ("mlp", 16, "posX", 64, 180),
-    ("mlp", 64, "posX", 64, 90),
+    ("mlp", 64, "posX", 64, 60),
     ("mlp", 16, "posX", 32, 180),
-    ("mlp", 64, "posX", 32, 90),
+    ("mlp", 64, "posX", 32, 60),
     ("mlp", 64, "scale", 64, 180),
     ("mlp", 1, "posX", 64, 360),
-    ("conv", 2, "posX", 64, 9),
+    ("conv", 1, "posX", 64, 4),
 ]
 
 
@@ -51,8 +51,15 @@ def serve() -> None:
         traversals = dataset.sample_traversals(factor, count, seed=0)
         members = [Member(factor, t.context, 0, "cool", dataset.traversal_images(t), 100.0, 105.0) for t in traversals]
         # fewer records than it takes to answer a member's question, so that all of them train to the end
+        records = max(1, steps // 20) if steps <= 180 else 9
         config = preset_config(
-            "standard", dataset="sprites", architecture=architecture, batch=batch, steps=steps, records=9, hold_steps=0
+            "standard",
+            dataset="sprites",
+            architecture=architecture,
+            batch=batch,
+            steps=steps,
+            records=records,
+            hold_steps=0,
         )
         data = data_of(members, config)
         if case not in sizes:

@@ -143,7 +143,11 @@ def fresh_parameters(
 ) -> dict[str, torch.Tensor]:
     """The member's initial parameters, padded; the same alone or among others."""
     known = data.statistics
-    bias = config.pixel_likelihood.output_for(known.mean_P.double()).float()
+    bias = config.pixel_likelihood.output_for(known.mean_P.double())
+    # At the mean image itself the bias has no gradient but rounding, of which Adam's first step would make a whole
+    # step. Beside it, towards 0, the first step leads there.
+    step = config.learning_rate * known.scale
+    bias = torch.where(bias < 0, bias + step, bias - step).float()
     pad = (0, width - len(bias))
     statistics = PixelStatistics(
         torch.nn.functional.pad(known.weight_P, pad),

@@ -41,6 +41,7 @@ class MlpEnsemble:
         self.images_RNP = images_MNP[rows]
         self.weight_RP = weight_MP[rows]
         self._step: MlpStep | None = None
+        self._record: MlpStep | None = None
 
     def __len__(self) -> int:
         return self._members
@@ -57,36 +58,40 @@ class MlpEnsemble:
         step = self._step = self._step or MlpStep(self._trained, draws, images)
         rows = _with_twin(range(len(self)))
         noise_KRSND, pressure_KR = noise_KMSND[:, rows], (beta_KM / images)[:, rows, None, None]
-        if index_KMN is None:
-            target = self._show(step, as_float(self.images_RNP), draws)
+        target = self._show(step, self.images_RNP, draws) if index_KMN is None else None
         for k in range(len(beta_KM)):
             if index_KMN is not None:
-                chosen = self.images_RNP.gather(1, index_KMN[k, rows, :, None].expand(-1, -1, self.images_RNP.shape[2]))
-                target = self._show(step, as_float(chosen), draws)
+                index_RNP = index_KMN[k, rows, :, None].expand(-1, -1, self.images_RNP.shape[2])
+                target = self._show(step, self.images_RNP.gather(1, index_RNP), draws)
+            assert target is not None
             step.take(noise_KRSND[k], target, pressure_KR[k])
 
-    def _show(self, step: MlpStep, x_RNP: Tensor, draws: int) -> PixelTarget:
+    def _show(self, step: MlpStep, images_RNP: Tensor, draws: int) -> PixelTarget:
         """Give `step` these images, and return what its decoder is to give."""
-        p = self._frozen
-        torch.mul(x_RNP - p["mean_P"], p["input_scale_P"], out=step.x_RNP)
-        return PixelTarget(x_RNP, self.weight_RP, p["output_scale"], self.likelihood, draws)
+        x, p = as_float(images_RNP), self._frozen
+        torch.mul(x - p["mean_P"], p["input_scale_P"], out=step.x_RNP)
+        return PixelTarget(x, self.weight_RP, p["output_scale"], self.likelihood, draws)
 
     @torch.no_grad()
     def evaluate(self, noise_MSND: Tensor) -> tuple[Tensor, Tensor]:
         """See `Ensemble.evaluate`."""
-        x, p = as_float(self.images_RNP), self.parameters
-        mean, logvar = self.network.encode(p, x)
-        noise = noise_MSND[_with_twin(range(len(self)))]
-        z = mean[:, None] + (0.5 * logvar).exp()[:, None] * noise
-        out = self.network.decode(p, z.flatten(1, 2)).reshape(*noise.shape[:3], -1)
-        recon_R = reconstruction_nats(out, x, self.weight_RP, self.likelihood).mean((1, 2))
-        kl_RD = gaussian_kl_nats(mean, logvar).mean(1)
+        x, (draws, images) = as_float(self.images_RNP), noise_MSND.shape[1:3]
+        step = self._record = self._record or MlpStep(self._trained, draws, images)
+        self._show(step, x, draws)
+        step.forward(noise_MSND[_with_twin(range(len(self)))])
+        recon_R, scale_R11 = x.new_empty(len(x)), self._frozen["output_scale"]
+        # one row at a time, so that what is computed on the way stays in the caches
+        for row in range(len(x)):
+            out = step.out_RSNP[row : row + 1] * scale_R11[row]
+            one = reconstruction_nats(out, x[row : row + 1], self.weight_RP[row : row + 1], self.likelihood)
+            torch.mean(one, (0, 1, 2), out=recon_R[row])
+        kl_RD = gaussian_kl_nats(step.mean_RND, step.logvar_RND).mean(1)
         return recon_R[: len(self)], kl_RD[: len(self)]
 
     def keep(self, members: Sequence[int]) -> None:
         """See `Ensemble.keep`."""
         rows = _with_twin(members)
-        self._members, self._step = len(members), None
+        self._members, self._step, self._record = len(members), None, None
         self._trained.keep(rows)
         self._frozen = {name: value[rows] for name, value in self._frozen.items()}
         self.images_RNP, self.weight_RP = self.images_RNP[rows], self.weight_RP[rows]

@@ -22,7 +22,7 @@ from ifp.system.timing import measured_seconds
 MEASURED_STEPS = 20
 """Steps whose time is measured."""
 MEASURED_GROUPS = 8
-CPU_CHUNKS = (1, 4, 16, 32)
+CPU_CHUNKS = (1, 4, 8, 16, 32)
 MEMORY_SHARE = 0.5
 """Share of the free memory that the chunks at work may take."""
 
@@ -105,8 +105,9 @@ def _chunk_sizes(
         fits = max(1, int(MEMORY_SHARE * _available_bytes(device) / one))
         return device_chunk_sizes(max(len(g) for g in groups), fits, threads)
     fits = max(1, int(MEMORY_SHARE * _available_bytes(device) / (threads * one)))
-    most = min(fits, max(len(g) for g in groups))
-    return [s for s in CPU_CHUNKS if s <= most] or [most]
+    # all members of a shape in one chunk, where that is allowed, beside the fixed sizes below
+    most = min(fits, CPU_CHUNKS[-1], max(len(g) for g in groups))
+    return [*(s for s in CPU_CHUNKS if s < most), most]
 
 
 def _seconds_per_member_step(

@@ -31,7 +31,8 @@ class MlpStep:
 
     Attributes
     ----------
-    x_RNP : the encoder's input, centred and weighted; to be filled before `take`.
+    x_RNP : the encoder's input, centred and weighted; to be filled before a pass.
+    mean_RND, logvar_RND, out_RSNP : what `forward` gives; the output without its scale.
     """
 
     def __init__(self, parameters: FlatParameters, draws: int, images: int) -> None:
@@ -48,10 +49,10 @@ class MlpStep:
         batch = draws * images
         self._parameters = parameters
         self.x_RNP = array(images, pixels)
-        self._mean, self._logvar, self._std, self._small = (array(images, latents) for _ in range(4))
+        self.mean_RND, self.logvar_RND, self._std, self._small = (array(images, latents) for _ in range(4))
         self._grad_mean, self._grad_logvar = array(images, latents), array(images, latents)
         self._z, self._grad_z, self._grad_z_noise = (array(draws, images, latents) for _ in range(3))
-        self._out = array(draws, images, pixels)
+        self.out_RSNP = array(draws, images, pixels)
 
         e0, e1, grad_e0, grad_e1 = (array(images, hidden) for _ in range(4))
         self._encoder = [
@@ -59,11 +60,11 @@ class MlpStep:
             layer("encoder.1", e0, e1, grad_e1, grad_e0),
         ]
         self._heads = [
-            layer("encoder.mean", e1, self._mean, self._grad_mean, grad_e1),
-            layer("encoder.logvar", e1, self._logvar, self._grad_logvar, grad_e1),
+            layer("encoder.mean", e1, self.mean_RND, self._grad_mean, grad_e1),
+            layer("encoder.logvar", e1, self.logvar_RND, self._grad_logvar, grad_e1),
         ]
         d0, d1, grad_d0, grad_d1 = (array(batch, hidden) for _ in range(4))
-        out, z, grad_z = self._out.flatten(1, 2), self._z.flatten(1, 2), self._grad_z.flatten(1, 2)
+        out, z, grad_z = self.out_RSNP.flatten(1, 2), self._z.flatten(1, 2), self._grad_z.flatten(1, 2)
         self._decoder = [layer("decoder.0", z, d0, grad_d0, grad_z), layer("decoder.1", d0, d1, grad_d1, grad_d0)]
         # the gradient takes the place of the output
         self._decoder_out = layer("decoder.out", d1, out, out, grad_d1)
@@ -80,8 +81,8 @@ class MlpStep:
 
     def find_gradients(self, noise_RSND: Tensor, target: PixelTarget, pressure_R11: Tensor) -> None:
         """Those of `take`, into the parameters' `gradients`."""
-        self._forward(noise_RSND)
-        target.output_to_gradient(self._out)
+        self.forward(noise_RSND)
+        target.output_to_gradient(self.out_RSNP)
         self._decoder_out.backward()
         for layer in reversed(self._decoder):
             layer.relu_backward()
@@ -94,13 +95,14 @@ class MlpStep:
             layer.relu_backward()
             layer.backward()
 
-    def _forward(self, noise_RSND: Tensor) -> None:
+    def forward(self, noise_RSND: Tensor) -> None:
+        """Both networks, of `x_RNP`."""
         for layer in self._encoder:
             layer.forward().relu_()
         for head in self._heads:
             head.forward()
-        torch.mul(self._logvar, 0.5, out=self._std).exp_()
-        torch.mul(self._std[:, None], noise_RSND, out=self._z).add_(self._mean[:, None])
+        torch.mul(self.logvar_RND, 0.5, out=self._std).exp_()
+        torch.mul(self._std[:, None], noise_RSND, out=self._z).add_(self.mean_RND[:, None])
         for layer in self._decoder:
             layer.forward().relu_()
         self._decoder_out.forward()
@@ -109,7 +111,7 @@ class MlpStep:
         """Through z = mean + std x noise, and of the KL: pressure x mean, and pressure x (std^2 - 1) / 2."""
         std, small = self._std, self._small
         torch.sum(self._grad_z, 1, out=self._grad_mean)
-        self._grad_mean.add_(torch.mul(self._mean, pressure_R11, out=small))
+        self._grad_mean.add_(torch.mul(self.mean_RND, pressure_R11, out=small))
         torch.mul(self._grad_z, noise_RSND, out=self._grad_z_noise)
         torch.sum(self._grad_z_noise, 1, out=self._grad_logvar)
         torch.mul(std, pressure_R11, out=small)
