@@ -32,7 +32,7 @@ from ifp.annealing.members import (
 )
 from ifp.annealing.mlp_ensemble import MlpEnsemble, make_ensemble
 from ifp.schedule import get_law
-from ifp.system.graphs import RecordedWork, recorder
+from ifp.system.graphs import Recordings, recorder
 from ifp.system.progress import Say, unsaid
 from ifp.system.threads import Stopped
 from ifp.trace import DIVERGED, OK, AnnealTrace
@@ -76,7 +76,7 @@ class Chunk:
     say: Say = unsaid
 
     def __post_init__(self) -> None:
-        self.block = RecordedWork(self._train_and_evaluate, recorder(self.device), self.say)
+        self.recordings = Recordings(recorder(self.device), self.say)
 
     @property
     def device(self) -> torch.device:
@@ -85,7 +85,7 @@ class Chunk:
 
     def keep(self, rows: list[int]) -> None:
         """Drop all members but those at `rows`."""
-        self.block.forget()
+        self.recordings.forget()
         self.ensemble.keep(rows)
         self.noise.keep(rows)
 
@@ -100,8 +100,11 @@ class Chunk:
         """K steps; see `inputs`."""
         self.ensemble.train(noise_KMSND, beta_KM, *index_KMN)
 
+    def block(self, evaluation_MSND: Tensor, *inputs: Tensor) -> Tensor:
+        """K steps, then the record [M, 1 + D], on the device: reconstruction and KL of each latent."""
+        return self.recordings.run(self._train_and_evaluate, evaluation_MSND, *inputs)
+
     def _train_and_evaluate(self, evaluation_MSND: Tensor, *inputs: Tensor) -> Tensor:
-        """K steps, then the record [M, 1 + D]: reconstruction and KL of each latent."""
         self.train(*inputs)
         recon_M, kl_MD = self.ensemble.evaluate(evaluation_MSND)
         return torch.cat([recon_M[:, None], kl_MD], 1)

@@ -1,4 +1,4 @@
-"""RecordedWork: the same work on a GPU again and again, launched as one CUDA graph instead of kernel by kernel.
+"""Recordings: the same work on a GPU again and again, launched as one CUDA graph instead of kernel by kernel.
 
 A step of many small networks is some hundred kernels of a few microseconds each, and the host needs longer to launch
 them than the GPU to run them. The work runs plainly the first time, which sets up what the libraries set up on first
@@ -24,38 +24,42 @@ MOST_RECORDINGS = 8
 """Each holds memory of the device; the oldest is dropped."""
 
 
-class RecordedWork:
-    """Work that depends on nothing but its inputs and on tensors that it changes in place.
+class Recordings:
+    """What was recorded of work that depends on nothing but its inputs and on tensors that it changes in place.
+
+    It does not hold the work, whose owner holds it: a cycle would keep memory of the device past its time.
 
     Parameters
     ----------
-    work : takes tensors, gives a tensor; must not wait for the device.
-    record : how it is recorded; None for never. say : is told, once, where that fails.
+    record : how work is recorded; None for never. say : is told, once, where that fails.
     """
 
-    def __init__(self, work: Work, record: Record | None, say: Say = unsaid) -> None:
-        self._work, self._record, self._say = work, record, say
+    def __init__(self, record: Record | None, say: Say = unsaid) -> None:
+        self._record, self._say = record, say
         self._recorded: dict[Hashable, tuple[Callable[[], None], tuple[Tensor, ...], Tensor]] = {}
         self._seen: set[Hashable] = set()
 
-    def __call__(self, *inputs: Tensor, key: Hashable = None) -> Tensor:
-        """The result, which the next call may overwrite; equal shapes and `key` share a recording."""
+    def run(self, work: Work, *inputs: Tensor, key: Hashable = None) -> Tensor:
+        """The result of `work`, which the next call may overwrite; equal shapes and `key` share a recording.
+
+        `work` takes tensors, gives one, and must not wait for the device.
+        """
         if self._record is None:
-            return self._work(*inputs)
+            return work(*inputs)
         kind = (key, *(tuple(value.shape) for value in inputs))
         if kind not in self._seen:
             self._seen.add(kind)
             if len(self._recorded) == MOST_RECORDINGS:
                 self._recorded.pop(next(iter(self._recorded)))
-            return self._work(*inputs)
+            return work(*inputs)
         if kind not in self._recorded:
             held = tuple(value.clone() for value in inputs)
             try:
-                replay, result = self._record(lambda: self._work(*held))
+                replay, result = self._record(lambda: work(*held))
             except RuntimeError as error:
                 self._record = None
                 self._say(f"The steps run without a CUDA graph, which is slower: {_first_line(error)}")
-                return self._work(*inputs)
+                return work(*inputs)
             self._recorded[kind] = (replay, held, result)
         replay, held, result = self._recorded[kind]
         for one, value in zip(held, inputs, strict=True):
@@ -84,8 +88,12 @@ def _record_cuda(device: torch.device, work: Callable[[], Tensor]) -> tuple[Call
     # other threads, which drive other GPUs, may go on with what a recording forbids in its own thread
     with _ONE_AT_A_TIME, torch.cuda.device(device):
         stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-            result = work()
+        before = torch.cuda.current_stream(device)
+        try:
+            with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+                result = work()
+        finally:
+            torch.cuda.set_stream(before)  # a recording that failed leaves its own
     return graph.replay, result
 
 

@@ -24,7 +24,7 @@ from ifp.networks.stacked import StackedVaes
 from ifp.objectives.base import ADVERSARY, Batch, Objective, State, fresh_state
 from ifp.seeds import derive_seed
 from ifp.system.counter_random import OWN_GENERATORS, CounterStreams
-from ifp.system.graphs import RecordedWork, recorder
+from ifp.system.graphs import Recordings, recorder
 from ifp.system.progress import Say, unsaid
 from ifp.training.config import TrainConfig
 from ifp.training.images import TrainingImages
@@ -119,7 +119,7 @@ class Trainer:
         }
         self.adversary = self._second_player([state.adversary for state in rows])
         self.finite_R = torch.ones(len(rows), dtype=torch.bool).to(images.device)
-        self._recorded = RecordedWork(self._update, recorder(images.device), say)
+        self._recordings = Recordings(recorder(images.device), say)
 
     def _second_player(self, moments: Sequence[Moments]) -> StackedAdam | None:
         """The Adam of an adversarial objective's own networks, whose parameters are part of its state."""
@@ -166,7 +166,7 @@ class Trainer:
         if constants is None:
             self._update(index_RB, noise_RBD)
         else:
-            self._recorded(index_RB, noise_RBD, key=(constants, *rates.items()))
+            self._recordings.run(self._update, index_RB, noise_RBD, key=(constants, *rates.items()))
         self.step += 1
 
     def _update(self, index_RB: Tensor, noise_RBD: Tensor) -> Tensor:

@@ -128,7 +128,10 @@ MISTAKES = [
     (["--dataset", "{bars}", "--beta-max", "high"], "beta_max must be a positive number or 'auto', got 'high'"),
     (["--dataset", "{bars}", "--architecture", "conv"], "conv network takes images of shape"),
     (["--dataset", "{bars}", "--device", "cuda:7"], "device must be auto or one that is on this machine"),
-    (["--dataset", "{bars}", "--precision", "bfloat16"], "precision bfloat16 needs a cuda device, got cpu"),
+    (
+        ["--dataset", "{bars}", "--precision", "bfloat16", "--device", "cpu"],
+        "precision bfloat16 needs a cuda device, got cpu",
+    ),
     (["--dataset", "{bars}", "--threads", "0"], "threads must be"),
     (["--dataset", "{bars}", "--width", "journal"], "width"),
     (["--dataset", "{bars}", "--background", "x.png"], "background"),

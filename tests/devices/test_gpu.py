@@ -20,7 +20,7 @@ from ifp.networks.convolutional import ConvNetwork
 from ifp.networks.fully_connected import PixelStatistics
 from ifp.networks.member_products import ProductConvNetwork
 from ifp.system.counter_random import CounterStreams
-from ifp.system.graphs import RecordedWork, recorder
+from ifp.system.graphs import Recordings, recorder
 from ifp.system.precision import set_products
 
 pytestmark = [
@@ -91,10 +91,10 @@ def _refuse(text: str) -> None:
 
 def test_work_that_waits_for_the_device_is_not_recorded_and_goes_on() -> None:
     said: list[str] = []
-    work = RecordedWork(lambda x: x * float(x.sum()), recorder(GPU), said.append)
+    recordings = Recordings(recorder(GPU), said.append)
     x = torch.ones(3, device=GPU)
     for _ in range(3):
-        assert work(x).tolist() == [3.0, 3.0, 3.0]
+        assert recordings.run(lambda x: x * float(x.sum()), x).tolist() == [3.0, 3.0, 3.0]
     assert len(said) == 1
     assert (x + 1).tolist() == [2.0, 2.0, 2.0]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ifp.system.graphs import RecordedWork, recorder
+from ifp.system.graphs import Recordings, recorder
 
 
 class Tape:
@@ -34,26 +34,30 @@ def test_the_first_call_is_plain_the_second_records_and_all_give_the_same() -> N
         total.add_(x)
         return total * y
 
-    recorded = RecordedWork(work, tape.record)
+    recorded = Recordings(tape.record)
     expected = torch.zeros(3)
     for number in range(5):
         x, y = torch.full((3,), float(number)), torch.arange(3.0) + number
         expected = expected + x
-        assert torch.equal(recorded(x, y), expected * y)
+        assert torch.equal(recorded.run(work, x, y), expected * y)
     assert (tape.recordings, tape.replays) == (1, 4)
 
 
 def test_other_shapes_and_keys_are_recorded_apart_and_forgotten_together() -> None:
     tape = Tape()
-    recorded = RecordedWork(lambda x: x.sum().expand(3), tape.record)
+    recorded = Recordings(tape.record)
+
+    def work(x: Tensor) -> Tensor:
+        return x.sum().expand(3)
+
     for x, key in [(torch.ones(2), "a"), (torch.ones(2), "b"), (torch.ones(4), "a")]:
         for _ in range(3):
-            assert torch.equal(recorded(x, key=key), torch.full((3,), float(len(x))))
+            assert torch.equal(recorded.run(work, x, key=key), torch.full((3,), float(len(x))))
     assert (tape.recordings, tape.replays) == (3, 6)
     recorded.forget()
-    recorded(torch.ones(2), key="a")
+    recorded.run(work, torch.ones(2), key="a")
     assert (tape.recordings, tape.replays) == (3, 6)
-    recorded(torch.ones(2), key="a")
+    recorded.run(work, torch.ones(2), key="a")
     assert (tape.recordings, tape.replays) == (4, 7)
 
 
@@ -63,9 +67,9 @@ def test_what_cannot_be_recorded_runs_plainly_and_says_so_once() -> None:
     def refuse(work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
-    recorded = RecordedWork(lambda x: x + 1, refuse, said.append)
+    recorded = Recordings(refuse, said.append)
     for number in range(4):
-        assert recorded(torch.tensor([number])).item() == number + 1
+        assert recorded.run(lambda x: x + 1, torch.tensor([number])).item() == number + 1
     assert said == [
         "The steps run without a CUDA graph, which is slower: operation not permitted when stream is capturing"
     ]
