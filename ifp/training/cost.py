@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 from ifp.annealing.training_cost import MEASURED_STEPS
 from ifp.datasets.base import FactorDataset
+from ifp.objectives.base import Objective
 from ifp.seeds import numpy_generator
 from ifp.system.progress import Progress, silent
 from ifp.system.timing import duration_in_words, measured_seconds
@@ -59,6 +61,8 @@ class TrainCost:
     seconds : in all, images and records included. record_seconds : of one record of one chunk.
     image_seconds : of rendering the images; a packed file of all images that has yet to be written is not counted.
     image_bytes : memory of the images, one byte per pixel.
+    stretches : steps that cost alike, how many and the seconds of one, of a chunk; several where a term of the loss
+        comes at some steps only.
     """
 
     networks: int
@@ -70,6 +74,7 @@ class TrainCost:
     image_seconds: float
     seconds: float
     image_bytes: int
+    stretches: tuple[tuple[int, float], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary."""
@@ -80,8 +85,10 @@ class TrainCost:
         together = f"{self.chunk} per batch" if self.chunk > 1 else "one at a time"
         if self.chunks_at_once > 1:
             together += f", {self.chunks_at_once} batches at once"
+        unlike = [f"{steps:,} steps of {seconds:.2g} s" for steps, seconds in self.stretches]
+        parts = f"{' and '.join(unlike)}, with the objective's late or rare term\n" if len(unlike) > 1 else ""
         return (
-            f"{self.networks} networks, {self.steps:,} steps each, {together}\n"
+            f"{self.networks} networks, {self.steps:,} steps each, {together}\n{parts}"
             f"{self.images_per_second:,.0f} images per second in training, {self.record_seconds:.2g} s per record: "
             f"about {duration_in_words(self.seconds)}\n"
             f"{self.image_bytes / 2**20:,.0f} MiB of images, {duration_in_words(self.image_seconds)} to render them"
@@ -103,13 +110,17 @@ def train_cost(
     at_once = 1 if alone else min(setup.threads, len(chunks))
     statistics = images.statistics(config.pixel_likelihood)
 
-    def trainer_of(batch: int) -> Trainer:
-        states = [fresh_member(config, setup.objective, setup.network, statistics, seed) for seed in chunks[0]]
-        return Trainer(replace(config, batch=batch), setup.objective, setup.network, images, chunks[0], states)
+    def trainer_of(objective: Objective, batch: int) -> Trainer:
+        states = [fresh_member(config, objective, setup.network, statistics, seed) for seed in chunks[0]]
+        return Trainer(replace(config, batch=batch), objective, setup.network, images, chunks[0], states)
 
+    stretches: list[tuple[int, float]] = []
     progress("Measuring a few steps", 0, 1)
     with kernel_threads(setup.kernel_threads):
-        step_seconds, trainer = _step_seconds(trainer_of, config.batch, setup.device)
+        for steps, objective in setup.objective.stretches(config.steps):
+            of_one, trainer = _step_seconds(partial(trainer_of, objective), config.batch, setup.device)
+            stretches.append((steps, of_one))
+        step_seconds = sum(steps * of_one for steps, of_one in stretches) / config.steps
         # a record of a part of the images stands for that of all; to encode and decode one is a third of a step
         each = step_seconds / config.batch / 3
         recorded = int(np.clip(MOST_SECONDS / 2 / max(each, 1e-9), FEWEST_RECORDED, MEASURED_IMAGES))
@@ -130,6 +141,7 @@ def train_cost(
         image_seconds=image_seconds,
         seconds=image_seconds + rounds * (config.steps * step_seconds + len(borders(config)) * record_seconds),
         image_bytes=min(config.images or everything, everything) * dataset.num_pixels,
+        stretches=tuple(stretches),
     )
 
 

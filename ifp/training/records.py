@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ifp.codes import ACTIVE_NATS
 from ifp.system.files import replace_file
 
 
@@ -46,6 +47,11 @@ class TrainRecord:
     def __post_init__(self) -> None:
         if self.posterior_nmi.shape != self.nmi.shape:
             object.__setattr__(self, "posterior_nmi", np.full(self.nmi.shape, np.nan))
+
+    @property
+    def active_latents(self) -> int:
+        """How many latents hold at least 0.1 nat."""
+        return int((self.kl_nats >= ACTIVE_NATS).sum())
 
     def nmi_ranked(self, rank: int) -> np.ndarray:
         """The largest (rank 1), second largest (rank 2) NMI of each factor over latents [F]; 0 beyond the latents."""
@@ -92,7 +98,7 @@ class TrainRecords:
         }
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The table: seed, step, beta, stage, reconstruction, KL in all and of each latent, NMI1 and NMI2.
+        """The table: seed, step, beta, stage, reconstruction, KL in all, active latents, KL of each, NMI1 and NMI2.
 
         `nmi1_FACTOR` and `nmi2_FACTOR` are the histogram estimator's; `posterior_nmi1_FACTOR` and
         `posterior_nmi2_FACTOR`, those of `posterior_nmi`, are there where it was measured.
@@ -109,6 +115,7 @@ class TrainRecords:
                     "stage": record.stage,
                     "recon_nats": record.recon_nats,
                     "kl_nats": float(record.kl_nats.sum()),
+                    "active_latents": record.active_latents,
                 }
                 row |= {f"kl_nats_{latent}": float(value) for latent, value in enumerate(record.kl_nats)}
                 for rank in (1, 2):

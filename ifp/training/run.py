@@ -24,9 +24,10 @@ from ifp.training.chunks import borders, divide, kernel_threads
 from ifp.training.evaluation import Evaluation, Nmi, PosteriorNmi, make_evaluation
 from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages
+from ifp.training.records import TrainRecord
 from ifp.training.reseed import reseed
 from ifp.training.setup import Setup, load_training_images
-from ifp.training.stages import empty_warning, idle_warning
+from ifp.training.stages import emptied_latents, emptied_warning, empty_warning, idle_warning
 from ifp.training.state import MemberState
 from ifp.training.trainer import BLOCK, Trainer, fresh_member, generator
 
@@ -191,6 +192,13 @@ class _Run:
                 states = [trainer.state_of(row) for row in rows]
                 trainer = Trainer(config, setup.objective, setup.network, images, left, states, say=self.say)
 
+    def _say_emptied(self, seed: int, record: TrainRecord) -> None:
+        """Warn of latents that emptied since the record before under a loss that asks nothing of empty ones."""
+        records = self.folder.records.of_seed.get(seed)
+        watched = self.setup.objective.may_empty_latents(record.step - 1, self.setup.config.steps)
+        if records and watched and (emptied := emptied_latents(records[-1], record)):
+            self.say(emptied_warning(seed, emptied, records[-1], record))
+
     def _reseeded(self, trainer: Trainer) -> Trainer:
         """The networks with their idle latents started anew, after a record; the same whether resumed there or not."""
         setup, nats = self.setup, self.setup.objective.reseeded_nats
@@ -239,6 +247,7 @@ class _Run:
                 self.total -= config.steps - trainer.step
             else:
                 before = self.folder.empty_stages(seed)
+                self._say_emptied(seed, record)
                 self.folder.keep(seed, state, record, checkpoint=checkpoint)
                 left.append(seed)
                 for stage in self.folder.empty_stages(seed):

@@ -46,6 +46,20 @@ def _own_nats_D(record: TrainRecord, groups: int) -> np.ndarray:
     return record.kl_nats[record.stage * size : (record.stage + 1) * size]
 
 
+def emptied_latents(before: TrainRecord, now: TrainRecord) -> list[int]:
+    """The latents that held at least 0.1 nat at the record before and hold less now."""
+    return np.flatnonzero((before.kl_nats >= LEAST_NATS) & (now.kl_nats < LEAST_NATS)).tolist()
+
+
+def emptied_warning(seed: int, latents: Sequence[int], before: TrainRecord, now: TrainRecord) -> str:
+    """What to say of latents that emptied under an objective to which an empty latent costs nothing."""
+    return (
+        f"Seed {seed}: {_latents(latents)} emptied between steps {before.step:,} and {now.step:,}; "
+        f"{now.active_latents} of {len(now.kl_nats)} hold {LEAST_NATS:g} nat or more. A latent that the decoder "
+        "ignores costs nothing under this objective: a smaller gamma, a later delay or a lower beta keeps more of them."
+    )
+
+
 def idle_warning(idle: Sequence[int], latents: int) -> str:
     """What to say of idle latents, before the training.
 

@@ -38,6 +38,7 @@ def test_records_hold_what_was_measured(bars: str, tmp_path: Path) -> None:
         assert row["beta"] == 2.5
         assert (row["nmi1_width"], row["nmi2_width"]) == (0.5, 0.3)
         assert (row["nmi1_place"], row["nmi2_place"]) == (0.9, 0.4)
+        assert row["active_latents"] == sum(row[f"kl_nats_{latent}"] >= 0.1 for latent in range(4))
         assert row["kl_nats"] == pytest.approx(sum(row[f"kl_nats_{latent}"] for latent in range(4)))
     with np.load(tmp_path / "run" / "records.npz") as arrays:
         assert arrays["factor_names"].tolist() == ["width", "place"]
