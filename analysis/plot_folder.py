@@ -19,7 +19,7 @@ ALL = "all"
 FORMATS = ("pdf", "png")
 _RUNS = (
     "the folder of a run of `ifp anneal` (of traversals or of a whole data set), `ifp train`, `ifp diagnose`, "
-    "`ifp shift` or `ifp channels`"
+    "`ifp shift`, `ifp channels` or `ifp directions`"
 )
 _TRAVERSALS_ONLY = ("kinds", "method", "scale")
 
@@ -195,12 +195,20 @@ def _draw_traversals(asked: _Asked) -> list[Path]:
     )  # fmt: skip
 
 
+def _draw_directions(asked: _Asked) -> list[Path]:
+    from ifp.analysis.directions.plot_directions import draw_directions
+
+    asked.refuse("directions of a decoder, whose figure is always the same", *_TRAVERSALS_ONLY, "order", "labels")
+    return draw_directions(asked.run, **asked.page)
+
+
 _FOLDERS: dict[str, Callable[[_Asked], list[Path]]] = {
     "diagnosis.json": _draw_diagnosis,
     "channels.json": _draw_channels,
     "whole.json": _draw_whole,
     "joint_edges.csv": _draw_edges,
     "shift.json": _draw_shift,
+    "directions.json": _draw_directions,
     "records.csv": _draw_training,
 }
 """The file by which a folder is known, in the order of looking; any other is taken for a run of traversals."""

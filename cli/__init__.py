@@ -21,6 +21,7 @@ COMMANDS = {
     "diagnose": ("ifp.cli.diagnose:diagnose", "Say what each latent of a checkpoint holds, and what has diffused."),
     "channels": ("ifp.cli.channels:channels", "Find the information that many models hold again and again."),
     "shift": ("ifp.cli.shift:shift", "Say how far a mitigation moves freezing points."),
+    "directions": ("ifp.cli.directions:directions", "Find a decoder's directions whose shifts are symmetries."),
     "beta": ("ifp.cli.beta:beta", "Convert another project's beta into our units, or back."),
     "data": ("ifp.cli.data:data", "List, describe, get, check and export data sets."),
 }

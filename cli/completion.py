@@ -38,6 +38,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "by": ("latent", "group", "space"),
     "distance": ("vi", "nmi"),
     "scale": ("log", "linear"),
+    "topology": ("lite", "full"),
     "kinds": KINDS,
     "formats": ("pdf", "png", "none"),
     "beta_max": ("auto",),
@@ -90,9 +91,10 @@ def values_of(ctx: click.Context, option: str) -> Iterable[str]:
     if option in ("factor", "order", "correlate"):
         return _factors(ctx.params.get("dataset"))
     if option == "metrics":
+        from ifp.analysis.metrics.of_decoders import DECODER_METRICS
         from ifp.analysis.metrics.registry import METRICS
 
-        return [*METRIC_SETS, *METRICS]
+        return [*METRIC_SETS, *METRICS, *DECODER_METRICS]
     return OF_COMMAND.get((ctx.info_name or "", option), CHOICES.get(option, ()))
 
 

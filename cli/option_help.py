@@ -27,7 +27,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Method": (
         "whole", "method", "direction", "law", "beta_max", "beta_min", "exact_floor", "threshold", "by", "group_size",
         "distance", "min_samples", "no_hotspots", "along_training", "monte_carlo", "metrics", "joint", "permutations",
-        "bootstraps", "anyway",
+        "bootstraps", "anyway", "count", "topology", "restarts", "batches",
     ),
     "Model": (
         "from_", "to", "likelihood", "sigma", "pixel_sigma", "architecture", "shape", "latents", "hidden", "kld_weight",

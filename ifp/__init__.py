@@ -25,6 +25,7 @@ _HOME = {
     "anneal_whole": "ifp.analysis.joint.study",
     "dataset": "ifp.datasets.arrays",
     "diagnose": "ifp.analysis.diffusion.study",
+    "directions": "ifp.analysis.directions.study",
     "exact_annealing": "ifp.analysis.freezing.traversals",
     "freezing_bounds": "ifp.analysis.freezing.traversals",
     "load_dataset": "ifp.datasets.catalog",

@@ -112,6 +112,7 @@ class ModelDiagnosis(Result):
             about=about,
             instead=doubts,
             beside=measured.sentences(),
+            topology=measured.latent_topology(),
         )
 
     def headline(self) -> str:

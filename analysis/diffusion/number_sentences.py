@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ifp.analysis.metrics import METRICS
+from ifp.analysis.metrics.of_decoders import numbers_beside
 
 
 def decomposition_sentence(parts: Mapping[str, Any]) -> str:
@@ -40,7 +40,7 @@ def score_text(metric: str, numbers: Mapping[str, Any]) -> str:
     >>> score_text("mig", {"value": 0.25, "seconds": 1.2})
     'mig 0.250 (1.2 s)'
     """
-    beside = [f"{part.replace('_', ' ')} {_number(numbers[part])}" for part in METRICS[metric].beside]
+    beside = [f"{part.replace('_', ' ')} {_number(numbers[part])}" for part in numbers_beside(metric)]
     seconds = f"{numbers['seconds']:.1f} s"
     return f"{metric} {_number(numbers['value'])} ({', '.join([*beside, seconds])})"
 

@@ -20,6 +20,7 @@ from ifp.analysis.diffusion.holder_tables import FACTOR_COLUMNS, LATENT_COLUMNS
 from ifp.analysis.diffusion.holders import above_noise
 from ifp.analysis.diffusion.series import CHANGE_COLUMNS, RECORD_COLUMNS, STEP_COLUMNS
 from ifp.analysis.information.joint_information import JOINT_COLUMNS
+from ifp.analysis.metrics.topology import COLUMNS as TOPOLOGY_COLUMNS
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError, unknown_name
 from ifp.system.files import whole_file
@@ -41,13 +42,14 @@ TABLES = {
     "steps": STEP_COLUMNS,
     "changes": CHANGE_COLUMNS,
     "comparison": COMPARISON_COLUMNS,
+    "topology": ("metric", *TOPOLOGY_COLUMNS),
 }
 """Tables of the file, each also a csv when it has rows: `factors`, `latents`, `joint` (where each factor's information
 went: `JointInformation.table` with the verdict's case) of the checkpoint, of a series the last; `series`, `steps`,
-`changes` as `Series` has them (there `factors`, `steps`, `changes`); `comparison`."""
+`changes` as `Series` has them (there `factors`, `steps`, `changes`); `comparison`; `topology`, of each latent."""
 TEXT_COLUMNS = {
     "estimator", "factor", "held_by", "holds", "status", "label", "measure", "span", "pair_latents", "set_latents",
-    "copies", "alone", "case",
+    "copies", "alone", "case", "metric",
 }  # fmt: skip
 FLAG_COLUMNS = {"nmi1_above_noise", "nmi2_above_noise", "above_noise", "within_noise"}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ifp.analysis.diffusion.comparison import Comparison
 from ifp.analysis.diffusion.diagnosis import Diagnosis
@@ -34,6 +35,7 @@ def make_results(
     about: Mapping[str, Any] | None = None,
     instead: Sequence[str] = (),
     beside: Sequence[str] = (),
+    topology: pd.DataFrame | None = None,
 ) -> Results:
     """Gather what is written.
 
@@ -45,6 +47,7 @@ def make_results(
         Only what JSON can hold.
     instead : sentences that take the verdict's place, where the numbers are not to be believed; none for a verdict.
     beside : sentences that follow the checkpoint's verdict.
+    topology : MinMax of each active latent, where it was measured.
     """
     matrices = {estimator: _matrices(measured) for estimator, measured in diagnosis.information.items()}
     total, low, high = diagnosis.total_kl_nats()
@@ -55,6 +58,8 @@ def make_results(
     if series is not None:
         tables |= {"series": series.factors, "steps": series.steps, "changes": series.changes}
         sentences["series"] = series_verdict(series)
+    if topology is not None and not topology.empty:
+        tables["topology"] = topology
     if comparison is not None:
         tables["comparison"] = comparison.table
         sentences["comparison"] = comparison_verdict(comparison)

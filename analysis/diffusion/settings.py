@@ -17,7 +17,7 @@ class MeasureSettings:
 
     Attributes
     ----------
-    metrics : names of `ifp.analysis.metrics.METRICS`.
+    metrics : names of `ifp.analysis.metrics.METRICS` and `DECODER_METRICS`. device : where decoders run.
     data : what the codes are of, in words; numbers of different data are never compared.
     """
 
@@ -26,6 +26,7 @@ class MeasureSettings:
     bootstraps: int = 200
     metrics: tuple[str, ...] = ()
     joint: bool = True
+    device: str = "cpu"
     data: str = ""
 
 

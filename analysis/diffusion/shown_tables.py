@@ -25,7 +25,29 @@ def shown_tables(name: str, results: Results) -> list[ShownTable]:
         tables.append(joint_shown(results))
     if results.estimators:
         tables.append(factors_shown(results))
+    if not results.table("topology").empty:
+        tables.append(topology_shown(results))
     return tables
+
+
+def topology_shown(results: Results) -> ShownTable:
+    """One row per active latent: how far its shift is from a symmetry of what the decoder draws."""
+    table = results.table("topology")
+    rows = [
+        [str(row["latent"]), f"{row['minmax']:.3f}", f"{row['standard_error']:.3f}", str(row["metric"])]
+        for _, row in table.iterrows()
+    ]
+    beside = [
+        f"{name}: random directions among these latents {numbers['random_value']:.3f}"
+        for name, numbers in results.content["about"]["metrics"].items()
+        if numbers.get("random_value") is not None
+    ]
+    return ShownTable(
+        "Topological difference of images before and after each latent's shift (0: a symmetry)",
+        pd.DataFrame(rows, columns=["latent", "MinMax", "standard error", "metric"]),
+        note="; ".join(beside),
+        left=("metric",),
+    )
 
 
 def latents_shown(name: str, results: Results) -> ShownTable:

@@ -121,7 +121,7 @@ def diagnose(
     measured: Sequence[Any] = [None] * len(runs)
     if anyway or not any(run.last.doubts for run in runs):
         settings = MeasureSettings(
-            seed=seed, permutations=permutations, bootstraps=bootstraps, metrics=wanted, joint=joint,
+            seed=seed, permutations=permutations, bootstraps=bootstraps, metrics=wanted, joint=joint, device=where,
             data=_data_in_words(dataset, sample, images, seed, correlate, inverse),
         )  # fmt: skip
         measured = measure_runs(runs, settings, progress=progress, say=say)

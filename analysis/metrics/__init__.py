@@ -18,16 +18,21 @@ from ifp.analysis.metrics.jemmig import jemmig
 from ifp.analysis.metrics.mig import mig
 from ifp.analysis.metrics.minimality import minimality
 from ifp.analysis.metrics.modularity import latent_modularity, modularity
+from ifp.analysis.metrics.of_decoders import DECODER_METRICS, DecoderMetric
 from ifp.analysis.metrics.registry import METRICS, Metric, run_metrics, standard_error
 from ifp.analysis.metrics.sap import sap
 from ifp.analysis.metrics.score import Score
+from ifp.analysis.metrics.topology import Topology, topology
 from ifp.analysis.metrics.total_correlation import pairwise_mi, total_correlation, wasserstein_correlation
 from ifp.analysis.metrics.udr import relative_strength, udr
 
 __all__ = [
+    "DECODER_METRICS",
     "METRICS",
+    "DecoderMetric",
     "Metric",
     "Score",
+    "Topology",
     "beta_vae",
     "completeness",
     "dci",
@@ -50,6 +55,7 @@ __all__ = [
     "run_metrics",
     "sap",
     "standard_error",
+    "topology",
     "total_correlation",
     "udr",
     "wasserstein_correlation",

@@ -43,6 +43,7 @@ DIAGNOSIS = ResultKind("a diagnosis", ("diagnosis.json", "a/diagnosis.json", "[1
 SHIFT = ResultKind("a shift", ("shift.json",), ("probes",))
 BOUNDS = ResultKind("freezing bounds", ("freezing_bounds.csv",))
 CHANNELS = ResultKind("a comparison of channels", ("channels.json",))
+DIRECTIONS = ResultKind("directions of a decoder", ("directions.json",))
 FIGURES = ResultKind("figures", ("*.pdf", "*.png"))
 
 

@@ -32,7 +32,7 @@ def completed(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("di", ["diagnose"]),
+        ("di", ["diagnose", "directions"]),
         ("anneal --da", ["--dataset", "--data-dir"]),
         ("anneal --dataset to", ["toys"]),
         ("anneal --dataset sprites --factor pos", ["posX", "posY"]),
@@ -43,6 +43,7 @@ def completed(line: str) -> list[str]:
         ("diagnose --dataset sprites --correlate posX,sc", ["posX,scale"]),
         ("diagnose --metrics mig,mo", ["mig,modularity"]),
         ("plot --width n", ["neurips"]),
+        ("directions --topology l", ["lite"]),
         ("data get small", ["smallnorb"]),
         ("data ge", ["get"]),
     ],
