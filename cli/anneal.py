@@ -46,7 +46,7 @@ def _whole_defaults() -> dict[str, Any]:
     help="Where the official files lie.",
     show_default="$IFP_DATA, else a folder of the system's cache",
 )
-@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--device", default="auto", help="auto, cpu, cuda (all GPUs), cuda:N or mps.")
 @click.option("--threads", type=int, help="Chunks at work at once on a CPU.", show_default="the CPUs granted")
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
 @order_and_labels

@@ -48,7 +48,7 @@ FORMATS = {
     help="Where the official files lie.",
     show_default="$IFP_DATA, else a folder of the system's cache",
 )
-@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--device", default="auto", help="auto, cpu, cuda (all GPUs), cuda:N or mps.")
 @click.option("--threads", type=int, help="Threads at work on a CPU.", show_default="the CPUs granted")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")

@@ -1,10 +1,11 @@
-"""Products in bfloat16 leave the answers inside float32's bracket, where the answer is known."""
+"""Products in bfloat16, and noise by counter, leave the answers inside float32's bracket, where the answer is known."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from ifp.annealing import counter_noise
 from ifp.annealing.config import preset_config
 from ifp.annealing.train import anneal_chunk
 from ifp.system.threads import single_threaded_kernels
@@ -37,10 +38,14 @@ def crossings(trace: AnnealTrace) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def by_precision() -> dict[str, AnnealTrace]:
-    return {precision: anneal(precision) for precision in ("float32", "bfloat16")}
+    found = {precision: anneal(precision) for precision in ("float32", "bfloat16")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counter_noise, "OWN_GENERATORS", ())
+        patch.setattr(counter_noise, "DRAWN_AHEAD", 100_000)
+        return {**found, "counter": anneal("float32")}
 
 
-def test_the_bracket_of_bfloat16_holds_the_analytic_crossing_as_that_of_float32_does(
+def test_their_brackets_hold_the_analytic_crossing_as_that_of_float32_does(
     by_precision: dict[str, AnnealTrace],
 ) -> None:
     of = {precision: crossings(trace) for precision, trace in by_precision.items()}
@@ -48,11 +53,12 @@ def test_the_bracket_of_bfloat16_holds_the_analytic_crossing_as_that_of_float32_
         assert (found["cool"] <= 1.05 * EXACT).all()
         assert (found["heat"] >= 0.95 * EXACT).all()
     for direction in ("cool", "heat"):
-        plain, low = (np.log(of[precision][direction]) for precision in ("float32", "bfloat16"))
-        assert not np.array_equal(by_precision["float32"].kl_nats_MTD, by_precision["bfloat16"].kl_nats_MTD)
-        # no farther from float32's than its seeds are from each other, or a record from the next
-        record = np.log(beta_steps(by_precision["float32"], direction))
-        assert abs(np.median(low) - np.median(plain)) <= np.ptp(plain) + record
+        plain = np.log(of["float32"][direction])
+        for kind in ("bfloat16", "counter"):
+            assert not np.array_equal(by_precision["float32"].kl_nats_MTD, by_precision[kind].kl_nats_MTD)
+            # no farther from float32's than its seeds are from each other, or a record from the next
+            record = np.log(beta_steps(by_precision["float32"], direction))
+            assert abs(np.median(np.log(of[kind][direction])) - np.median(plain)) <= np.ptp(plain) + record
 
 
 def beta_steps(trace: AnnealTrace, direction: str) -> float:
@@ -62,13 +68,12 @@ def beta_steps(trace: AnnealTrace, direction: str) -> float:
     return float(max(ratio, 1 / ratio))
 
 
-def test_where_bfloat16_has_frozen_its_kl_is_that_of_theory(by_precision: dict[str, AnnealTrace]) -> None:
+def test_where_they_have_frozen_their_kl_is_that_of_theory(by_precision: dict[str, AnnealTrace]) -> None:
     """Heating follows the equilibrium, 0.5 ln(beta_c / beta)."""
-    for precision, tolerance in (("float32", 0.05), ("bfloat16", 0.05)):
-        trace = by_precision[precision]
+    for kind, trace in by_precision.items():
         heats = trace.direction_M == "heat"
         beta_MT, kl_MT = trace.beta_MT[heats], trace.total_kl_nats_MT[heats]
         frozen = beta_MT < 0.8 * EXACT
         assert frozen.sum() > 20
         error = np.abs(kl_MT - 0.5 * np.log(BETA_C / beta_MT))[frozen]
-        assert np.median(error) < tolerance, precision
+        assert np.median(error) < 0.05, kind
