@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ROUNDS = 5
+ROUNDS = 3
 # architecture, members, factor, images per step, steps; a record every 20 steps of the MLP, as in both presets
 CASES = [
     ("mlp", 16, "posX", 64, 180),

@@ -46,7 +46,12 @@ class Ensemble:
     ) -> None:
         self.likelihood = likelihood
         self.vaes = StackedVaes(
-            network, members, device=images_MNP.device, learning_rate=learning_rate, precision=precision
+            network,
+            members,
+            device=images_MNP.device,
+            learning_rate=learning_rate,
+            precision=precision,
+            channels_last=True,
         )
         self.images_RNP = self.vaes.for_rows(images_MNP).contiguous()
         self.weight_RP = self.vaes.for_rows(weight_MP).contiguous()

@@ -1,4 +1,4 @@
-"""MlpEnsemble: an `Ensemble` of `MlpNetwork` on a CPU, two to three times as fast, because its gradients are by hand.
+"""MlpEnsemble: an `Ensemble` of `MlpNetwork` on a CPU that trains faster, because its gradients are by hand.
 
 Shapes: those of `ifp.annealing.ensemble`.
 """
