@@ -1,7 +1,6 @@
 """Member-steps per second of the engine against a plain loop, and the closed form and exact curves against training.
 
-One run, one machine, ratios. `python benchmarks/engine.py` prints the table for RESULTS.md; `--device cuda` adds the
-rows that need a GPU.
+One run, one machine, ratios. `python benchmarks/engine.py` prints the table for RESULTS.md; a GPU has `gpu.py`.
 
 Shapes: K steps, M members.
 """
@@ -43,31 +42,24 @@ def members_of(dataset_name: str, factor: str, count: int) -> list[Member]:
 
 
 def engine_steps_per_second(
-    members: Sequence[Member], config: AnnealConfig, steps: int, device: str, threads: int
+    members: Sequence[Member], config: AnnealConfig, steps: int, threads: int
 ) -> tuple[float, int]:
     """Member-steps per second of all members together, as `ifp anneal` trains them, and its members per batch."""
     data = data_of(members, config)
-    size = training_cost(members, data, config, device, threads).chunk
+    size = training_cost(members, data, config, "cpu", threads).chunk
     with single_threaded_kernels():
         chunks = []
         for rows in chunk_members(data, config, size):
-            chunk = start_chunk([members[i] for i in rows], [data[i] for i in rows], config, device)
+            chunk = start_chunk([members[i] for i in rows], [data[i] for i in rows], config, "cpu")
             chunks.append((chunk, np.full((steps, len(rows)), 50.0)))
             train_block(chunk, chunks[-1][1][:3])
-        _wait(device)
         started = time.perf_counter()
-        with ThreadPoolExecutor(threads if device == "cpu" else 1) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             list(pool.map(lambda one: train_block(*one), chunks))
-        _wait(device)
         return len(members) * steps / (time.perf_counter() - started), size
 
 
-def _wait(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-
-
-def engine_row(architecture: str, count: int, steps: int, plain_steps: int, device: str, threads: int) -> str:
+def engine_row(architecture: str, count: int, steps: int, plain_steps: int, threads: int) -> str:
     """A row of the table: the median ratio over rounds in which both were measured in turn."""
     members = members_of("sprites", "posX", count)
     # a batch of the plain loop holds every image once, so the engine's does too
@@ -75,14 +67,14 @@ def engine_row(architecture: str, count: int, steps: int, plain_steps: int, devi
     config = preset_config("standard", dataset="sprites", architecture=architecture, batch=batch)
     plain, engine, size = [], [], 0
     for _ in range(ROUNDS):
-        plain.append(plain_loop_steps_per_second(members[0].images, architecture, plain_steps, device=device))
-        speed, size = engine_steps_per_second(members, config, steps, device, threads)
+        plain.append(plain_loop_steps_per_second(members[0].images, architecture, plain_steps))
+        speed, size = engine_steps_per_second(members, config, steps, threads)
         engine.append(speed)
     ratio = statistics.median(e / p for e, p in zip(engine, plain, strict=True))
     return (
-        f"| {architecture}, {count} members, {device} | {statistics.median(plain):,.0f} | "
+        f"| {architecture}, {count} members, cpu | {statistics.median(plain):,.0f} | "
         f"{statistics.median(engine):,.0f} | {ratio:.1f} | {size} members per batch, "
-        f"{threads if device == 'cpu' else 1} at a time |"
+        f"{threads} at a time |"
     )
 
 
@@ -131,20 +123,15 @@ def theory_rows(per_factor: int) -> list[str]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--per-factor", type=int, default=8, help="traversals per factor in the second table")
     options = parser.parse_args()
-    name = torch.cuda.get_device_name() if options.device.startswith("cuda") else platform.processor() or "CPU"
+    name = platform.processor() or "CPU"
     print(f"{time.strftime('%Y-%m-%d')}, {name}, {options.threads} threads, python {platform.python_version()}, "
           f"torch {torch.__version__}, ifp {ifp.__version__}\n")  # fmt: skip
     print("| | plain loop, steps/s | engine, member-steps/s | ratio | |\n|---|---|---|---|---|")
-    print(engine_row("mlp", 64, 100, 300, options.device, options.threads), flush=True)
-    if options.device == "cpu":
-        print(engine_row("conv", 8, 10, 40, "cpu", options.threads), flush=True)
-    else:
-        print(engine_row("conv", 200, 30, 200, options.device, options.threads), flush=True)
-        return
+    print(engine_row("mlp", 64, 100, 300, options.threads), flush=True)
+    print(engine_row("conv", 8, 10, 40, options.threads), flush=True)
     print("\n| traversals of | lower edge, ms | both edges, ms | exact, s | trained bracket, s | trained / lower | "
           "trained / both | trained / exact |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
     for row in theory_rows(options.per_factor):

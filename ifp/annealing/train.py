@@ -157,7 +157,7 @@ def anneal_chunk(
     while True:
         if stop():
             raise Stopped
-        steps_KM = np.array([[_anneal_step(clocks[m], k, config) for m in held] for k in range(block)])
+        steps_KM = _anneal_steps([clocks[m] for m in held], block, config)
         beta_KM = law(steps_KM / config.steps, first_M[held], last_M[held])
         record_MV = record_block(chunk, beta_KM)
         active = [row for row, m in enumerate(held) if not clocks[m].answered]
@@ -179,9 +179,12 @@ def _least_active(device: torch.device) -> float:
     return 1.0 if device.type == "cpu" else LEAST_ACTIVE
 
 
-def _anneal_step(clock: _Clock, k: int, config: AnnealConfig) -> int:
+def _anneal_steps(clocks: Sequence[_Clock], block: int, config: AnnealConfig) -> np.ndarray:
+    """How far along its law each member is in the steps of the next block [K, M]."""
+    first_M = np.array([0 if clock.holds_left else min(clock.done, config.steps) for clock in clocks])
     # a member that is answered may train on for a while, at its last beta
-    return 0 if clock.holds_left else min(clock.done, config.steps) + (0 if clock.answered else k)
+    moves_M = np.array([not clock.holds_left and not clock.answered for clock in clocks])
+    return first_M + moves_M * np.arange(block)[:, None]
 
 
 def start_chunk(
