@@ -10,7 +10,7 @@ from typing import Any
 
 from ifp.analysis.figures.result import Result
 from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.formats import TRAIN_FORMAT, VAE_FORMAT
+from ifp.formats import GAN_FORMAT, TRAIN_FORMAT, VAE_FORMAT
 from ifp.system.files import read_json
 from ifp.system.out_folder import FIGURES, as_folder, check_finished, result_folder
 
@@ -102,7 +102,7 @@ def _check_traversals(folder: Path) -> None:
     about = folder / "run.json"
     if not about.is_file():
         raise IfpError(f"{folder} holds no run.json and nothing else that can be drawn; give {_RUNS}.")
-    if read_json(about, "run the same command again").get("format") in (TRAIN_FORMAT, VAE_FORMAT):
+    if read_json(about, "run the same command again").get("format") in (TRAIN_FORMAT, VAE_FORMAT, GAN_FORMAT):
         raise IfpError(f"{folder} holds no records of a training yet, or one network of it alone; give {_RUNS}.")
 
 

@@ -87,5 +87,6 @@ def _about_checkpoint(record: Record) -> dict[str, Any]:
             {"what": entry.what, "value": entry.value, "source": entry.source} for entry in vae.assumptions
         ],
         "unused_arrays": list(vae.unused),
+        **({} if vae.code_bounds is None else {"code_bounds_nats": list(vae.code_bounds())}),
         **about_tests(record),
     }

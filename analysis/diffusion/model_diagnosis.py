@@ -149,8 +149,15 @@ class ModelDiagnosis(Result):
         return table[short] if "factor" in short else table
 
     def latents(self) -> pd.DataFrame:
-        """One row per latent: KL with its interval, status, purity, and the factors that it holds."""
-        return self._numbers().diagnosis.latent_rows().drop(columns="estimator").reset_index(drop=True)
+        """One row per latent: KL with its interval, status, purity, and the factors that it holds.
+
+        Of a GAN also `bound_nats`, the information bound H - NLL of each code on generated images.
+        """
+        table = self._numbers().diagnosis.latent_rows().drop(columns="estimator").reset_index(drop=True)
+        choice = self.run.last.choice
+        if choice is not None and choice.vae.code_bounds is not None:
+            table["bound_nats"] = [choice.vae.code_bounds()[latent] for latent in table["latent"]]
+        return table
 
     def metrics(self) -> pd.DataFrame:
         """One row per metric that was asked for: its value, and why it is NaN or what it is by convention.

@@ -76,6 +76,12 @@ class Results:
         return str(self.content["verdict_estimator"])
 
     @property
+    def code_bounds_nats(self) -> list[float] | None:
+        """The information bound of each code of a GAN, H - NLL on generated images; None of other models."""
+        found: list[float] | None = self.content["about"].get("checkpoint", {}).get("code_bounds_nats")
+        return found
+
+    @property
     def kl_nats_D(self) -> np.ndarray:
         """KL of each latent, nats."""
         return np.array(self.content["kl_nats"], dtype=np.float64)

@@ -51,7 +51,11 @@ def topology_shown(results: Results) -> ShownTable:
 
 
 def latents_shown(name: str, results: Results) -> ShownTable:
-    """One row per latent, largest KL first: its NMI above the floor with each factor, a star where it holds it."""
+    """One row per latent, largest KL first: its NMI above the floor with each factor, a star where it holds it.
+
+    Of a GAN the information bound of each code, H - NLL on generated images, stands in the KL's place.
+    """
+    bounds = results.code_bounds_nats
     estimator = results.estimator
     latents = results.table("latents")
     latents = latents[latents["estimator"] == estimator].sort_values("kl_nats", ascending=False, kind="stable")
@@ -62,11 +66,16 @@ def latents_shown(name: str, results: Results) -> ShownTable:
         collapsed = row["status"] == COLLAPSED
         entries = [nmi.loc[(row["latent"], factor)] for factor in results.factor_names]
         cells = ["" if collapsed and not entry["above_noise"] else _nmi_cell(entry) for entry in entries]
-        rows.append([str(row["latent"]), f"{row['kl_nats']:.3f}", str(row["status"]), *cells])
+        nats = row["kl_nats"] if bounds is None else bounds[int(row["latent"])]
+        rows.append([str(row["latent"]), f"{nats:.3f}", str(row["status"]), *cells])
+    of_gan = "bound: H - NLL of the code on generated images, negative where Q knows nothing; "
+    signs = "-: within noise or below 0.005; *: held by this latent; blank: collapsed"
     return ShownTable(
         f"{name}: what each latent holds" + (f" (NMI above the floor, {estimator})" if estimator else ""),
-        pd.DataFrame(rows, columns=["latent", "KL nats", "status", *results.factor_names]),
-        "-: within noise or below 0.005; *: held by this latent; blank: collapsed" if estimator else "",
+        pd.DataFrame(
+            rows, columns=["latent", "KL nats" if bounds is None else "bound", "status", *results.factor_names]
+        ),
+        of_gan * (bounds is not None) + signs * bool(estimator),
         left=("status",),
         repeated=3,
     )

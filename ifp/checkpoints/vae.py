@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -49,13 +50,14 @@ class Vae:
     image_shape : (C, H, W).
     head, variance, output : see HEADS, VARIANCES, OUTPUTS.
     likelihood : of training: "bernoulli", "gaussian" (the squared error: sigma^2 = 1/2) or "laplace" (the absolute
-        error).
+        error); "none" for a GAN.
     beta : weight of the KL in nats per image (see `ifp.theory.beta_units`), None where nothing says.
     capacity_nats : at which the KL was held at the end of training, None where nothing says that it was held.
     pixel_mean, pixel_std : the encoder sees (x - mean) / std of x in [0, 1].
     assumptions : everything assumed, for people to check.
     unused : names of arrays in the file that neither encoder nor decoder needed.
     named_head : whether means and spreads come from layers of their own, whose names tell which is which.
+    code_bounds : of a GAN, gives the information bound H - NLL of each code on generated images, nats.
     may_be_laplace : whether the code base has models with Laplace latents, and nothing says that this is none.
     """
 
@@ -76,6 +78,7 @@ class Vae:
     unused: tuple[str, ...] = ()
     named_head: bool = False
     may_be_laplace: bool = False
+    code_bounds: Callable[[], tuple[float, ...]] | None = None
 
     def encode(self, images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log variance, [N, D] each, of images in [0, 1]."""

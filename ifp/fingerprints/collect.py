@@ -115,8 +115,16 @@ def collect_models(
     if strangers:
         notes.append(f"The models were trained on {strangers[0].data} and are compared on images of {dataset.name}.")
     of_models = [f"{m.name}: {text}" for m, o in read for text in (o.warning, o.beta_note) if text]
-    notes += [*said, *of_models, *_units(read)]
+    notes += [*said, *of_models, *_units(read), *_scalings(read)]
     return ModelEnsemble(_named_apart(models), origins, sample, tuple(notes), device, options)
+
+
+def _scalings(read: Sequence[tuple[Model, Origin]]) -> list[str]:
+    """A sentence for the models whose codes were scaled, GANs, whose beta is a pressure of another kind."""
+    said = {origin.scaling: model.name for model, origin in reversed(read) if origin.scaling}
+    return [
+        f"{name} and others like it: {scaling}; beta is 1 / weight of information." for scaling, name in said.items()
+    ]
 
 
 def _encoded(encoder: Any, sample: Sample, device: str) -> Record:

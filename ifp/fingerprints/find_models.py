@@ -18,7 +18,7 @@ from ifp.checkpoints.folders.settings_files import read_json
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
 from ifp.fingerprints.models import FEWEST_MODELS, KlTrace
-from ifp.formats import FINISHED, TRAIN_FORMAT, VAE_FORMAT
+from ifp.formats import FINISHED, GAN_FORMAT, TRAIN_FORMAT, VAE_FORMAT
 
 _SHOWN_SEEDS = 5
 
@@ -117,7 +117,8 @@ def check_enough_models(models: int, *, hotspots: bool) -> None:
 def _single(argument: int, located: Located) -> TrainingSource:
     folder = located.files[-1].path.resolve().parent
     seed = folder.name.removeprefix("seed-")
-    run = _about(folder.parent, TRAIN_FORMAT) if _about(folder, VAE_FORMAT) is not None and seed.isdecimal() else None
+    ours = any(_about(folder, form) is not None for form in (VAE_FORMAT, GAN_FORMAT)) and seed.isdecimal()
+    run = _about(folder.parent, TRAIN_FORMAT) if ours else None
     history = _history(folder.parent, int(seed)) if run is not None else None
     if run is None or history is None:
         return TrainingSource(located.name, argument, located.files)

@@ -39,6 +39,7 @@ class Origin:
     family, likelihood : "" where there is no checkpoint.
     warning : the self-test's doubt about how the file was read, "" for none.
     beta_note : what its beta weighs, where that is not the whole KL; "" where it is.
+    scaling : how its codes were scaled, where they were; "" where they were not.
     """
 
     file: CheckpointFile | None
@@ -48,6 +49,7 @@ class Origin:
     likelihood: str = ""
     warning: str = ""
     beta_note: str = ""
+    scaling: str = ""
 
 
 def read_training(
@@ -89,6 +91,7 @@ def read_training(
                 last.vae.likelihood,
                 last.warning if is_last else "",
                 _beta_note(last.vae) if is_last and place.history is None else "",
+                next((entry.value for entry in last.vae.assumptions if entry.what == "scale"), ""),
             ),
         )
 

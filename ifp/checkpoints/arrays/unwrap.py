@@ -22,7 +22,7 @@ from ifp.errors import IfpError
 
 STEPS = ("global_step", "iter", "epoch")
 """Keys under which a file keeps the step of training, in the order in which they are tried."""
-SETTINGS = ("kwargs", "args", "metadata", "hyper_parameters")
+SETTINGS = ("params", "kwargs", "args", "metadata", "hyper_parameters")
 """Keys under which a file keeps the settings of training; of contradicting settings the last is taken."""
 _ADVERSARIAL = {"generator", "discriminator", "netG", "netD", "G", "D", "gen", "disc"}
 """Keys of the networks of a GAN."""
@@ -63,7 +63,9 @@ class Unwrapped:
             settings |= values if isinstance(values, dict) else {}
         self._without_weights = Source(contents.path, contents.container, {}, settings, _step(tree))
         self._sets = weight_sets(contents.tree)
-        adversarial = _ADVERSARIAL & set(tree) and not {"E", "D"} <= set(tree)  # E and D are an encoder and a decoder
+        # E and D are an encoder and a decoder; netQ on the discriminator's features is an encoder of codes
+        read = {"E", "D"} <= set(tree) or {"discriminator", "netQ"} <= set(tree)
+        adversarial = _ADVERSARIAL & set(tree) and not read
         if not self._sets or (adversarial and not any(map(_has_encoder, self._sets))):
             raise _no_model(contents)
 

@@ -12,7 +12,7 @@ from ifp.errors import IfpError, unknown_name
 
 _MODULES = (
     "ours", "yanndubs", "dent", "erow_groups", "erow", "disent", "amir_abdi", "antixk", "pythae", "rtqichen", "konny",
-    "google",
+    "google", "infogan",
 )  # fmt: skip
 
 

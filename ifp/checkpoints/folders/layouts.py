@@ -20,7 +20,7 @@ from ifp.checkpoints.folders.checkpoint_files import (
 from ifp.checkpoints.folders.pieces import shard_groups, split_pieces
 from ifp.checkpoints.folders.settings_files import read_json, settings_beside
 from ifp.errors import IfpError
-from ifp.formats import VAE_FORMAT
+from ifp.formats import GAN_FORMAT, VAE_FORMAT
 
 _SHOWN_NAMES = 5
 """Maximum number of file names in a message."""
@@ -60,7 +60,7 @@ def left_out(folder: Path, files: Sequence[CheckpointFile]) -> list[str]:
 
 def _ours(folder: Path) -> list[CheckpointFile]:
     run_file = folder / "run.json"
-    if not run_file.is_file() or read_json(run_file).get("format") != VAE_FORMAT:
+    if not run_file.is_file() or read_json(run_file).get("format") not in (VAE_FORMAT, GAN_FORMAT):
         return []
     return series_of([*_glob(folder, "*.pt"), *_glob(folder, "*.safetensors")], {})
 

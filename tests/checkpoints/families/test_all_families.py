@@ -63,7 +63,8 @@ ALL = ("ifp conv", "ifp mlp", *network_files.FILES, *EXAMPLES)
 
 
 def test_no_family_is_forgotten(source_named: SourceNamed) -> None:
-    assert {recognise(source_named(name)).name for name in ALL} == set(families())
+    # the files of infogan hold four networks and no decoder: test_infogan.py
+    assert {recognise(source_named(name)).name for name in ALL} == set(families()) - {"infogan"}
 
 
 def test_nothing_is_recognised_in_an_empty_or_foreign_source() -> None:

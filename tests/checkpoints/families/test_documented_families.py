@@ -19,7 +19,7 @@ from .code_bases.network_files import FILES
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "checkpoints.md"
 PUBLIC = ("VAE", "betaH", "betaB", "btcvae")
-NUMBERS = {9: "nine", 12: "twelve"}
+NUMBERS = {9: "nine", 13: "thirteen"}
 
 
 def documented() -> dict[str, list[str]]:
