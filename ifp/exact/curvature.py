@@ -16,6 +16,7 @@ L pairs of images.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -69,25 +70,22 @@ def scaled_hessian(batch: TraversalBatch, states: States, level_M: Tensor, at_M:
     size = max(1, CHUNK_NUMBERS // (images * (images + 1) * batch.x_MNP.shape[2]))
     rows = [torch.arange(at, min(at + size, members), device=level_M.device) for at in range(0, members, size)]
     recon = torch.cat([_reconstruction_hessian(batch.take(r), states.take(r)) for r in rows])
-    # [M, N, F, N, F] in units of a standard deviation, F the means of the latents and then their log stds
     std = states.log_std_MND.exp()
     kl = kl_nats(states.mean_MND, states.log_std_MND).sum(1)
     beta = level_M * (kl / at_M) ** power
-    own = torch.cat([std**2, 2 * std**2], 2) * (beta / images)[:, None, None]
-    gradient = torch.cat([states.mean_MND * std, torch.expm1(2 * states.log_std_MND)], 2).flatten(1) / images
-    hessian = recon + torch.diag_embed(own.flatten(1))
+    own = torch.cat([(std**2).flatten(1), 2 * (std**2).flatten(1)], 1) * (beta / images)[:, None]
+    gradient = States(states.mean_MND * std, torch.expm1(2 * states.log_std_MND)).to_vector() / images
+    hessian = recon + torch.diag_embed(own)
     hessian += (power * beta / kl)[:, None, None] * gradient[:, :, None] * gradient[:, None]
-    # to the order of `States.to_vector`, and to units of the scale
-    order = torch.arange(2 * images * latents, device=std.device).reshape(images, 2, latents).transpose(0, 1).flatten()
-    hessian = hessian[:, order[:, None], order]
-    unit = torch.ones(2 * images * latents, dtype=std.dtype, device=std.device)
+    # in units of the scale
+    unit = torch.ones_like(gradient[0])
     unit[images * latents :] = 0.5**0.5
-    return hessian * unit[:, None] * unit * (images / level_M)[:, None, None]
+    return hessian * (unit[:, None] * unit) * (images / level_M)[:, None, None]
 
 
 def _reconstruction_hessian(batch: TraversalBatch, states: States) -> Tensor:
-    """The Hessian of R [M, N F, N F] in means (in standard deviations) and log stds, image by image."""
-    members, images, latents = states.mean_MND.shape
+    """The Hessian of R [M, V, V] in means, in units of their standard deviations, and log stds."""
+    images, latents = states.mean_MND.shape[1:]
     grid = make_grid(states.mean_MND, states.log_std_MND, spacing=COARSE)
     std = states.log_std_MND.exp()
     offset = ((grid.z_MGD[:, :, None] - states.mean_MND[:, None]) / std[:, None]).float()  # [M, G, N, D]
@@ -104,24 +102,36 @@ def _reconstruction_hessian(batch: TraversalBatch, states: States) -> Tensor:
     moved = [share * s for s in slope]
     i, j = torch.tril_indices(images, images, device=std.device)
     weighed = _pairs(single, decoded, i, j) * mass[:, :, None]
-    hessian = torch.zeros(members, images, 2 * latents, images, 2 * latents, dtype=torch.float64, device=std.device)
-    n = torch.arange(images, device=std.device)
-    right = [m.index_select(2, j) for m in moved]
+    left, right = ([m.index_select(2, rows) for m in moved] for rows in (i, j))
+    values, own = [], []
     for a in range(2 * latents):
-        left = weighed * moved[a].index_select(2, i)
+        here = weighed * left[a]
         for b in range(2 * latents):
-            both = (left * right[b]).sum(1).double()
-            hessian[:, i, a, j, b] = -both
-            hessian[:, j, b, i, a] = -both
-    # each image's own block: second derivatives of q are q (slope slope + a correction in the same latent)
-    for a in range(2 * latents):
-        for b in range(2 * latents):
-            own = (paid * slope[a] * slope[b]).sum(1)
+            values.append(-(here * right[b]).sum(1))
+            # each image's own block: second derivatives of q are q (slope slope + a correction in the same latent)
+            own.append((paid * slope[a] * slope[b]).sum(1))
             if a % latents == b % latents:
                 at = offset[..., a % latents]
-                own -= (paid if a == b < latents else 2 * paid * (at**2 if a == b else at)).sum(1)
-            hessian[:, n, a, n, b] += own.double()
-    return hessian.reshape(members, images * 2 * latents, images * 2 * latents)
+                own[-1] -= (paid if a == b < latents else 2 * paid * (at**2 if a == b else at)).sum(1)
+    blocks = torch.stack(values, 1)
+    n = torch.arange(images, device=std.device)
+    blocks[:, :, n * (n + 3) // 2] += torch.stack(own, 1)
+    found = blocks.flatten(1).index_select(1, _places(images, latents).to(std.device)).double()
+    return found.unflatten(1, (2 * images * latents, -1))
+
+
+@cache
+def _places(images: int, latents: int) -> Tensor:
+    """Where each entry of the Hessian [V V], in the order of `States.to_vector`, stands among the blocks [F F L]."""
+    features, pairs = 2 * latents, images * (images + 1) // 2
+    # image and feature of each variable
+    n = torch.arange(images).repeat_interleave(latents).repeat(2)
+    a = torch.cat([torch.arange(latents).repeat(images), latents + torch.arange(latents).repeat(images)])
+    first, second = torch.maximum(n[:, None], n), torch.minimum(n[:, None], n)
+    swapped = n[:, None] < n
+    of_first = torch.where(swapped, a, a[:, None])
+    of_second = torch.where(swapped, a[:, None], a)
+    return ((of_first * features + of_second) * pairs + first * (first + 1) // 2 + second).flatten()
 
 
 def _pairs(batch: TraversalBatch, decoded_MGP: Tensor, i_L: Tensor, j_L: Tensor) -> Tensor:

@@ -15,7 +15,16 @@ import torch
 from torch import Tensor
 
 from ifp.exact.curvature import MOST_VARIABLES, inverse_curvature
-from ifp.exact.ideal_vae import Grid, TraversalBatch, grid_points, kl_gradient, kl_nats, make_grid, reconstruction
+from ifp.exact.ideal_vae import (
+    SPACING,
+    Grid,
+    TraversalBatch,
+    grid_points,
+    kl_gradient,
+    kl_nats,
+    make_grid,
+    reconstruction,
+)
 from ifp.exact.minimiser import Memory, minimise
 from ifp.exact.solutions import POWER, Solutions, States
 
@@ -26,6 +35,8 @@ FIXED_DECODER_TOLERANCE = 1e-14
 GRID_TRIES, MAX_EVALUATIONS = 4, 500
 ROUNDS, REFRESH = 30, 8
 """The curvature is computed anew after so many evaluations, at most so often."""
+ROUGH_SPACING = 1.0
+"""Spacing of the grids of rough descents, in standard deviations of the narrowest posterior."""
 SHRINKAGE = 1.2
 """A solution whose narrowest posterior shrank by more than this factor is solved again on a finer grid."""
 COVERAGE = 4.8
@@ -82,11 +93,12 @@ def solve_from(
     exact = not rough and vector.shape[1] <= MOST_VARIABLES
     if tolerance is None:
         tolerance = TOLERANCE if exact else FIXED_DECODER_TOLERANCE
+    spacing = ROUGH_SPACING if rough else SPACING
     evaluated = batch.in_single_precision() if rough else batch
     first_memory = memory
     for attempt in range(1 if rough else ROUNDS if exact else GRID_TRIES):
         before = States.from_vector(vector[rows], latents)
-        grid = make_grid(before.mean_MND, before.log_std_MND)
+        grid = make_grid(before.mean_MND, before.log_std_MND, spacing=spacing)
         scale, longest_step = _scale_and_longest_step(before, level_M[rows])
         past = first_memory if first_memory is None else first_memory.take(rows)
         if exact:
@@ -115,7 +127,7 @@ def solve_from(
             break
     assert first_memory is not None
     states = States.from_vector(vector, latents)
-    grid = make_grid(states.mean_MND, states.log_std_MND)
+    grid = make_grid(states.mean_MND, states.log_std_MND, spacing=spacing)
     recon = evaluate(evaluated, states, grid)[0]
     kl = kl_nats(states.mean_MND, states.log_std_MND)
     return Solutions(states, level_M * (kl.sum(1) / at_M) ** power, recon, kl, level_M, at_M), first_memory
