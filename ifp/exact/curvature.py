@@ -117,7 +117,7 @@ def _reconstruction_hessian(batch: TraversalBatch, states: States) -> Tensor:
     n = torch.arange(images, device=std.device)
     blocks[:, :, n * (n + 3) // 2] += torch.stack(own, 1)
     found = blocks.flatten(1).index_select(1, _places(images, latents).to(std.device)).double()
-    return found.unflatten(1, (2 * images * latents, -1))
+    return found.reshape(len(found), 2 * images * latents, -1)
 
 
 @cache
