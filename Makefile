@@ -46,6 +46,7 @@ bench: $(STAMP) ## engine against a plain loop, theory against training, data, m
 	$(BIN)/python benchmarks/information.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/channels.py
+	$(BIN)/python benchmarks/topology.py
 
 clean: ## remove the environment, caches and build outputs; runs/ stays
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage

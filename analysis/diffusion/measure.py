@@ -141,7 +141,7 @@ def _scores(
         if name in DECODER_METRICS and record.choice is not None:
             started = time.perf_counter()
             decode = decoder_of(record.choice.vae, settings.device)
-            score = DECODER_METRICS[name].run(record.codes, decode, settings.seed, settings.device)
+            score = DECODER_METRICS[name].run(record.codes, decode, settings.seed, settings.device, progress)
             scores[name] = (score, time.perf_counter() - started)
             progress("metrics", len(scores), len(names))
     return scores

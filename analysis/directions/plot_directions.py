@@ -40,7 +40,7 @@ def draw_directions(
     rows, (_, height, columns) = len(drawn.images["found"]) + 1, drawn.images["found"].shape[2:]
     one = 0.76 * inches / len(drawn.values_T) * height / columns
     with paper_style():
-        figure = new_figure(inches, max(rows * one * (1 + _GAP) + 0.52, 1.0))
+        figure = new_figure(inches, max(rows * one * (1 + _GAP) + 0.47, 1.0))
         plot_directions(drawn, table, ax=figure.subplots())
     return save_figure(figure, (out or folder / "figures") / "ifp_directions", table, formats=formats)
 

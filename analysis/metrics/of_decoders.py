@@ -11,6 +11,7 @@ from ifp.analysis.metrics.score import Score
 from ifp.analysis.metrics.topology import topology
 from ifp.codes import Codes
 from ifp.errors import IfpError
+from ifp.system.progress import Progress
 
 Decode = Callable[[Any], Any]
 
@@ -21,13 +22,13 @@ class DecoderMetric:
 
     Attributes
     ----------
-    describes : one line. run : (codes, decode, seed, device) -> score.
+    describes : one line. run : (codes, decode, seed, device, progress) -> score.
     beside : the other numbers of the score that are reported with its value.
     missing : says what has to be installed for it, a sentence; empty where nothing is missing.
     """
 
     describes: str
-    run: Callable[[Codes, Decode, int, str], Score]
+    run: Callable[[Codes, Decode, int, str, Progress], Score]
     beside: tuple[str, ...] = ()
     missing: Callable[[], str] = str
 
@@ -45,13 +46,17 @@ def _without_ripser() -> str:
 DECODER_METRICS: dict[str, DecoderMetric] = {
     "topology": DecoderMetric(
         "how far the shift of each active latent is from a symmetry of the images (after Balabin et al. 2024)",
-        lambda codes, decode, seed, device: topology(codes, decode, seed=seed, device=device),
+        lambda codes, decode, seed, device, progress: topology(
+            codes, decode, seed=seed, device=device, progress=progress
+        ),
         beside=("random_value", "ratio", "active"),
         missing=_without_ripser,
     ),
     "topology-lite": DecoderMetric(
         "the same by minimum spanning trees, a lower bound; nothing to install",
-        lambda codes, decode, seed, device: topology(codes, decode, topology="lite", seed=seed, device=device),
+        lambda codes, decode, seed, device, progress: topology(
+            codes, decode, topology="lite", seed=seed, device=device, progress=progress
+        ),
         beside=("random_value", "ratio", "active"),
     ),
 }

@@ -19,6 +19,7 @@ import pandas as pd
 from ifp.analysis.metrics.score import Score
 from ifp.codes import ACTIVE_NATS, Codes
 from ifp.errors import IfpError
+from ifp.system.progress import Progress, silent
 
 RANDOM_DIRECTIONS = 8
 """Random directions among the active latents that are measured beside them."""
@@ -61,6 +62,7 @@ def topology(
     repeats: int = 8,
     seed: int = 0,
     device: str = "cpu",
+    progress: Progress = silent,
 ) -> Topology:
     """MinMax of the images before and after the shift of each active latent by an eighth of its distribution.
 
@@ -96,7 +98,9 @@ def topology(
         random_VD = np.zeros((RANDOM_DIRECTIONS, codes.num_latents))
         random_VD[:, active] = random_directions(RANDOM_DIRECTIONS, len(active), seed)
         directions_VD = np.vstack([np.eye(codes.num_latents)[active], random_VD])
-        found_VR = direction_differences(decode, z_RBD, directions_VD, topology=topology, device=device)
+        found_VR = direction_differences(
+            decode, z_RBD, directions_VD, topology=topology, device=device, progress=progress
+        )
         minmax_D[active] = found_VR[: len(active)].mean(axis=1)
         error_D[active] = found_VR[: len(active)].std(axis=1, ddof=1) / np.sqrt(repeats)
         value, random_value = float(minmax_D[active].mean()), float(found_VR[len(active) :].mean())

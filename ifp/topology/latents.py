@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ifp.seeds import numpy_generator
+from ifp.system.progress import Progress, silent
 from ifp.topology.minmax import minmax_of_members
 from ifp.topology.shift import SHIFT, shifted_along
 
@@ -50,6 +51,7 @@ def direction_differences(
     topology: str = "full",
     share: float = SHIFT,
     device: str = "cpu",
+    progress: Progress = silent,
 ) -> np.ndarray:
     """MinMax [V, R] of the images before and after a shift along each direction, up and down averaged.
 
@@ -70,6 +72,7 @@ def direction_differences(
                 there_BP = _flat(decode(moved * scale))
                 value = minmax_of_members([images_BP[within_B]], [there_BP[within_B]], topology=topology)
                 found_VR[number, repeat] += float(value[0]) / 2
+            progress("topology", repeat * len(directions_VD) + number + 1, found_VR.size)
     return found_VR
 
 

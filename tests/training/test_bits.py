@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,10 @@ CASES = [
     ("deft", {"betas": [4.0, 1.0], "stage_steps": 25}),
     ("deft", {"betas": [4.0, 1.0], "stage_steps": 25, "mode": "freeze"}),
     ("topdis", {"topology": "lite", "delay": 0.2, "every": 2}),
-    ("topdis", {"topology": "lite", "delay": 0.2, "surgery": True, "base": "factor",
-                "base_options": {"hidden": 32, "layers": 2}}),
+    pytest.param(
+        "topdis", {"delay": 0.2, "surgery": True, "base": "factor", "base_options": {"hidden": 32, "layers": 2}},
+        marks=pytest.mark.skipif(find_spec("ripser") is None, reason="ripser (the extra `topology`) is missing"),
+    ),
 ]  # fmt: skip
 
 
