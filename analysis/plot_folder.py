@@ -122,7 +122,7 @@ class _Asked:
         """Raise IfpError for the first of these arguments that was given, where the folder holds `what`."""
         for name in names:
             if getattr(self, name) not in ((), [], {}, "", None) and (name, self.scale) != ("scale", "log"):
-                raise IfpError(f"{self.run} is {what}, with which {name} does not go; leave it out.")
+                raise IfpError(f"{self.run} is {what}, with which `{name}` does not go; leave it out.")
 
     def naming(self, known: Sequence[str]) -> dict[str, Any]:
         """Order and labels, checked against the factors that there are."""

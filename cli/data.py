@@ -10,6 +10,7 @@ import click
 
 from ifp.cli.checked_options import checked_seed
 from ifp.cli.option_help import CommandGroup
+from ifp.cli.option_words import with_options
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError
 
@@ -56,7 +57,7 @@ def list_(data_dir: Path | None, as_json: bool) -> None:
         return
     width = max(len(row["name"]) for row in rows)
     for row in rows:
-        click.echo(f"{row['name']:<{width}}  {row['about']}")
+        click.echo(f"{row['name']:<{width}}  {with_options(row['about'])}")
         if official_files(row["name"]):
             click.echo(f"{'':<{width}}  {row['files']}")
 

@@ -60,7 +60,7 @@ def one_line_errors() -> Iterator[None]:
             raise
         raise UserMistake(f"Error: {printable(usage_sentence(error))}") from error
     except NothingFroze as error:
-        raise NothingFound(str(error)) from error
+        raise NothingFound(with_options(str(error))) from error
     except (KeyboardInterrupt, click.Abort) as error:
         raise Interrupted("Interrupted.") from error
     except (MemoryError, RuntimeError) as error:

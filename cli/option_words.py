@@ -1,62 +1,62 @@
 """From the library's words to the command line's: messages name arguments as Python takes them, commands have options.
 
-All messages that a command prints pass through `with_options`, so that the library need not know the options.
+Messages of the library put arguments into backticks, `steps` or `direction='cool'`. All that a command prints passes
+through `with_options`, so that the library need not know the options.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 
-_READING = re.compile(r"reading=ifp\.ReadingOptions\(((?:[^()]|\([^()]*\))*)\)")
-_ARGUMENT = re.compile(r"(\w+)=('[^']*'|\([^)]*\)|[^\s,]+)")
+_MARKED = re.compile(r"`([a-z]\w*)(?:=([^`]+))?`")
+_ARGUMENT = re.compile(r"(\w+)=('[^']*'|\([^)]*\)|[^\s,)]+)")
 _OPTION_OF = {
-    "pixel_mean": "--pixel-scaling", "pixel_std": "--pixel-scaling", "factors": "--factor", "kinds": "--kind",
-    "labels": "--label", "stop_recon_nats": "--stop-recon",
+    "betas": "--beta", "factors": "--factor", "kinds": "--kind", "labels": "--label", "model": "--encoder",
+    "pixel_mean": "--pixel-scaling", "pixel_std": "--pixel-scaling", "sigmas": "--sigma",
+    "stop_recon_nats": "--stop-recon",
 }  # fmt: skip
 """The options that are not called as their argument is."""
 _PHRASES = (
+    ("`betas=...`", "--option betas=..."),
     ("as ifp.Codes(mean, logvar)", "with --codes file.npz"),
-    ("as dataset the", "--dataset with the"),
-    ("as dataset", "with --dataset"),
+    ("as `dataset` the", "--dataset with the"),
+    ("as `dataset`", "with --dataset"),
+    ("as `out`", "with --out"),
     ("ifp.anneal_whole", "--whole"),
-    ("anyway=True", "--anyway"),
-    ("series=True", "--series"),
 )
-_MENTIONS = (
-    re.compile(r"(?<=\bleave )(weights|stage|series|image_shape)(?= out\b)"),
-    re.compile(r"(?<=, with which )(kinds|method|scale|order|labels)(?= does not go;)"),
-    re.compile(r"^(factors|contexts|exact_floor|hold_steps|nuisance|stop_recon_nats)(?= is about the traversals)"),
-)
-"""Where an argument is named without a value."""
-_MODEL = re.compile(r"\bmodel='([^']+)'")
-_SHAPE = re.compile(r"\bimage_shape=\(([\d, ]+)\)")
+"""Words around an argument that an option does without, or needs."""
 
 
 def with_options(text: str) -> str:
     """The message with options in the place of arguments.
 
-    >>> with_options("name one by reading=ifp.ReadingOptions(family='dent', head=...), or leave weights out")
-    'name one by --family dent, --head, or leave --weights out'
-    >>> with_options("give its codes as ifp.Codes(mean, logvar), or model='package.module:function'")
+    >>> with_options("raise `steps`, or add `direction='cool'`, `anyway=True` and `hotspots=False`")
+    'raise --steps, or add --direction cool, --anyway and --no-hotspots'
+    >>> with_options("name one by `reading=ifp.ReadingOptions(family='dent', head=...)`, or leave `image_shape` out")
+    'name one by --family dent, --head, or leave --image-shape out'
+    >>> with_options("give its codes as ifp.Codes(mean, logvar), or `model='package.module:function'`")
     'give its codes with --codes file.npz, or --encoder package.module:function'
     """
-    text = _READING.sub(_reading_options, text)
-    text = _MODEL.sub(r"--encoder \1", text)
-    text = _SHAPE.sub(lambda shape: f"--image-shape {shape[1].replace(' ', '')}", text)
     for words, option in _PHRASES:
         text = text.replace(words, option)
-    for mention in _MENTIONS:
-        text = mention.sub(lambda name: _option(name[1]), text)
-    return text
+    return _MARKED.sub(_options, text)
 
 
-def _reading_options(call: re.Match[str]) -> str:
-    options = []
-    for name, value in _ARGUMENT.findall(call[1]):
-        given = "" if value == "..." else " " + value.strip("'()").replace(", ", ",")
-        options.append(_option(name) + given)
-    return ", ".join(dict.fromkeys(options))
+def _options(marked: re.Match[str]) -> str:
+    name, value = marked.groups()
+    if name == "reading" and value is not None:
+        stated = _ARGUMENT.findall(value.partition("(")[2])
+        named = [_option(of, given if of == "weights" else given.replace(" ", "-")) for of, given in stated]
+        return ", ".join(dict.fromkeys(named))
+    return _option(name, value)
 
 
-def _option(argument: str) -> str:
-    return _OPTION_OF.get(argument, f"--{argument.replace('_', '-')}")
+def _option(name: str, value: str | None = None) -> str:
+    option = _OPTION_OF.get(name, f"--{name.replace('_', '-')}")
+    if value in (None, "...", "True"):
+        return option
+    if value == "False":
+        return f"--no-{option[2:]}"
+    bare = value.strip("'()").replace(", ", ",")
+    return f"{option} {shlex.quote(bare)}"

@@ -63,7 +63,7 @@ def load_results(folder: Path) -> ChannelsResult:
     """
     path = folder / FILE_NAME
     if not path.is_file():
-        raise IfpError(f"There is no {path}; give the --out folder of an `ifp channels` run.")
+        raise IfpError(f"There is no {path}; give the folder of an `ifp channels` run.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.get("format") != FORMAT:

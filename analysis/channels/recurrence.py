@@ -56,7 +56,7 @@ def find_recurrence(
     if len(similarity.latents()) < 2:
         raise IfpError(
             "One channel of all models holds information, so that nothing can recur; give models that have learned "
-            "more, or leave hotspots out, hotspots=False (--no-hotspots)."
+            "more, or leave hotspots out, `hotspots=False`."
         )
     progress("hotspots", 0, 3)
     min_samples = settings.min_samples if settings.min_samples is not None else _min_samples(models)

@@ -34,7 +34,7 @@ def spaces_shown(results: ChannelsResult) -> list[ShownTable | str]:
         parts.append(
             f"Saturated: a latent space within {SATURATED_BITS:g} bit of log2 N = {cap_bits:.2f} bits tells nearly all "
             "of these images apart, and any two such spaces read as equal, whatever they hold. Their NMI and VI are "
-            "not given; more images (--points) raise the cap."
+            "not given; more images, `points`, raise the cap."
         )
     return parts
 

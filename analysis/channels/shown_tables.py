@@ -64,7 +64,7 @@ def _hotspots(results: ChannelsResult) -> ShownTable | str:
     assert clustered is not None
     how = f"by {'VI' if clustered.distance == 'vi' else 'NMI'}, at least {clustered.min_samples} models"
     if table is None:
-        return f"No hotspots ({how}): nothing is found again and again; try a smaller min_samples (--min-samples)."
+        return f"No hotspots ({how}): nothing is found again and again; try a smaller `min_samples`."
     points = results.find_table("hotspot_freezing")
     frozen = {} if points is None else {row["hotspot"]: row for _, row in points.iterrows() if row["channels"]}
     rows = []
@@ -186,7 +186,7 @@ def _resting_on(results: ChannelsResult) -> list[str]:
     if near:
         lines.append(
             f"{near} of {len(latents)} channels come within {NEAR_CAP_BITS:g} bit of that and may hold more than so "
-            "few points can show (--points)"
+            "few `points` can show"
         )
     if dropped:
         lines.append(f"{len(dropped)} channels hold nothing and were left out (channels.csv lists them as dead)")

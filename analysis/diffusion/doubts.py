@@ -14,7 +14,7 @@ def without_verdict(*runs: Run) -> list[str]:
 
 def what_to_try(record: Record) -> str:
     """What the user can do about a doubtful model, the likeliest first, in one sentence."""
-    return f"What to try: {'; '.join(_remedies(record))}; anyway=True gives the numbers as they are."
+    return f"What to try: {'; '.join(_remedies(record))}; `anyway=True` gives the numbers as they are."
 
 
 def _remedies(record: Record) -> list[str]:
@@ -22,10 +22,10 @@ def _remedies(record: Record) -> list[str]:
     if choice is not None and choice.better is not None:
         return ["leave the option out that says otherwise"]
     if tested is not None and tested.named_otherwise:
-        tries = [f"as dataset the data set of training, {tested.trained_on!r}"]
+        tries = [f"as `dataset` the data set of training, {tested.trained_on!r}"]
     else:
-        tries = ["as dataset the images that it was trained on"]
+        tries = ["as `dataset` the images that it was trained on"]
     if choice is not None and not choice.trusted:
         stated = "variance=..., head=..., activation=..., pixel_mean=..., pixel_std=..."
-        tries.append(f"reading=ifp.ReadingOptions({stated}) as the model's own code has them")
-    return [*tries, "model='package.module:function', a function of yours that returns mean and logvar"]
+        tries.append(f"`reading=ifp.ReadingOptions({stated})` as the model's own code has them")
+    return [*tries, "`model='package.module:function'`, a function of yours that returns mean and logvar"]

@@ -261,7 +261,9 @@ class ModelDiagnosis(Result):
 
     def _numbers(self) -> Measured:
         if self.measured is None:
-            raise IfpError(f"{self.name} was not measured: {self.doubts[0]} anyway=True gives its numbers as they are.")
+            raise IfpError(
+                f"{self.name} was not measured: {self.doubts[0]} `anyway=True` gives its numbers all the same."
+            )
         return self.measured
 
     def _repr_html_(self) -> str:

@@ -159,7 +159,7 @@ def load_results(folder: Path) -> Results:
     """
     path = folder if folder.is_file() else folder / FILE_NAME
     if not path.is_file():
-        raise IfpError(f"There is no {path}; give the --out folder of an `ifp diagnose` run.")
+        raise IfpError(f"There is no {path}; give the folder of an `ifp diagnose` run.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -52,7 +52,7 @@ def _sentence(missing: Iterable[str]) -> str:
     shown = " ".join(letters[:_MOST_SHOWN]) + (" ..." if len(letters) > _MOST_SHOWN else "")
     return (
         f"Figures show boxes for {shown}, which no font on this machine has; install one that does (a .ttf with "
-        "TrueType outlines), or give other names with --label FACTOR=TEXT where the command has it."
+        "TrueType outlines), or give other names by `labels`, where there are any."
     )
 
 

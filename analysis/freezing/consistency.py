@@ -87,7 +87,7 @@ def undertrained_sentence(counts: pd.DataFrame, threshold_nats: float) -> str:
     """What `undertrained` found and what to change, in one sentence; "" where it found nothing.
 
     >>> print(undertrained_sentence(pd.DataFrame([("scale", "heat", 2, 2)], columns=UNDERTRAINED), 0.1))
-    Undertrained: 2 of 2 heating networks of scale never held 0.1 nat; raise steps (--steps).
+    Undertrained: 2 of 2 heating networks of scale never held 0.1 nat; raise `steps`.
     """
     if counts.empty:
         return ""
@@ -96,7 +96,7 @@ def undertrained_sentence(counts: pd.DataFrame, threshold_nats: float) -> str:
         f"{row['never']} of {row['of']} {words[row['direction']]} networks of {row['factor']}"
         for _, row in counts.iterrows()
     )
-    return f"Undertrained: {named} never held {threshold_nats:g} nat; raise steps (--steps)."
+    return f"Undertrained: {named} never held {threshold_nats:g} nat; raise `steps`."
 
 
 def consistency_sentence(checks: pd.DataFrame) -> str:

@@ -136,7 +136,7 @@ def read_labels(texts: Sequence[str], known: Collection[str]) -> dict[str, str]:
         if name is None:
             if "=" in text:
                 raise unknown_name("factor", text.partition("=")[0], known)
-            raise IfpError(f'label must be FACTOR=TEXT, got {text!r}; write for example --label posX="x position".')
+            raise IfpError(f'label must be FACTOR=TEXT, got {text!r}; write for example posX="x position".')
         label = text[len(name) + 1 :].strip()
         if not label:
             raise IfpError(f"The label of {name!r} is empty; give a text, or leave the label out.")

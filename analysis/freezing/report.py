@@ -100,7 +100,7 @@ def _what_to_change(trace: AnnealTrace, curves: pd.DataFrame) -> str:
     """The range of KL and of beta, and which option would reach the threshold."""
     kl_MT, beta_MT = trace.total_kl_nats_MT, trace.beta_MT
     if not np.isfinite(kl_MT).any():
-        return "No KL was finite; lower learning_rate (--learning-rate)."
+        return "No KL was finite; lower `learning_rate`."
     best = np.nanargmax(kl_MT)
     seen = (
         f"KL ran from {np.nanmin(kl_MT):.3g} to {kl_MT.flat[best]:.3g} nats "
@@ -109,7 +109,5 @@ def _what_to_change(trace: AnnealTrace, curves: pd.DataFrame) -> str:
     )
     lower = f"{curves['beta_closed_form'].min():.3g}"
     if (curves["status"] == NEVER_FROZE).any():
-        return (
-            f"{seen} Lower beta_min (--beta-min) below {lower}, or raise steps or hold_steps (--steps, --hold-steps)."
-        )
-    return f"{seen} Raise beta_max (--beta-max) above {curves['beta_upper'].max():.3g}, or leave it at auto."
+        return f"{seen} Lower `beta_min` below {lower}, or raise `steps` or `hold_steps`."
+    return f"{seen} Raise `beta_max` above {curves['beta_upper'].max():.3g}, or leave it at auto."

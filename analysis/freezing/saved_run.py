@@ -70,9 +70,9 @@ def read_about(folder: Path, needed: Sequence[str] = ("config", "dataset", "like
     """
     path = folder / "run.json"
     if not folder.is_dir():
-        raise IfpError(f"There is no folder {folder}; give the --out folder of an `ifp anneal` run.")
+        raise IfpError(f"There is no folder {folder}; give the folder of an `ifp anneal` run.")
     if not path.is_file():
-        raise IfpError(f"{folder} holds no run.json; give the --out folder of an `ifp anneal` run.")
+        raise IfpError(f"{folder} holds no run.json; give the folder of an `ifp anneal` run.")
     run = read_json(path, "run the same `ifp anneal` command again")
     missing = [key for key in needed if key not in run]
     dataset = run.get("dataset")

@@ -218,7 +218,7 @@ def plan_annealing(
         if note:
             say(note)
     if settings.get("nuisance") == "random" and not data.nuisance_name:
-        say(f"Nuisance: {data.name} has none, so that nuisance random (--nuisance random) changes nothing.")
+        say(f"Nuisance: {data.name} has none, so that `nuisance='random'` changes nothing.")
     if out is not None:
         RunFolder(as_folder(out, "out"), about_run(config, data, resources.device))
     most = MEASURED_TRAVERSALS if for_cost else None

@@ -106,7 +106,7 @@ def compute_edges(
 
 def check_folder(folder: Path) -> None:
     """Raise IfpError unless `folder` is absent, empty, or a closed form's, which is then replaced."""
-    check_out(folder, "out (--out)")
+    check_out(folder, "`out`")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     try:
@@ -114,4 +114,4 @@ def check_folder(folder: Path) -> None:
     except (OSError, ValueError):
         stored = None
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-        raise IfpError(f"{folder} holds something else than a closed form; choose a new folder as out (--out).")
+        raise IfpError(f"{folder} holds something else than a closed form; choose a new folder as `out`.")

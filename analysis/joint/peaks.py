@@ -146,8 +146,7 @@ def _check(beta_T: np.ndarray, mi_nats_ST: np.ndarray) -> None:
         raise IfpError(f"Each record needs its beta: got {beta_T.shape} betas and MI of shape {mi_nats_ST.shape}.")
     if len(beta_T) < LEAST_RECORDS:
         raise IfpError(
-            f"A derivative needs at least {LEAST_RECORDS} records of MI, got {len(beta_T)}; anneal "
-            "with more records (--records)."
+            f"A derivative needs at least {LEAST_RECORDS} records of MI, got {len(beta_T)}; anneal with more `records`."
         )
     if not (np.isfinite(mi_nats_ST).all() and np.isfinite(beta_T).all() and (beta_T > 0).all()):
         raise IfpError("MI and beta must be finite, and beta positive, at every record.")
@@ -205,7 +204,7 @@ def _named(betas: Sequence[float]) -> str:
 def why_empty(found: MiPeaks, pressures: pd.DataFrame) -> dict[str, str]:
     """Why a table of peaks, steps or pressures is empty, by the table's name; nothing for those that are not."""
     noise = f"noise of MI {float(np.median(found.noise_nats_T)):.2g} nats per record"
-    lower = "more records, seeds or steps (--records, --seeds, --steps) lower the noise"
+    lower = "more `records`, `seeds` or `steps` lower the noise"
     reasons = {}
     if not len(found.peaks):
         reasons["peaks"] = (

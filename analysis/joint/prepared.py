@@ -88,7 +88,7 @@ def read_study(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
         raise IfpError(
             f"There is no {folder / (missing[0] if missing else 'whole')}.csv; "
             + (f"an earlier version measured it: `ifp anneal --whole --config {folder / 'run.json'} --out {folder}` "
-               "measures it again." if there else "give the --out folder of a finished `ifp anneal --whole` run.")
+               "measures it again." if there else "give the folder of a finished `ifp anneal --whole` run.")
         )  # fmt: skip
     tables = {name: pd.read_csv(folder / f"{name}.csv", dtype=TEXTS) for name in (*TABLES, *EDGE_TABLES)}
     return tables, json.loads((folder / "whole.json").read_text())

@@ -47,9 +47,7 @@ def whole_report(
         f"per record (mean of {len(seeds)} network{'s' if len(seeds) > 1 else ''})"
     )
     if len(seeds) == 1:
-        parts.append(
-            "One network: its slow wandering may pass for peaks and steps; three (seeds, --seeds 3) tell them apart."
-        )
+        parts.append("One network: its slow wandering may pass for peaks and steps; three (`seeds=3`) tell them apart.")
     edges = ", ".join(f"{beta:.4g}" for beta in tables["spectrum"]["beta_edge"][:EDGES_IN_A_SENTENCE])
     parts.append(f"Linear theory: joint edge and the eigenvalues after it {edges} ...")
     if len(tables["joint_summary"]):
@@ -121,8 +119,8 @@ def why_nothing_froze(curves: pd.DataFrame, threshold_nats: float) -> str:
     ends = f"{last.to_numpy().max():.3g} there, at beta {cooled['beta'].min():.3g}"
     return (
         f"Nothing froze: no latent's KL reached {threshold_nats:g} nats by the end of cooling ({ends}; the largest "
-        f"{kl.max():.3g}, at beta {largest['beta']:.3g} while {when}); lower beta_min "
-        "(--beta-min), or raise steps (--steps)."
+        f"{kl.max():.3g}, at beta {largest['beta']:.3g} while {when}); lower `beta_min`, "
+        "or raise `steps`."
     )
 
 

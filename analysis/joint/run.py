@@ -30,9 +30,7 @@ def run_study(study: JointStudy, progress: Progress = silent, say: Say = unsaid)
     outcomes = {COOL: _train(study, COOL, progress, say)}
     seeds = finished_seeds(study.folders[COOL])
     if not seeds:
-        raise IfpError(
-            "No network finished, so there is nothing to measure; try a smaller learning_rate (--learning-rate)."
-        )
+        raise IfpError("No network finished, so there is nothing to measure; try a smaller `learning_rate`.")
     if HEAT in study.folders:
         outcomes[HEAT] = _train(study, HEAT, progress, say)
     measure_study(study, seeds, progress)

@@ -118,7 +118,7 @@ def heat_config(config: TrainConfig) -> TrainConfig:
     """
     options = dict(config.options)
     if options["law"] == "author":
-        raise IfpError("law author (--law) only cools; add direction cool (--direction cool), or leave law out.")
+        raise IfpError("The author's law only cools; add `direction='cool'`, or leave `law` out.")
     ends = {"beta_start": options["beta_end"], "beta_end": options["beta_start"]}
     options |= {**ends, "hidden_rate": HEAT_HIDDEN_RATE, "reseed_nats": 0.0}
     return replace(config, options=options, learning_rate=float(f"{config.learning_rate * HEAT_RATE:.3g}"))
@@ -129,7 +129,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     for name in _TRAVERSAL_ONLY:
         if name in settings:
             raise IfpError(
-                f"{name} is about the traversals of single factors and does not go with ifp.anneal_whole, which "
+                f"`{name}` is about the traversals of single factors and does not go with ifp.anneal_whole, which "
                 "anneals all factors at once; leave one of the two out."
             )
     known = (*_SAME, "law", "beta_max", "beta_min", "preset")
@@ -178,10 +178,7 @@ def _law_options(settings: Mapping[str, Any], stored: Mapping[str, Any]) -> dict
     ends = {"beta_start": "beta_max", "beta_end": "beta_min"}
     if options["law"] == "author":
         if any(settings.get(end) is not None for end in ends.values()):
-            raise IfpError(
-                "law author (--law) has a range of its own, 71 to 1; leave beta_max (--beta-max) "
-                "and beta_min (--beta-min) out."
-            )
+            raise IfpError("The author's law has a range of its own, 71 to 1; leave `beta_max` and `beta_min` out.")
         return {key: value for key, value in options.items() if key not in ends}
     for option, end in ends.items():
         if end in settings:
@@ -206,7 +203,7 @@ def _with_range(
     if not options["beta_start"] > options["beta_end"] > 0:
         raise IfpError(
             f"ifp.anneal_whole cools: beta must fall to a positive number, got {options['beta_start']:g} to "
-            f"{options['beta_end']:g}; give beta_max (--beta-max) above beta_min (--beta-min)."
+            f"{options['beta_end']:g}; give `beta_max` above `beta_min`."
         )
     return options
 

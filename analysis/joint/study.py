@@ -213,7 +213,7 @@ def plan_whole(
         raise bad_value("seed", settings["seed"], "a whole number of at least 0")
     dataset = dataset if dataset is not None else stored.get("dataset")
     if dataset is None:
-        raise IfpError("No data set is named; give dataset (--dataset NAME; `ifp data list` shows the names).")
+        raise IfpError("No data set is named; give `dataset` (`ifp data list` shows the names).")
     check_settings({**settings, "preset": preset})
     background = settings.get("background", stored.get("background"))
     data = as_dataset(

@@ -32,7 +32,7 @@ def draw_shift(
     """
     path = folder / "melting.csv"
     if not path.is_file():
-        raise IfpError(f"There is no {path}; give the --out folder of an `ifp shift` run.")
+        raise IfpError(f"There is no {path}; give the folder of an `ifp shift` run.")
     inches = figure_width(width)
     with paper_style():
         figure, shown = shift_figure(pd.read_csv(path, dtype={"name": str}), width_in=inches)

@@ -31,7 +31,7 @@ def draw_training(
         records = pd.read_csv(folder / "records.csv")
         factors = json.loads((folder / "run.json").read_text())["dataset"]["factor_names"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IfpError(f"{folder} cannot be read ({error}); give the --out folder of an `ifp train` run.") from error
+        raise IfpError(f"{folder} cannot be read ({error}); give the folder of an `ifp train` run.") from error
     with paper_style():
         height = 0.35 * inches + 1.2
         if is_gan(records):

@@ -63,7 +63,7 @@ def rerun_config(
             if name in given and given[name] != stored.get(name):
                 raise IfpError(
                     f"The DEFT pressures in {source} are those of {name} {stored.get(name)}, not {given[name]}; "
-                    "give other betas (--option betas=...), or pressures_from (--pressures-from RUN)."
+                    "give others as `betas=...` or `pressures_from`."
                 )
     return TrainConfig.from_json(wanted)
 
@@ -121,9 +121,7 @@ def _with_pressures(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict
     if not given.get("pressures_from"):
         return dict(wanted)
     if "betas" in given.get("options", {}):
-        raise IfpError(
-            "pressures_from (--pressures-from) and betas (--option betas=...) exclude each other; leave one out."
-        )
+        raise IfpError("`pressures_from` and `betas=...` exclude each other; leave one out.")
     betas = pressures_from(
         Path(given["pressures_from"]),
         dataset=wanted["dataset"],

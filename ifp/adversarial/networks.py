@@ -67,7 +67,7 @@ class GanNetworks:
         if self.architecture == "conv" and (height != width or ratio < 2 or not math.log2(ratio).is_integer()):
             raise IfpError(
                 f"The conv network of a GAN takes square images of 8, 16, 32, 64, ... pixels a side, got {height} x "
-                f"{width}; choose architecture mlp (--architecture mlp)."
+                f"{width}; choose `architecture='mlp'`."
             )
 
     @property

@@ -105,6 +105,6 @@ class _GanRun:
         where = f"its last good checkpoint is {kept}" if kept else "it has no good checkpoint"
         self.say(
             f"Seed {seed} diverged between steps {last:,} and {trainer.step:,}: its loss is no longer a finite number. "
-            f"It is stopped, {where}; try a smaller learning_rate (--learning-rate)."
+            f"It is stopped, {where}; try a smaller `learning_rate`."
         )
         return False

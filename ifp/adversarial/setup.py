@@ -80,7 +80,7 @@ def set_up_gan(
     """
     where = torch.device(check_device(device))
     if config.precision != "float32":
-        raise IfpError(f"A GAN is trained in float32, got precision {config.precision}; leave it out (--precision).")
+        raise IfpError(f"A GAN is trained in float32, got {config.precision}; leave `precision` out.")
     objective = make_gan(config.objective, **config.options)
     if config.batch < max(2, config.latents if objective.learns_ratio else 2):
         least = max(2, config.latents if objective.learns_ratio else 2)

@@ -42,5 +42,5 @@ class Curves:
         both = trace if self._trace is None else AnnealTrace.concatenate([self._trace, trace])
         ranks = [self._rank.get(key, -1) for key in both.labels()]
         if -1 in ranks:
-            raise IfpError("The stored trace holds curves of another run; choose a new folder as out (--out).")
+            raise IfpError("The stored trace holds curves of another run; choose a new folder as `out`.")
         self._trace = both.select(np.argsort(ranks, kind="stable")).with_nuisances(self.nuisances)

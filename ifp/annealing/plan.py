@@ -94,7 +94,7 @@ def check_some_can_freeze(cells: Sequence[Cell]) -> None:
     if all(is_flat(cell.images) for cell in cells):
         raise NothingFroze(
             f"Nothing can freeze: in each of the {len(cells)} traversals all images are equal; choose other factors, "
-            "or a seed (--seed) that draws other contexts."
+            "or a `seed` that draws other contexts."
         )
 
 

@@ -51,11 +51,11 @@ def read_encoder(name: str) -> Callable[[Any], Any]:
         function = getattr(importlib.import_module(module_name), function_name)
     except (Exception, SystemExit) as error:  # whatever the user's module raises while it is imported
         raise IfpError(
-            f"model={name!r} cannot be imported ({type(error).__name__}: {error}); give package.module:function with "
+            f"`model={name!r}` cannot be imported ({type(error).__name__}: {error}); give package.module:function with "
             "the module in this folder or installed."
         ) from error
     if not callable(function):
-        raise IfpError(f"model={name!r} is not a function.")
+        raise IfpError(f"`model={name!r}` is not a function.")
     return function
 
 
@@ -66,7 +66,7 @@ def encode_by_function(name: str, sample: Sample, device: str, progress: Progres
     ------
     IfpError : the function fails, or returns something else.
     """
-    function, called = read_encoder(name), f"model={name!r}"
+    function, called = read_encoder(name), f"`model={name!r}`"
     return encode_in_memory(function, sample, progress, name=name, device=device, called=called)
 
 

@@ -96,7 +96,7 @@ def encode_models(
         raise IfpError("No data set is named; give the images that the model was trained on, such as 'sprites'.")
     if settings.series:
         if len(paths) < len(models):
-            raise IfpError("A series is of checkpoints; give paths alone, or leave series out.")
+            raise IfpError("A series is of checkpoints; give paths alone, or leave `series` out.")
         paths = [Located(paths[0].name, tuple(file for place in paths for file in place.files))]
         located, models = [paths[0]], models[:1]
     # whether they can be read at all is known before an image is drawn
@@ -164,7 +164,7 @@ def _given_runs(models: Sequence[Codes | Run], settings: EncodeSettings) -> list
         records = [record for run in runs for record in run.records]
         check_same_latents(runs)
         if len({record.codes.num_latents for record in records}) > 1:
-            raise IfpError("The codes have different numbers of latents, so they are not one series; leave series out.")
+            raise IfpError("The codes differ in the number of latents, so they are not one series; leave `series` out.")
         if all(record.step is not None for record in records):
             records.sort(key=lambda record: record.step or 0)
         runs = [Run("codes", tuple(records))]

@@ -73,7 +73,7 @@ def open_model(contents: Contents, config: Mapping[str, Any], options: ReadingOp
         found_shape = taken.vaes[0].image_shape
         raise IfpError(
             f"{contents.path} takes images of shape {found_shape} (channels, rows, columns) as a model of "
-            f"{taken.family.title}; got image_shape={shape}, leave it out."
+            f"{taken.family.title}; got `image_shape={shape}`, leave it out."
         )
     others = [opened.source.place for opened in found[1:] if not _equal(opened.source, taken.source)]
     said, theirs = _said(taken.source, others, options), _beginnings(others)
@@ -171,7 +171,7 @@ def _no_such_set(seen: Sequence[Source], wanted: str) -> IfpError:
     if not places:
         path = seen[0].path
         return IfpError(
-            f"{path} holds one set of weights, without a key, so none is called {wanted!r}; leave weights out."
+            f"{path} holds one set of weights, without a key, so none is called {wanted!r}; leave `weights` out."
         )
     return unknown_name("set of weights", wanted, places)
 
@@ -179,7 +179,7 @@ def _no_such_set(seen: Sequence[Source], wanted: str) -> IfpError:
 def _cannot_be_rebuilt(source: Source, family: Family, error: ShapeMismatch) -> ShapeMismatch:
     return ShapeMismatch(
         f"{source.path} looks like a checkpoint of {family.title}, but cannot be rebuilt: {str(error).rstrip('.')}; "
-        f"name another by reading=ifp.ReadingOptions(family=...), or {OTHERWISE}."
+        f"name another by `reading=ifp.ReadingOptions(family=...)`, or {OTHERWISE}."
     )
 
 
@@ -202,7 +202,7 @@ def _said(taken: Source, others: Sequence[str], options: ReadingOptions) -> list
         value = f"those under {taken.place!r}" if taken.place else "those without a key"
         if others:
             more = " and ".join(map(repr, others[:_SHOWN_PLACES]))
-            value += f"; the file also holds {more} (reading=ifp.ReadingOptions(weights={others[0]!r}))"
+            value += f"; the file also holds {more} (`reading=ifp.ReadingOptions(weights={others[0]!r})`)"
         source = "an option" if options.weights is not None else "a guess" if others else "the file"
         said.append(Assumption("weights", value, source))
     if taken.renamed:

@@ -86,7 +86,7 @@ def check_image_shape(vae: Vae, dataset: FactorDataset) -> None:
     if vae.image_shape != dataset.image_shape:
         raise IfpError(
             f"The model takes images of shape {vae.image_shape} (channels, rows, columns), but those of {dataset.name} "
-            f"are {dataset.image_shape}; name the data that it was trained on as dataset."
+            f"are {dataset.image_shape}; name the data that it was trained on as `dataset`."
         )
 
 

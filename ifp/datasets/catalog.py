@@ -17,7 +17,7 @@ DATASETS: dict[str, str] = {
     "sprites-noshape": "sprites with the shape drawn at random (a nuisance, not a factor)",
     "sprites-color": "sprites in random colours, RGB",
     "sprites-noisy": "sprites on uniform noise, RGB",
-    "sprites-scream": "sprites that invert patches of a picture, RGB; --background FILE names the picture",
+    "sprites-scream": "sprites that invert patches of a picture, RGB; `background` names the picture's file",
     "toys": "stand-in for SmallNORB with its design: 48,600 grey 64 x 64 images of shaded solids; no download",
     "arrow": "DEFT's correlative set, drawn anew: 32,768 binary 64 x 64 images of an arrow, its place and angle; "
     "no download",
@@ -48,9 +48,7 @@ def load_dataset(
     if not isinstance(name, str):
         raise bad_value("the name of a data set", name, "a text such as 'sprites'", "`ifp data list` shows the names")
     if background is not None and name != "sprites-scream":
-        raise IfpError(
-            f"Only sprites-scream has a background picture, got one for {name!r}; leave background (--background) out."
-        )
+        raise IfpError(f"Only sprites-scream has a background picture, got one for {name!r}; leave `background` out.")
     if name.startswith(NPZ_PREFIX):
         from ifp.datasets.npz import NpzDataset
 
@@ -119,9 +117,7 @@ def as_dataset(
 def check_available(name: str, *, data_dir: Path | None = None, background: Path | None = None) -> None:
     """Raise IfpError, as `load_dataset` does, for an unknown name or a file that is not there; reads no file."""
     if background is not None and name != "sprites-scream":
-        raise IfpError(
-            f"Only sprites-scream has a background picture, got one for {name!r}; leave background (--background) out."
-        )
+        raise IfpError(f"Only sprites-scream has a background picture, got one for {name!r}; leave `background` out.")
     if name.startswith(NPZ_PREFIX):
         from ifp.datasets.npz_file import check_there
 

@@ -148,7 +148,7 @@ class CorrelatedSampler:
 
 
 def parse_pair(text: str) -> tuple[str, str]:
-    """The two factors of `--correlate`.
+    """The two factors of one of `correlate`.
 
     >>> parse_pair("posX,scale")
     ('posX', 'scale')
@@ -164,7 +164,7 @@ def parse_pair(text: str) -> tuple[str, str]:
 
 
 def parse_sigma(text: str) -> float:
-    """The number of `--sigma`; "none" and "inf" mean no correlation.
+    """The number of one of `sigmas`; "none" and "inf" mean no correlation.
 
     >>> parse_sigma("0.2"), parse_sigma("none")
     (0.2, inf)
@@ -180,7 +180,7 @@ def parse_sigma(text: str) -> float:
 
 
 def make_pairs(correlate: Sequence[str], sigmas: Sequence[float]) -> list[Pair]:
-    """The pairs of repeated `--correlate` and `--sigma`: one sigma for all pairs, or one for each in order.
+    """The pairs of `correlate` and `sigmas`: one sigma for all pairs, or one for each in order.
 
     >>> make_pairs(["posX,scale", "shape,posY"], [0.2])
     [('posX', 'scale', 0.2), ('shape', 'posY', 0.2)]
@@ -191,8 +191,8 @@ def make_pairs(correlate: Sequence[str], sigmas: Sequence[float]) -> list[Pair]:
     """
     if len(sigmas) not in {1, len(correlate)} or (sigmas and not correlate):
         raise IfpError(
-            f"Give --sigma once for all pairs or once for each --correlate, got {len(sigmas)} of --sigma "
-            f"and {len(correlate)} of --correlate."
+            f"`sigmas` must be given once for all pairs or once for each of `correlate`, got {len(sigmas)} "
+            f"for {len(correlate)} of `correlate`."
         )
     each = list(sigmas) * len(correlate) if len(sigmas) == 1 else sigmas
     return [(*parse_pair(text), sigma) for text, sigma in zip(correlate, each, strict=True)]

@@ -95,7 +95,7 @@ def find_official(data_dir: Path) -> Path:
     if path is None:
         raise IfpError(
             f"dSprites is not in {data_dir}: missing {FILE_NAME}; run `ifp data get dsprites`, or put that file "
-            "there, or use `sprites`, which renders the same design and needs no file."
+            "there, or use `dataset='sprites'`, which renders the same design and needs no file."
         )
     return path
 

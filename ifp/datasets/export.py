@@ -47,7 +47,7 @@ def export_npz(
     IfpError : the file exists and `force` is off, or its folder does not exist.
     """
     if path.exists() and not force:
-        raise IfpError(f"{path} exists; choose another name or overwrite it with force=True (--force).")
+        raise IfpError(f"{path} exists; choose another name or overwrite it with `force=True`.")
     if not path.parent.is_dir():
         raise IfpError(f"There is no folder {path.parent} for {path.name}; make it first or choose another.")
     # before the file is there: an interrupt while numpy.random is being imported is swallowed in its compiled parts

@@ -21,7 +21,7 @@ def correlated_sampler(dataset: FactorDataset, pairs: Sequence[Pair], inverse: b
     if not dataset.labelled:
         raise IfpError(
             f"{dataset.name} has no factors, so none can be correlated; add an array 'factors' to the file, or leave "
-            "correlate (--correlate) out."
+            "`correlate` out."
         )
     values: Sequence[np.ndarray] | None = getattr(dataset, "factor_values", None)
     return CorrelatedSampler(dataset.space, pairs, inverse, values)

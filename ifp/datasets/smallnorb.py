@@ -136,7 +136,7 @@ def find_files(data_dir: Path) -> dict[str, Path]:
     if missing:
         raise IfpError(
             f"SmallNORB is not complete in {data_dir}: missing {', '.join(missing)}; run `ifp data get smallnorb`, or "
-            "put these files there (plain or .gz), or use `toys`, which has the same design and needs no files."
+            "put these files there (plain or .gz), or use `dataset='toys'`, of the same design, which needs no files."
         )
     return {key: path for key, path in found.items() if path is not None}
 

@@ -185,7 +185,7 @@ def _with_betas(
             if model.trace is not None:
                 raise IfpError(
                     f"{model.name} is of a training whose beta moved, and its records say {model.beta:g}, not "
-                    f"{given:g}; leave betas (--beta) out."
+                    f"{given:g}; leave `betas` out."
                 )
             text = f"{model.name}: beta {given:g} as given, in place of {model.beta:g}, which its files say."
             said.setdefault(origin.argument, text)
@@ -216,13 +216,13 @@ def _check_points(points: int, there: int, name: str) -> None:
         raise bad_value("points", points, f"a whole number of at least {FEWEST_POINTS}")
     if points > there:
         raise IfpError(
-            f"{points} points are asked for and {name} holds {there} images; points (--points) must be {there} or less."
+            f"{points} points are asked for and {name} holds {there} images; `points` must be {there} or less."
         )
 
 
 def _check_betas(betas: Sequence[float], count: int, what: str) -> None:
     if betas and len(betas) != count:
-        raise IfpError(f"betas (--beta) must be given once for each {what}, got {len(betas)} for {count}.")
+        raise IfpError(f"`betas` must be given once for each {what}, got {len(betas)} for {count}.")
     for beta in betas:
         if not is_number(beta) or not 0 < beta < np.inf:
             raise bad_value("beta", beta, "a positive number")

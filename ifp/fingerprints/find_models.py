@@ -110,7 +110,7 @@ def check_enough_models(models: int, *, hotspots: bool) -> None:
     if hotspots and models < FEWEST_MODELS:
         raise IfpError(
             f"Hotspots need at least {FEWEST_MODELS} models, got {models}: give more, or compare these alone "
-            "with hotspots=False (--no-hotspots)."
+            "with `hotspots=False`."
         )
 
 

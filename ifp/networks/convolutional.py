@@ -50,7 +50,7 @@ class ConvNetwork:
         if channels not in (1, 3) or (height, width) != (64, 64):
             raise IfpError(
                 f"The conv network takes images of shape (1, 64, 64) or (3, 64, 64), got {self.image_shape}; "
-                "use architecture mlp (--architecture mlp), which takes any shape."
+                "use `architecture='mlp'`, which takes any shape."
             )
 
     def initial(self, member: PixelStatistics, generator: torch.Generator) -> Parameters:

@@ -37,9 +37,7 @@ PRESSURES: dict[str, Published] = {
     "smallnorb": Published((30, 5, 3, 1)),
 }
 """Published settings by the name of the data set, which also determines the size and the channels of its images."""
-_REMEDY = (
-    "give your own betas (--option betas=...), or those of an `ifp anneal` run as pressures_from (--pressures-from RUN)"
-)
+_REMEDY = "give your own pressures as `betas=...`, or those of an `ifp anneal` run as `pressures_from`"
 LIKELIHOOD = "bernoulli"
 """The likelihood of all published pressures; with another likelihood factors freeze at other pressures."""
 

@@ -58,7 +58,7 @@ def as_folder(folder: Any, name: str = "folder") -> Path:
     return Path(folder)
 
 
-def check_out(path: Path, name: str = "--out") -> None:
+def check_out(path: Path, name: str = "`out`") -> None:
     """Raise IfpError unless `path` is a folder that can be written, or one that can be made; leaves nothing there."""
     nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not nearest.is_dir():

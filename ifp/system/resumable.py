@@ -70,7 +70,7 @@ class ResumableFolder:
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self.path = path
         self.about = {**({"format": self.format} if self.format is not None else {}), **about}
-        check_out(path, "out (--out)")
+        check_out(path, "`out`")
         if path.is_dir() and any(path.iterdir()):
             self._take_over(self._read_stored())
 
@@ -84,14 +84,14 @@ class ResumableFolder:
     def _read_kind(cls, path: Path) -> dict[str, Any]:
         """The run.json in the folder; raises IfpError unless it is of a run of this kind and version."""
         if not (path / RUN_FILE).is_file():
-            raise IfpError(f"{path} is not empty and holds no run.json; choose a new folder as out (--out).")
+            raise IfpError(f"{path} is not empty and holds no run.json; choose a new folder as `out`.")
         stored = read_json(path / RUN_FILE, "restore it, or start the run in a new folder")
         if stored.get("format") != cls.format or not isinstance(stored.get("config"), dict):
-            raise IfpError(f"{path} holds something else than {cls.kind}; choose a new folder as out (--out).")
+            raise IfpError(f"{path} holds something else than {cls.kind}; choose a new folder as `out`.")
         if stored.get("ifp_version") != ifp.__version__:
             raise IfpError(
                 f"{path} holds a run of ifp {stored.get('ifp_version')}, this is ifp {ifp.__version__}; "
-                "choose a new folder as out (--out)."
+                "choose a new folder as `out`."
             )
         return stored
 
@@ -101,9 +101,9 @@ class ResumableFolder:
         if not self._is_same_run(stored):
             now, then = self.about["config"], stored["config"]
             differ = [f"{k} {then.get(k)!r} there, {now[k]!r} now" for k in now if then.get(k) != now[k]]
-            raise IfpError(f"{self.path} holds another run ({'; '.join(differ)}); choose a new folder as out (--out).")
+            raise IfpError(f"{self.path} holds another run ({'; '.join(differ)}); choose a new folder as `out`.")
         if stored.get("dataset") != self.about["dataset"]:
-            raise IfpError(f"{self.path} holds a run on other images of that name; choose a new folder as out (--out).")
+            raise IfpError(f"{self.path} holds a run on other images of that name; choose a new folder as `out`.")
         return stored
 
     def _is_same_run(self, stored: dict[str, Any]) -> bool:

@@ -98,9 +98,9 @@ def _factor(name: str, shape: tuple[int, int, int] | None, latents: int | None, 
     if latents is not None and latents < 1:
         raise bad_value("latents", latents, "a whole number of at least 1")
     if shape is None and theirs.mean_pixels:
-        raise IfpError(f"{name} averages over pixels: give the images' shape, as in --shape 3,64,64.")
+        raise IfpError(f"{name} averages over pixels: give the images' shape, as in `shape=(3, 64, 64)`.")
     if latents is None and theirs.mean_latents:
-        raise IfpError(f"{name} averages the KL over latents: give their number, as in --latents 10.")
+        raise IfpError(f"{name} averages the KL over latents: give their number, as in `latents=10`.")
     if kld_weight is not None and theirs.kld_weight is None:
         raise IfpError(f"{name} has no kld_weight beside its beta: leave it out.")
     if kld_weight is not None and not (math.isfinite(kld_weight) and kld_weight > 0):

@@ -104,8 +104,7 @@ class CodesFolder(TrainFolder):
         shape = (len(self.sample.positions_NF), self.config.latents)
         if arrays.keys() != {"mean", "logvar", "beta"} or arrays["mean"].shape != shape:
             raise IfpError(
-                f"{path}, the codes of a record, is missing or of another run; train anew "
-                "in another folder, out (--out)."
+                f"{path}, the codes of a record, is missing or of another run; train anew in another folder, `out`."
             )
         mean_ND, logvar_ND = (arrays[name].astype(np.float64) for name in ("mean", "logvar"))
         return KeptCodes(step, float(arrays["beta"]), self.sample.codes(mean_ND, logvar_ND))

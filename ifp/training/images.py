@@ -186,5 +186,5 @@ def _check_memory(dataset: FactorDataset, images: int, needed: int, device: str 
         fits = max(1, int(room) // dataset.num_pixels)
         raise IfpError(
             f"The {images:,} images of {dataset.name} need {needed / 2**30:.1f} GiB and {room / 2**30:.1f} GiB of "
-            f"{torch.device(device).type} memory can be used; train on fewer, images={fits} (--images {fits})."
+            f"{torch.device(device).type} memory can be used; train on fewer, `images={fits}`."
         )

@@ -121,7 +121,7 @@ def probe(
     def record() -> None:
         mean_ND, logvar_ND = encode_images(model.encode, fixed_NCHW, target, silent)
         if not (np.isfinite(mean_ND).all() and np.isfinite(logvar_ND).all()):
-            raise IfpError(f"The probe diverged at beta {betas[-1]:.3g}; lower learning_rate (--learning-rate).")
+            raise IfpError(f"The probe diverged at beta {betas[-1]:.3g}; lower `learning_rate`.")
         means.append(mean_ND)
         logvars.append(logvar_ND)
 

@@ -242,7 +242,7 @@ class _Run:
                 where = f"its last good checkpoint is {kept}" if kept else "it has no good checkpoint"
                 self.say(
                     f"Seed {seed} diverged between steps {self.folder.step(seed):,} and {trainer.step:,}: its loss is "
-                    f"no longer a finite number. It is stopped, {where}; try a smaller learning_rate (--learning-rate)."
+                    f"no longer a finite number. It is stopped, {where}; try a smaller `learning_rate`."
                 )
                 self.total -= config.steps - trainer.step
             else:

@@ -110,7 +110,7 @@ def test_nothing_froze_is_exit_code_1_with_what_to_change(bars: str, tmp_path: P
     )  # fmt: skip
     assert result.exit_code == 1
     assert "Nothing froze: of 4 curves 4 never_froze" in result.stderr
-    assert "Lower beta_min (--beta-min) below" in result.stderr
+    assert "Lower --beta-min below" in result.stderr
     assert (tmp_path / "run" / "freezing_points.csv").exists()
 
 

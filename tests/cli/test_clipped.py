@@ -108,10 +108,7 @@ def test_train_on_small_images_takes_the_mlp(small: Path, tmp_path: Path) -> Non
 
 
 DEFT = ("--objective", "deft", "--architecture", "mlp", "--steps", "8", "--records", "2", "--batch", "8", "--dry-run")
-ASKS = (
-    "give your own betas (--option betas=...), or those of an `ifp anneal` run as pressures_from "
-    "(--pressures-from RUN)."
-)
+ASKS = "give your own pressures as --option betas=..., or those of an `ifp anneal` run as --pressures-from."
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_an_empty_file_is_told_what_it_should_hold(tmp_path: Path) -> None:
 def test_a_random_nuisance_of_data_without_one_is_said(bars: str, tmp_path: Path) -> None:
     options = ("--nuisance", "random", "--out", str(tmp_path / "run"))
     result = ifp(*(bars if word == "BARS" else word for word in ANNEAL), *options)
-    says(result, 0, "has none, so that nuisance random (--nuisance random) changes nothing.")
+    says(result, 0, "has none, so that --nuisance random changes nothing.")
 
 
 def test_a_run_in_which_all_is_flat_leaves_no_folder(tmp_path: Path) -> None:

@@ -265,9 +265,7 @@ def test_mistakes_are_one_sentence(run: Path, data: FactorDataset, tmp_path: Pat
         collected([model, diverged], data, betas=[1.0])
     with pytest.raises(IfpError, match="beta must be a positive number"):
         collected([model], data, betas=[0.0])
-    with pytest.raises(
-        IfpError, match=r"1001 points are asked for and .* holds 1000 images; points \(--points\) must be 1000"
-    ):
+    with pytest.raises(IfpError, match=r"1001 points are asked for and .* holds 1000 images; `points` must be 1000"):
         collect_models([model], data, points=1001)
     with pytest.raises(IfpError, match="points must be a whole number of at least 16"):
         collect_models([model], data, points=15)

@@ -63,13 +63,13 @@ def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
-    with pytest.raises(IfpError, match=r"out \(--out\) must name a folder"):
+    with pytest.raises(IfpError, match=r"`out` must name a folder"):
         Walk(tmp_path / "run")
 
 
 def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(IfpError, match=r"is not empty and holds no run\.json; choose a new folder as out \(--out\)"):
+    with pytest.raises(IfpError, match=r"is not empty and holds no run\.json; choose a new folder as `out`"):
         Walk(tmp_path)
 
 
@@ -88,7 +88,7 @@ def test_another_run_is_refused_with_the_difference(tmp_path: Path, change: dict
     path = tmp_path / "run.json"
     write_json(path, json.loads(path.read_text()) | change)
     before = path.read_bytes()
-    with pytest.raises(IfpError, match=rf"{words}.*; choose a new folder as out \(--out\)") as caught:
+    with pytest.raises(IfpError, match=rf"{words}.*; choose a new folder as `out`") as caught:
         Walk(tmp_path)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == before

@@ -77,7 +77,7 @@ def _refuse_other_models(source: Source) -> None:
     if kinds.get(0) == kinds.get(3) == "conv" and 1 not in kinds and 2 not in kinds:
         raise IfpError(
             f"{source.path} has instance normalisation, of which nothing is in the file; give its encoder with "
-            "model='package.module:function', or its codes as ifp.Codes(mean, logvar)."
+            "`model='package.module:function'`, or its codes as ifp.Codes(mean, logvar)."
         )
 
 

@@ -64,7 +64,7 @@ def refuse_other_posteriors(source: Source) -> None:
     if not has_both_heads or not _is_shipped(weights):
         raise IfpError(
             f"{source.path} has an encoder of its own, which pythae keeps in encoder.pkl: that is arbitrary code and "
-            "is never unpickled; give model='package.module:function', which returns mean and logvar, or "
+            "is never unpickled; give `model='package.module:function'`, which returns mean and logvar, or "
             "its codes as ifp.Codes(mean, logvar)."
         )
 

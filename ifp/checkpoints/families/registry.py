@@ -52,7 +52,7 @@ def several_families(source: Source, matches: Sequence[Family]) -> IfpError:
     names = ", ".join(family.name for family in matches)
     return IfpError(
         f"{source.path} could be of {len(matches)} families ({names}); say which with "
-        "reading=ifp.ReadingOptions(family=...)."
+        "`reading=ifp.ReadingOptions(family=...)`."
     )
 
 

@@ -11,7 +11,7 @@ from ifp.checkpoints.source import Source, Weights
 from ifp.errors import IfpError
 
 OTHERWISE = (
-    "for any other model give model='package.module:function', a function that returns mean and logvar, "
+    "for any other model give `model='package.module:function'`, a function that returns mean and logvar, "
     "or its codes as ifp.Codes(mean, logvar)"
 )
 CODES_OF_DISCRETE = (
@@ -19,7 +19,7 @@ CODES_OF_DISCRETE = (
     "logvar), which measures the factors (the KL then says nothing)"
 )
 """What to do with models whose codes are discrete."""
-_ENCODER = "give model='package.module:function', a function of yours that loads it and returns mean and logvar"
+_ENCODER = "give `model='package.module:function'`, a function of yours that loads it and returns mean and logvar"
 """What to do with models that another library can run."""
 _REPARAMETRISED = r"parametrizations\.\w+\.original|weight_orig$|weight_v$"
 """Matches the names of arrays from which weight or spectral normalisation computes the weights."""

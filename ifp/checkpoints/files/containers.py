@@ -21,8 +21,8 @@ from ifp.errors import IfpError
 T = TypeVar("T")
 
 _RUN_IT = (
-    "load it with {} in a function of yours that returns mean and logvar and give that by "
-    "model='package.module:function' (docs/diagnosis.md shows one), or give mean and logvar as ifp.Codes(mean, logvar)"
+    "load it with {} in a function of yours that returns mean and logvar and give that "
+    "by `model='package.module:function'` (docs/diagnosis.md shows one), or mean and logvar as ifp.Codes(mean, logvar)"
 )
 """What to do with a model that only another library can run."""
 _OTHER_KINDS = [  # position, first bytes, what the file is, what to do

@@ -142,7 +142,7 @@ def _unnamed(folder: Path) -> list[CheckpointFile]:
         names = listed((file.name for file in files), _SHOWN_NAMES)
         raise IfpError(
             f"{folder} holds {len(files)} checkpoints that are no known series ({names}); name one, or those of one "
-            "run with series=True."
+            "run with `series=True`."
         )
     if len(others) > 1 and any(_RUN_NUMBER.search(pattern) for pattern in patterns):
         names = listed((file.name for file in others), _SHOWN_NAMES)

@@ -54,7 +54,7 @@ def load_candidates(file: CheckpointFile, options: ReadingOptions) -> Candidates
     source, family = opened.source, opened.family
     vaes = [vae.ending_in_logits() for vae in opened.vaes]
     if options.stage is not None and not any(entry.what == "stage" for vae in vaes for entry in vae.assumptions):
-        raise IfpError(f"{file.path} is of {family.title}, whose models have no stages; leave stage out.")
+        raise IfpError(f"{file.path} is of {family.title}, whose models have no stages; leave `stage` out.")
     step = source.step if source.step is not None else file.step_from_name
 
     def rebuild(activation: str) -> Sequence[Vae]:

@@ -111,7 +111,7 @@ def laplace_latents(path: str, base: Reading, reading: Reading) -> IfpError:
         f"{path} has Laplace latents by the self-test: read so, E|z| differs from 1 by {reading.test.deviation:.2f}, "
         f"and read as Gaussian, the second moment differs from 1 by {base.test.deviation:.2f} (medians over active "
         "latents); only Gaussian latents are read here; give its codes as ifp.Codes(mean, logvar), or say "
-        "reading=ifp.ReadingOptions(variance='log variance') if they are Gaussian."
+        "`reading=ifp.ReadingOptions(variance='log variance')` if they are Gaussian."
     )
 
 
@@ -128,7 +128,7 @@ def _taken(choice: Choice) -> str:
         )
     return (
         f"Read differently from {choice.vae.family}: {how}. {why}. To state it yourself, use "
-        f"reading=ifp.ReadingOptions({', '.join(stated_by)})."
+        f"`reading=ifp.ReadingOptions({', '.join(stated_by)})`."
     )
 
 
@@ -166,7 +166,7 @@ def _open(choice: Choice, alike: Reading) -> str:
         f"Whether the model gives {choice.vae.variance} or {alike.vae.variance} cannot be told: its beta is not "
         "stated, and its moments are right in neither case (they differ from 1 by "
         f"{choice.reading.test.deviation:.2f} and {alike.test.deviation:.2f}); the KL is {kl:.2f} nats in the first "
-        f"case and {other_kl:.2f} in the second. Say which with reading=ifp.ReadingOptions(variance=...), "
+        f"case and {other_kl:.2f} in the second. Say which with `reading=ifp.ReadingOptions(variance=...)`, "
         "or put the settings of training beside the file."
     )
 
@@ -185,7 +185,7 @@ def _rescaled(choice: Choice) -> str:
     return (
         f"{finding}: the model may give logarithms to another base (the factor is 0.69 for base 2 and 2.3 for base "
         "10), or those settings are not its own. Its KL would then be far off; give its codes as ifp.Codes(mean, "
-        "logvar), or model='package.module:function', which returns the natural logarithm of the variance."
+        "logvar), or `model='package.module:function'`, which returns the natural logarithm of the variance."
     )
 
 
@@ -206,7 +206,7 @@ def _misread(choice: Choice) -> str:
         )
         hint = (
             f"read as '{fitting.name}' it would fit: the file may come from a fork (see "
-            "reading=ifp.ReadingOptions(head=..., variance=...))"
+            "`reading=ifp.ReadingOptions(head=..., variance=...)`)"
         )
     return f"{finding}: the model was misread, does not see its own data, or was never trained to a minimum; {hint}."
 

@@ -98,7 +98,7 @@ def assemble(
         raise IfpError(
             f"{source.path}: the encoder's last layer has {rows} rows, which would be means and variances of {latents} "
             f"latents, but the decoder takes {taken} codes; {other_codes(rows, taken)}; give its codes as "
-            "ifp.Codes(mean, logvar), or the encoder by model='package.module:function'."
+            "ifp.Codes(mean, logvar), or the encoder by `model='package.module:function'`."
         )
     decoder, about_decoder, used = _decoder(source.weights, latents, images.shape, decode, habits)
     head, head_source = chosen_head(options, habits.head)

@@ -87,7 +87,7 @@ def flat_image(weights: Weights, layer: str, stated: object = None, *, user: Ima
             return Images((channels, side, side), "a guess", ", square images of 1 or 3 channels")
     raise ShapeMismatch(
         f"{layer!r} takes {pixels} values, which is no square image of 1 or 3 channels (state the shape with "
-        "reading=ifp.ReadingOptions(image_shape=...))."
+        "`reading=ifp.ReadingOptions(image_shape=...)`)."
     )
 
 
@@ -159,7 +159,7 @@ def image_side(
             return side
     raise ShapeMismatch(
         f"{name} takes {features} values, but no usual image side is flattened to that by {len(layers)} convolutions "
-        "(state the shape with reading=ifp.ReadingOptions(image_shape=...))."
+        "(state the shape with `reading=ifp.ReadingOptions(image_shape=...)`)."
     )
 
 

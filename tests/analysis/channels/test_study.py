@@ -98,7 +98,7 @@ def test_functions_are_models(tmp_path: Path) -> None:
         ([codes(0)] * 5, {"dataset": "sprites"}, "leave the data set out"),
         ([codes(0)] * 5, {"by": "layer"}, "Unknown kind of channel 'layer'"),
         ([codes(0)] * 5, {"by": "group"}, "A group size goes with channels by group"),
-        ([codes(0)] * 5, {"points": COUNT + 1}, r"holds 192 images; points \(--points\) must be 192 or less"),
+        ([codes(0)] * 5, {"points": COUNT + 1}, r"holds 192 images; `points` must be 192 or less"),
         ([codes(0)] * 5, {"betas": [1.0]}, "once for each model's codes, got 1 for 5"),
         ([lambda images: images] * 5, {"dataset": "toys", "betas": [1.0, 2.0]}, "each model, got 2 for 5"),
         ([codes(0)] * 5, {"points": "a"}, "points must be a whole number"),
@@ -107,7 +107,7 @@ def test_functions_are_models(tmp_path: Path) -> None:
         (
             ["no_such_module:encode"],
             {"dataset": "sprites", "hotspots": False},
-            "model='no_such_module:encode' cannot be imported",
+            "`model='no_such_module:encode'` cannot be imported",
         ),
     ],
 )
@@ -130,5 +130,5 @@ def test_images_that_share_factor_values_are_all_counted() -> None:
     assert len(load_images(data, 0, 0, "cpu")) == 120
     found = ifp.channels([encode, encode], data, points=100, hotspots=False, betas=[1.0, 2.0])
     assert found.tables["models"]["beta"].tolist() == [1, 2]
-    with pytest.raises(IfpError, match=r"holds 120 images; points \(--points\) must be 120 or less"):
+    with pytest.raises(IfpError, match=r"holds 120 images; `points` must be 120 or less"):
         ifp.channels([encode, encode], data, points=130, hotspots=False)

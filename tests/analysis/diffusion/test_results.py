@@ -122,7 +122,7 @@ def test_without_labels_the_file_says_so(rng: np.random.Generator, tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "There is no .*give the --out folder"),
+        (None, "There is no .*give the folder"),
         ("{", "cannot be read"),
         ("[]", "not a diagnosis"),
         ('{"format": "ifp diagnosis 0"}', "not a diagnosis of this version"),

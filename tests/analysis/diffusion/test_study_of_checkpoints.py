@@ -86,11 +86,11 @@ def test_a_doubtful_model_is_not_measured_and_says_what_to_try(folder: Path, tmp
     doubtful = ifp.diagnose(folder / "model.pt", f"npz:{folder / 'foreign.npz'}", names="mine", **FAST)
     assert len(doubtful.doubts) == 1
     assert repr(doubtful).startswith("<ModelDiagnosis: No verdict on mine: ")
-    assert "What to try: as dataset the images that it was trained on" in str(doubtful)
-    assert str(doubtful).endswith("anyway=True gives the numbers as they are.")
+    assert "What to try: as `dataset` the images that it was trained on" in str(doubtful)
+    assert str(doubtful).endswith("`anyway=True` gives the numbers as they are.")
     assert "What to try" in doubtful._repr_html_()
     for ask in (doubtful.table, doubtful.plot, lambda: doubtful.save(tmp_path / "out")):
-        with pytest.raises(ifp.IfpError, match=r"was not measured: .* anyway=True gives its numbers"):
+        with pytest.raises(ifp.IfpError, match=r"was not measured: .* `anyway=True` gives its numbers all the same"):
             ask()
     assert not (tmp_path / "out").exists()
 

@@ -211,5 +211,5 @@ def test_tables_of_an_earlier_version_are_said_to_be_so(tmp_path: Path) -> None:
 
 
 def test_no_folder_to_draw(tmp_path: Path) -> None:
-    with pytest.raises(IfpError, match=r"There is no .*mi\.csv; give the --out folder of a finished"):
+    with pytest.raises(IfpError, match=r"There is no .*mi\.csv; give the folder of a finished"):
         draw_joint(tmp_path)

@@ -115,7 +115,7 @@ def test_the_figure_is_drawn_again_from_the_folder(result: TrainResult, tmp_path
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
     with pytest.raises(IfpError, match="in memory only"):
         ifp.plot(result)
-    with pytest.raises(IfpError, match="with which scale does not go"):
+    with pytest.raises(IfpError, match="with which `scale` does not go"):
         ifp.plot(tmp_path / "run", scale="linear")
 
 

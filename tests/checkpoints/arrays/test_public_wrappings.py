@@ -70,6 +70,6 @@ def test_two_sets_are_said_and_either_can_be_chosen(
 ) -> None:
     (file,) = locate(cases / "two_sets.pt").files
     (said,) = [about for about in read(file).assumptions if about.what == "weights"]
-    assert said.value == "those under 'model'; the file also holds 'ema' (reading=ifp.ReadingOptions(weights='ema'))"
+    assert said.value == "those under 'model'; the file also holds 'ema' (`reading=ifp.ReadingOptions(weights='ema')`)"
     np.testing.assert_array_equal(posteriors(read(file), images), bare["betaH"])
     np.testing.assert_array_equal(posteriors(read(file, weights="ema"), images), bare["btcvae"])

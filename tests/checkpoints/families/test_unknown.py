@@ -63,7 +63,7 @@ def test_shapes_stand_beside_names_and_what_differs_is_said() -> None:
     assert "YannDubs/disentangling-vae comes nearest, but encoder.mu_logvar_gen is not there; " in message
     assert "; beside its usual layers there is encoder.head; for any other model give" in message
     assert message.endswith(
-        "give model='package.module:function', a function that returns mean and logvar, or its codes as "
+        "give `model='package.module:function'`, a function that returns mean and logvar, or its codes as "
         "ifp.Codes(mean, logvar)."
     )
     with pytest.raises(IfpError) as error:

@@ -106,7 +106,7 @@ def test_data_in_order_of_their_factors_are_sampled_in_none(tmp_path: Path) -> N
 
 def test_a_stage_of_a_model_without_any_is_refused(tmp_path: Path) -> None:
     path = exact.write_components(tmp_path / "model.pt")
-    with pytest.raises(IfpError, match="have no stages; leave stage out"):
+    with pytest.raises(IfpError, match="have no stages; leave `stage` out"):
         candidates_at(path, stage=1)
     (tmp_path / "groups").mkdir()
     groups = array_files.write(tmp_path / "groups", array_files.EXAMPLES["groups added"]())

@@ -53,7 +53,7 @@ def test_a_damaged_folder_is_one_sentence(mapped: tuple[Path, str], tmp_path: Pa
         (tmp_path / name / "similarity.npz").write_bytes(bits)
         with pytest.raises(IfpError, match=sentence):
             load_results(tmp_path / name)
-    with pytest.raises(IfpError, match="give the --out folder of an `ifp channels` run"):
+    with pytest.raises(IfpError, match="give the folder of an `ifp channels` run"):
         load_results(tmp_path)
 
 

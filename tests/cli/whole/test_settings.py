@@ -75,12 +75,15 @@ def test_the_closed_form_needs_no_training(squares: str, tmp_path: Path) -> None
     [
         (["--contexts", "3"], "--contexts is about the traversals of single factors and does not go with --whole"),
         (["--direction", "heat"], "Unknown direction of --whole 'heat': allowed are cool, both"),
-        (["--law", "author", "--direction", "both"], "law author (--law) only cools"),
+        (
+            ["--law", "author", "--direction", "both"],
+            "The author's law only cools; add --direction cool, or",
+        ),
         (["--factor", "size"], "--factor is about the traversals"),
         (["--method", "both"], "Unknown method of --whole 'both': allowed are train, closed-form"),
         (["--preset", "author"], "Unknown preset of --whole 'author': allowed are quick, standard"),
         (["--law", "logistic"], "Unknown law 'logistic'"),
-        (["--law", "author", "--beta-max", "9"], "law author (--law) has a range of its own"),
+        (["--law", "author", "--beta-max", "9"], "The author's law has a range of its own"),
         (["--beta-max", "2", "--beta-min", "3"], "--whole cools: beta must fall"),
         (["--beta-max", "-2"], "--whole cools: beta must fall"),
         (["--architecture", "linear"], "Unknown architecture 'linear'"),
