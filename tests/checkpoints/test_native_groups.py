@@ -97,7 +97,7 @@ def test_another_stage_can_be_asked_for(tmp_path: Path) -> None:
     (vae,) = FAMILY.build(source, ReadingOptions(stage=2))
     assert bool((vae.encode(x)[0] != 0).all())
     assert not FAMILY.build(source, ReadingOptions())[0].encode(x)[0][:, 2:].any()
-    with pytest.raises(IfpError, match="--stage must be a whole number from 0 to 2, the last group, got 3"):
+    with pytest.raises(IfpError, match="stage must be a whole number from 0 to 2, the last group, got 3"):
         FAMILY.build(source, ReadingOptions(stage=3))
 
 

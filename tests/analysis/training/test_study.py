@@ -175,8 +175,8 @@ def test_a_result_is_diagnosed_as_it_is(result: TrainResult) -> None:
         ("result", {"kinds": 5}, "kinds must be a name or a list of names, got 5"),
         ("result", {"formats": "svg"}, "Unknown figure format 'svg': allowed are pdf, png"),
         ("result", {"out": "file/x"}, "must name a folder"),
-        ("nowhere", {}, "anneal.*--whole.*train.*diagnose.*shift.*channels"),
-        (".", {}, "holds no run.json.*anneal.*--whole.*train.*diagnose.*shift.*channels"),
+        ("nowhere", {}, "anneal.*whole data set.*train.*diagnose.*shift.*channels"),
+        (".", {}, "holds no run.json.*anneal.*whole data set.*train.*diagnose.*shift.*channels"),
         ("seed-0", {}, "one network of it alone"),
     ],
 )

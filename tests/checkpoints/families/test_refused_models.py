@@ -33,7 +33,7 @@ def test_models_without_gaussian_posteriors_are_refused(examples: dict[str, Exam
     own = Source(
         Path("model.pt"), "torch zip", {"encoder.trunk.weight": np.ones((2, 2))}, examples["pythae dense"].config
     )
-    refused(own, r"encoder\.pkl.*never unpickled.*model=")
+    refused(own, r"encoder\.pkl.*never unpickled.*`model=")
     unnormalised = {f"encoder.layers.{n}.1.{part}": None for n in range(4) for part in ("weight", "bias")}
     refused(examples["pythae mnist"].source(**unnormalised), r"encoder\.pkl")
     refused(examples["pythae mnist"].source(**{"encoder.layers.0.1.running_mean": None}), "running_mean")

@@ -78,14 +78,14 @@ def test_shapes_stand_beside_names_and_what_differs_is_said() -> None:
         (("encoder.0.weight", "quantizer.embedding.weight"), r"vector-quantised model: .* as ifp\.Codes"),
         (("encoder.0.weight", "_vq_vae._embedding.weight"), "vector-quantised model"),
         (("vq_layer.embed_avg", "vq_layer.cluster_size", "enc.0.weight"), "vector-quantised model"),
-        (("encoder.conv_in.weight", "quant_conv.weight", "post_quant_conv.weight"), "latent diffusion .* model="),
+        (("encoder.conv_in.weight", "quant_conv.weight", "post_quant_conv.weight"), "latent diffusion .*`model="),
         (
             ("pixelcnn.layers.0.weight", "encoder.a.weight"),
             r"autoregressive or recurrent part; only its encoder is needed",
         ),
         (("rnn.weight_hh_l0", "rnn.weight_ih_l0"), "autoregressive or recurrent part"),
         (("transformer.wte.weight", "transformer.wpe.weight"), "autoregressive or recurrent part"),
-        (("model/layer-0/kernel/.ATTRIBUTES/VARIABLE_VALUE",) * 1, "Keras or TensorFlow 2, .* model="),
+        (("model/layer-0/kernel/.ATTRIBUTES/VARIABLE_VALUE",) * 1, "Keras or TensorFlow 2, .*`model="),
         (
             ("encoder.0.parametrizations.weight.original0", "encoder.0.bias"),
             "weight or spectral normalisation.*take it off",

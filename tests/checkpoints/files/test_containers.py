@@ -56,12 +56,12 @@ def test_npz_and_other_zips_are_named(tmp_path: Path) -> None:
     [
         (
             b"\x08\x09\x12\x07pytorch\x1a\x052.1.0",
-            "ONNX model, .* with onnxruntime in a function of yours .* model=",
+            "ONNX model, .* with onnxruntime in a function of yours .*`model=",
         ),
         (b"\x08\x07\x12\x07tf2onnx", "ONNX model"),
         (b"\x08\x06:\xff\x03", "ONNX model"),
-        (b"\x08\x01\x12\xbb\xe6\x02", r"SavedModel's graph .* with TensorFlow in a function of yours .* model="),
-        (b"\x89HDF\r\n\x1a\n", r"HDF5 file \(Keras, h5py\).* with Keras in a function of yours .* model="),
+        (b"\x08\x01\x12\xbb\xe6\x02", r"SavedModel's graph .* with TensorFlow in a function of yours .*`model="),
+        (b"\x89HDF\r\n\x1a\n", r"HDF5 file \(Keras, h5py\).* with Keras in a function of yours .*`model="),
         (b"\x08\xff\x12", "not a checkpoint of a known kind"),
     ],
 )
@@ -75,5 +75,5 @@ def test_a_keras_archive_is_named(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
         for name in ("metadata.json", "config.json", "model.weights.h5"):
             archive.writestr(name, "{}")
-    with pytest.raises(IfpError, match=r"is a Keras model.* model="):
+    with pytest.raises(IfpError, match=r"is a Keras model.*`model="):
         locate(tmp_path / "model.keras")

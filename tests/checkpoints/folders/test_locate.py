@@ -227,6 +227,6 @@ def test_several_runs_are_no_series(tmp_path: Path) -> None:
         locate(tmp_path / "e")
     lay_out(tmp_path / "c", {"vae.pt": CHECKPOINT, "critic.pt": CHECKPOINT})
     with pytest.raises(
-        IfpError, match=r"2 checkpoints that are no known series \(critic\.pt, vae\.pt\); name .* series=True"
+        IfpError, match=r"2 checkpoints that are no known series \(critic\.pt, vae\.pt\); name .*`series=True`"
     ):
         locate(tmp_path / "c")

@@ -182,7 +182,7 @@ def test_without_a_decoder_a_head_that_lies_otherwise_is_a_hint() -> None:
     assert not choice.trusted
     assert choice.vae.head == "halves"
     assert "'head interleaved, variance log variance' it would fit" in choice.warning
-    assert "--head" in choice.warning
+    assert "head=..." in choice.warning
 
 
 def test_a_model_that_was_never_trained_is_told() -> None:
