@@ -43,7 +43,7 @@ def plot(
 ) -> None:
     """Draw the figures of RUN and print their paths.
 
-    RUN is a folder of `ifp anneal`, `ifp train`, `ifp diagnose`, `ifp shift` or `ifp channels`.
+    RUN is a folder of `ifp anneal`, `ifp train`, `ifp diagnose`, `ifp shift`, `ifp channels` or `ifp directions`.
 
     kde is the distribution of freezing points (ifp_distribution), trace the KL against beta (kl_trace); a csv of what
     it shows lies beside each figure. Needs neither the data set nor a GPU.

@@ -61,9 +61,9 @@ class TopDis(Objective):
 
     References
     ----------
-    Balabin et al., Disentanglement learning via topology, ICML 2024, section 4; settings are those of its public code,
-    which differs in two things: with the base "factor" it compares images of a second batch, here they are the batch's
-    own; and its loss is no sum of bars (see `ifp.topology.minmax`).
+    Balabin et al., Disentanglement learning via topology, ICML 2024; formulas and settings are those of its public code
+    (nikitabalabin/TopDis@2ca9d2e), which differs in two things: with the base "factor" it compares images of a second
+    batch, here they are the batch's own; and its loss is no sum of bars (see `ifp.topology.minmax`).
     """
 
     name: ClassVar[str] = "topdis"

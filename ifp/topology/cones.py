@@ -10,8 +10,9 @@ can be led back to a distance between two points.
 
 References
 ----------
-Barannikov et al., Representation topology divergence, ICML 2022, section 2 (the cone of the minimum); Trofimov et al.,
-Learning topology-preserving data representations, ICLR 2023 (the cone of the maximum).
+Barannikov et al., Representation topology divergence, ICML 2022 (the cone of the minimum; IlyaTrofimov/RTD@f47c99e);
+Balabin et al., Disentanglement learning via topology, ICML 2024 (that of the maximum; nikitabalabin/TopDis@2ca9d2e).
+The formulas are those of the public code; numbers of equations are not cited.
 
 Shapes: N points, V = 2N vertices.
 """

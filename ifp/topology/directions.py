@@ -6,8 +6,8 @@ that start and from random ones; the best on batches that were not trained on is
 
 References
 ----------
-Balabin et al., Disentanglement learning via topology, ICML 2024, section 6: the search in a trained StyleGAN. The paper
-has no code of it and gives no settings: start, restarts and what is reported beside it are ours.
+Balabin et al., Disentanglement learning via topology, ICML 2024: a search among the principal components of a trained
+StyleGAN's codes. There is no public code of it: start, restarts and what is reported beside it are ours.
 
 Shapes: B codes of a batch, D latents, K directions, R batches.
 """

@@ -6,8 +6,8 @@ N(m, s^2) as it is.
 
 References
 ----------
-Balabin et al., Disentanglement learning via topology, ICML 2024, section 4 and propositions 1 and 2; C = 1/8 and the
-choice of the rows are those of its public code.
+Balabin et al., Disentanglement learning via topology, ICML 2024, propositions 1 and 2 (as its reviews quote them);
+C = 1/8 and the choice of the rows are those of its public code.
 
 Shapes: N points, D coordinates.
 """
