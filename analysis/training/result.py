@@ -117,7 +117,8 @@ class TrainResult(Result):
 
     def notes(self) -> list[str]:
         """What the numbers of the table mean, a sentence each."""
-        return [*([BETA_TC_NOTE] if self.config.objective == "beta-tc" else []), NOTE]
+        weighs_parts = "beta-tc" in (self.config.objective, self.config.options.get("base"))
+        return [*([BETA_TC_NOTE] if weighs_parts else []), NOTE]
 
     def content(self) -> dict[str, Any]:
         """The outcome and the last record of each network, as strict JSON can hold them."""
