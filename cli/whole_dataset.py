@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from ifp.analysis.joint.plan import WholePlan, plan_whole
 from ifp.analysis.joint.report import Report
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
 from ifp.analysis.joint.settings import stored_settings
-from ifp.analysis.joint.study import WholePlan, plan_whole
 from ifp.cli.checked_options import refuse_idle_sigma
 from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress

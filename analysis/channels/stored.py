@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.channels.fragments import FRAGMENT_COLUMNS, LINK_COLUMNS, FragmentMap, Level
+from ifp.analysis.channels.fragment_tables import FRAGMENT_COLUMNS, LINK_COLUMNS, Level
+from ifp.analysis.channels.fragments import FragmentMap
 from ifp.analysis.channels.hotspots import Hotspot, Spread
 
 

@@ -35,7 +35,7 @@ def draw_directions(
         with np.load(folder / "traversals.npz") as held:
             drawn = Drawn({kind: held[kind] for kind in ("found", "random")}, held["values"])
     except (OSError, ValueError, KeyError) as error:
-        raise IfpError(f"{folder} cannot be read ({error}); give the --out folder of `ifp directions`.") from error
+        raise IfpError(f"{folder} cannot be read ({error}); give the folder of an `ifp directions` run.") from error
     inches = figure_width(width)
     rows, (_, height, columns) = len(drawn.images["found"]) + 1, drawn.images["found"].shape[2:]
     one = 0.76 * inches / len(drawn.values_T) * height / columns

@@ -19,7 +19,7 @@ _HOME = {
     "joint_pressures": "ifp.analysis.joint.peaks",
     "joint_study": "ifp.analysis.joint.prepared",
     "mi_peaks": "ifp.analysis.joint.peaks",
-    "plan_whole": "ifp.analysis.joint.study",
+    "plan_whole": "ifp.analysis.joint.plan",
     "read_study": "ifp.analysis.joint.prepared",
     "read_whole": "ifp.analysis.joint.results",
     "run_study": "ifp.analysis.joint.run",

@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.figures.conditions import conditions_of
-from ifp.analysis.figures.result import Result
-from ifp.analysis.figures.style import figure_width
 from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, HEAT, TEXTS, read_study
 from ifp.analysis.joint.report import Report, edges_report, images_read, whole_report, why_nothing_froze
-from ifp.analysis.tables import json_rows, write_csv
+from ifp.analysis.joint.whole_result import WholeResult
+from ifp.analysis.tables import json_rows
 from ifp.errors import IfpError
 from ifp.system.files import write_json
-from ifp.system.out_folder import result_folder
 from ifp.system.progress import Progress, silent
 from ifp.training.run import Outcome
 
@@ -32,83 +29,7 @@ IN_JSON = ("peaks", "steps", "joint_freezing_points", "joint_summary", "pressure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class _Whole(Result):
-    """What both results share.
-
-    Attributes
-    ----------
-    tables : by name, as the csv files hold them. about : how they were measured. run : the content of run.json.
-    path : the folder that holds all this; None where it is in memory only.
-    order, factor_labels : the factors that come first, and what figures call a factor.
-    figures : the figures that were drawn into the folder.
-    """
-
-    tables: dict[str, pd.DataFrame]
-    about: dict[str, Any]
-    run: dict[str, Any]
-    path: Path | None = None
-    order: tuple[str, ...] = ()
-    factor_labels: Mapping[str, str] = field(default_factory=dict)
-    figures: tuple[Path, ...] = ()
-
-    @property
-    def dataset(self) -> str:
-        """The data set's name."""
-        return str(self.run["dataset"]["name"])
-
-    @property
-    def factor_names(self) -> tuple[str, ...]:
-        """All factors of the data set, in storage order; empty for data without labels."""
-        return tuple(self.run["dataset"]["factor_names"])
-
-    def conditions(self) -> str:
-        """Data set, image shape and likelihood, for the label of an axis."""
-        return conditions_of(self.run)
-
-    def report(self) -> Report:
-        """What the command prints: sentences and tables as texts, in order."""
-        raise NotImplementedError
-
-    def sentences(self) -> list[str]:
-        """The sentences of the report."""
-        return [part for part in self.report() if isinstance(part, str)]
-
-    def written(self, folder: Path, *, width: str | float = "icml", progress: Progress = silent) -> Self:
-        """Write tables and figure into `folder`, and return the result as it lies there."""
-        raise NotImplementedError
-
-    def save(self, folder: str | Path, *, width: str | float = "icml") -> Path:
-        """Write run.json, the tables and the figure into a folder of its own, which `ifp plot` can read.
-
-        The networks themselves are kept by `ifp.anneal_whole(..., out=folder)` alone.
-
-        Raises
-        ------
-        IfpError : the folder is a file or holds something already, or an unknown width.
-        """
-        figure_width(width)
-        path = result_folder(folder)
-        path.mkdir(parents=True, exist_ok=True)
-        write_json(path / "run.json", self.run)
-        self.written(path, width=width)
-        return path
-
-    def _in_order(self, name: str, column: str) -> pd.DataFrame:
-        """A table whose rows are one per factor, in the order of figure and report."""
-        summary = self.tables["joint_summary" if "joint_summary" in self.tables else "joint_edges"]
-        rank = {factor: place for place, factor in enumerate(joint_order(summary, self.order))}
-        return self.tables[name].sort_values(
-            column, key=lambda names: names.map(rank), kind="stable", ignore_index=True
-        )
-
-    def _write_tables(self, folder: Path) -> Self:
-        for name, table in self.tables.items():
-            write_csv(table, folder / f"{name}.csv")
-        return replace(self, path=folder)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class WholeAnnealing(_Whole):
+class WholeAnnealing(WholeResult):
     """Networks trained on a whole data set while beta fell and rose: what freezes when, in the company of all factors.
 
     `outcomes` says how the training of each direction ended; it is empty for a result that was read from a folder.
@@ -138,7 +59,7 @@ class WholeAnnealing(_Whole):
         """One row per factor: its joint freezing points and edges; the peaks of -dMI/dbeta where there is no factor."""
         if not len(self.tables["joint_summary"]):
             return self.tables["peaks"].copy()
-        return self._in_order("joint_summary", "factor")
+        return self.in_order("joint_summary", "factor")
 
     def report(self) -> Report:
         """What the command prints: sentences and tables as texts, in order."""
@@ -178,9 +99,9 @@ class WholeAnnealing(_Whole):
 
         tables = dict(self.tables)
         if len(tables["joint_summary"]):
-            tables |= {name: self._in_order(name, "factor") for name in ("joint_summary", "joint_edges")}
+            tables |= {name: self.in_order(name, "factor") for name in ("joint_summary", "joint_edges")}
             tables["joint_freezing_points"] = self._points_in_order()
-        result = replace(self, tables=tables)._write_tables(folder)
+        result = replace(self, tables=tables).with_tables_in(folder)
         if not (folder / "whole.json").is_file():  # it is there where the run was measured in this folder
             write_json(folder / "whole.json", self.about)
         progress("Figures", 0, 1)
@@ -199,7 +120,7 @@ class WholeAnnealing(_Whole):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class WholeEdges(_Whole):
+class WholeEdges(WholeResult):
     """The closed form of a whole data set: its joint edge, the spectrum of the linear theory, each factor's edges."""
 
     def headline(self) -> str:
@@ -213,7 +134,7 @@ class WholeEdges(_Whole):
         """One row per factor: its edge alone and given all others; the spectrum where there is no factor."""
         if not len(self.tables["joint_edges"]):
             return self.tables["spectrum"].copy()
-        return self._in_order("joint_edges", "factor")
+        return self.in_order("joint_edges", "factor")
 
     def report(self) -> Report:
         """What the command prints: sentences and a table as texts."""
@@ -239,8 +160,8 @@ class WholeEdges(_Whole):
         """Write run.json, tables and figure into `folder`, factors in the order of the report."""
         from ifp.analysis.joint.plot_edges import draw_edges
 
-        tables = {**self.tables, "joint_edges": self._in_order("joint_edges", "factor")}
-        result = replace(self, tables=tables)._write_tables(folder)
+        tables = {**self.tables, "joint_edges": self.in_order("joint_edges", "factor")}
+        result = replace(self, tables=tables).with_tables_in(folder)
         write_json(folder / "run.json", self.run)
         progress("Figures", 0, 1)
         figures = draw_edges(folder, width=width, order=self.order, labels=self.factor_labels)

@@ -26,7 +26,8 @@ from learners import train_learners
 
 from ifp.analysis.tables import write_csv
 from ifp.fingerprints.fingerprints import GaussianFingerprints
-from ifp.fingerprints.fusion import OBJECTIVES, FusedSpace, continuity, fuse
+from ifp.fingerprints.fusion import FusedSpace, continuity, fuse
+from ifp.fingerprints.fusion_target import OBJECTIVES
 from ifp.seeds import numpy_generator
 from ifp.system.files import write_json
 from ifp.system.versions import versions

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ifp.errors import IfpError
 from ifp.fingerprints.fingerprints import GaussianFingerprints, LabelFingerprints
-from ifp.fingerprints.fusion import OBJECTIVES, Target, continuity, fuse
+from ifp.fingerprints.fusion import continuity, fuse
+from ifp.fingerprints.fusion_target import OBJECTIVES, Target
 from ifp.seeds import numpy_generator
 
 

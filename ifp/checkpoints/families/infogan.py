@@ -60,7 +60,7 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
     if number_at(source.config, "num_con_c") == 0:
         raise IfpError(
             f"{source.path} is a GAN with discrete codes alone (num_con_c = 0), and only continuous ones are read; "
-            "give its codes with --codes file.npz."
+            "give its codes as ifp.Codes(mean, logvar)."
         )
     source = replace(source, weights=_normalised(source.weights))
     weights = source.weights

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from ifp.analysis.channels.fragment_heights import heights_of
-from ifp.analysis.channels.fragments import FRAGMENT_COLUMNS, LINK_COLUMNS, FragmentMap, Level
+from ifp.analysis.channels.fragment_tables import FRAGMENT_COLUMNS, LINK_COLUMNS, Level
+from ifp.analysis.channels.fragments import FragmentMap
 from ifp.analysis.channels.plot_fragments import draw_fragment_map, plot_fragment_map
 from ifp.analysis.figures.plot_page import new_figure, paper_style
 from ifp.analysis.figures.style import factor_looks

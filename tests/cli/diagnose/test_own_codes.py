@@ -48,7 +48,7 @@ def test_a_function_of_ones_own(grid: str, own_encoder: str, tmp_path: Path) -> 
         (":diverged", "NaN or infinite"),
         (":number", "is not a function"),
         (":missing", "has no attribute 'missing'"),
-        ("", "must be package.module:function"),
+        ("", "is named as package.module:function"),
     ],
 )
 def test_a_function_that_is_no_encoder(
