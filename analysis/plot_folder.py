@@ -195,6 +195,13 @@ def _draw_traversals(asked: _Asked) -> list[Path]:
     )  # fmt: skip
 
 
+def _draw_sweep(asked: _Asked) -> list[Path]:
+    from ifp.analysis.gan_freezing.plot_sweep import draw_sweep
+
+    asked.refuse("a sweep of GANs, whose figure is always the same", *_TRAVERSALS_ONLY, "order", "labels")
+    return draw_sweep(asked.run, **asked.page)
+
+
 def _draw_directions(asked: _Asked) -> list[Path]:
     from ifp.analysis.directions.plot_directions import draw_directions
 
@@ -209,6 +216,7 @@ _FOLDERS: dict[str, Callable[[_Asked], list[Path]]] = {
     "joint_edges.csv": _draw_edges,
     "shift.json": _draw_shift,
     "directions.json": _draw_directions,
+    "gan_sweep.json": _draw_sweep,
     "records.csv": _draw_training,
 }
 """The file by which a folder is known, in the order of looking; any other is taken for a run of traversals."""

@@ -16,6 +16,7 @@ from ifp.cli.earlier_run import stored_settings
 from ifp.cli.naming_options import order_and_labels
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.progress import StageProgress
+from ifp.cli.train_options import parse_option
 from ifp.errors import IfpError, NothingFroze, bad_value
 
 
@@ -31,6 +32,13 @@ def _whole_defaults() -> dict[str, Any]:
     "--whole",
     is_flag=True,
     help="Cool the whole data set, not traversals: peaks of dMI/dbeta, joint freezing points.",
+)
+@click.option("--objective", help="With --whole: beta, or infogan or ic-gan for GANs.", show_default="beta")
+@click.option(
+    "--option",
+    multiple=True,
+    help="NAME=VALUE of a GAN's objective; repeat for several.",
+    show_default="the objective's",
 )
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="A run.json: run it again.")
 @click.option(
@@ -55,6 +63,8 @@ def _whole_defaults() -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
 def anneal(
     whole: bool,
+    objective: str | None,
+    option: tuple[str, ...],
     config_file: Path | None,
     out: Path | None,
     data_dir: Path | None,
@@ -75,12 +85,14 @@ def anneal(
 
     With --whole networks are trained on all images while beta falls; where their information on the images rises most
     pressures for DEFT are placed. No labels are needed; with them each factor's joint freezing point is found too.
+    With --objective infogan a GAN's weight of information is swept, at pressures 1 / weight.
 
     \b
     ifp anneal --dataset sprites --preset quick --out runs/demo
     ifp anneal --dataset toys --method closed-form
     ifp anneal --config runs/demo/run.json --out runs/again
     ifp anneal --whole --dataset toys --preset quick --out runs/whole
+    ifp anneal --whole --objective infogan --dataset toys --preset quick --out runs/gan
     """
     if threads is not None and threads < 1:
         raise bad_value("threads", threads, "a whole number of at least 1")
@@ -92,8 +104,11 @@ def anneal(
         run_whole(
             given_settings(options), config_file, out=out, data_dir=data_dir, device=device, threads=threads,
             width=width, order=order, labels=labels, quiet=quiet, dry_run=dry_run, as_json=as_json,
+            objective=objective or "beta", options=dict(map(parse_option, option)),
         )  # fmt: skip
         return
+    if objective or option:
+        raise IfpError("--objective and --option go with --whole, which trains on all images; add --whole.")
     settings = given_settings(options)
     config = _stored_config(config_file, settings)
     dataset = settings.pop("dataset", config.dataset if config else None)

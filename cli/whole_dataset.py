@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from ifp.analysis.gan_freezing.result import POINTS, SUMMARY, GanSweep
+from ifp.analysis.gan_freezing.study import SweepPlan
 from ifp.analysis.joint.plan import WholePlan, plan_whole
 from ifp.analysis.joint.report import Report
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
@@ -16,6 +18,12 @@ from ifp.cli.checked_options import refuse_idle_sigma
 from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError, NothingFroze
+
+SWEEP_HEADINGS = {
+    "cool_median": "cool", "cool_froze": "froze", "cool_held": "held", "heat_median": "heat", "heat_melted": "melted",
+    "heat_held": "held again",
+}  # fmt: skip
+SWEEP_FORMATS = {"cool": ".3g", "heat": ".3g"}
 
 
 def run_whole(
@@ -52,6 +60,9 @@ def run_whole(
             _print_cost(plan, out, stages, as_json=as_json)
             return
         result = plan.run(out, progress=stages.update, say=stages.say)
+    if isinstance(result, GanSweep):
+        _print_sweep(result, out, as_json=as_json)
+        return
     if as_json:
         content = {"folder": str(out), **result.to_json(), "figures": [str(path) for path in result.figures]}
         click.echo(json.dumps(content, indent=2))
@@ -66,7 +77,22 @@ def run_whole(
             click.get_current_context().exit(1)
 
 
-def _print_cost(plan: WholePlan, out: Path, stages: StageProgress, *, as_json: bool) -> None:
+def _print_sweep(result: GanSweep, out: Path, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"folder": str(out), **result.to_json()}, indent=2))
+    else:
+        print_table(result.table().rename(columns=SWEEP_HEADINGS), left=("kind", "name"), formats=SWEEP_FORMATS)
+        for line in result.notes():
+            print_line(line)
+        for path in (out / f"{SUMMARY}.csv", out / f"{POINTS}.csv", *result.figures):
+            click.echo(path)
+    if result.nothing_froze():
+        raise NothingFroze(result.nothing_froze())
+    if result.diverged:
+        click.get_current_context().exit(1)
+
+
+def _print_cost(plan: WholePlan | SweepPlan, out: Path, stages: StageProgress, *, as_json: bool) -> None:
     cost = plan.cost(out, progress=stages.update)
     stages.close()
     click.echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())

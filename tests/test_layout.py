@@ -42,8 +42,8 @@ LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before i
     "training", "adversarial", "fingerprints",
 ]  # fmt: skip
 TOPICS = [  # the rooms of analysis/, likewise
-    "figures", "information", "metrics", "freezing", "training", "diffusion", "shift", "joint", "channels",
-    "directions",
+    "figures", "information", "metrics", "freezing", "training", "diffusion", "shift", "gan_freezing", "joint",
+    "channels", "directions",
 ]  # fmt: skip
 FACES = {ROOT / "ifp" / "__main__.py"}
 """`python -m ifp` must be in the package it is named after, and only calls the command line."""

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ifp.adversarial.objective import GANS
 from ifp.analysis.figures.style import figure_width
 from ifp.analysis.freezing.naming import factor_naming
 from ifp.analysis.freezing.saved_run import read_about
+from ifp.analysis.gan_freezing.study import SweepPlan, plan_sweep
 from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.joint.cost import WholeCost, measuring_seconds
 from ifp.analysis.joint.edges import affordable_images, check_folder, compute_edges
@@ -113,6 +115,8 @@ def plan_whole(
     dataset: str | FactorDataset | np.ndarray | None,
     *,
     method: str = "train",
+    objective: str = "beta",
+    options: Mapping[str, Any] | None = None,
     preset: str = "standard",
     config: TrainConfig | str | Path | None = None,
     direction: str | None = None,
@@ -128,7 +132,7 @@ def plan_whole(
     progress: Progress = silent,
     say: Say = unsaid,
     **settings: Any,
-) -> WholePlan:
+) -> WholePlan | SweepPlan:
     """Check everything, and find the range of beta; see `anneal_whole` for parameters and errors.
 
     Parameters
@@ -143,6 +147,28 @@ def plan_whole(
     for name, value, allowed in (("method", method, METHODS), ("direction", direction or "both", DIRECTIONS)):
         if value not in allowed:
             raise unknown_name(f"{name} of ifp.anneal_whole", value, allowed)
+    if objective in GANS:
+        if config is not None or method != "train":
+            raise IfpError(
+                f"A sweep of {objective} takes neither `config` nor `method`; the same call goes on with a run that "
+                "was stopped."
+            )
+        if dataset is None:
+            raise IfpError("No data set is named; give `dataset` (`ifp data list` shows the names).")
+        background = settings.get("background")
+        data = as_dataset(
+            dataset, data_dir=data_dir, background=Path(background) if background else None, progress=progress, say=say
+        )
+        factor_naming(order, labels, data.space.names if data.labelled else ())
+        name = dataset if isinstance(dataset, str) else data.name
+        return plan_sweep(
+            data, name, objective, settings, preset=preset, direction=direction, threshold_nats=threshold_nats,
+            options=options, device=device, threads=threads, width=width, out=out,
+        )  # fmt: skip
+    if objective != "beta":
+        raise unknown_name("objective of ifp.anneal_whole", objective, ("beta", *GANS))
+    if options:
+        raise IfpError("`options` are of the objectives of GANs; leave them out, or name such an objective.")
     if out is not None:
         (check_folder if method == "closed-form" else CodesFolder.check_kind)(as_folder(out, "out"))
     stored = config.to_json() if isinstance(config, TrainConfig) else stored_settings(config)

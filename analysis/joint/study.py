@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ifp.analysis.gan_freezing.result import GanSweep
 from ifp.analysis.joint.plan import plan_whole
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
 from ifp.datasets.base import FactorDataset
@@ -19,6 +20,8 @@ def anneal_whole(
     dataset: str | FactorDataset | np.ndarray,
     *,
     method: str = "train",
+    objective: str = "beta",
+    options: Mapping[str, Any] | None = None,
     preset: str = "standard",
     config: TrainConfig | str | Path | None = None,
     direction: str | None = None,
@@ -33,7 +36,7 @@ def anneal_whole(
     progress: Progress = silent,
     say: Say = unsaid,
     **settings: Any,
-) -> WholeAnnealing | WholeEdges:
+) -> WholeAnnealing | WholeEdges | GanSweep:
     """Anneal networks on all images of a data set at once: what freezes when, in the company of all factors.
 
     Parameters
@@ -41,6 +44,9 @@ def anneal_whole(
     dataset : a name, a `FactorDataset`, or what `ifp.dataset` made of arrays; factors are not needed.
     method : "train" networks while beta falls and rises, or "closed-form": the joint edge, the spectrum of the linear
         theory and each factor's edges, without training.
+    objective : "beta", or "infogan" or "ic-gan": GANs whose weight of information is swept. Their pressure is 1 /
+        weight, `beta_max` and `beta_min` its range (10,000 to 1), `hold_steps` the steps before it falls; `options` are
+        those of the objective. Such points are of an adversarial training, no equilibrium (docs/gan.md).
     preset : "quick" or "standard". config : the settings of an earlier run, or the run.json that holds them.
     direction : "cool", or "both" to heat the cooled networks afterwards (the default, but for the author's law).
     threshold_nats : the information, and the KL of a latent, that counts as frozen.
@@ -52,7 +58,8 @@ def anneal_whole(
 
     Returns
     -------
-    WholeAnnealing, or WholeEdges of the closed form: `.table()`, `.tables`, `.plot()`, `.sentences()`, `.save(folder)`.
+    WholeAnnealing, or WholeEdges of the closed form: `.table()`, `.tables`, `.plot()`, `.sentences()`,
+    `.save(folder)`; GanSweep of GANs: `.table()`, `.points`, `.plot()`, `.notes()`, `.save(folder)`.
 
     Raises
     ------
@@ -71,8 +78,8 @@ def anneal_whole(
     <WholeEdges: arrays, bernoulli likelihood, joint edge 2.67 (4 images, 8 pixels that vary)>
     """
     plan = plan_whole(
-        dataset, method=method, preset=preset, config=config, direction=direction, threshold_nats=threshold_nats,
-        out=out, data_dir=data_dir, device=device, threads=threads, width=width, order=order, labels=labels,
-        progress=progress, say=say, **settings,
+        dataset, method=method, objective=objective, options=options, preset=preset, config=config,
+        direction=direction, threshold_nats=threshold_nats, out=out, data_dir=data_dir, device=device, threads=threads,
+        width=width, order=order, labels=labels, progress=progress, say=say, **settings,
     )  # fmt: skip
     return plan.run(out, progress=progress, say=say)

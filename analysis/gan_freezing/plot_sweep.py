@@ -1,0 +1,71 @@
+"""The figure of a sweep: what every code holds against the pressure, as it falls and as it rises again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, beta_axis, new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import INK, NEUTRAL, PALE, figure_width
+from ifp.errors import IfpError
+
+_BACK = (0, (3, 1.5))
+_LOWEST = -0.3
+"""A Q that is sure and wrong has a bound far below 0; the axis ends here."""
+
+
+def draw_sweep(
+    folder: Path, *, width: str | float = "icml", formats: Sequence[str] = FORMATS, out: Path | None = None
+) -> list[Path]:
+    """Draw `ifp_gan_freezing` from the files of a sweep; returns the paths written.
+
+    Raises
+    ------
+    IfpError : no such files, an unknown width or format.
+    """
+    inches = figure_width(width)
+    try:
+        records = pd.read_csv(folder / "records.csv")
+        about = json.loads((folder / "gan_sweep.json").read_text())
+    except (OSError, ValueError) as error:
+        raise IfpError(f"{folder} cannot be read ({error}); give the --out folder of a sweep of GANs.") from error
+    with paper_style():
+        figure = new_figure(inches, 0.55 * inches + 0.5)
+        plot_sweep(records, about, ax=figure.subplots())
+    return save_figure(figure, (out or folder / "figures") / "ifp_gan_freezing", records, formats=formats)
+
+
+def plot_sweep(records: pd.DataFrame, about: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
+    """Information bound of each code and seed against 1 / weight of information: solid down, dashed up again.
+
+    Parameters
+    ----------
+    records : rows of records.csv. about : of the sweep: pressure, threshold_nats, hold_steps.
+    """
+    ax = axes_or_new(ax, 5.5, 3.0)
+    moving = records[records["step"] >= about["hold_steps"]]
+    for _, of_seed in moving.groupby("seed"):
+        turn = int(of_seed["pressure"].to_numpy().argmin())
+        for column in (name for name in records.columns if name.startswith("bound_nats_")):
+            down, back = of_seed.iloc[: turn + 1], of_seed.iloc[turn:]
+            ax.plot(down["pressure"], down[column], color=INK, linewidth=0.9)
+            ax.plot(back["pressure"], back[column], color=NEUTRAL, linewidth=0.9, linestyle=_BACK)
+    ax.axhline(0, color=PALE, linewidth=0.5)
+    ax.axhline(about["threshold_nats"], color=INK, linewidth=0.5, linestyle=(0, (1, 1.5)))
+    low, high = about["pressure"]
+    beta_axis(ax, low, high)
+    ax.set_ylim(bottom=_LOWEST)
+    ax.set_xlabel("pressure, 1 / weight of information\n(adversarial training, no equilibrium)")
+    ax.set_ylabel("information bound (nats)")
+    handles = [
+        Line2D([], [], color=INK, linewidth=0.9, label="pressure falls"),
+        Line2D([], [], color=NEUTRAL, linewidth=0.9, linestyle=_BACK, label="pressure rises"),
+    ]
+    ax.legend(handles=handles[: 1 + (about["direction"] == "both")], loc="upper right", frameon=False)
+    return ax
