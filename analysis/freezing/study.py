@@ -35,6 +35,7 @@ from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.precision import check_precision
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.settings import clip_to_steps, clipped_note
+from ifp.system.sole_worker import sole_worker
 
 MEASURING_SECONDS = 6.0
 """Seconds for measuring exact curves, and again for training, in an estimate of cost that shall be ready at once."""
@@ -146,14 +147,18 @@ class AnnealPlan:
             resources = self.resources
             if cost.training:
                 resources = replace(resources, chunk=cost.training.chunk)
-            folder.open()
-            try:
-                trace = run(self.cells, self.config, folder, resources, progress=progress, say=say)
-            except BaseException:
-                folder.close("stopped")
-                say(f"Stopped; what is finished is in {folder.path}, and the same command goes on from there.")
-                raise
-            folder.close("finished")
+            with sole_worker(folder.path):
+                return self._compute_in(folder, resources, progress, say)
+
+    def _compute_in(self, folder: RunWriter, resources: Resources, progress: Progress, say: Say) -> Annealing:
+        folder.open()
+        try:
+            trace = run(self.cells, self.config, folder, resources, progress=progress, say=say)
+        except BaseException:
+            folder.close("stopped")
+            say(f"Stopped; what is finished is in {folder.path}, and the same command goes on from there.")
+            raise
+        folder.close("finished")
         done = Annealing(trace, folder.about, path=folder.path, order=self.order, factor_labels=self.labels)
         return write_report(done, folder.path, width=self.width, progress=progress)
 

@@ -16,6 +16,7 @@ from ifp.analysis.joint.prepared import COOL, HEAT, JointStudy, finished_seeds
 from ifp.errors import IfpError
 from ifp.formats import FINISHED
 from ifp.system.progress import Progress, Say, silent, unsaid
+from ifp.system.sole_worker import sole_worker
 from ifp.training.codes_folder import CodesFolder
 from ifp.training.run import Outcome, train
 
@@ -25,8 +26,14 @@ def run_study(study: JointStudy, progress: Progress = silent, say: Say = unsaid)
 
     Raises
     ------
-    IfpError : no network finished, not enough memory, files that cannot be written, or codes that are missing.
+    IfpError : no network finished, not enough memory, files that cannot be written, codes that are missing, or another
+        process at work in the folder.
     """
+    with sole_worker(study.path):
+        return _run_study(study, progress, say)
+
+
+def _run_study(study: JointStudy, progress: Progress, say: Say) -> dict[str, Outcome]:
     outcomes = {COOL: _train(study, COOL, progress, say)}
     seeds = finished_seeds(study.folders[COOL])
     if not seeds:

@@ -21,6 +21,7 @@ from ifp.analysis.training.result import TrainResult
 from ifp.datasets.catalog import short_name
 from ifp.errors import IfpError
 from ifp.system.progress import Progress, Say, silent, unsaid
+from ifp.system.sole_worker import sole_worker
 from ifp.training.cost import TrainCost
 from ifp.training.folder import TrainFolder
 from ifp.training.records import posterior_column
@@ -117,14 +118,15 @@ class PreparedGan:
         config = self.setup.config
         where = "" if temporary else f", into {folder.path}"
         say(f"{config.objective} on {config.dataset}{where}")
-        try:
-            outcome = train_gans(
-                self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
-            )
-        except BaseException as error:
-            if not isinstance(error, IfpError) and not temporary and (folder.path / "run.json").is_file():
-                folder.close("stopped")
-                say(f"Stopped; what is recorded is in {folder.path}, and the same command goes on from there.")
-            raise
-        folder.close("finished")
+        with sole_worker(folder.path):
+            try:
+                outcome = train_gans(
+                    self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
+                )
+            except BaseException as error:
+                if not isinstance(error, IfpError) and not temporary and (folder.path / "run.json").is_file():
+                    folder.close("stopped")
+                    say(f"Stopped; what is recorded is in {folder.path}, and the same command goes on from there.")
+                raise
+            folder.close("finished")
         return GanResult(folder, outcome, temporary)

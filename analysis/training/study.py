@@ -26,6 +26,7 @@ from ifp.networks.architecture import fit_architecture
 from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.settings import clipped_note
+from ifp.system.sole_worker import sole_worker
 from ifp.training.config import TrainConfig
 from ifp.training.cost import TrainCost, train_cost
 from ifp.training.folder import TrainFolder
@@ -143,16 +144,17 @@ class PreparedTraining:
         config = self.setup.config
         where = "" if temporary else f", into {folder.path}"
         say(f"{config.objective} on {config.dataset}, {config.likelihood} likelihood{where}")
-        try:
-            outcome = train_networks(
-                self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
-            )
-        except BaseException as error:
-            if not isinstance(error, IfpError) and not temporary and (folder.path / "run.json").is_file():
-                folder.close("stopped")
-                say(f"Stopped; what is recorded is in {folder.path}, and the same command goes on from there.")
-            raise
-        folder.close("finished")
+        with sole_worker(folder.path):
+            try:
+                outcome = train_networks(
+                    self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
+                )
+            except BaseException as error:
+                if not isinstance(error, IfpError) and not temporary and (folder.path / "run.json").is_file():
+                    folder.close("stopped")
+                    say(f"Stopped; what is recorded is in {folder.path}, and the same command goes on from there.")
+                raise
+            folder.close("finished")
         return TrainResult(folder, outcome, temporary)
 
 

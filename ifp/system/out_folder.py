@@ -16,6 +16,7 @@ from typing import Any
 
 from ifp.errors import IfpError
 from ifp.system.files import remove_partials, replace_file
+from ifp.system.sole_worker import FolderInUse, sole_worker
 
 UNFINISHED = ".unfinished"
 """The file that stands in a folder while results are written into it, and says of which kind they are."""
@@ -113,11 +114,11 @@ def writing_result(folder: Any, kind: ResultKind, name: str = "folder") -> Itera
     nobody takes what is there for a result.
     """
     path = result_folder(folder, kind, name)
-    path.mkdir(parents=True, exist_ok=True)
-    remove_partials(path)
-    replace_file(path / UNFINISHED, kind.what.encode())
-    yield path
-    (path / UNFINISHED).unlink(missing_ok=True)
+    with sole_worker(path):
+        remove_partials(path)
+        replace_file(path / UNFINISHED, kind.what.encode())
+        yield path
+        (path / UNFINISHED).unlink(missing_ok=True)
 
 
 def check_finished(path: Path) -> None:
@@ -136,6 +137,8 @@ def no_folder_if_refused(path: Path) -> Iterator[None]:
     was_empty = path.is_dir() and not any(path.iterdir())
     try:
         yield
+    except FolderInUse:  # what is there now is another process's
+        raise
     except IfpError:
         if (missing or was_empty) and path.is_dir() and not _results(path):
             for inside in path.iterdir():
