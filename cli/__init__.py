@@ -18,7 +18,7 @@ COMMANDS = {
     "anneal": ("ifp.cli.anneal:anneal", "Measure the information freezing points of a data set's factors."),
     "plot": ("ifp.cli.plot:plot", "Draw the figures of a run or a diagnosis for a paper."),
     "train": ("ifp.cli.train:train", "Train VAEs on a whole data set, DEFT or a baseline."),
-    "diagnose": ("ifp.cli.diagnose:diagnose", "Say what each latent of a checkpoint holds, and what has diffused."),
+    "diagnose": ("ifp.cli.diagnose:diagnose", "Say what each latent of a model holds, and what has diffused."),
     "channels": ("ifp.cli.channels:channels", "Find the information that many models hold again and again."),
     "shift": ("ifp.cli.shift:shift", "Say how far a mitigation moves freezing points."),
     "directions": ("ifp.cli.directions:directions", "Find a decoder's directions whose shifts are symmetries."),
@@ -92,8 +92,9 @@ def main(ctx: click.Context, show_version: bool, as_json: bool) -> None:
     if as_json and not show_version:
         raise click.UsageError("--json belongs after the command, as in `ifp data list --json`, or with --version.")
     if show_version:
-        found = versions()
-        click.echo(json.dumps(found, indent=2) if as_json else "\n".join(f"{k} {v}" for k, v in found.items()))
+        version_of = versions()
+        lines = [f"{name} {version}" for name, version in version_of.items()]
+        click.echo(json.dumps(version_of, indent=2) if as_json else "\n".join(lines))
         ctx.exit()
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -28,8 +28,9 @@ class NumberFirst(GroupedCommand):
 
 def _families() -> str:
     """The table of conventions for the help text."""
-    names, losses = (max(map(len, column)) for column in (CONVENTIONS, [one.loss for one in CONVENTIONS.values()]))
-    return "\n".join(f"{name:<{names}} {one.loss:<{losses}} {one.formula}" for name, one in CONVENTIONS.items())
+    names = max(map(len, CONVENTIONS))
+    losses = max(len(convention.loss) for convention in CONVENTIONS.values())
+    return "\n".join(f"{name:<{names}} {its.loss:<{losses}} {its.formula}" for name, its in CONVENTIONS.items())
 
 
 @click.group(cls=CommandGroup)
@@ -87,13 +88,13 @@ def convert(
     reference = to_nats(theirs, family, shape=image, latents=latents, kld_weight=kld_weight)
     ours = reference if sigma is None else reference.at_sigma(sigma)
     if as_json:
-        found = {
+        converted = {
             "beta": ours.beta, "likelihood": ours.likelihood, "sigma": ours.sigma, "in_words": ours.in_words,
             "family": family, "family_beta": theirs, "loss": convention.loss, "formula": convention.formula,
             "shape": image, "latents": latents, "kld_weight": kld_weight or convention.kld_weight,
             "note": convention.note,
         }  # fmt: skip
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(converted, indent=2))
         return
     spelled = convention.spelled(f"{theirs:.6g}", f"{math.prod(image or ()):,}", str(latents), kld_weight)
     worked_out = "the same" if convention.formula == "beta" else f"{spelled} = {reference.beta:.6g}"

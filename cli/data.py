@@ -71,12 +71,12 @@ def describe(name: str, data_dir: Path | None, background: Path | None, as_json:
     """What a data set is: images, factors, sizes, nuisance, and how it was read or made."""
     from ifp.datasets.inspection import describe as description
 
-    found = description(name, data_dir, background)
+    about = description(name, data_dir, background)
     if as_json:
-        click.echo(json.dumps(found, indent=2, default=str))
+        click.echo(json.dumps(about, indent=2, default=str))
         return
-    width = max(map(len, found))
-    for key, value in found.items():
+    width = max(map(len, about))
+    for key, value in about.items():
         click.echo(f"{key:<{width}}  {_readable(value)}")
 
 
@@ -117,11 +117,11 @@ def check(name: str, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
     with StageProgress(quiet=quiet) as stages:
         checks = look(name, data_dir, stages.update)
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in checks], indent=2))
+        click.echo(json.dumps([asdict(checked) for checked in checks], indent=2))
     else:
-        for one in checks:
-            click.echo(f"{'ok ' if one.ok else 'BAD'}  {one.what}: {one.found}")
-    wrong = sum(not one.ok for one in checks)
+        for checked in checks:
+            click.echo(f"{'ok ' if checked.ok else 'BAD'}  {checked.what}: {checked.found}")
+    wrong = sum(not checked.ok for checked in checks)
     if wrong:
         raise IfpError(f"{wrong} of {len(checks)} checks of {name} failed; each says what to do.")
 

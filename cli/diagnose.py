@@ -134,12 +134,12 @@ def _num_models(paths: tuple[Path, ...], options: dict[str, Any]) -> int:
 
 def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
     """Exactly one kind of source, and a data set where images are needed."""
-    given = [name for name, there in (("PATH", paths), ("--encoder", options["encoder"]), ("--codes", options["codes"]))
-             if there]  # fmt: skip
-    if not given:
+    of_kind = {"PATH": paths, "--encoder": options["encoder"], "--codes": options["codes"]}
+    sources = [kind for kind, given in of_kind.items() if given]
+    if not sources:
         raise IfpError("Nothing to diagnose is named; give the PATH of a checkpoint, --encoder or --codes.")
-    if len(given) > 1:
-        raise IfpError(f"{' and '.join(given)} exclude each other; give one of them.")
+    if len(sources) > 1:
+        raise IfpError(f"{' and '.join(sources)} exclude each other; give one of them.")
     if options["dataset"] is None and not options["codes"]:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
     if options["dataset"] is not None and options["codes"]:

@@ -104,8 +104,8 @@ def given_settings(given: dict[str, Any]) -> dict[str, Any]:
     pairs = given.get("correlate", ())
     sigmas = [parse_sigma(text) for text in given.get("sigma", ())]
     if pairs or sigmas:
-        found = make_pairs(pairs, sigmas or [DEFAULT_SIGMA])
-        settings["correlate"] = [[a, b, "inf" if sigma == float("inf") else sigma] for a, b, sigma in found]
+        correlated = make_pairs(pairs, sigmas or [DEFAULT_SIGMA])
+        settings["correlate"] = [[a, b, "inf" if sigma == float("inf") else sigma] for a, b, sigma in correlated]
     return settings
 
 

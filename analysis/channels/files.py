@@ -117,7 +117,7 @@ def _read_similarity(arrays: Mapping[str, np.ndarray], points: int) -> Similarit
 
 def _read_hotspots(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray], similarity: Similarity) -> Hotspots:
     latents, ordering_L, reachability_L, labels_L = (arrays[name] for name in _CLUSTERING)
-    factors = tuple(similarity.channels[at].name for at in similarity.factors())
+    factors = tuple(similarity.channels[place].name for place in similarity.factors())
     hotspots = tuple(read_hotspot(stored) for stored in content["hotspots"])
     clustering = content["clustering"]
     return Hotspots(

@@ -131,7 +131,9 @@ def fragment_table(
 def _factors_of(hotspot: Hotspot, factors: Sequence[str]) -> str:
     """The factors that share information with it, most first."""
     nmi_F = np.nan_to_num(hotspot.nmi_with_factors_F)
-    return SEPARATOR.join(factors[at] for at in np.argsort(-nmi_F, kind="stable") if nmi_F[at] >= FACTOR_NMI)
+    return SEPARATOR.join(
+        factors[factor] for factor in np.argsort(-nmi_F, kind="stable") if nmi_F[factor] >= FACTOR_NMI
+    )
 
 
 def _models_holding(similarity: Similarity, hotspot: Hotspot, level: Level, link: float) -> int:

@@ -113,11 +113,11 @@ def _beta_axis(ax: Axes, betas: Sequence[float]) -> dict[float, float]:
         x_of = {beta: float(rank) for rank, beta in enumerate(betas)}
         position = np.arange(len(betas)) * width_in / len(betas)
     labelled = [0]
-    for at in range(1, len(betas)):
-        if position[at] - position[labelled[-1]] >= _TICKS_APART_IN:
-            labelled.append(at)
+    for level in range(1, len(betas)):
+        if position[level] - position[labelled[-1]] >= _TICKS_APART_IN:
+            labelled.append(level)
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticks([x_of[betas[at]] for at in labelled], [f"{betas[at]:.3g}" for at in labelled])
+    ax.set_xticks([x_of[betas[level]] for level in labelled], [f"{betas[level]:.3g}" for level in labelled])
     ax.set_xlabel(r"$\beta$" if ax.get_xscale() == "log" else r"$\beta$ (at even distances)")
     return x_of
 

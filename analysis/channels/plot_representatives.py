@@ -39,7 +39,7 @@ def checked_traversals(traversals: Mapping[int, np.ndarray], numbers: Sequence[i
     shapes = {np.shape(images) for images in traversals.values()}
     if len(shapes) > 1:
         raise IfpError(f"The traversals of all hotspots need one shape, got {', '.join(map(str, sorted(shapes)))}.")
-    found = {}
+    checked = {}
     for number in numbers:
         if number not in traversals:
             continue
@@ -50,8 +50,8 @@ def checked_traversals(traversals: Mapping[int, np.ndarray], numbers: Sequence[i
             )
         if not np.isfinite(images_KCHW).all():
             raise bad_value("a traversal", "NaN or infinity", "finite numbers in [0, 1]")
-        found[number] = _reduced(np.clip(images_KCHW, 0, 1))
-    return found
+        checked[number] = _reduced(np.clip(images_KCHW, 0, 1))
+    return checked
 
 
 def _reduced(images_KCHW: np.ndarray) -> np.ndarray:

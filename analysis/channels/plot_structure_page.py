@@ -1,5 +1,10 @@
 """Layout of the structure figure in inches, built up from what has to be legible.
 
+It is no GridSpec, because the page follows from what it shows: its resolution is such that a pixel of an image is a
+whole number of the page's pixels, its height is whatever the rows need, the matrix stays square, and whether the images
+stand beside it or below depends on how many of them fit. matplotlib's layouts divide a page of a given size, and move
+axes by fractions of pixels.
+
 Shapes: K values of a traversal, C channels of an image (1 or 3), H x W image.
 """
 

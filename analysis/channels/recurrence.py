@@ -92,34 +92,36 @@ def _map(
 ) -> tuple[FragmentMap | None, tuple[str, ...]]:
     """The map of the models at betas with enough of them, None for fewer than two such betas; and what is left out."""
     sizes = Counter(_level(model) for model in models if model.beta is not None)
-    kept = [at for at, m in enumerate(models) if m.beta is not None and sizes[_level(m)] >= FEWEST_MODELS]
+    mapped = [place for place, m in enumerate(models) if m.beta is not None and sizes[_level(m)] >= FEWEST_MODELS]
     if sum(size >= FEWEST_MODELS for size in sizes.values()) < 2:
         return None, ()
     notes: tuple[str, ...] = ()
-    if len(kept) < len(models):
+    if len(mapped) < len(models):
         notes = (
-            f"{len(models) - len(kept)} models are not on the map of fragments over beta: their beta is not known, or "
-            f"has fewer than {FEWEST_MODELS} models.",
+            f"{len(models) - len(mapped)} models are not on the map of fragments over beta: their beta is not known, "
+            f"or has fewer than {FEWEST_MODELS} models.",
         )
-    place_of = {model: place for place, model in enumerate(kept)}
-    at = [i for i, channel in enumerate(similarity.channels) if channel.is_factor or channel.model in place_of]
-    part = similarity.among(at)
+    place_of = {model: place for place, model in enumerate(mapped)}
+    channel_places = [
+        i for i, channel in enumerate(similarity.channels) if channel.is_factor or channel.model in place_of
+    ]
+    part = similarity.among(channel_places)
     channels = tuple(c if c.is_factor else replace(c, model=place_of[c.model]) for c in part.channels)
     drawn = fragment_map(
         replace(part, channels=channels),
-        [models[place] for place in kept],
+        [models[place] for place in mapped],
         min_samples=settings.min_samples,
         distance=settings.distance,
     )
-    levels = tuple(replace(level, models=tuple(kept[m] for m in level.models)) for level in drawn.levels)
+    levels = tuple(replace(level, models=tuple(mapped[m] for m in level.models)) for level in drawn.levels)
     hotspots = tuple(
         replace(
-            one,
-            channels=tuple(at[i] for i in one.channels),
-            models=tuple(kept[m] for m in one.models),
-            representative=at[one.representative],
+            hotspot,
+            channels=tuple(channel_places[i] for i in hotspot.channels),
+            models=tuple(mapped[m] for m in hotspot.models),
+            representative=channel_places[hotspot.representative],
         )
-        for one in drawn.hotspots
+        for hotspot in drawn.hotspots
     )
     return replace(drawn, levels=levels, hotspots=hotspots), notes
 

@@ -79,10 +79,10 @@ class ChannelsResult(Result):
         IfpError : an unknown name, or a table that was not made or has no rows.
         """
         chosen = name or ("channels" if self.find_table("hotspots") is None else "hotspots")
-        found = self.find_table(chosen)
-        if found is None:
+        table = self.find_table(chosen)
+        if table is None:
             raise IfpError(f"There is no table of {chosen} here, because none of them was asked for or found.")
-        return found.copy()
+        return table.copy()
 
     def find_table(self, name: str) -> pd.DataFrame | None:
         """One of `TABLES`, None where it was not made or has no rows."""

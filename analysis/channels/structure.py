@@ -67,15 +67,15 @@ def structure_table(hotspots: Hotspots) -> pd.DataFrame:
     information_bits, and nmi_FACTOR for each factor.
     """
     structure, similarity = structure_of(hotspots), hotspots.similarity
-    name_of = {channel: one.name for one in hotspots.hotspots for channel in one.channels}
-    representatives = [one.representative for one in hotspots.hotspots]
-    channels = [similarity.channels[at] for at in structure.channel_P]
+    name_of = {channel: hotspot.name for hotspot in hotspots.hotspots for channel in hotspot.channels}
+    representatives = [hotspot.representative for hotspot in hotspots.hotspots]
+    channels = [similarity.channels[place] for place in structure.channel_P]
     table = pd.DataFrame(
         {
             "place": range(len(channels)),
             "channel": [channel.name for channel in channels],
             "member": [channel.model for channel in channels],
-            "hotspot": [name_of.get(int(at), "") for at in structure.channel_P],
+            "hotspot": [name_of.get(int(channel), "") for channel in structure.channel_P],
             "representative": np.isin(structure.channel_P, representatives),
             "reachability": hotspots.reachability_L,
             "information_bits": similarity.information_bits_C[structure.channel_P],

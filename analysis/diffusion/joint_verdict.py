@@ -216,18 +216,19 @@ def idle_sentences(diagnosis: Diagnosis, cases: pd.DataFrame | None) -> list[str
         if needed.get(latent)
     ]
     if by_bound:
-        one = len(by_bound) == 1
+        several = len(by_bound) > 1
         sentences.append(
-            f"Latent{'' if one else 's'} {listed(by_bound)} {'holds' if one else 'hold'} something alone by the bound "
-            "of classifiers, though every NMI, counted in cells, is within its noise: more images may show it."
+            f"Latent{'s' if several else ''} {listed(by_bound)} {'hold' if several else 'holds'} something alone by "
+            "the bound of classifiers, though every NMI, counted in cells, is within its noise: more images may "
+            "show it."
         )
     alone = [latent for latent in idle if not needed.get(latent)]
     if alone:
-        one = len(alone) == 1
+        several = len(alone) > 1
         nats = listed(f"{rows.loc[latent, 'kl_nats']:.2f}" for latent in alone)
         sentences.append(
-            f"Latent{'' if one else 's'} {listed(alone)} {'is' if one else 'are'} active ({nats} nats) but "
-            f"{'holds' if one else 'hold'} nothing of any known factor above the noise floor."
+            f"Latent{'s' if several else ''} {listed(alone)} {'are' if several else 'is'} active ({nats} nats) but "
+            f"{'hold' if several else 'holds'} nothing of any known factor above the noise floor."
         )
     return sentences
 

@@ -44,10 +44,10 @@ class ModelComparison(Result):
             raise IfpError(f"A comparison is of at least 2 models, got {len(self.models)}.")
         times = Counter(model.name for model in self.models)
         named = tuple(
-            replace(model, run=replace(model.run, name=f"{model.name} ({_letter(at)})"))
+            replace(model, run=replace(model.run, name=f"{model.name} ({_letter(place)})"))
             if times[model.name] > 1
             else model
-            for at, model in enumerate(self.models)
+            for place, model in enumerate(self.models)
         )
         object.__setattr__(self, "models", named)
         self.comparison  # noqa: B018 - models that cannot be compared are refused at once

@@ -111,10 +111,10 @@ def plan_grid(
         # a panel of few columns is no wider than it needs to be, but holds its name
         cell_in = min(cell_in, max(_MOST_CELL_IN, _LEAST_PANEL_IN / len(names)))
         upright = _crowded(names, cell_in)
-        kept = tuple(shortened(name, 1.0) if upright else name for name in names)
-        labels_in = 0.05 + (max(map(text_width_in, kept)) if upright else LINE_IN) + EDGE_IN
+        labels = tuple(shortened(name, 1.0) if upright else name for name in names)
+        labels_in = 0.05 + (max(map(text_width_in, labels)) if upright else LINE_IN) + EDGE_IN
         whole_in = left_in + right_in + across * cell_in * len(names) + (across - 1) * _GAP_IN
-        return HeatmapGrid(width_in, cell_in, row_in, side_by_side, numbers, upright, kept, labels_in, rows, panels,
+        return HeatmapGrid(width_in, cell_in, row_in, side_by_side, numbers, upright, labels, labels_in, rows, panels,
                     left_in + (width_in - whole_in) / 2, head_in, notes_in)  # fmt: skip
 
     for choice in (grid(True, True), grid(False, True)):

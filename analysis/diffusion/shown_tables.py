@@ -122,8 +122,10 @@ def factors_shown(results: Results) -> ShownTable:
     for _, row in rows[rows["estimator"] == results.estimator].iterrows():
         line = [str(row["factor"])]
         for rank in ("1", "2"):
-            found = row[f"carrier{rank}"] >= 0 and bool(row[f"nmi{rank}_above_noise"])
-            line += [two_decimals(row[f"excess_nmi{rank}"]), f"{row[f'carrier{rank}']:g}"] if found else ["-", "-"]
+            has_carrier = row[f"carrier{rank}"] >= 0 and bool(row[f"nmi{rank}_above_noise"])
+            line += (
+                [two_decimals(row[f"excess_nmi{rank}"]), f"{row[f'carrier{rank}']:g}"] if has_carrier else ["-", "-"]
+            )
         line.append("-" if pd.isna(row["carriers"]) else f"{row['carriers']:.2f}")
         if counted is not None:
             entry = counted.loc[row["factor"]]

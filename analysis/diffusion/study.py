@@ -133,11 +133,11 @@ def diagnose(
 
 def _named(runs: Sequence[Run], names: str | Sequence[str] | Mapping[int, str]) -> list[Run]:
     """The runs under the names that the user gave them, by place."""
-    given = [names] if isinstance(names, str) else names
+    listed = [names] if isinstance(names, str) else names
     by_place = (
-        dict(given)
-        if isinstance(given, Mapping)
-        else dict(enumerate(given if isinstance(given, Sequence) else [given]))
+        dict(listed)
+        if isinstance(listed, Mapping)
+        else dict(enumerate(listed if isinstance(listed, Sequence) else [listed]))
     )
     if not all(isinstance(place, int) and isinstance(name, str) and name for place, name in by_place.items()):
         raise bad_value("names", names, "a list of texts, one per model, or a dictionary {place: text}")

@@ -165,8 +165,8 @@ def _status_lists(diagnosis: Diagnosis) -> list[str]:
     for status, text in texts.items():
         latents = [str(latent) for latent in rows.loc[rows["status"] == status, "latent"]]
         if latents:
-            one = len(latents) == 1
-            sentences.append(f"Latent{'' if one else 's'} {listed(latents)} {'is' if one else 'are'} {text}.")
+            single = len(latents) == 1
+            sentences.append(f"Latent{'' if single else 's'} {listed(latents)} {'is' if single else 'are'} {text}.")
     return sentences
 
 

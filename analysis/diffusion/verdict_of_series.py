@@ -25,17 +25,17 @@ def series_verdict(series: Series) -> list[str]:
         ]
     of_last = last.diagnosis.factor_rows()
     changes = series.changes[series.changes["estimator"] == estimator]
-    found = {
+    beyond_noise = {
         measure: changes[(changes["measure"] == measure) & ~changes["within_noise"] & changes["frozen_step"].notna()]
         for measure in (DIFFUSION, LEAKAGE)
     }
-    at_end = {measure: rows[rows["span"] == AT_END] for measure, rows in found.items()}
+    at_end = {measure: rows[rows["span"] == AT_END] for measure, rows in beyond_noise.items()}
     sentences = [
         f"{between[0].upper()}{between[1:]}: {_series_headline(at_end)}.",
         *_freezing_sentences(changes, first.step, of_last.loc[of_last["entropy_nats"] == 0, "factor"].tolist()),
     ]
     for measure, text in ((DIFFUSION, "NMI2 of {} rose"), (LEAKAGE, "NMI1 of {} fell")):
-        for _, row in found[measure].iterrows():
+        for _, row in beyond_noise[measure].iterrows():
             if row["span"] == LARGEST and row["factor"] in set(at_end[measure]["factor"]):
                 continue  # what stayed to the end has been said
             undone = "" if row["span"] == AT_END else ", but not for good"
@@ -45,9 +45,8 @@ def series_verdict(series: Series) -> list[str]:
                 f"{row['to_step']}{undone}."
             )
         frozen = changes["frozen_step"].notna()
-        quiet = [
-            factor for factor in changes.loc[frozen, "factor"].unique() if factor not in set(found[measure]["factor"])
-        ]
+        said = set(beyond_noise[measure]["factor"])
+        quiet = [factor for factor in changes.loc[frozen, "factor"].unique() if factor not in said]
         if quiet:
             sentences.append(f"Information {measure} of {listed(quiet)} is within noise.")
     return sentences

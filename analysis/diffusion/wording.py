@@ -63,7 +63,7 @@ def latents_text(latents: Iterable[int]) -> str:
         else:
             stretches.append([latent])
     texts = [
-        f"{one[0]}-{one[-1]}" if len(one) > 2 else ", ".join(map(str, one)) for one in stretches
+        f"{stretch[0]}-{stretch[-1]}" if len(stretch) > 2 else ", ".join(map(str, stretch)) for stretch in stretches
     ]  # fmt: skip
     return ", ".join(texts)
 

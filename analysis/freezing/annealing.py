@@ -25,7 +25,7 @@ from ifp.trace import AnnealTrace
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_OF_THE_TRACE = {*(one.name for one in fields(AnnealTrace)), "total_kl_nats_MT", "labels", "select"}
+_OF_THE_TRACE = {*(field.name for field in fields(AnnealTrace)), "total_kl_nats_MT", "labels", "select"}
 
 HOW = {
     EXACT: "exact freezing", COOL: "trained freezing (cooling)", HEAT: "trained freezing (heating)", LOWER_EDGE: "onset"

@@ -47,12 +47,12 @@ def curve_table(
     branches = set(map(tuple, hysteresis(rows)[KEY].to_numpy().tolist()))
     has_equilibrium = bool((rows["direction"] == "equilibrium").any())
     parts = []
-    for at, row in rows.iterrows():
+    for label, row in rows.iterrows():
         key = (row["context"], row["seed"])
         is_branch = row["method"] == "exact" and row["direction"] != "equilibrium" and has_equilibrium
         if key not in chosen or (is_branch and not (key == typical and key in branches)):
             continue
-        parts += _curves(trace, int(str(at)), row, TYPICAL if key == typical else MEMBER)
+        parts += _curves(trace, int(str(label)), row, TYPICAL if key == typical else MEMBER)
     return pd.concat(parts, ignore_index=True)[list(CURVE_COLUMNS)]
 
 

@@ -102,8 +102,8 @@ def quantile_edges(mean_N: np.ndarray, sigma_N: np.ndarray, cells: int) -> np.nd
         first = round((cell - 0.5) * len(points) / cells)
         window = points[first : round((cell + 0.5) * len(points) / cells) + 1]
         gap = np.diff(window)
-        at = int(gap.argmax())
-        if gap[at] < _VALLEY * (window[-1] - window[0]):
-            at = round(cell * len(points) / cells) - 1 - first
-        edges.append(0.5 * (window[at] + window[at + 1]))
+        place = int(gap.argmax())
+        if gap[place] < _VALLEY * (window[-1] - window[0]):
+            place = round(cell * len(points) / cells) - 1 - first
+        edges.append(0.5 * (window[place] + window[place + 1]))
     return np.unique(edges)

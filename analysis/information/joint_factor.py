@@ -112,10 +112,14 @@ def _smallest_set(
 def _given_others(asked: FactorClassifiers, latents: tuple[int, ...], joint: Bound) -> dict[str, object]:
     """What the latents add to the other factors."""
     factors_NF = asked.images.factors_NF
-    others = [at for at in range(factors_NF.shape[1]) if at != asked.factor and len(np.unique(factors_NF[:, at])) > 1]
+    others = [
+        factor
+        for factor in range(factors_NF.shape[1])
+        if factor != asked.factor and len(np.unique(factors_NF[:, factor])) > 1
+    ]
     if not others:
         return {}
-    known_ND = np.concatenate([_coordinates(factors_NF[:, at]) for at in others], axis=1)
+    known_ND = np.concatenate([_coordinates(factors_NF[:, factor]) for factor in others], axis=1)
     draws_SND = asked.images.draws_SND
     known_SND = np.broadcast_to(known_ND, (len(draws_SND), *known_ND.shape))
     of_others = asked.ask(known_SND, light=True)

@@ -53,9 +53,9 @@ def permuted_mi_nats(
     held_NR = np.zeros((num_images, int(row_starts[-1])), dtype=np.float32)
     np.put_along_axis(held_NR, rows_FN.T, 1.0, axis=1)
     mi_nats_PDF = np.empty((permutations, len(column_starts_D), len(rows_FN)))
-    for at in range(permutations):
+    for permutation in range(permutations):
         table_RC = held_NR[generator.permutation(num_images)].T @ shares_NC
-        mi_nats_PDF[at] = table_mi_nats(table_RC.astype(np.float64), row_starts[:-1], column_starts_D)
+        mi_nats_PDF[permutation] = table_mi_nats(table_RC.astype(np.float64), row_starts[:-1], column_starts_D)
         if progress is not None:
             progress(1)
     return mi_nats_PDF

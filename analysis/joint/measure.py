@@ -40,7 +40,7 @@ def measure_mi(codes: Codes, seed: int) -> tuple[dict[str, float | bool], Inform
         "dimwise_kl_nats": parts.dimwise_kl_nats,
     }
     kl_nats_D = codes.kl_nats_D()
-    row |= {"kl_nats": float(kl_nats_D.sum())} | {f"kl_nats_{at}": float(kl) for at, kl in enumerate(kl_nats_D)}
+    row |= {"kl_nats": float(kl_nats_D.sum())} | {f"kl_nats_{latent}": float(kl) for latent, kl in enumerate(kl_nats_D)}
     if not codes.has_factors:
         return row, None
     information = measure_information(
@@ -89,8 +89,8 @@ def measure_points(
     points = joint_freezing_points(
         beta_T, kl_nats_TD, info_nats_TF, names, direction=direction, seed=seed, threshold_nats=threshold_nats
     )
-    columns = {f"kl_nats_{at}": kl_nats_TD[:, at] for at in range(kl_nats_TD.shape[1])}
-    columns |= {f"info_nats_{name}": info_nats_TF[:, at] for at, name in enumerate(names)}
+    columns = {f"kl_nats_{latent}": kl_nats_TD[:, latent] for latent in range(kl_nats_TD.shape[1])}
+    columns |= {f"info_nats_{name}": info_nats_TF[:, factor] for factor, name in enumerate(names)}
     return points, pd.DataFrame({"direction": direction, "seed": seed, "beta": beta_T, **columns})
 
 

@@ -57,25 +57,25 @@ def _measure(study: JointStudy, seeds: Sequence[int], key: str, progress: Progre
     config = study.folders[COOL].config
     mi, information = _measure_cooling(study.folders[COOL], seeds, progress)
     points, curves = [], []
-    todo = [(direction, seed) for direction, folder in study.folders.items() for seed in finished_seeds(folder)]
+    networks = [(direction, seed) for direction, folder in study.folders.items() for seed in finished_seeds(folder)]
     factors = len(study.folders[COOL].sample.codes(*_blank(study)).factor_names)
     done = 0
 
     def measured() -> None:
         nonlocal done
         done += 1
-        progress("Joint information (factors)", done, len(todo) * factors)
+        progress("Joint information (factors)", done, len(networks) * factors)
 
-    for direction, seed in todo:
-        kept = _kept(study.folders[direction], seed)
-        beta_T = np.array([one.beta for one in kept])
+    for direction, seed in networks:
+        records = _records_with_codes(study.folders[direction], seed)
+        beta_T = np.array([record.beta for record in records])
         table, curve = measure_points(
-            beta_T, [one.codes for one in kept], direction=direction, seed=seed,
+            beta_T, [record.codes for record in records], direction=direction, seed=seed,
             threshold_nats=study.threshold_nats, codes_seed=config.seed, measured=measured,
         )  # fmt: skip
         if direction == COOL:
-            kl_nats_TD = np.stack([one.codes.kl_nats_D() for one in kept])
-            names = kept[0].codes.factor_names
+            kl_nats_TD = np.stack([record.codes.kl_nats_D() for record in records])
+            names = records[0].codes.factor_names
             table = with_half_nmi(table, beta_T, kl_nats_TD, information[seed], names, study.threshold_nats)
         points.append(table)
         curves.append(curve)
@@ -109,16 +109,16 @@ def _measure_cooling(
     total = sum(len(folder.records.of_seed[seed]) for seed in seeds)
     for seed in seeds:
         information[seed] = []
-        for one in _kept(folder, seed):
-            row, found = measure_mi(one.codes, folder.config.seed)
-            rows.append({"seed": seed, "step": one.step, "beta": one.beta, **row})
-            information[seed] += [found] if found else []
+        for record in _records_with_codes(folder, seed):
+            row, with_factors = measure_mi(record.codes, folder.config.seed)
+            rows.append({"seed": seed, "step": record.step, "beta": record.beta, **row})
+            information[seed] += [with_factors] if with_factors else []
             done += 1
             progress("Information (records)", done, total)
     return pd.DataFrame(rows), information
 
 
-def _kept(folder: CodesFolder, seed: int) -> list[KeptCodes]:
+def _records_with_codes(folder: CodesFolder, seed: int) -> list[KeptCodes]:
     return [folder.kept_codes(seed, record.step) for record in folder.records.of_seed[seed]]
 
 

@@ -207,23 +207,23 @@ def _draw_factors(ax: Axes, edges: pd.DataFrame, looks: Mapping[str, FactorLook]
     """
     numbers = edges[["beta_alone", "beta_given_rest", "given_rest_low", "given_rest_high"]].to_numpy(float)
     goes_on = False
-    for at, (name, (alone, given, lowest, highest)) in enumerate(zip(edges["factor"], numbers, strict=True)):
+    for lane, (name, (alone, given_rest, lowest, highest)) in enumerate(zip(edges["factor"], numbers, strict=True)):
         color, beyond = looks[name].color, []
         if highest >= low:
-            ax.plot([max(lowest, low), highest], [at, at], color=color, linewidth=0.8)
+            ax.plot([max(lowest, low), highest], [lane, lane], color=color, linewidth=0.8)
             if lowest < low:
                 goes_on = True
-                ax.plot(low, at, color=color, **_BEYOND)
-        if given >= low:
-            ax.plot(given, at, "o", color=color, markerfacecolor="white", markersize=_SIZE)
+                ax.plot(low, lane, color=color, **_BEYOND)
+        if given_rest >= low:
+            ax.plot(given_rest, lane, "o", color=color, markerfacecolor="white", markersize=_SIZE)
         elif highest >= low:
-            say_after(ax, f"given all others {given:.2g}", highest, at)
+            say_after(ax, f"given all others {given_rest:.2g}", highest, lane)
         else:
-            beyond.append("no traversal" if np.isnan(given) else f"given all others {given:.2g}")
+            beyond.append("no traversal" if np.isnan(given_rest) else f"given all others {given_rest:.2g}")
         if alone >= low:
-            ax.plot(alone, at, "o", color=color, markersize=_SIZE)
+            ax.plot(alone, lane, "o", color=color, markersize=_SIZE)
         elif alone >= 0:
             beyond.insert(0, f"alone {alone:.2g}")
-        say_beyond(ax, ", ".join(beyond), at)
+        say_beyond(ax, ", ".join(beyond), lane)
     ax.set_ylim(len(edges) - 0.5, -0.5)
     return goes_on

@@ -36,18 +36,20 @@ def draw_lanes(
     points : factors of `joint_freezing_points`. edges : `joint_edges`. names : what the factors are called, from the
         top. looks : their appearance. tried : the lowest and highest beta tried. shown : the ends of the axis.
     """
-    for at, name in enumerate(names):
+    for lane, name in enumerate(names):
         for direction in ARROWS:
-            of = points[(points["name"] == name) & (points["direction"] == direction)]
-            y = at + (0.18 if direction == "cool" else -0.18)
-            frozen = of["beta_ifp"].dropna()
+            networks = points[(points["name"] == name) & (points["direction"] == direction)]
+            y = lane + (0.18 if direction == "cool" else -0.18)
+            frozen = networks["beta_ifp"].dropna()
             if len(frozen):
                 mark = POINT_OF[direction]
                 ax.plot(frozen, np.full(len(frozen), y), gid=mark, **joint_mark(mark, looks[name].color))
             for statuses, left in ((BELOW, True), (ABOVE, False)):
-                _draw_beyond(ax, int(of["status"].isin(statuses).sum()), tried[not left], y, left, looks[name].color)
+                _draw_beyond(
+                    ax, int(networks["status"].isin(statuses).sum()), tried[not left], y, left, looks[name].color
+                )
         for _, row in edges[edges["factor"] == name].iterrows():
-            _draw_edges(ax, row, at, shown)
+            _draw_edges(ax, row, lane, shown)
     ax.set_yticks(range(len(names)), [plain(name) for name in names.values()])
     ax.set_ylim(len(names) - 0.5, -0.5)
     draw_line_samples(ax, [looks[name] for name in names], range(len(names)))
@@ -64,38 +66,38 @@ def _draw_beyond(ax: Axes, count: int, end: float, y: float, left: bool, color: 
                     ha="left" if left else "right", va="center", fontsize=5, annotation_clip=False)  # fmt: skip
 
 
-def _draw_edges(ax: Axes, row: pd.Series, at: int, shown: tuple[float, float]) -> None:
-    given, low, high = (float(row[column]) for column in ("beta_given_rest", "given_rest_low", "given_rest_high"))
+def _draw_edges(ax: Axes, row: pd.Series, lane: int, shown: tuple[float, float]) -> None:
+    given_rest, low, high = (float(row[column]) for column in ("beta_given_rest", "given_rest_low", "given_rest_high"))
     alone = float(row["beta_alone"])
     beyond: dict[bool, list[str]] = {True: [], False: []}
     if shown[0] <= alone <= shown[1]:
-        ax.plot(alone, at, gid=ALONE, **joint_mark(ALONE))
+        ax.plot(alone, lane, gid=ALONE, **joint_mark(ALONE))
     elif alone >= 0:
         beyond[alone < shown[0]].append(f"alone {alone:.2g}")
-    if given > 0 and low <= shown[1] and high >= shown[0]:
+    if given_rest > 0 and low <= shown[1] and high >= shown[0]:
         # one line whose middle point is the median, so that the legend can show the same
-        ax.plot([low, given, high], [at] * 3, markevery=[1], zorder=1.5, gid=GIVEN, **joint_mark(GIVEN))
-    elif given >= 0:
-        if given < shown[0] <= high:  # the range reaches into the axis, its median does not
-            ax.plot([shown[0], high], [at] * 2, zorder=1.5, **{**joint_mark(GIVEN), "marker": "none"})
-        if high < shown[0] or given > shown[1]:
-            beyond[given < shown[0]].append(f"given the rest {given:.2g}")
+        ax.plot([low, given_rest, high], [lane] * 3, markevery=[1], zorder=1.5, gid=GIVEN, **joint_mark(GIVEN))
+    elif given_rest >= 0:
+        if given_rest < shown[0] <= high:  # the range reaches into the axis, its median does not
+            ax.plot([shown[0], high], [lane] * 2, zorder=1.5, **{**joint_mark(GIVEN), "marker": "none"})
+        if high < shown[0] or given_rest > shown[1]:
+            beyond[given_rest < shown[0]].append(f"given the rest {given_rest:.2g}")
         else:
-            say_after(ax, f"given the rest {given:.2g}", high, at)
+            say_after(ax, f"given the rest {given_rest:.2g}", high, lane)
     for left, words in beyond.items():
-        say_beyond(ax, ", ".join(words), at, left=left)
+        say_beyond(ax, ", ".join(words), lane, left=left)
 
 
-def say_beyond(ax: Axes, text: str, at: float, *, left: bool = True) -> None:
+def say_beyond(ax: Axes, text: str, y: float, *, left: bool = True) -> None:
     """A number that lies beyond the left, or the right, end of the axis."""
     ax.annotate(
-        text, (0 if left else 1, at), xycoords=("axes fraction", "data"), xytext=(8 if left else -8, 0),
+        text, (0 if left else 1, y), xycoords=("axes fraction", "data"), xytext=(8 if left else -8, 0),
         textcoords="offset points", ha="left" if left else "right", va="center", fontsize="small",
     )  # fmt: skip
 
 
-def say_after(ax: Axes, text: str, beta: float, at: float) -> None:
+def say_after(ax: Axes, text: str, beta: float, y: float) -> None:
     """A text behind a line that ends at `beta`, where there is room for it before the end of the axis."""
     left, right = ax.get_xlim()
     if beta < left ** (1 - ROOM_SHARE) * right**ROOM_SHARE:
-        ax.annotate(text, (beta, at), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small")
+        ax.annotate(text, (beta, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small")

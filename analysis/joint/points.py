@@ -72,7 +72,7 @@ def joint_freezing_points(
         kl_nats_MTD=curves_TM.T[:, :, None].copy(),
     )
     factors, latents = np.arange(len(factor_names)), np.arange(len(factor_names), members)
-    found = pd.concat(
+    crossings = pd.concat(
         [
             freezing_points(trace.select(factors), threshold_nats=threshold_nats, smoothing_records=1),
             freezing_points(trace.select(latents), threshold_nats=threshold_nats),
@@ -80,7 +80,7 @@ def joint_freezing_points(
         ignore_index=True,
     )
     kind = [FACTOR] * len(factor_names) + [LATENT] * kl_nats_TD.shape[1]
-    return found.rename(columns={"factor": "name"}).assign(kind=kind, beta_half_nmi=np.nan)[list(POINT_COLUMNS)]
+    return crossings.rename(columns={"factor": "name"}).assign(kind=kind, beta_half_nmi=np.nan)[list(POINT_COLUMNS)]
 
 
 def summarize_joint(points: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
@@ -98,15 +98,15 @@ def summarize_joint(points: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, part in factors.groupby("name", sort=False):
         row: dict[str, object] = {"factor": name, "networks": part["seed"].nunique()}
-        for direction, of in (("cool", part[part["direction"] == "cool"]), ("heat", part[part["direction"] == "heat"])):
-            values = ordered_values(of)
-            found = median_interval(values, of["seed"].to_numpy())
+        for direction in ("cool", "heat"):
+            networks = part[part["direction"] == direction]
+            interval = median_interval(ordered_values(networks), networks["seed"].to_numpy())
             row |= {
-                f"{direction}_median": _known(found.median),
-                f"{direction}_low": found.low,
-                f"{direction}_high": found.high,
-                f"{direction}_frozen": int((of["status"] == FROZEN).sum()),
-                f"{direction}_bound": _SIDES.get(found.median, ""),
+                f"{direction}_median": _known(interval.median),
+                f"{direction}_low": interval.low,
+                f"{direction}_high": interval.high,
+                f"{direction}_frozen": int((networks["status"] == FROZEN).sum()),
+                f"{direction}_bound": _SIDES.get(interval.median, ""),
             }
         half = part["beta_half_nmi"].dropna()
         row["beta_half_nmi"] = float(half.median()) if len(half) else np.nan

@@ -28,8 +28,8 @@ def measure_crossing(measure: Callable[[int], float], ceiling_T: np.ndarray, thr
     """
     count = len(ceiling_T)
     value_T = np.full(count, np.nan)
-    for at in {*range(0, count, STRIDE), count - 1}:
-        value_T[at] = measure(at) if ceiling_T[at] >= threshold else 0.0
+    for place in {*range(0, count, STRIDE), count - 1}:
+        value_T[place] = measure(place) if ceiling_T[place] >= threshold else 0.0
     measured_T = ~np.isnan(value_T) & (ceiling_T >= threshold)
     while True:
         known = np.flatnonzero(~np.isnan(value_T))
@@ -42,5 +42,5 @@ def measure_crossing(measure: Callable[[int], float], ceiling_T: np.ndarray, thr
         missing = block[~measured_T[block]]
         if not len(missing):
             return value_T
-        value_T[missing] = [measure(at) for at in missing]
+        value_T[missing] = [measure(place) for place in missing]
         measured_T[missing] = True

@@ -34,8 +34,8 @@ def chosen_metrics(metrics: str | Iterable[str]) -> tuple[str, ...]:
     if metrics in ("fast", "all"):
         of_decoders = DECODER_METRICS if metrics == "all" else {}
         return (*(name for name, metric in METRICS.items() if metrics == "all" or not metric.slow), *of_decoders)
-    given = metrics.split(",") if isinstance(metrics, str) else metrics
-    parts = list(given) if isinstance(given, Iterable) else [given]
+    named = metrics.split(",") if isinstance(metrics, str) else metrics
+    parts = list(named) if isinstance(named, Iterable) else [named]
     if not all(isinstance(name, str) for name in parts):
         raise bad_value("metrics", metrics, "quick, fast, all, none, or names such as mig,dci")
     names = tuple(name.strip() for name in parts if name.strip())

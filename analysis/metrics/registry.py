@@ -196,15 +196,15 @@ def run_metrics(
 
 def varying_factors(codes: Codes) -> Codes:
     """The same codes without the factors that have one value in all images."""
-    kept = np.flatnonzero((codes.factors_NF != codes.factors_NF[:1]).any(axis=0)).tolist()
-    if len(kept) == len(codes.factor_names):
+    varying = np.flatnonzero((codes.factors_NF != codes.factors_NF[:1]).any(axis=0)).tolist()
+    if len(varying) == len(codes.factor_names):
         return codes
     return Codes(
         codes.mean_ND,
         codes.logvar_ND,
-        codes.factors_NF[:, kept],
-        tuple(codes.factor_names[f] for f in kept),
-        tuple(codes.factor_sizes[f] for f in kept),
+        codes.factors_NF[:, varying],
+        tuple(codes.factor_names[f] for f in varying),
+        tuple(codes.factor_sizes[f] for f in varying),
     )
 
 

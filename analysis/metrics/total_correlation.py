@@ -174,10 +174,10 @@ def _resampled_covariance(z_ND: np.ndarray, generator: np.random.Generator) -> n
 def _gaussian_tc_nats(covariance_DD: np.ndarray) -> float:
     """-log det of the correlation matrix / 2 for variances of about 1, nats; infinite where singular to rounding."""
     # a latent that is nearly always the same may be constant in a resample: it depends on nothing there
-    kept = np.flatnonzero(np.diag(covariance_DD) > 1e-12)
-    if len(kept) < 2:
+    varying = np.flatnonzero(np.diag(covariance_DD) > 1e-12)
+    if len(varying) < 2:
         return 0.0
-    covariance_DD = covariance_DD[np.ix_(kept, kept)]
+    covariance_DD = covariance_DD[np.ix_(varying, varying)]
     std_D = np.sqrt(np.diag(covariance_DD))
     eigenvalues_D = np.linalg.eigvalsh(covariance_DD / np.outer(std_D, std_D))
     if eigenvalues_D[0] < 1e-12:

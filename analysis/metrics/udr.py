@@ -78,12 +78,14 @@ def udr(
             f"UDR needs the same images through every model, got {[len(codes_ND) for codes_ND in codes]} images."
         )
     active = [_active(codes_ND, kl_nats_M, m, kl_threshold_nats) for m, codes_ND in enumerate(codes)]
-    kept = [_standardised(codes_ND[:, active_D], correlation) for codes_ND, active_D in zip(codes, active, strict=True)]
+    standardised = [
+        _standardised(codes_ND[:, active_D], correlation) for codes_ND, active_D in zip(codes, active, strict=True)
+    ]
     pair_MM = np.full((len(codes), len(codes)), np.nan)
     not_converged = 0
     for i, j in np.ndindex(*pair_MM.shape):
         if i != j:
-            strength_DE, misses = _strengths(kept[i], kept[j], correlation, alpha)
+            strength_DE, misses = _strengths(standardised[i], standardised[j], correlation, alpha)
             pair_MM[i, j] = relative_strength(strength_DE)
             not_converged += misses
     score_M = np.nanmedian(pair_MM, axis=0)
