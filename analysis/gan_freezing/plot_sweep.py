@@ -34,7 +34,7 @@ def draw_sweep(
         records = pd.read_csv(folder / "records.csv")
         about = json.loads((folder / "gan_sweep.json").read_text())
     except (OSError, ValueError) as error:
-        raise IfpError(f"{folder} cannot be read ({error}); give the --out folder of a sweep of GANs.") from error
+        raise IfpError(f"{folder} cannot be read ({error}); give the folder of a sweep of GANs.") from error
     with paper_style():
         figure = new_figure(inches, 0.55 * inches + 0.5)
         plot_sweep(records, about, ax=figure.subplots())
