@@ -12,9 +12,9 @@ import shlex
 _MARKED = re.compile(r"`([a-z]\w*)(?:=([^`]+))?`")
 _ARGUMENT = re.compile(r"(\w+)=('[^']*'|\([^)]*\)|[^\s,)]+)")
 _OPTION_OF = {
-    "betas": "--beta", "factors": "--factor", "kinds": "--kind", "labels": "--label", "model": "--encoder", "options": "--option",
-    "pixel_mean": "--pixel-scaling", "pixel_std": "--pixel-scaling", "sigmas": "--sigma",
-    "stop_recon_nats": "--stop-recon",
+    "betas": "--beta", "factors": "--factor", "kinds": "--kind", "labels": "--label", "model": "--encoder",
+    "options": "--option", "pixel_mean": "--pixel-scaling", "pixel_std": "--pixel-scaling",
+    "sigmas": "--sigma", "stop_recon_nats": "--stop-recon",
 }  # fmt: skip
 """The options that are not called as their argument is."""
 _PHRASES = (
