@@ -47,6 +47,7 @@ bench: $(STAMP) ## engine against a plain loop, theory against training, data, m
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/channels.py
 	$(BIN)/python benchmarks/topology.py
+	$(BIN)/python benchmarks/gan.py
 
 clean: ## remove the environment, caches and build outputs; runs/ stays
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
