@@ -16,7 +16,7 @@ from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.objectives.base import Objective
 from ifp.objectives.registry import OBJECTIVES
 from ifp.system.settings import whole_as_int
-from ifp.training.config import TrainConfig
+from ifp.training.config import OWN, TrainConfig
 from ifp.training.presets import preset_train_config
 
 
@@ -37,6 +37,11 @@ def make_config(given: Mapping[str, Any]) -> TrainConfig:
     check_objective(objective)
     if objective in GANS:
         refuse_for_gans(given)
+        if wanted.get("preset", "standard") not in OWN:
+            raise IfpError(
+                f"The preset {wanted['preset']} is of a study that trained no {objective}; leave `preset` out, or take "
+                f"{' or '.join(OWN)}."
+            )
         wanted = {**GAN_SETTINGS, **wanted}
     return preset_train_config(wanted.pop("preset", "standard"), **wanted)
 

@@ -138,5 +138,7 @@ def test_settings_of_vaes_are_refused(two_bars: FactorDataset) -> None:
         ifp.train(two_bars, "infogan", likelihood="gaussian", **SMALL)
     with pytest.raises(IfpError, match=r"Unknown objective .infogam.: .*infogan, ic-gan; did"):
         ifp.train(two_bars, "infogam", **SMALL)
+    with pytest.raises(IfpError, match="preset yanndubs is of a study that trained no infogan"):
+        ifp.train(two_bars, "infogan", **{**SMALL, "preset": "yanndubs"})
     with pytest.raises(IfpError, match="hold_steps must be below the number of steps, 8"):
         ifp.train(two_bars, "infogan", law="up", hold_steps=8, **SMALL)
