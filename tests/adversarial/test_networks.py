@@ -89,5 +89,5 @@ def test_other_images_and_complex_codes(shape: tuple[int, int, int], architectur
 
 
 def test_images_that_the_convolutions_do_not_take() -> None:
-    with pytest.raises(IfpError, match=r"8, 16, 32, 64, ... pixels a side, got 28 x 28; choose architecture mlp"):
+    with pytest.raises(IfpError, match=r"8, 16, 32, 64, ... pixels a side, got 28 x 28; choose `architecture='mlp'`"):
         GanNetworks((1, 28, 28), "conv", 32, 2, 2, 0)
