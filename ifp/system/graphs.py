@@ -8,6 +8,7 @@ use, is recorded the second time, and replayed from then on. Where it cannot be 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from functools import partial
 from threading import Lock
 
@@ -22,6 +23,8 @@ Record = Callable[[Callable[[], Tensor]], tuple[Callable[[], None], Tensor]]
 
 MOST_RECORDINGS = 8
 """Each holds memory of the device; the oldest is dropped."""
+MOST_SEEN = 64
+"""Kinds of calls that are remembered, the latest: what changes at every step is never seen twice."""
 
 
 class Recordings:
@@ -37,7 +40,7 @@ class Recordings:
     def __init__(self, record: Record | None, say: Say = unsaid) -> None:
         self._record, self._say = record, say
         self._recorded: dict[Hashable, tuple[Callable[[], None], tuple[Tensor, ...], Tensor]] = {}
-        self._seen: set[Hashable] = set()
+        self._seen: dict[Hashable, None] = {}
 
     def run(self, work: Work, *inputs: Tensor, key: Hashable = None) -> Tensor:
         """The result of `work`, which the next call may overwrite; equal shapes and `key` share a recording.
@@ -47,12 +50,14 @@ class Recordings:
         if self._record is None:
             return work(*inputs)
         kind = (key, *(tuple(value.shape) for value in inputs))
-        if kind not in self._seen:
-            self._seen.add(kind)
-            if len(self._recorded) == MOST_RECORDINGS:
-                self._recorded.pop(next(iter(self._recorded)))
+        if kind not in self._recorded and kind not in self._seen:
+            self._seen[kind] = None
+            if len(self._seen) > MOST_SEEN:
+                self._seen.pop(next(iter(self._seen)))
             return work(*inputs)
         if kind not in self._recorded:
+            if len(self._recorded) == MOST_RECORDINGS:
+                self._recorded.pop(next(iter(self._recorded)))
             held = tuple(value.clone() for value in inputs)
             try:
                 replay, result = self._record(lambda: work(*held))
@@ -84,17 +89,34 @@ _ONE_AT_A_TIME = Lock()
 
 def _record_cuda(device: torch.device, work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
     """Record `work`, which is not run, as a CUDA graph; raises RuntimeError where it cannot be."""
-    graph = torch.cuda.CUDAGraph()
     # other threads, which drive other GPUs, may go on with what a recording forbids in its own thread
     with _ONE_AT_A_TIME, torch.cuda.device(device):
+        graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
         stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         before = torch.cuda.current_stream(device)
         try:
-            with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
                 result = work()
-        finally:
-            torch.cuda.set_stream(before)  # a recording that failed leaves its own
+        except BaseException:
+            torch.cuda.set_stream(before)
+            _clear_up(torch.cuda.current_device(), pool)
+            raise
+        torch.cuda.set_stream(before)
     return graph.replay, result
+
+
+def _clear_up(device: int, pool: tuple[int, int]) -> None:
+    """Undo what a recording that failed leaves behind on the current device.
+
+    PyTorch ends a recording in one call, which raises before it has told the device's generator of random numbers and
+    its allocator: every `torch.rand` there would fail from then on, and no memory would be given back to the device.
+    """
+    generator = torch.cuda.default_generators[device]
+    generator.graphsafe_set_state(generator.clone_state())
+    # an error says that the allocator knows already, or that this version of PyTorch does not offer it
+    with suppress(AttributeError, RuntimeError):
+        torch._C._cuda_endAllocateToPool(device, pool)
+        torch._C._cuda_releasePool(device, pool)
 
 
 def _first_line(error: Exception) -> str:

@@ -69,3 +69,24 @@ def test_only_the_convolutional_network_on_a_gpu_is_timed(monkeypatch: pytest.Mo
     seconds = pass_seconds(network, parameters, "float32")
     assert {type(form) for form in seconds} == {ConvNetwork, ProductConvNetwork}
     assert all(0 < value < 60 for value in seconds.values())
+
+
+def test_a_form_that_the_device_cannot_do_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """cuDNN finds no kernel for some numbers of groups, and says so by an error."""
+    monkeypatch.setattr(convolution_choice, "IMAGES", 2)
+    monkeypatch.setattr(convolution_choice, "REPEATS", 1)
+    network = ConvNetwork((1, 64, 64), 1)
+    parameters = {name: value[None] for name, value in member(network, 0).items()}
+    encode = ConvNetwork.encode
+
+    def refuse(self: ConvNetwork, *arguments: object) -> object:
+        if type(self) is ConvNetwork:
+            raise RuntimeError("unable to find an engine to execute this computation")
+        return encode(self, *arguments)  # type: ignore[arg-type]
+
+    before = torch.get_rng_state()
+    monkeypatch.setattr(ConvNetwork, "encode", refuse)
+    seconds = {type(form): value for form, value in pass_seconds(network, parameters, "float32").items()}
+    assert seconds[ConvNetwork] == float("inf") > seconds[ProductConvNetwork]
+    # and the user's random numbers are untouched
+    assert torch.equal(torch.get_rng_state(), before)
