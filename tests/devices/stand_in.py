@@ -1,5 +1,7 @@
 """A stand-in accelerator: no number is computed, but wrong devices and waiting for the device are errors.
 
+So is a copy between host and device within what a GPU records: it would wait, and what it brings would never change.
+
 Run as a program of its own (`test_stand_in.py`), because it registers a device for the whole process. Each line of its
 output is a part of the package that went through, and what it refuses at the end shows that it can refuse.
 """
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 MISSING = "MISSING"
 DEVICE = "stand_in"
@@ -29,6 +32,19 @@ def set_up_device() -> tuple[Any, Callable[[], AbstractContextManager[Any]]]:
     _setup_privateuseone_for_python_backend(DEVICE)
     # what was made on the host outside the mode may be put on the device
     return FakeTensorMode(allow_non_fake_inputs=True), unset_fake_temporarily
+
+
+class NoCopies(TorchDispatchMode):
+    """Refuses copies between host and device."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        ends = [value.device for value in args if isinstance(value, torch.Tensor)]
+        if kwargs.get("device") is not None:
+            ends.append(torch.device(kwargs["device"]))
+        if "copy" in str(func) and len({end.type for end in ends}) > 1:
+            raise AssertionError(f"{func} copies between host and device within what is recorded")
+        return func(*args, **kwargs)
 
 
 def made_on_the_host(module: Any, name: str, leave: Callable[[], AbstractContextManager[Any]]) -> None:
@@ -57,7 +73,9 @@ def anneal(architecture: str, *, batch: int) -> None:
     for kept in ([0, 2, 3], [1, 2])[: 1 if architecture == "conv" else 2]:
         # all of a block but the one copy to the host that ends it
         beta_KM = np.ones((2, len(chunk.ensemble)))
-        record_MV = chunk.block(chunk.noise.evaluation(), *chunk.inputs(beta_KM))
+        inputs = chunk.noise.evaluation(), *chunk.inputs(beta_KM)
+        with NoCopies():
+            record_MV = chunk.block(*inputs)
         assert record_MV.shape == (len(chunk.ensemble), 3)
         assert record_MV.device.type == DEVICE
         chunk.keep(kept)
@@ -83,7 +101,15 @@ def train(objective: str, architecture: str, leave: Callable[[], AbstractContext
         statistics = PixelStatistics(torch.ones(side * side), mean_P, Bernoulli().output_for(mean_P))
         states = [fresh_member(config, made, network, statistics, seed) for seed in range(2)]
     images = TrainingImages(torch.zeros(20, side * side, dtype=torch.uint8).to(DEVICE), (1, side, side), np.zeros(20))
-    Trainer(config, made, network, images, range(2), states).run(3)
+    trainer = Trainer(config, made, network, images, range(2), states)
+    update = trainer._update
+
+    def without_copies(*inputs: torch.Tensor) -> torch.Tensor:
+        with NoCopies():
+            return update(*inputs)
+
+    setattr(trainer, "_update", without_copies)  # noqa: B010 - a method of one object
+    trainer.run(2)
 
 
 def refused(what: str, call: Callable[[], object]) -> None:
@@ -117,6 +143,11 @@ def main() -> None:
         refused("item", lambda: there[0].item())
         refused("float", lambda: float(there[0]))
         refused("bool", lambda: bool(there[0] > 0))
+        with NoCopies():
+            refused("copy to the device", lambda: here.to(DEVICE))
+            refused("copy from the device", lambda: there.cpu())
+            refused("copy into a tensor of the device", lambda: there.copy_(here))
+            torch.zeros(3, device=DEVICE).double().copy_(there)  # within the device they are none
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ def test_training_stays_on_the_device_and_does_not_wait_for_it() -> None:
         pytest.skip(f"this version of torch has no stand-in devices any more ({lines[0]}): nothing is tested here")
     assert run.returncode == 0, run.stderr[-3000:]
     parts = ["anneal mlp 4", "anneal mlp 16", "anneal linear 16", "anneal conv 4"]
-    assert lines[:-4] == [*parts, *[f"train {name}" for name in OBJECTIVES], "train conv"]
+    assert lines[:-7] == [*parts, *[f"train {name}" for name in OBJECTIVES], "train conv"]
     # and it would have found them
-    assert [line.partition(":")[0] for line in lines[-4:]] == [
-        "refused mixed devices", "refused item", "refused float", "refused bool",
+    assert [line.partition(":")[0] for line in lines[-7:]] == [
+        "refused mixed devices", "refused item", "refused float", "refused bool", "refused copy to the device",
+        "refused copy from the device", "refused copy into a tensor of the device",
     ]  # fmt: skip
