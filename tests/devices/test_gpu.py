@@ -15,13 +15,20 @@ from ifp.annealing import train
 from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.members import Member, data_of
 from ifp.annealing.train import Chunk, anneal_chunk, start_chunk
+from ifp.exact.annealing import exact_annealing
+from ifp.likelihood import Bernoulli
 from ifp.networks.adam import StackedAdam
 from ifp.networks.convolutional import ConvNetwork
 from ifp.networks.fully_connected import PixelStatistics
 from ifp.networks.member_products import ProductConvNetwork
+from ifp.objectives.registry import OBJECTIVES, make_objective
 from ifp.system.counter_random import CounterStreams
 from ifp.system.graphs import Recordings, recorder
 from ifp.system.precision import set_products
+from ifp.training import trainer as training
+from ifp.training.config import TrainConfig
+from ifp.training.images import TrainingImages
+from ifp.training.trainer import Trainer, fresh_member, make_network
 
 pytestmark = [
     pytest.mark.gpu,
@@ -29,6 +36,7 @@ pytestmark = [
 ]
 GPU = "cuda"
 MEMBERS = 6
+OPTIONS = {"factor": {"hidden": 8, "layers": 2}, "topdis": {"topology": "lite"}}
 
 
 def config(**settings: object) -> AnnealConfig:
@@ -85,18 +93,57 @@ def test_recorded_blocks_give_what_plain_ones_give() -> None:
             np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
+def trained(objective: str, architecture: str = "mlp") -> dict[str, torch.Tensor]:
+    """Parameters and the objective's state after some steps of two networks."""
+    side = 64 if architecture == "conv" else 8
+    config = TrainConfig(
+        dataset="made", objective=objective, architecture=architecture, latents=4, hidden=32, seeds=2, steps=12,
+        batch=32, records=1, options=OPTIONS.get(objective, {}),
+    )  # fmt: skip
+    made = make_objective(config.objective, **config.options)
+    network = make_network(config, made, (1, side, side))
+    pixels = np.random.default_rng(0).integers(0, 256, (50, side * side), dtype=np.uint8)
+    images = TrainingImages(torch.from_numpy(pixels).to(GPU), (1, side, side), np.zeros((50, 1)))
+    mean_P = torch.full((side * side,), 0.5)
+    statistics = PixelStatistics(torch.ones(side * side), mean_P, Bernoulli().output_for(mean_P))
+    states = [fresh_member(config, made, network, statistics, seed) for seed in range(2)]
+    trainer = Trainer(config, made, network, images, range(2), states, say=_refuse)
+    trainer.run(config.steps)
+    return {name: value.detach().cpu() for name, value in {**trainer.vaes.parameters, **trainer.state}.items()}
+
+
+def test_recorded_training_gives_what_plain_steps_give() -> None:
+    for objective, architecture in [*((name, "mlp") for name in OBJECTIVES), ("beta", "conv")]:
+        recorded = trained(objective, architecture)
+        recording = training.recorder
+        training.recorder = lambda device: None
+        try:
+            plain = trained(objective, architecture)
+        finally:
+            training.recorder = recording
+        for name, value in plain.items():
+            # Adam makes a whole step of a gradient that is nothing but rounding, of which there may be a few
+            alike = torch.isclose(value.double(), recorded[name].double(), rtol=1e-3, atol=1e-4)
+            assert alike.double().mean() > 0.99, (objective, name)
+
+
+def test_exact_curves_are_the_cpus() -> None:
+    images = np.zeros((6, 1, 8, 8))
+    for place in range(6):
+        images[place, 0, 2:6, place : place + 3] = 1.0
+    found = []
+    for where in ("cpu", GPU):
+        trace = exact_annealing([images, 0.5 * images], directions=["cool"], device=where)
+        for beta_T, kl_TD in zip(trace.beta_MT, trace.kl_nats_MTD, strict=True):
+            kl_T, there = kl_TD[:, 0], np.isfinite(beta_T)
+            after = int(np.flatnonzero(there & (kl_T > 0.1))[0])
+            share = (0.1 - kl_T[after - 1]) / (kl_T[after] - kl_T[after - 1])
+            found.append(beta_T[after - 1] + share * (beta_T[after] - beta_T[after - 1]))
+    np.testing.assert_allclose(found[2:], found[:2], rtol=1e-5)
+
+
 def _refuse(text: str) -> None:
     raise AssertionError(text)
-
-
-def test_work_that_waits_for_the_device_is_not_recorded_and_goes_on() -> None:
-    said: list[str] = []
-    recordings = Recordings(recorder(GPU), said.append)
-    x = torch.ones(3, device=GPU)
-    for _ in range(3):
-        assert recordings.run(lambda x: x * float(x.sum()), x).tolist() == [3.0, 3.0, 3.0]
-    assert len(said) == 1
-    assert (x + 1).tolist() == [2.0, 2.0, 2.0]
 
 
 def test_a_block_waits_for_nothing() -> None:
@@ -149,3 +196,19 @@ def test_products_are_rounded_as_asked() -> None:
         errors[precision] = float(((a.to(GPU) @ b.to(GPU)).cpu() - exact).abs().max() / exact.abs().max())
     set_products("float32")
     assert errors["float32"] < 1e-5 < errors["tf32"] < 1e-2
+
+
+def test_work_that_waits_for_the_device_is_not_recorded_and_goes_on() -> None:
+    """The last test, lest what fails here on purpose spoil another."""
+    said: list[str] = []
+    recordings = Recordings(recorder(GPU), said.append)
+    x = torch.ones(3, device=GPU)
+    for _ in range(3):
+        assert recordings.run(lambda x: x * float(x.sum()), x).tolist() == [3.0, 3.0, 3.0]
+    assert len(said) == 1
+    assert (x + 1).tolist() == [2.0, 2.0, 2.0]
+    # nothing is left of what failed: random numbers are drawn, and other work is recorded
+    torch.rand(3, device=GPU)
+    again = Recordings(recorder(GPU), _refuse)
+    assert [again.run(lambda x: 2 * x + torch.rand(3, device=GPU), x)[0] > 2 for _ in range(3)] == [True] * 3
+    torch.rand(3, device=GPU)
