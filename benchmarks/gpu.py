@@ -12,11 +12,13 @@ are appended to the file of `--results` as they come.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -34,6 +36,8 @@ LIMITS = {  # step -> seconds, most important first
 }
 SECONDS = 470.0
 """Of all steps together."""
+LAST_LINES = 12
+"""Of the errors of a step that did not end well."""
 
 
 def emit(results: Path, text: str) -> None:
@@ -51,21 +55,44 @@ def run_step(name: str, seconds: float, options: argparse.Namespace) -> None:
     command += ["--smoke"] if options.smoke else []
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     started = time.perf_counter()
-    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    run = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, errors="replace", env=environment, start_new_session=True
+    )
     try:
         _, errors = run.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        # with all that it started, or the device would not be free for the next step
-        os.killpg(run.pid, signal.SIGKILL)
-        run.communicate()
         emit(options.results, f"- {name}: **stopped** at its limit of {seconds:.0f} s; the lines above it stand.")
+        emit(options.results, _indented(_where_it_was(_stop(run))))
         return
     took = time.perf_counter() - started
     if run.returncode:
         emit(options.results, f"- {name}: **failed** after {took:.0f} s (exit status {run.returncode}):")
-        emit(options.results, "\n".join(f"      {line}" for line in errors.strip().splitlines()[-12:]))
+        emit(options.results, _indented(errors.strip().splitlines()[-LAST_LINES:]))
     else:
         emit(options.results, f"- {name}: done in {took:.0f} s.\n")
+
+
+def _stop(run: subprocess.Popen[str]) -> str:
+    """End a step and all that it started, or the device would not be free for the next; returns its errors."""
+    errors = ""
+    for number, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 10)):
+        with suppress(ProcessLookupError):
+            os.killpg(run.pid, number)
+        # what hangs in the driver may outlive even the second: then the next step begins without waiting for it
+        with suppress(subprocess.TimeoutExpired):
+            errors = run.communicate(timeout=patience)[1] or errors
+    return errors
+
+
+def _where_it_was(errors: str) -> list[str]:
+    """The innermost frames of a step that was stopped, which it writes when it is told to end; else its last lines."""
+    lines = errors.strip().splitlines()
+    frames = next((at for at, line in enumerate(lines) if "most recent call first" in line), None)
+    return lines[-LAST_LINES:] if frames is None else lines[frames : frames + LAST_LINES]
+
+
+def _indented(lines: list[str]) -> str:
+    return "\n".join(f"      {line}" for line in lines)
 
 
 def header(options: argparse.Namespace) -> str:
@@ -80,7 +107,8 @@ def header(options: argparse.Namespace) -> str:
     card = "CPU"
     if options.device.startswith("cuda"):
         properties = torch.cuda.get_device_properties(options.device)
-        card = f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}"
+        card = f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}, "
+        card += f"cuDNN {torch.backends.cudnn.version()}"
     return (
         f"\n## {time.strftime('%Y-%m-%d %H:%M')}, {card}, {os.cpu_count()} CPU cores, python "
         f"{platform.python_version()}, torch {torch.__version__}, ifp {ifp.__version__}\n\n"
@@ -99,6 +127,8 @@ def main() -> None:
     parser.add_argument("--step", choices=LIMITS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
+        # told to end at its limit, a step says first where it is
+        faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
         use_checkout()
         from gpu_steps import STEPS
 
@@ -109,7 +139,10 @@ def main() -> None:
     unknown = set(wanted) - set(LIMITS)
     if unknown:
         parser.error(f"unknown step {', '.join(sorted(unknown))}; there are {', '.join(LIMITS)}")
-    emit(options.results, header(options))
+    try:
+        emit(options.results, header(options))
+    except Exception as error:  # each step will say for itself what is wrong
+        emit(options.results, f"\n## {time.strftime('%Y-%m-%d %H:%M')}, {type(error).__name__}: {error}\n")
     for name in wanted:
         left = options.seconds - (time.perf_counter() - started)
         if left < 5:

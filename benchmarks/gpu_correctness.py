@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from attempts import Attempts
 from scipy.stats import norm
 
 from ifp.annealing import counter_noise
@@ -21,6 +22,7 @@ from ifp.annealing.ensemble import Ensemble
 from ifp.annealing.members import Member, data_of
 from ifp.annealing.train import Chunk, anneal_chunk, start_chunk
 from ifp.datasets.catalog import load_dataset
+from ifp.system.precision import PRECISIONS
 from ifp.system.threads import single_threaded_kernels
 from ifp.theory.closed_form import freezing_bounds
 from ifp.trace import AnnealTrace
@@ -36,11 +38,15 @@ FROM_ONE_STATE, CROSSINGS = 1e-4, 0.02
 
 def correctness(device: str, smoke: bool, emit: Emit) -> None:
     """All of it, the shortest first."""
+    attempts = Attempts(emit)
     emit("\n| (b) right? | found | goal | |\n|---|---|---|---|")
-    _from_one_state(device, emit)
-    for precision in ("float32",) if device == "cpu" else ("float32", "tf32", "bfloat16"):
-        _oracle(device, precision, smoke, emit)
-    _crossings(device, ("float32",) if smoke else ("float32", "tf32", "bfloat16"), smoke, emit)
+    attempts.value("one step from a trained state", lambda: _from_one_state(device, emit), None)
+    for precision in ("float32",) if device == "cpu" else PRECISIONS:
+        what = f"linear-Gaussian oracle, {precision}"
+        attempts.value(what, lambda precision=precision: _oracle(device, precision, smoke, emit), None)
+    precisions = ("float32",) if device == "cpu" else PRECISIONS
+    attempts.value("crossings", lambda: _crossings(device, precisions, smoke, emit), None)
+    attempts.settle()
 
 
 def _from_one_state(device: str, emit: Emit) -> None:

@@ -19,15 +19,25 @@ from ifp.training.config import TrainConfig
 from ifp.training.setup import Setup, load_training_images, set_up
 
 
-@pytest.mark.parametrize("devices", [1, 2, 8])
-def test_networks_go_to_all_devices_and_keep_their_bits(
-    devices: int, bars_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def trained_here(bars_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Setup, Path]:
+    """Five networks trained on a CPU, and their records."""
     config = TrainConfig(
         dataset=f"npz:{bars_npz}", architecture="mlp", hidden=32, latents=2, batch=32, seeds=5, steps=20, records=2
     )
-    here = set_up(load_dataset(config.dataset), config, device="cpu", threads=1)
-    run.train(here, here.folder(tmp_path / "here"))
+    here, folder = (
+        set_up(load_dataset(config.dataset), config, device="cpu", threads=1),
+        tmp_path_factory.mktemp("here"),
+    )
+    run.train(here, here.folder(folder / "run"))
+    return here, folder / "run" / "records.npz"
+
+
+@pytest.mark.parametrize("devices", [1, 2, 8])
+def test_networks_go_to_all_devices_and_keep_their_bits(
+    devices: int, trained_here: tuple[Setup, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, records = trained_here
     lent: list[str] = []
 
     class Watched(DevicePool):
@@ -52,7 +62,7 @@ def test_networks_go_to_all_devices_and_keep_their_bits(
     # five networks in even parts, none larger than the rest by more than it must be
     assert len(lent) == {1: 1, 2: 2, 8: 5}[devices]
     assert len(set(lent)) == len(lent)
-    expected, found = (np.load(tmp_path / name / "records.npz") for name in ("here", "there"))
+    expected, found = (np.load(path) for path in (records, tmp_path / "there" / "records.npz"))
     assert set(found) == set(expected)
     for name in expected:
         np.testing.assert_array_equal(found[name], expected[name])
