@@ -120,15 +120,20 @@ def _compete(
     if not len(starts.rival_C):
         return known, []
     own_nats = penalised_nats(known, power)
-    rough, nats = _descend(around, members, known, starts, power, max_evaluations=contest.steps, rough=True)
+    rough, nats = _descend(
+        around, members, known, starts, power, max_evaluations=contest.steps, rough=True, single=True
+    )
     behind = (nats - own_nats[starts.rival_C]) / known.level_M[starts.rival_C]
     sound = (rough.states.log_std_MND > starts.states.log_std_MND - RUNAWAY).all(2).all(1)
     behind = torch.where(sound, behind, torch.inf)
     finalists = first_of_each(behind, starts.rival_C, contest.finalists, contest.margin)
     if not len(finalists):
         return known, []
-    last = StartingStates(rough.states.take(finalists), starts.rival_C[finalists])
-    tried, nats = _descend(around, members, known, last, power, max_evaluations=FINAL_STEPS, rough=False)
+    # the same steps again in double precision: rounding decides who goes on, but not where anyone goes on from
+    last = starts.take(finalists)
+    rough, _ = _descend(around, members, known, last, power, max_evaluations=contest.steps, rough=True)
+    last = StartingStates(rough.states, last.rival_C)
+    tried, nats = _descend(around, members, known, last, power, max_evaluations=FINAL_STEPS)
     ahead = (own_nats[last.rival_C] - nats) / known.level_M[last.rival_C]
     winners = first_of_each(-ahead, last.rival_C, 1, -BETTER)
     won = last.rival_C[winners]
@@ -154,7 +159,8 @@ def _descend(
     power: float,
     *,
     max_evaluations: int,
-    rough: bool,
+    rough: bool = False,
+    single: bool = False,
 ) -> tuple[Solutions, Tensor]:
     """Descend from every candidate; the states and their objectives [C]."""
     parts = []
@@ -169,6 +175,7 @@ def _descend(
                 tolerance=RANKING_TOLERANCE,
                 max_evaluations=max_evaluations,
                 rough=rough,
+                single=single,
             )
         )
         around.tick()

@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor
 
+from ifp.exact.arrangements import FEW_IMAGES
 from ifp.exact.curvature import MOST_VARIABLES, inverse_curvature
 from ifp.exact.ideal_vae import (
     SPACING,
@@ -35,8 +36,9 @@ FIXED_DECODER_TOLERANCE = 1e-14
 GRID_TRIES, MAX_EVALUATIONS = 4, 500
 ROUNDS, REFRESH = 30, 8
 """The curvature is computed anew after so many evaluations, at most so often."""
-ROUGH_SPACING = 1.0
-"""Spacing of the grids of rough descents, in standard deviations of the narrowest posterior."""
+ROUGH_SPACING, FEW_IMAGES_SPACING = 1.0, 0.5
+"""Spacing of the grids of rough descents and of few images, in standard deviations of the narrowest posterior. Few
+images lie many of their standard deviations apart, and then the integrand has branch points near the real line."""
 SHRINKAGE = 1.2
 """A solution whose narrowest posterior shrank by more than this factor is solved again on a finer grid."""
 COVERAGE = 4.8
@@ -58,11 +60,12 @@ def solve(
     tolerance: float | None = None,
     max_evaluations: int = MAX_EVALUATIONS,
     rough: bool = False,
+    single: bool = False,
 ) -> Solutions:
     """Minimise R + phi(K) from `start`, without the memory of a neighbouring solution; see `solve_from`."""
     return solve_from(
         batch, start, level_M, at_M, None,
-        power=power, tolerance=tolerance, max_evaluations=max_evaluations, rough=rough,
+        power=power, tolerance=tolerance, max_evaluations=max_evaluations, rough=rough, single=single,
     )[0]  # fmt: skip
 
 
@@ -77,14 +80,15 @@ def solve_from(
     tolerance: float | None = None,
     max_evaluations: int = MAX_EVALUATIONS,
     rough: bool = False,
+    single: bool = False,
 ) -> tuple[Solutions, Memory]:
     """Minimise R + phi(K) from `start`; refine the grid of those that outgrew it, and minimise these again.
 
     With at most `MOST_VARIABLES` variables the metric is the curvature at the guess (`ifp.exact.curvature`), computed
     anew every few evaluations: Newton's method, with what the steps teach about the rest. With more it is that of a
     fixed decoder, and `memory`, of the last solution on the same curve, helps; the new one is returned.
-    `rough` descents, which are cut short by `max_evaluations`, only serve to rank their starts: in single precision,
-    and on the first grid, since states on their way may be far narrower than where they end.
+    `rough` descents, which are cut short by `max_evaluations`, stay on the first grid, which is coarse, since states on
+    their way may be far narrower than where they end; `single` precision is enough where they only rank their starts.
     """
     latents = start.mean_MND.shape[2]
     vector = start.to_vector().clone()
@@ -93,8 +97,9 @@ def solve_from(
     exact = not rough and vector.shape[1] <= MOST_VARIABLES
     if tolerance is None:
         tolerance = TOLERANCE if exact else FIXED_DECODER_TOLERANCE
-    spacing = ROUGH_SPACING if rough else SPACING
-    evaluated = batch.in_single_precision() if rough else batch
+    few = start.mean_MND.shape[1] <= FEW_IMAGES
+    spacing = ROUGH_SPACING if rough else FEW_IMAGES_SPACING if few else SPACING
+    evaluated = batch.in_single_precision() if single else batch
     first_memory = memory
     for attempt in range(1 if rough else ROUNDS if exact else GRID_TRIES):
         before = States.from_vector(vector[rows], latents)
@@ -105,7 +110,7 @@ def solve_from(
             scale = inverse_curvature(batch.take(rows), before, level_M[rows], at_M[rows], power)
             past = None
         minimum = minimise(
-            _Objective(evaluated if rough else batch.take(rows), grid, level_M[rows], at_M[rows], power, latents),
+            _Objective(evaluated.take(rows), grid, level_M[rows], at_M[rows], power, latents),
             vector[rows],
             scale,
             tolerance * level_M[rows],
