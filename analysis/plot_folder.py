@@ -11,6 +11,7 @@ from typing import Any
 from ifp.analysis.figures.result import Result
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.formats import GAN_FORMAT, TRAIN_FORMAT, VAE_FORMAT
+from ifp.system.checksums import trusting
 from ifp.system.files import read_json
 from ifp.system.out_folder import FIGURES, as_folder, check_finished, result_folder
 
@@ -35,6 +36,7 @@ def plot(
     labels: Mapping[str, str] | Sequence[str] | None = None,
     out: str | Path | None = None,
     formats: str | Sequence[str] = FORMATS,
+    trust: bool = False,
 ) -> list[Path]:
     """Draw the figures of a run into files; returns their paths, a csv of what it shows beside each figure.
 
@@ -51,11 +53,12 @@ def plot(
     out : the folder for the figures, which is new, empty or holds figures; RUN/figures by default, needed for a result
         that is in memory only.
     formats : "pdf", "png" or both, in a list or separated by commas.
+    trust : whether to believe files that are not as they were written: edited settings, tables or curves.
 
     Raises
     ------
     IfpError : no folder of a run; an unknown kind, width, method, format, scale or factor; or an option that does not
-        go with what the folder holds.
+        go with what the folder holds; files that were changed after they were written.
     """
     if not isinstance(run, Result):
         folder = as_folder(run, "run")
@@ -82,7 +85,8 @@ def plot(
     if draw is None:
         _check_traversals(folder)
         draw = _draw_traversals
-    return draw(asked)
+    with trusting(trust):
+        return draw(asked)
 
 
 def _words(name: str, given: Any) -> list[str]:

@@ -18,6 +18,7 @@ from ifp.cli.option_help import GroupedCommand
 from ifp.cli.progress import StageProgress
 from ifp.cli.train_options import parse_option
 from ifp.errors import IfpError, NothingFroze, bad_value
+from ifp.system.checksums import trusting
 
 
 def _whole_defaults() -> dict[str, Any]:
@@ -58,6 +59,7 @@ def _whole_defaults() -> dict[str, Any]:
 @click.option("--threads", type=int, help="Chunks at work at once on a CPU.", show_default="the CPUs granted")
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
 @order_and_labels
+@click.option("--trust", is_flag=True, help="Go on with a run whose files were changed after they were written.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
@@ -73,6 +75,7 @@ def anneal(
     width: str,
     order: tuple[str, ...],
     labels: tuple[str, ...],
+    trust: bool,
     quiet: bool,
     dry_run: bool,
     as_json: bool,
@@ -94,6 +97,7 @@ def anneal(
     ifp anneal --whole --dataset toys --preset quick --out runs/whole
     ifp anneal --whole --objective infogan --dataset toys --preset quick --out runs/gan
     """
+    click.get_current_context().with_resource(trusting(trust))
     if threads is not None and threads < 1:
         raise bad_value("threads", threads, "a whole number of at least 1")
     check_inputs((), given_settings(options).get("dataset"), data_dir=data_dir)

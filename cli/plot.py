@@ -30,6 +30,7 @@ from ifp.errors import IfpError
     show_default="RUN/figures",
 )
 @click.option("--format", "formats", default="pdf,png", help="pdf, png or both, comma-separated.")
+@click.option("--trust", is_flag=True, help="Believe files that were changed after they were written.")
 def plot(
     run: Path,
     kinds: tuple[str, ...],
@@ -40,6 +41,7 @@ def plot(
     labels: tuple[str, ...],
     out: Path | None,
     formats: str,
+    trust: bool,
 ) -> None:
     """Draw the figures of RUN and print their paths.
 
@@ -54,6 +56,15 @@ def plot(
     if not wanted:
         raise IfpError(f"--format must name pdf, png or both, got {formats!r}.")
     for path in draw_figures(
-        run, kinds=kinds, width=width, method=method, scale=scale, order=order, labels=labels, out=out, formats=wanted
+        run,
+        kinds=kinds,
+        width=width,
+        method=method,
+        scale=scale,
+        order=order,
+        labels=labels,
+        out=out,
+        formats=wanted,
+        trust=trust,
     ):
         click.echo(path)

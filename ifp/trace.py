@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ifp.errors import IfpError
+from ifp.system.checksums import check_unchanged
 from ifp.system.files import replacing
 
 METHODS = ("closed-form", "exact", "train")
@@ -128,6 +129,7 @@ class AnnealTrace:
         """Read a trace; raises IfpError when the file is missing, damaged or of another layout."""
         if not path.exists():
             raise IfpError(f"There is no {path}; is the folder an `ifp anneal` run, and has it finished a chunk?")
+        check_unchanged(path)
         try:
             # opened here, because np.load leaves a damaged file open
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:

@@ -9,6 +9,7 @@ from ifp.analysis.figures.style import figure_width
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError
+from ifp.system.checksums import seal, unseal
 from ifp.system.files import read_json, write_json
 from ifp.system.out_folder import check_out
 from ifp.system.progress import Progress, silent
@@ -27,6 +28,7 @@ def save_annealing(
     figure_width(width)
     check_free(folder, annealing)
     folder.mkdir(parents=True, exist_ok=True)
+    unseal(folder)
     write_json(folder / "run.json", annealing.run)
     annealing.trace.save(folder / "trace.npz")
     return write_report(annealing, folder, width=width, progress=progress)
@@ -38,6 +40,7 @@ def write_report(
     """Write the tables and figures of a run whose run.json and trace.npz are in `folder` already."""
     from ifp.analysis.freezing.plot_run import draw_run
 
+    unseal(folder)
     for name, table in (
         ("freezing_points", annealing.freezing_points()),
         ("summary", annealing.table()),
@@ -48,6 +51,7 @@ def write_report(
     progress("Figures", 0, 1)
     figures = draw_run(folder, width=width, order=annealing.order, labels=annealing.factor_labels)
     progress("Figures", 1, 1)
+    seal(folder)
     return replace(annealing, path=folder, figures=tuple(figures))
 
 

@@ -29,6 +29,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
 from ifp.networks.architecture import fit_architecture
+from ifp.system.checksums import trusting
 from ifp.system.cpus import granted_cpus
 from ifp.system.devices import check_device
 from ifp.system.out_folder import as_folder, no_folder_if_refused
@@ -59,6 +60,7 @@ def anneal(
     labels: Mapping[str, str] | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
+    trust: bool = False,
     **settings: Any,
 ) -> Annealing:
     """Measure the information freezing points of a data set's factors.
@@ -78,6 +80,7 @@ def anneal(
     data_dir : where the official files lie. device : "auto", "cpu", "cuda", "cuda:N" or "mps". threads : chunks that
         are trained at the same time on a CPU; the CPUs granted if None.
     width : of the figures in `out`. order, labels : the factors that come first, and what figures call a factor.
+    trust : whether to go on with a run in `out` whose files are not as they were written.
 
     Returns
     -------
@@ -99,11 +102,12 @@ def anneal(
     >>> ifp.anneal(ifp.dataset(images, np.arange(6), ["length"]), method="closed-form")
     <Annealing: arrays, bernoulli likelihood, 1 factor, onset at beta 9 (length)>
     """
-    plan = plan_annealing(
-        dataset, config, preset=preset, out=out, data_dir=data_dir, device=device, threads=threads, width=width,
-        order=order, labels=labels, progress=progress, say=say, **settings,
-    )  # fmt: skip
-    return plan.run(out, progress=progress, say=say)
+    with trusting(trust):
+        plan = plan_annealing(
+            dataset, config, preset=preset, out=out, data_dir=data_dir, device=device, threads=threads, width=width,
+            order=order, labels=labels, progress=progress, say=say, **settings,
+        )  # fmt: skip
+        return plan.run(out, progress=progress, say=say)
 
 
 @dataclass(frozen=True, eq=False)

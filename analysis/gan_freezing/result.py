@@ -14,6 +14,7 @@ from ifp.adversarial.objective import NAMED_AFTER
 from ifp.analysis.figures.result import Result
 from ifp.analysis.gan_freezing.points import SUMMARY_COLUMNS
 from ifp.analysis.tables import json_rows, write_csv
+from ifp.system.checksums import seal, unseal
 from ifp.system.files import write_json
 from ifp.system.out_folder import result_folder
 from ifp.training.run import Outcome
@@ -118,7 +119,10 @@ class GanSweep(Result):
         """Write tables, settings and figure; returns the paths of the figures."""
         from ifp.analysis.gan_freezing.plot_sweep import draw_sweep
 
+        unseal(folder)
         write_csv(self.points, folder / f"{POINTS}.csv")
         write_csv(self.summary[list(SUMMARY_COLUMNS)], folder / f"{SUMMARY}.csv")
         write_json(folder / ABOUT, {**self.about, "mark": MARK})
-        return tuple(draw_sweep(folder, width=width))
+        figures = draw_sweep(folder, width=width)
+        seal(folder)
+        return tuple(figures)

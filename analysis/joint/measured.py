@@ -18,6 +18,7 @@ from ifp.analysis.joint.points import summarize_joint
 from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, TABLES, TEXTS, JointStudy, finished_seeds
 from ifp.analysis.tables import write_csv
 from ifp.seeds import numpy_generator
+from ifp.system.checksums import unseal
 from ifp.system.files import write_json
 from ifp.system.progress import Progress
 from ifp.system.versions import versions
@@ -34,6 +35,7 @@ def measure_study(study: JointStudy, seeds: Sequence[int], progress: Progress) -
     key = _key(study)
     if _measured(study.path, key):
         return
+    unseal(study.path)
     _write_edges(study, progress)
     _measure(study, seeds, key, progress)
 

@@ -17,6 +17,7 @@ from ifp.analysis.joint.report import Report, edges_report, images_read, whole_r
 from ifp.analysis.joint.whole_result import WholeResult
 from ifp.analysis.tables import json_rows
 from ifp.errors import IfpError
+from ifp.system.checksums import seal
 from ifp.system.files import write_json
 from ifp.system.progress import Progress, silent
 from ifp.training.run import Outcome
@@ -107,6 +108,7 @@ class WholeAnnealing(WholeResult):
         progress("Figures", 0, 1)
         figures = draw_joint(folder, width=width, order=self.order, labels=self.factor_labels)
         progress("Figures", 1, 1)
+        seal(folder)
         return replace(result, figures=tuple(figures))
 
     def _points_in_order(self) -> pd.DataFrame:
@@ -166,6 +168,7 @@ class WholeEdges(WholeResult):
         progress("Figures", 0, 1)
         figures = draw_edges(folder, width=width, order=self.order, labels=self.factor_labels)
         progress("Figures", 1, 1)
+        seal(folder)
         return replace(result, figures=tuple(figures))
 
 

@@ -15,6 +15,7 @@ from ifp.analysis.figures.style import figure_width
 from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.joint.report import Report
 from ifp.analysis.tables import write_csv
+from ifp.system.checksums import unseal
 from ifp.system.files import write_json
 from ifp.system.out_folder import result_folder
 from ifp.system.progress import Progress, silent
@@ -92,6 +93,7 @@ class WholeResult(Result):
 
     def with_tables_in(self, folder: Path) -> Self:
         """Write every table as csv, and return the result as it lies in the folder."""
+        unseal(folder)
         for name, table in self.tables.items():
             write_csv(table, folder / f"{name}.csv")
         return replace(self, path=folder)

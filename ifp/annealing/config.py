@@ -14,7 +14,15 @@ from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.likelihood import Likelihood, as_likelihood
 from ifp.schedule import get_law
 from ifp.system.precision import PRECISIONS
-from ifp.system.settings import Kind, check_stored, clip_to_steps, floats_as_declared, is_number, settings_digest
+from ifp.system.settings import (
+    LATER_DEFAULTS,
+    Kind,
+    check_stored,
+    clip_to_steps,
+    floats_as_declared,
+    is_number,
+    settings_digest,
+)
 
 ARCHITECTURES = ("mlp", "conv", "linear")
 RUN_METHODS = ("closed-form", "exact", "train", "both")
@@ -141,8 +149,8 @@ class AnnealConfig:
     def digest(self) -> str:
         """Equal for equal settings; decides whether a folder holds this run."""
         # what came later does not change the digest of runs that leave it to its default
-        later = {"exact_floor": None, "precision": "float32"}
-        return settings_digest({k: v for k, v in self.to_json().items() if k not in later or v != later[k]})
+        held = self.to_json().items()
+        return settings_digest({k: v for k, v in held if k not in LATER_DEFAULTS or v != LATER_DEFAULTS[k]})
 
 
 _AUTO: Kind = (lambda value: value is None or is_number(value), "a number, or null for auto")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ifp.errors import IfpError
+from ifp.system.checksums import seal, unseal
 from ifp.system.files import remove_partials, replace_file
 from ifp.system.sole_worker import FolderInUse, sole_worker
 
@@ -117,8 +118,17 @@ def writing_result(folder: Any, kind: ResultKind, name: str = "folder") -> Itera
     with sole_worker(path):
         remove_partials(path)
         replace_file(path / UNFINISHED, kind.what.encode())
+        for folder in _with_inner(path):
+            unseal(folder)
         yield path
+        for folder in _with_inner(path):
+            seal(folder)
         (path / UNFINISHED).unlink(missing_ok=True)
+
+
+def _with_inner(path: Path) -> list[Path]:
+    """The folder, and the folders of single models in it."""
+    return [path, *(inside for inside in path.iterdir() if inside.is_dir() and (inside / "diagnosis.json").is_file())]
 
 
 def check_finished(path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 import ifp
 from ifp.errors import IfpError
 from ifp.formats import BETA_CONVENTION
+from ifp.system.checksums import check_digest, seal, unseal
 from ifp.system.files import read_json, remove_partials, write_json
 from ifp.system.out_folder import check_out
 from ifp.system.settings import is_same_run
@@ -108,6 +109,7 @@ class ResumableFolder:
 
     def _is_same_run(self, stored: dict[str, Any]) -> bool:
         """Whether the settings in the folder's run.json are those of this run."""
+        check_digest(stored, self.path / RUN_FILE)
         return is_same_run(stored, self.about)
 
     def _take_over(self, stored: dict[str, Any]) -> None:
@@ -121,12 +123,15 @@ class ResumableFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         remove_partials(self.path)
+        unseal(self.path)
         self._write_about()
 
     def close(self, status: str) -> None:
-        """Write the final status ("finished", "stopped") into run.json."""
+        """Write the final status ("finished", "stopped") into run.json, and the checksums of what is there."""
         self.about["status"] = status
+        unseal(self.path)
         self._write_about()
+        seal(self.path)
 
     def _write_about(self) -> None:
         write_json(self.path / RUN_FILE, self.about)

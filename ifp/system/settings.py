@@ -14,6 +14,8 @@ from ifp.errors import IfpError, bad_value, unknown_name
 
 Kind = tuple[Callable[[Any], bool], str]
 """Whether a value suits a setting, and what to say is allowed."""
+LATER_DEFAULTS: Mapping[str, Any] = {"exact_floor": None, "precision": "float32"}
+"""Settings of annealing that came later; left at these values they are not in the digest, as in runs of before."""
 _UP_TO_STEPS = ("records", "checkpoint_every")
 """Settings that may not exceed the number of steps."""
 

@@ -20,6 +20,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import DIVERGED, FINISHED, RUNNING, TRAIN_FORMAT, VAE_FORMAT
 from ifp.objectives.registry import describe_options, make_objective
+from ifp.system.checksums import unseal
 from ifp.system.files import reason_of, write_json, write_whole
 from ifp.system.precision import describe_products
 from ifp.system.resumable import ResumableFolder, about_settings
@@ -143,6 +144,7 @@ class TrainFolder(ResumableFolder):
     def open(self) -> None:
         """Make the folders and write the run.json files; nothing is written before this."""
         (self.path / ".resume").mkdir(parents=True, exist_ok=True)
+        unseal(self.path)
         for seed in range(self.config.seeds):
             folder = self._seed_folder(seed)
             folder.mkdir(exist_ok=True)

@@ -43,6 +43,7 @@ def test_run_prints_a_table_and_writes_results_and_figures(run_folder: tuple[Pat
         assert text in result.stdout
     assert {p.name for p in out.iterdir()} == {
         "run.json", "trace.npz", "freezing_points.csv", "summary.csv", "pressures.csv", "hysteresis.csv", "figures",
+        "checksums.json",
     }  # fmt: skip
     names = {p.name for p in (out / "figures").iterdir()}
     assert {"ifp_distribution.pdf", "ifp_distribution.png", "ifp_distribution.csv", "kl_trace.pdf"} <= names

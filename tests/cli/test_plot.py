@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ifp.cli import main
+from ifp.system.checksums import seal
+from ifp.trace import AnnealTrace
 
 SYNTHETIC = Path(__file__).parents[1] / "analysis" / "synthetic.py"
 
@@ -165,3 +169,28 @@ def test_a_closed_form_run_has_a_distribution_and_no_curves(synthetic: ModuleTyp
     assert every.exit_code == 0, every.output
     stems = {path.stem for path in (tmp_path / "all").iterdir()}
     assert stems == {"ifp_distribution", "ifp_hist", "ifp_strip", "ifp_ridge"}
+
+
+@pytest.mark.parametrize("edited", ["settings", "likelihood", "trace"])
+def test_what_was_edited_after_the_run_is_not_believed_unless_it_is_trusted(
+    run_folder: Path, tmp_path: Path, edited: str
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run_folder, copy, ignore=shutil.ignore_patterns("figures"))
+    run = json.loads((copy / "run.json").read_text())
+    seal(copy)
+    if edited == "settings":
+        run["config"]["threshold_nats"] = 0.9
+    elif edited == "likelihood":
+        run["likelihood"] = "gaussian"
+    else:
+        trace = AnnealTrace.load(copy / "trace.npz")
+        replace(trace, kl_nats_MTD=trace.kl_nats_MTD * 2).save(copy / "trace.npz")
+    (copy / "run.json").write_text(json.dumps(run, indent=2) + "\n")
+    arguments = ["plot", str(copy), "--out", str(tmp_path / "paper"), "--format", "png"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    (sentence,) = result.stderr.splitlines()
+    assert "--trust" in sentence
+    assert not (tmp_path / "paper").exists()
+    assert CliRunner().invoke(main, [*arguments, "--trust"]).exit_code == 0

@@ -173,7 +173,7 @@ def test_a_result_that_was_cut_short_is_written_again(tmp_path: Path, kind: Resu
     with writing_result(tmp_path, kind):
         write(tmp_path, ["first.csv", kind.markers[0]])
     check_finished(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"first.csv", kind.markers[0]}
+    assert {path.name for path in tmp_path.iterdir()} == {"first.csv", kind.markers[0], "checksums.json"}
 
 
 @pytest.mark.parametrize("path", [None, 5, "", b"runs"])

@@ -24,7 +24,7 @@ def test_results_are_read_back_as_they_were(mapped: tuple[Path, str], tmp_path: 
     out, _ = mapped
     results = load_results(out)
     write_results(results, tmp_path)
-    files = [path for path in out.iterdir() if path.is_file()]
+    files = [path for path in out.iterdir() if path.is_file() and path.name != "checksums.json"]
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in files}
     for path in files:
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
@@ -66,7 +66,8 @@ def test_what_is_written_and_printed(mapped: tuple[Path, str]) -> None:
         assert text in printed, text
     names = ["models", "channels", "hotspots", "freezing", "hotspot_freezing", "fragments", "links"]
     assert {path.name for path in out.iterdir()} == {
-        "channels.json", "similarity.npz", "traversals.npz", "figures", *(f"{name}.csv" for name in names),
+        "channels.json", "similarity.npz", "traversals.npz", "checksums.json", "figures",
+        *(f"{name}.csv" for name in names),
     }  # fmt: skip
     figures = {"structure.png", "structure.csv", "fragments.png", "fragments.csv"}
     assert {path.name for path in (out / "figures").iterdir()} == figures
@@ -95,7 +96,7 @@ def test_what_another_command_does_not_find_again_does_not_stay(
     args = [models[0], "--dataset", grid, "--points", 64, "--no-hotspots", "--format", "png", "--out", tmp_path]
     result = channels(*args, figures=True)
     assert result.exit_code == 0, (result.output, result.exception)
-    names = {"channels.json", "channels.csv", "models.csv", "similarity.npz", "figures"}
+    names = {"channels.json", "channels.csv", "models.csv", "similarity.npz", "checksums.json", "figures"}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert not list((tmp_path / "figures").iterdir())
 
