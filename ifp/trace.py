@@ -5,16 +5,14 @@ Shapes: M members (one curve each: a factor, context, seed, method and direction
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ifp.datasets.own_arrays import FLOAT, INT, TEXT, Declared, read_own_arrays
 from ifp.errors import IfpError
-from ifp.system.checksums import check_unchanged
 from ifp.system.files import replacing
 
 METHODS = ("closed-form", "exact", "train")
@@ -129,20 +127,26 @@ class AnnealTrace:
         """Read a trace; raises IfpError when the file is missing, damaged or of another layout."""
         if not path.exists():
             raise IfpError(f"There is no {path}; is the folder an `ifp anneal` run, and has it finished a chunk?")
-        check_unchanged(path)
-        try:
-            # opened here, because np.load leaves a damaged file open
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                return cls(**{f.name: stored[f.name] for f in fields(cls) if f.name in stored or not _optional(f)})
-        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, AssertionError) as error:
-            raise IfpError(
-                f"{path} cannot be read as a trace ({error}); delete it and run the same command again."
-            ) from error
+        return cls(**read_own_arrays(path, _FILE, "delete it and run the same command again"))
 
 
-def _optional(field: Field[Any]) -> bool:
-    """Whether files of before may lack it."""
-    return field.default is not MISSING
+_FILE = {
+    "factor_M": Declared(TEXT, "M"),
+    "context_MF": Declared(INT, "MF", low=-1),
+    "seed_M": Declared(INT, "M", low=0),
+    "method_M": Declared(TEXT, "M", among=METHODS),
+    "direction_M": Declared(TEXT, "M", among=("cool", "heat", "equilibrium", "")),
+    "status_M": Declared(TEXT, "M", among=(OK, DIVERGED)),
+    "n_images_M": Declared(INT, "M", low=0),
+    "beta_closed_form_M": Declared(FLOAT, "M", low=0),
+    "beta_upper_M": Declared(FLOAT, "M", low=0),
+    "beta_MT": Declared(FLOAT, "MT", low=0, no_infinity=True),
+    "recon_nats_MT": Declared(FLOAT, "MT"),
+    "kl_nats_MTD": Declared(FLOAT, "MTD"),
+    "nuisance_M": Declared(INT, "M", low=NO_NUISANCE, optional=True),
+    "ended_M": Declared(TEXT, "M", optional=True),
+}
+"""The arrays of trace.npz."""
 
 
 def closed_form_trace(

@@ -12,8 +12,7 @@ import pandas as pd
 
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.errors import IfpError, IfpWarning
-from ifp.system.checksums import check_digest, check_unchanged
-from ifp.system.files import read_json
+from ifp.system.own_files import AnnealRun, EdgesRun, read_own_json
 from ifp.trace import AnnealTrace
 
 
@@ -74,9 +73,8 @@ def read_about(folder: Path, needed: Sequence[str] = ("config", "dataset", "like
         raise IfpError(f"There is no folder {folder}; give the folder of an `ifp anneal` run.")
     if not path.is_file():
         raise IfpError(f"{folder} holds no run.json; give the folder of an `ifp anneal` run.")
-    run = read_json(path, "run the same `ifp anneal` command again")
-    check_digest(run, path)
-    check_unchanged(path)
+    schema = AnnealRun if "config" in needed else EdgesRun
+    run = read_own_json(path, schema, "run the same `ifp anneal` command again")
     missing = [key for key in needed if key not in run]
     dataset = run.get("dataset")
     named = dataset if isinstance(dataset, dict) else {}

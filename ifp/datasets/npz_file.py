@@ -91,7 +91,16 @@ def _read(path: Path, name: str, archive: zipfile.ZipFile, member: zipfile.ZipIn
             if len(block) != size:
                 raise EOFError(f"the array {name!r} is cut short")
             data[start : start + size] = np.frombuffer(block, np.uint8)
-    return data.view(dtype).reshape(shape, order="F" if fortran_order else "C")
+    if dtype.kind == "U":
+        _check_text(path, name, data.view(np.dtype(np.uint32).newbyteorder(dtype.byteorder)))
+    array = data.view(dtype).reshape(shape, order="F" if fortran_order else "C")
+    return array.astype(dtype.newbyteorder("=")) if dtype.kind == "U" and not dtype.isnative else array
+
+
+def _check_text(path: Path, name: str, letters: np.ndarray) -> None:
+    """Raise IfpError where a number of `letters` is no character: Python cannot make a text of it, or not print it."""
+    if ((letters > 0x10FFFF) | ((letters >= 0xD800) & (letters < 0xE000))).any():
+        raise IfpError(f"The array {name!r} of {path} holds a text that is none; the file is damaged, save it anew.")
 
 
 def _read_header(path: Path, name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:

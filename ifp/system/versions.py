@@ -8,8 +8,8 @@ from importlib import metadata
 from ifp import __version__
 
 REQUIRED = (
-    "torch", "numpy", "scipy", "scikit-learn", "seaborn", "threadpoolctl", "matplotlib", "pandas", "pillow", "pooch",
-    "joblib", "click", "rich",
+    "torch", "numpy", "scipy", "scikit-learn", "seaborn", "threadpoolctl", "matplotlib", "msgspec", "pandas", "pillow",
+    "pooch", "joblib", "click", "rich",
 )  # fmt: skip
 
 

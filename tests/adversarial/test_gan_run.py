@@ -77,8 +77,8 @@ def test_files_are_those_of_any_training(tmp_path: Path, two_bars: FactorDataset
     run_into(tmp_path / "run", setup)
     names = sorted(str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file())
     assert names == [
-        ".resume/seed-0.pt", "checksums.json", "records.csv", "records.npz", "run.json", "seed-0/run.json",
-        "seed-0/step-000004.pt", "seed-0/step-000008.pt",
+        ".resume/seed-0.pt", "records.csv", "records.npz", "run.json", "seed-0/run.json", "seed-0/step-000004.pt",
+        "seed-0/step-000008.pt",
     ]  # fmt: skip
     content = torch.load(tmp_path / "run" / "seed-0" / "step-000008.pt", weights_only=True)
     assert content["hyper_parameters"]["format"] == GAN_FORMAT
