@@ -17,16 +17,16 @@ from ifp.training.config import TrainConfig
 from ifp.training.images import TrainingImages
 from ifp.training.trainer import Trainer, fresh_member, make_network, step_noise
 
-STEPS = 40
+STEPS = 24
 # every stage, rise and law begins and ends within the steps
 OPTIONS = {
-    "beta": {"law": "geometric", "beta_start": 4.0, "beta_end": 1.0, "law_steps": 20},
-    "annealed": {"threshold_steps": 20},
-    "beta-tc": {"gamma_warmup_steps": 10},
-    "factor": {"hidden": 8, "layers": 2, "warmup_steps": 10},
-    "control": {"set_point_every": 10},
-    "dynamic": {"set_point_every": 20, "set_point_ramp": 3},
-    "cascade": {"stage_steps": 10},
+    "beta": {"law": "geometric", "beta_start": 4.0, "beta_end": 1.0, "law_steps": 10},
+    "annealed": {"threshold_steps": 10},
+    "beta-tc": {"gamma_warmup_steps": 5},
+    "factor": {"hidden": 8, "layers": 2, "warmup_steps": 5},
+    "control": {"set_point_every": 5},
+    "dynamic": {"set_point_every": 12, "set_point_ramp": 2},
+    "cascade": {"stage_steps": 5},
     "topdis": {"topology": "lite"},
 }
 

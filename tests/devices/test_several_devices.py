@@ -23,7 +23,7 @@ from ifp.training.setup import Setup, load_training_images, set_up
 def trained_here(bars_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Setup, Path]:
     """Five networks trained on a CPU, and their records."""
     config = TrainConfig(
-        dataset=f"npz:{bars_npz}", architecture="mlp", hidden=32, latents=2, batch=32, seeds=5, steps=20, records=2
+        dataset=f"npz:{bars_npz}", architecture="mlp", hidden=32, latents=2, batch=32, seeds=5, steps=6, records=2
     )
     here, folder = (
         set_up(load_dataset(config.dataset), config, device="cpu", threads=1),
