@@ -40,3 +40,11 @@ def test_the_members_of_a_batch_do_not_decide_how_often_another_is_looked_at() -
             among, own = among[np.isfinite(among)], own[np.isfinite(own)]
             assert len(among) == len(own), direction
             np.testing.assert_allclose(among, own, rtol=1e-8)
+
+
+def test_the_same_call_gives_the_same_bits() -> None:
+    images = np.random.default_rng(3).random((3, 1, 6))
+    first, second = exact_annealing(images), exact_annealing(images)
+    np.testing.assert_array_equal(first.beta_MT, second.beta_MT)
+    np.testing.assert_array_equal(first.recon_nats_MT, second.recon_nats_MT)
+    np.testing.assert_array_equal(first.kl_nats_MTD, second.kl_nats_MTD)
