@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ifp.checkpoints.files.printable import printable
 from ifp.cli.checked_options import checked_seed
 from ifp.cli.option_help import CommandGroup
 from ifp.cli.option_words import with_options
@@ -77,7 +78,7 @@ def describe(name: str, data_dir: Path | None, background: Path | None, as_json:
         return
     width = max(map(len, about))
     for key, value in about.items():
-        click.echo(f"{key:<{width}}  {_readable(value)}")
+        click.echo(f"{key:<{width}}  {printable(_readable(value))}")
 
 
 @data.command()

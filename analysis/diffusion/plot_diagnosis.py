@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from ifp.analysis.diffusion.results import Results, load_results
 from ifp.analysis.figures.plot_layout import add_heading
 from ifp.analysis.figures.plot_page import FORMATS, paper_style, save_figure
 from ifp.analysis.figures.style import figure_width
+from ifp.datasets.own_arrays import FLOAT, Declared, read_own_arrays
 from ifp.errors import IfpError, unknown_name
 
 FIGURES = ("nmi", "kl", "kl_decomposition", "traversals", "nmi_series", "nmi_curves", "comparison")
@@ -201,14 +201,15 @@ def _decomposition(results: Results) -> tuple[pd.DataFrame, float | None]:
     return parts, None if cap is None else float(cap)
 
 
+_TRAVERSALS = {"images": Declared(FLOAT, "DTCHW", finite=True), "values": Declared(FLOAT, "T", finite=True)}
+"""The arrays of traversals.npz."""
+
+
 def _load_traversals(path: Path) -> Traversals | None:
     if not path.is_file():
         return None
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return arrays["images"], arrays["values"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise IfpError(f"{path} cannot be read ({error}); run the same `ifp diagnose` command again.") from error
+    arrays = read_own_arrays(path, _TRAVERSALS, "run the same `ifp diagnose` command again")
+    return arrays["images"], arrays["values"]
 
 
 def _remove_stale(folder: Path, names: set[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
 
 from ifp.analysis.diffusion.comparison import COMPARISON_COLUMNS
 from ifp.analysis.diffusion.holder_tables import FACTOR_COLUMNS, LATENT_COLUMNS
@@ -24,6 +25,7 @@ from ifp.analysis.metrics.topology import COLUMNS as TOPOLOGY_COLUMNS
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError, unknown_name
 from ifp.system.files import whole_file
+from ifp.system.own_files import check_schema, read_own_json
 
 FILE_NAME, FORMAT = "diagnosis.json", "ifp diagnosis 1"
 NMI_COLUMNS = (
@@ -52,6 +54,28 @@ TEXT_COLUMNS = {
     "copies", "alone", "case", "metric",
 }  # fmt: skip
 FLAG_COLUMNS = {"nmi1_above_noise", "nmi2_above_noise", "above_noise", "within_noise"}
+
+
+Matrices = dict[str, list[list[float | None]]]
+
+
+class DiagnosisFile(Struct):
+    """What is read of diagnosis.json."""
+
+    verdict: dict[str, list[str]]
+    verdict_estimator: str
+    factor_names: list[str]
+    kl_nats: list[float]
+    about: dict[str, Any]
+    tables: dict[str, list[dict[str, str | int | float | bool | None]]]
+    holds: dict[str, list[list[bool]]]
+    nmi: Matrices
+    nmi_low: Matrices
+    nmi_high: Matrices
+    floor_nmi: Matrices
+    floor_high_nmi: Matrices
+    ceiling_nmi: Matrices
+    mi_nats: Matrices
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,14 +184,12 @@ def load_results(folder: Path) -> Results:
     path = folder if folder.is_file() else folder / FILE_NAME
     if not path.is_file():
         raise IfpError(f"There is no {path}; give the folder of an `ifp diagnose` run.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise IfpError(f"{path} cannot be read ({error}); run the same `ifp diagnose` command again.") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    content = read_own_json(path, Struct, "run the same `ifp diagnose` command again")
+    if content.get("format") != FORMAT:
         raise IfpError(f"{path} is not a diagnosis of this version of ifp; run `ifp diagnose` again.")
     needed = ("verdict", "verdict_estimator", "factor_names", "kl_nats", "tables", "holds", *MATRICES)
     missing = [key for key in needed if key not in content]
     if missing:
         raise IfpError(f"{path} lacks {', '.join(missing)}; run the same `ifp diagnose` command again.")
+    check_schema(content, DiagnosisFile, path, "run the same `ifp diagnose` command again")
     return Results(content)

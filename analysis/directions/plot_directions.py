@@ -15,10 +15,19 @@ from matplotlib.axes import Axes
 from ifp.analysis.directions.result import Drawn
 from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import INK, NEUTRAL, SMALL_PT, figure_width
-from ifp.errors import IfpError
+from ifp.analysis.tables import read_csv
+from ifp.datasets.own_arrays import FLOAT, Declared, read_own_arrays
 
 _GAP = 0.06
 """Between images, in image widths; before the random direction three times as much."""
+
+
+_TRAVERSALS = {
+    "found": Declared(FLOAT, "NTCHW", finite=True),
+    "random": Declared(FLOAT, "RTCHW", finite=True),
+    "values": Declared(FLOAT, "T", finite=True),
+}
+"""The arrays of traversals.npz."""
 
 
 def draw_directions(
@@ -30,12 +39,10 @@ def draw_directions(
     ------
     IfpError : no such folder, an unknown width or format.
     """
-    try:
-        table = pd.read_csv(folder / "directions.csv")
-        with np.load(folder / "traversals.npz") as held:
-            drawn = Drawn({kind: held[kind] for kind in ("found", "random")}, held["values"])
-    except (OSError, ValueError, KeyError) as error:
-        raise IfpError(f"{folder} cannot be read ({error}); give the folder of an `ifp directions` run.") from error
+    advice = "run the same `ifp directions` command again"
+    table = read_csv(folder / "directions.csv", advice)
+    held = read_own_arrays(folder / "traversals.npz", _TRAVERSALS, advice)
+    drawn = Drawn({kind: held[kind] for kind in ("found", "random")}, held["values"])
     inches = figure_width(width)
     rows, (_, height, columns) = len(drawn.images["found"]) + 1, drawn.images["found"].shape[2:]
     one = 0.76 * inches / len(drawn.values_T) * height / columns

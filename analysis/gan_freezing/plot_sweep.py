@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from matplotlib.lines import Line2D
 
 from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import INK, NEUTRAL, PALE, figure_width
-from ifp.errors import IfpError
+from ifp.analysis.tables import read_csv
+from ifp.system.own_files import SweepAbout, read_own_json
 
 _BACK = (0, (3, 1.5))
 _LOWEST = -0.3
@@ -30,11 +30,9 @@ def draw_sweep(
     IfpError : no such files, an unknown width or format.
     """
     inches = figure_width(width)
-    try:
-        records = pd.read_csv(folder / "records.csv")
-        about = json.loads((folder / "gan_sweep.json").read_text())
-    except (OSError, ValueError) as error:
-        raise IfpError(f"{folder} cannot be read ({error}); give the folder of a sweep of GANs.") from error
+    advice = "give the folder of a sweep of GANs"
+    records = read_csv(folder / "records.csv", advice, numbers=("seed", "step", "pressure"))
+    about = read_own_json(folder / "gan_sweep.json", SweepAbout, advice)
     with paper_style():
         figure = new_figure(inches, 0.55 * inches + 0.5)
         plot_sweep(records, about, ax=figure.subplots())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from ifp.adversarial.folder import GanFolder
 from ifp.adversarial.setup import set_up_gan
 from ifp.analysis.gan_freezing.points import freezing_points, summarise
 from ifp.analysis.gan_freezing.result import ABOUT, POINTS, SUMMARY, GanSweep
+from ifp.analysis.tables import read_csv
 from ifp.analysis.training.gan import PreparedGan
 from ifp.analysis.training.settings import make_config
 from ifp.datasets.base import FactorDataset
@@ -22,6 +22,7 @@ from ifp.datasets.catalog import short_name
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.networks.architecture import fit_architecture
 from ifp.system.out_folder import as_folder, no_folder_if_refused
+from ifp.system.own_files import SweepAbout, read_own_json
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.training.cost import TrainCost
 
@@ -168,11 +169,8 @@ def plan_sweep(
 
 def read_sweep(folder: Path) -> GanSweep:
     """The sweep in a folder; raises IfpError where there is none."""
-    try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        texts = {"name": str}
-        points, summary = (pd.read_csv(folder / f"{table}.csv", dtype=texts) for table in (POINTS, SUMMARY))
-        records = pd.read_csv(folder / "records.csv")
-    except (OSError, ValueError) as error:
-        raise IfpError(f"{folder} holds no sweep of GANs ({error}).") from error
+    advice = "give the folder of a sweep of GANs"
+    about = read_own_json(folder / ABOUT, SweepAbout, advice)
+    points, summary = (read_csv(folder / f"{table}.csv", advice, texts=("name",)) for table in (POINTS, SUMMARY))
+    records = read_csv(folder / "records.csv", advice, numbers=("seed", "step", "pressure"))
     return GanSweep(points, summary, records, about, folder)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from msgspec import Struct
 
 from ifp.analysis.joint.settings import heat_config
+from ifp.analysis.tables import read_csv
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import FINISHED
+from ifp.system.own_files import read_own_json
 from ifp.system.progress import Progress, silent
 from ifp.training.codes_folder import CodesFolder
 from ifp.training.config import TrainConfig
@@ -75,6 +77,22 @@ def joint_study(
     return JointStudy(setups, folders, threshold_nats)
 
 
+MEASURE_AGAIN = "run the same `ifp anneal --whole` command again"
+
+
+class WholeAbout(Struct):
+    """whole.json, what is read of it."""
+
+    seeds: list[int] = []
+    directions: list[str] = []
+    threshold_nats: float = 0.1
+
+
+def read_whole_table(folder: Path, name: str) -> pd.DataFrame:
+    """One of `TABLES` or `EDGE_TABLES` of a study; see `ifp.analysis.tables.read_csv` for errors."""
+    return read_csv(folder / f"{name}.csv", MEASURE_AGAIN, texts=tuple(TEXTS))
+
+
 def read_study(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """The tables of a finished study, `EDGE_TABLES` among them, and whole.json.
 
@@ -90,8 +108,8 @@ def read_study(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
             + (f"an earlier version measured it: `ifp anneal --whole --config {folder / 'run.json'} --out {folder}` "
                "measures it again." if there else "give the folder of a finished `ifp anneal --whole` run.")
         )  # fmt: skip
-    tables = {name: pd.read_csv(folder / f"{name}.csv", dtype=TEXTS) for name in (*TABLES, *EDGE_TABLES)}
-    return tables, json.loads((folder / "whole.json").read_text())
+    tables = {name: read_whole_table(folder, name) for name in (*TABLES, *EDGE_TABLES)}
+    return tables, read_own_json(folder / "whole.json", WholeAbout, MEASURE_AGAIN)
 
 
 def finished_seeds(folder: CodesFolder) -> list[int]:

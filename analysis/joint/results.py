@@ -12,7 +12,7 @@ import pandas as pd
 
 from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.freezing.saved_run import read_about
-from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, HEAT, TEXTS, read_study
+from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, HEAT, read_study, read_whole_table
 from ifp.analysis.joint.report import Report, edges_report, images_read, whole_report, why_nothing_froze
 from ifp.analysis.joint.whole_result import WholeResult
 from ifp.analysis.tables import json_rows
@@ -189,7 +189,7 @@ def read_edges(folder: Path) -> WholeEdges:
         if not (folder / f"{name}.csv").is_file():
             raise IfpError(f"There is no {folder / name}.csv; give the folder of a closed form of a whole data set.")
     run = read_about(folder, ("dataset", "likelihood"))
-    tables = {name: pd.read_csv(folder / f"{name}.csv", dtype=TEXTS) for name in EDGE_TABLES}
+    tables = {name: read_whole_table(folder, name) for name in EDGE_TABLES}
     return WholeEdges(tables, {}, run, path=folder)
 
 

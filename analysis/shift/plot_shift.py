@@ -15,6 +15,7 @@ from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, beta_axis, new_
 from ifp.analysis.figures.style import INK, NEUTRAL, PALE, FactorLook, factor_looks, figure_width, plain
 from ifp.analysis.shift.melting import MELTED
 from ifp.analysis.shift.result import SIDES
+from ifp.analysis.tables import read_csv
 from ifp.errors import IfpError
 
 _LANE = 0.24
@@ -34,8 +35,9 @@ def draw_shift(
     if not path.is_file():
         raise IfpError(f"There is no {path}; give the folder of an `ifp shift` run.")
     inches = figure_width(width)
+    melting = read_csv(path, "run the same `ifp shift` command again", texts=("name",))
     with paper_style():
-        figure, shown = shift_figure(pd.read_csv(path, dtype={"name": str}), width_in=inches)
+        figure, shown = shift_figure(melting, width_in=inches)
     return save_figure(figure, (out or folder / "figures") / "ifp_shift", shown, formats=formats)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +11,10 @@ from matplotlib.lines import Line2D
 
 from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import INK, factor_looks, figure_width, plain
+from ifp.analysis.tables import read_csv
 from ifp.analysis.training.plot_gan import is_gan, plot_gan
 from ifp.errors import IfpError
+from ifp.system.own_files import TrainRun, read_own_json
 from ifp.training.records import posterior_column
 
 
@@ -27,11 +28,9 @@ def draw_training(
     IfpError : no such records, an unknown width or format.
     """
     inches = figure_width(width)
-    try:
-        records = pd.read_csv(folder / "records.csv")
-        factors = json.loads((folder / "run.json").read_text())["dataset"]["factor_names"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IfpError(f"{folder} cannot be read ({error}); give the folder of an `ifp train` run.") from error
+    advice = "run the same `ifp train` command again"
+    records = read_csv(folder / "records.csv", advice, numbers=("seed", "step", "beta"))
+    factors = read_own_json(folder / "run.json", TrainRun, advice)["dataset"]["factor_names"]
     with paper_style():
         height = 0.35 * inches + 1.2
         if is_gan(records):

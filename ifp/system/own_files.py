@@ -61,6 +61,14 @@ class SeedEntry(Struct):
     step: Count
 
 
+class SweepAbout(Struct):
+    """gan_sweep.json, the settings of a sweep of GANs."""
+
+    pressure: Annotated[list[float], Meta(min_length=2, max_length=2)]
+    threshold_nats: float
+    hold_steps: Count
+
+
 class EdgesRun(Struct):
     """run.json of the closed form of a whole data set."""
 

@@ -124,7 +124,8 @@ def test_without_labels_the_file_says_so(rng: np.random.Generator, tmp_path: Pat
     [
         (None, "There is no .*give the folder"),
         ("{", "cannot be read"),
-        ("[]", "not a diagnosis"),
+        ("[]", "holds no table of fields"),
+        ("[" * 100_000, "nested too deep"),
         ('{"format": "ifp diagnosis 0"}', "not a diagnosis of this version"),
         ('{"format": "ifp diagnosis 1"}', "lacks verdict"),
     ],
