@@ -36,25 +36,23 @@ FINAL_STEPS = 150
 """Evaluations for a finalist on each of its grids; who wins is minimised to the end afterwards."""
 BETTER = 1e-6
 """Minimum improvement, in units of beta (nats of KL), for a candidate to replace the known state."""
-UNRELAXED_MARGIN = 0.1
-"""How much worse than the known state, in units of beta, a candidate may be before any descent."""
+UNRELAXED_MARGIN, UNRELAXED_KEPT = 0.1, 48
+"""How much worse than the known state, in units of beta, a candidate may be before any descent, and how many go on."""
 
 
 @dataclass(frozen=True)
 class Contest:
     """How candidates compete: `steps` for all, then the best `finalists` that are at most `margin` behind the known
-    state, in units of beta, go on to their minima; `rounds` times, each from the winners of the last. Of orders to deal
-    posteriors out in only the best `unrelaxed` before any descent compete."""
+    state, in units of beta, go on to their minima; `rounds` times, each from the winners of the last."""
 
     steps: int
     margin: float
     finalists: int
     rounds: int = 1
-    unrelaxed: int = 48
 
 
 FROM_SCRATCH = Contest(14, 0.03, 3)
-ROTATIONS = Contest(3, 3e-3, 3, unrelaxed=24)
+ROTATIONS = Contest(3, 3e-3, 3)
 """Posteriors of a minimum fit another cut of a ring so well that three steps rank the cuts."""
 FEW_ORDERS = Contest(8, 0.05, 8, rounds=8)
 """For few images, whose moves and exchanges leave more to relax."""
@@ -85,7 +83,7 @@ def lowest(
         starts = dealt_out(around, members, best, active)
         if starts is None:
             break
-        starts = _near_enough(around, members, best, starts, power, contest.unrelaxed)
+        starts = _near_enough(around, members, best, starts, power)
         best, active = _compete(around, members, best, starts, power, contest)
         changed |= set(active)
         if not active:
@@ -94,14 +92,9 @@ def lowest(
 
 
 def _near_enough(
-    around: Surroundings,
-    members: Sequence[int],
-    known: Solutions,
-    starts: StartingStates,
-    power: float,
-    count: int,
+    around: Surroundings, members: Sequence[int], known: Solutions, starts: StartingStates, power: float
 ) -> StartingStates:
-    """The candidates that are not hopeless before any descent, at most `count` for each known state.
+    """The candidates that are not hopeless before any descent, at most `UNRELAXED_KEPT` for each known state.
 
     Their posteriors are those of the known state, so KL and grid are too: only the reconstruction is computed.
     """
@@ -112,7 +105,7 @@ def _near_enough(
         batch = single.take(batch_rows(around, members, part.rival_C))
         recon = evaluate(batch, part.states, make_grid(mean, log_std, spacing=RANKING_SPACING))[0]
         behind.append((recon - known.recon_nats_M[part.rival_C]) / known.level_M[part.rival_C])
-    return starts.take(first_of_each(torch.cat(behind), starts.rival_C, count, UNRELAXED_MARGIN))
+    return starts.take(first_of_each(torch.cat(behind), starts.rival_C, UNRELAXED_KEPT, UNRELAXED_MARGIN))
 
 
 def _compete(

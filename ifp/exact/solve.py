@@ -29,7 +29,7 @@ from ifp.exact.ideal_vae import (
 from ifp.exact.minimiser import Memory, minimise
 from ifp.exact.solutions import POWER, Solutions, States
 
-TOLERANCE = 1e-8
+TOLERANCE = 1e-10
 """Convergence threshold: gradient . inverse Hessian . gradient divided by beta, in nats; then one more step."""
 FIXED_DECODER_TOLERANCE = 1e-14
 """The same where only the inverse Hessian of a fixed decoder is known, which is too short along soft directions."""
