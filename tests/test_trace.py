@@ -83,3 +83,21 @@ def test_a_trace_of_before_nuisances_is_read(tmp_path: Path) -> None:
     known.save(tmp_path / "known.npz")
     assert AnnealTrace.load(tmp_path / "known.npz").nuisance_M.tolist() == [-1, 7]
     assert AnnealTrace.concatenate([trace, known]).select(np.array([3, 0])).nuisance_M.tolist() == [7, -1]
+
+
+def test_tampered_arrays_are_refused_or_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    made = trace()
+    made.save(path)
+    with np.load(path) as held:
+        whole = dict(held)
+    refused = 0
+    for name, value in whole.items():
+        for changed in (value[:-1], value[None], np.array(3), np.full(value.shape, np.datetime64("2020")),
+                        value.astype("S8"), np.full(value.shape, np.nan), np.full(value.shape, -5)):  # fmt: skip
+            np.savez(path, **{**whole, name: changed})
+            try:
+                AnnealTrace.load(path)
+            except IfpError:
+                refused += 1
+    assert refused >= 6 * len(whole) - 6
