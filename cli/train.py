@@ -121,5 +121,7 @@ def _print(result: TrainResult, *, as_json: bool) -> None:
         click.echo(json.dumps(result.content(), indent=2))
         return
     print_table(result.table().rename(columns=HEADINGS), left=("status",), formats=FORMATS)
-    for line in (*result.notes(), f"records.csv, records.npz and the checkpoints are in {result.folder}"):
+    recorded = (result.folder / "records.csv").is_file()  # no record precedes a network that diverged at once
+    where = f"records.csv, records.npz and the checkpoints are in {result.folder}"
+    for line in (*result.notes(), *([where] if recorded else [])):
         print_line(line)

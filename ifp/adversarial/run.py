@@ -14,6 +14,7 @@ from ifp.training.chunks import borders, kernel_threads
 from ifp.training.evaluation import Evaluation, Nmi, PosteriorNmi, make_evaluation
 from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages
+from ifp.training.restore import restore
 from ifp.training.run import Outcome, going_on
 from ifp.training.trainer import BLOCK
 
@@ -39,6 +40,7 @@ def train_gans(
     ]
     if len(seeds) < config.seeds or any(map(folder.step, seeds)):
         say(going_on(folder, seeds))
+    restore(folder, say)
     outcome = Outcome()
     if seeds:
         images = setup.images(progress=progress)

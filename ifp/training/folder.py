@@ -23,7 +23,7 @@ from ifp.objectives.registry import describe_options, make_objective
 from ifp.system.checksums import unseal
 from ifp.system.files import reason_of, write_json, write_whole
 from ifp.system.precision import describe_products
-from ifp.system.resumable import ResumableFolder, about_settings
+from ifp.system.resumable import RUN_FILE, ResumableFolder, about_settings
 from ifp.training.config import TrainConfig
 from ifp.training.records import TrainRecord, TrainRecords
 from ifp.training.stages import empty_stages
@@ -146,13 +146,13 @@ class TrainFolder(ResumableFolder):
         (self.path / ".resume").mkdir(parents=True, exist_ok=True)
         unseal(self.path)
         for seed in range(self.config.seeds):
-            folder = self._seed_folder(seed)
-            folder.mkdir(exist_ok=True)
-            kept = {k: self.about[k] for k in ("ifp_version", "config", "objective", "dataset", "likelihood", "sigma")}
-            write_json(
-                folder / "run.json", {"format": self.checkpoint_format, **kept, "seed": seed, "groups": self.groups}
-            )
+            self._seed_folder(seed).mkdir(exist_ok=True)
+            write_json(self._seed_folder(seed) / RUN_FILE, self._about_seed(seed))
         self._write_about()
+
+    def _about_seed(self, seed: int) -> dict[str, Any]:
+        kept = {k: self.about[k] for k in ("ifp_version", "config", "objective", "dataset", "likelihood", "sigma")}
+        return {"format": self.checkpoint_format, **kept, "seed": seed, "groups": self.groups}
 
     def keep(self, seed: int, state: MemberState, record: TrainRecord, *, checkpoint: bool) -> None:
         """Take in a record of a network and put the network away; a checkpoint too where asked for.
@@ -189,6 +189,41 @@ class TrainFolder(ResumableFolder):
             beta=record.beta, step=state.step, **plain({**about, "config": config.to_json()}),
         )  # fmt: skip
         write_whole(path, content)
+
+    def last_checkpoint(self, seed: int) -> Path:
+        """Where the checkpoint of a network's last record lies, or would lie."""
+        return self._checkpoint_path(seed, self.step(seed))
+
+    def write_checkpoint(self, seed: int) -> Path:
+        """Write the checkpoint of a network's last record from where the network was put away."""
+        state = self.state(seed)
+        if state is None or state.step != self.step(seed):
+            raise damaged(self._state_path(seed))
+        with self._lock:
+            try:
+                self._seed_folder(seed).mkdir(exist_ok=True)
+                self._save_checkpoint(seed, state, self.records.of_seed[seed][-1])
+            except (OSError, RuntimeError) as error:
+                raise self._unwritable(error) from error
+        return self.last_checkpoint(seed)
+
+    def write_records(self) -> list[Path]:
+        """Write the records and the networks' run.json again where they are not as they would be now; the files."""
+        before = {path: _bytes_of(path) for path in (self.path / "records.csv", self.path / "records.npz")}
+        with self._lock:
+            try:
+                unseal(self.path)
+                self.records.save(self.path)
+                changed = [path for path, content in before.items() if _bytes_of(path) != content]
+                for seed in range(self.config.seeds):
+                    path, content = self._seed_folder(seed) / RUN_FILE, self._about_seed(seed)
+                    if not _holds(path, content):
+                        path.parent.mkdir(exist_ok=True)
+                        write_json(path, content)
+                        changed.append(path)
+            except (OSError, RuntimeError) as error:
+                raise self._unwritable(error) from error
+        return changed
 
     def _checkpoint_path(self, seed: int, step: int) -> Path:
         return self._seed_folder(seed) / f"step-{step:06d}.pt"
@@ -230,6 +265,17 @@ def _filled(stored: dict[str, Any]) -> Any:
     except (IfpError, KeyError, TypeError):
         return objective
     return {"name": made.name, "options": plain(describe_options(made))}
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _holds(path: Path, content: dict[str, Any]) -> bool:
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8")) == plain(content))
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:

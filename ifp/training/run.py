@@ -26,6 +26,7 @@ from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages
 from ifp.training.records import TrainRecord
 from ifp.training.reseed import reseed
+from ifp.training.restore import restore
 from ifp.training.setup import Setup, load_training_images
 from ifp.training.stages import emptied_latents, emptied_warning, empty_warning, idle_warning
 from ifp.training.state import MemberState
@@ -85,6 +86,7 @@ def train(
     ]
     if len(seeds) < config.seeds or any(map(folder.step, seeds)):
         say(going_on(folder, seeds))
+    restore(folder, say)
     outcome = Outcome()
     if seeds:
         if setup.idle_latents:

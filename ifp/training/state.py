@@ -6,10 +6,11 @@ number and the block's first step.
 
 from __future__ import annotations
 
+import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -69,7 +70,7 @@ def read_content(path: Path) -> dict[str, Any]:
     """What `ifp.system.files.write_whole` wrote; raises IfpError where the file is damaged."""
     try:
         with path.open("rb") as file:
-            Archive(file, path.stat().st_size).verify()  # torch does not compare them, and takes a flipped bit
+            _verify(file)
             file.seek(0)
             stored = torch.load(file, weights_only=True, map_location="cpu")
         if not isinstance(stored, dict):
@@ -77,6 +78,21 @@ def read_content(path: Path) -> dict[str, Any]:
     except (*BROKEN, Unreadable, pickle.UnpicklingError) as error:
         raise damaged(path, printable(error.clause) if isinstance(error, Unreadable) else "is damaged") from error
     return stored
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a file that `write_whole` wrote, as a clause that follows its path; None for nothing."""
+    try:
+        with path.open("rb") as file:
+            _verify(file)
+    except (*BROKEN, Unreadable) as error:
+        return error.clause if isinstance(error, Unreadable) else "is damaged"
+    return None
+
+
+def _verify(file: BinaryIO) -> None:
+    """Compare every entry's checksum, which torch does not do: it takes a flipped bit."""
+    Archive(file, os.fstat(file.fileno()).st_size).verify()
 
 
 def damaged(path: Path, clause: str = "is damaged") -> IfpError:
