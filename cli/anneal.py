@@ -41,7 +41,7 @@ def _whole_defaults() -> dict[str, Any]:
     help="NAME=VALUE of a GAN's objective; repeat for several.",
     show_default="the objective's",
 )
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A run.json: run it again.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A run.json: run it again; not of GANs.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -12,7 +12,13 @@ from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
-from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
+from ifp.cli.reading_options import (
+    data_or_codes_options,
+    given_formats,
+    given_reading,
+    name_of_sources,
+    reading_options,
+)
 from ifp.datasets.catalog import check_available
 from ifp.errors import IfpError
 from ifp.fingerprints.find_models import check_enough_at
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=GroupedCommand)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
-@data_options
+@data_or_codes_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -31,8 +37,8 @@ if TYPE_CHECKING:
     help="The folder for results.",
     show_default="runs/channels-NAME",
 )
-@click.option("--points", type=int, default=1000, help="Images whose posteriors are compared; they cap information at "
-              "log2 of their number.")  # fmt: skip
+@click.option("--points", type=int, help="Images whose posteriors are compared; they cap information at log2 of their "
+              "number.", show_default="1000, or all where there are fewer")  # fmt: skip
 @click.option(
     "--by", default="latent", help="What a channel is: latent, group or space (a model's whole latent space)."
 )

@@ -12,14 +12,20 @@ from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.naming_options import given_names
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.progress import StageProgress
-from ifp.cli.reading_options import data_options, given_formats, given_reading, name_of_sources, reading_options
+from ifp.cli.reading_options import (
+    data_or_codes_options,
+    given_formats,
+    given_reading,
+    name_of_sources,
+    reading_options,
+)
 from ifp.cli.regime_options import given_pairs, regime_options
 from ifp.errors import IfpError
 
 
 @click.command(cls=GroupedCommand)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
-@data_options
+@data_or_codes_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+def _dataset(needed: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--dataset", help="The data of its training: a name from `ifp data list`, npz:PATH or images:FOLDER.",
+        show_default=needed,
+    )  # fmt: skip
+
+
 _DATA = (
-    click.option("--dataset", help="The data of its training: a name from `ifp data list`, npz:PATH or images:FOLDER.",
-                 show_default="required unless --codes is given"),
+    _dataset("required"),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Where the official files lie.",
                  show_default="$IFP_DATA, else a folder of the system's cache"),
     click.option("--background", type=click.Path(path_type=Path), help="The picture behind sprites-scream.",
@@ -47,6 +54,11 @@ _READING = (
 def data_options(command: Command) -> Command:
     """--dataset, --data-dir, --background."""
     return _with(command, _DATA)
+
+
+def data_or_codes_options(command: Command) -> Command:
+    """As `data_options`, of a command that takes --codes in the place of a data set."""
+    return _with(command, (_dataset("required unless --codes is given"), *_DATA[1:]))
 
 
 def reading_options(command: Command) -> Command:

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from ifp.adversarial.objective import GANS
 from ifp.analysis.gan_freezing.result import POINTS, SUMMARY, GanSweep
-from ifp.analysis.gan_freezing.study import SweepPlan
+from ifp.analysis.gan_freezing.study import SweepPlan, refuse_method
 from ifp.analysis.joint.plan import WholePlan, plan_whole
 from ifp.analysis.joint.report import Report
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
@@ -46,9 +47,11 @@ def run_whole(
     ------
     IfpError : see `ifp.anneal_whole`. NothingFroze : no latent took up information.
     """
+    if options["objective"] in GANS:
+        refuse_method(options["objective"], config_file, settings.get("method", "train"))
     if config_file is not None and "preset" in settings:
         raise IfpError("--preset and --config exclude each other; leave one out.")
-    stored = stored_settings(config_file)
+    stored = {} if options["objective"] in GANS else stored_settings(config_file)
     refuse_idle_sigma(settings, {**stored, **settings}.get("likelihood", "bernoulli"))
     with StageProgress(quiet=quiet) as stages:
         plan = plan_whole(

@@ -13,6 +13,9 @@ from ifp.fingerprints.models import WAYS
 from ifp.seeds import check_seed
 from ifp.system.settings import is_number
 
+POINTS = 1000
+"""Images that are compared where nobody says, if the data have so many."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelSettings:
@@ -23,7 +26,7 @@ class ChannelSettings:
     IfpError : an unknown name or a value out of range.
     """
 
-    points: int = 1000
+    points: int = POINTS
     by: str = "latent"
     group_size: int | None = None
     distance: str = "vi"

@@ -14,7 +14,7 @@ from ifp.analysis.channels.freezing import channel_freezing
 from ifp.analysis.channels.model_tables import channel_table, model_table, space_table
 from ifp.analysis.channels.recurrence import Recurrence, find_recurrence
 from ifp.analysis.channels.result import ChannelsResult
-from ifp.analysis.channels.settings import ChannelSettings
+from ifp.analysis.channels.settings import POINTS, ChannelSettings
 from ifp.checkpoints.custom import EncoderByName, read_codes
 from ifp.checkpoints.encode_models import as_named
 from ifp.checkpoints.in_memory import TAKES, is_encoder
@@ -25,7 +25,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError
 from ifp.fingerprints.build import ChannelComparison, compare_channels
-from ifp.fingerprints.collect import ModelEnsemble, collect_models, models_of_codes
+from ifp.fingerprints.collect import FEWEST_POINTS, ModelEnsemble, collect_models, models_of_codes
 from ifp.fingerprints.comparisons import SpaceComparisons
 from ifp.fingerprints.find_models import check_enough_at, check_enough_models
 from ifp.fingerprints.monte_carlo import DRAWS, compare_all
@@ -42,7 +42,7 @@ def channels(
     dataset: str | FactorDataset | np.ndarray | None = None,
     *,
     codes: Sequence[str | os.PathLike[str]] = (),
-    points: int = 1000,
+    points: int | None = None,
     by: str = "latent",
     group_size: int | None = None,
     distance: str = "vi",
@@ -70,7 +70,8 @@ def channels(
         `ifp.Codes` alone.
     dataset : the images on which they are compared: a name, a data set, or images; None for codes.
     codes : in place of models, .npz files with mean, logvar and factors.
-    points : how many images are compared; they cap information at log2 of their number.
+    points : how many images are compared; they cap information at log2 of their number. None for 1000, or all images
+        where there are fewer.
     by : what a channel is: "latent", "group" (of `group_size` latents) or "space" (a model's whole latent space).
     distance : what channels are clustered by: "vi" (variation of information) or "nmi".
     min_samples : channels and models that a hotspot needs; by default 0.4 of the models at one beta.
@@ -94,7 +95,8 @@ def channels(
     Murphy, Dillavou and Bassett, Comparing the information content of probabilistic representation spaces (TMLR 2025).
     """
     settings = ChannelSettings(
-        points=points, by=by, group_size=group_size, distance=distance, min_samples=min_samples, hotspots=hotspots,
+        points=POINTS if points is None else points, by=by, group_size=group_size, distance=distance,
+        min_samples=min_samples, hotspots=hotspots,
         along_training=along_training, betas=tuple(betas), threshold=threshold, monte_carlo=monte_carlo, seed=seed,
         reading=as_reading(reading),
     )  # fmt: skip
@@ -105,16 +107,18 @@ def channels(
             raise IfpError("Codes bring their own factors; leave the data set out.")
         if along_training:
             raise IfpError("along_training is about the checkpoints of runs; leave it out with codes.")
-        ensemble = models_of_codes(records, points=points, seed=seed, betas=settings.betas)
+        settings = _fitting(settings, points, len(records[0].codes), records[0].label, say)
+        ensemble = models_of_codes(records, points=settings.points, seed=seed, betas=settings.betas)
     else:
         paths, encoders = _paths_and_encoders(models)
         if dataset is None:
             raise IfpError("No data set is named; give the images that the models were trained on, such as 'sprites'.")
         check_enough_at(paths, len(encoders), along_training=settings.along_training, hotspots=settings.hotspots)
         data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)
+        settings = _fitting(settings, points, data.listed_images, data.name, say)
         ensemble = collect_models(
-            paths, data, points=points, seed=seed, device=device, options=settings.reading, along=along_training,
-            betas=settings.betas, encoders=encoders, progress=progress,
+            paths, data, points=settings.points, seed=seed, device=device, options=settings.reading,
+            along=along_training, betas=settings.betas, encoders=encoders, progress=progress,
         )  # fmt: skip
     comparison = compare_channels(ensemble.models, by=by, group_size=group_size, device=device, progress=progress)
     recurrence = find_recurrence(ensemble, comparison.similarity, settings, progress) if hotspots else None
@@ -128,6 +132,16 @@ def channels(
     for note in result.about["notes"]:
         say(note)
     return result
+
+
+def _fitting(settings: ChannelSettings, asked: int | None, there: int, name: str, say: Say) -> ChannelSettings:
+    """The settings with no more points than images where the user asked for no number; one that was given stays."""
+    if asked is not None or settings.points <= there:
+        return settings
+    if there < FEWEST_POINTS:
+        raise IfpError(f"{name} holds {there} images, and channels are compared on at least {FEWEST_POINTS}.")
+    say(f"Points: all {there} images of {name}, in place of {settings.points:,}.")
+    return dataclasses.replace(settings, points=there)
 
 
 def _paths_and_encoders(models: Any) -> tuple[list[Path], list[Any]]:

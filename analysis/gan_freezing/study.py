@@ -16,7 +16,7 @@ from ifp.analysis.gan_freezing.points import freezing_points, summarise
 from ifp.analysis.gan_freezing.result import ABOUT, POINTS, SUMMARY, GanSweep
 from ifp.analysis.tables import read_csv
 from ifp.analysis.training.gan import PreparedGan
-from ifp.analysis.training.settings import make_config
+from ifp.analysis.training.settings import make_config, refuse_for_gans
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import short_name
 from ifp.errors import IfpError, bad_value, unknown_name
@@ -37,6 +37,16 @@ SETTINGS = (
     "architecture", "latents", "hidden", "seeds", "seed", "steps", "batch", "learning_rate", "records", "beta_max",
     "beta_min", "hold_steps", "background",
 )  # fmt: skip
+
+_ALL_DATA = "A sweep of GANs trains on the whole data set and measures every factor"
+NOT_OF_GANS: Mapping[str, str] = {
+    **dict.fromkeys(("factors", "contexts", "nuisance"), _ALL_DATA),
+    "law": "The pressure of a GAN moves geometrically",
+    "exact_floor": "A GAN has no exact curve",
+    "stop_recon_nats": "A GAN has no reconstruction",
+    "precision": "A GAN is trained in float32",
+}
+"""Why a setting of VAEs' annealing is refused, by its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +139,10 @@ def plan_sweep(
     ------
     IfpError : a setting that a sweep does not have, or that does not suit the data.
     """
+    refuse_for_gans({**settings, "objective": objective})
     for setting in settings:
+        if setting in NOT_OF_GANS:
+            raise IfpError(f"{NOT_OF_GANS[setting]}, so `{setting}` has no meaning for {objective}; leave it out.")
         if setting not in SETTINGS:
             raise unknown_name(f"setting of a sweep of {objective}", setting, SETTINGS)
     direction = direction or "both"
@@ -165,6 +178,16 @@ def plan_sweep(
     config, notes = fit_architecture(config, data.image_shape, settings)
     setup = set_up_gan(data, config, device=device, threads=threads)
     return SweepPlan(PreparedGan(setup, tuple(notes)), direction, threshold_nats, width)
+
+
+def refuse_method(objective: str, config: object, method: str) -> None:
+    """Raise IfpError where a sweep of GANs is asked for by an earlier run or by a method that is VAEs'."""
+    if method != "train":
+        raise IfpError("A GAN has no closed form and no exact curve; leave `method` out.")
+    if config is not None:
+        raise IfpError(
+            f"A sweep of {objective} takes no `config`; leave it out, the same call goes on with a stopped run."
+        )
 
 
 def read_sweep(folder: Path) -> GanSweep:

@@ -15,7 +15,7 @@ from ifp.adversarial.objective import GANS
 from ifp.analysis.figures.style import figure_width
 from ifp.analysis.freezing.naming import factor_naming
 from ifp.analysis.freezing.saved_run import read_about
-from ifp.analysis.gan_freezing.study import SweepPlan, plan_sweep
+from ifp.analysis.gan_freezing.study import SweepPlan, plan_sweep, refuse_method
 from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.joint.cost import WholeCost, measuring_seconds
 from ifp.analysis.joint.edges import affordable_images, check_folder, compute_edges
@@ -144,15 +144,12 @@ def plan_whole(
     """
     figure_width(width)
     check_positive("threshold_nats", threshold_nats)
+    if objective in GANS:
+        refuse_method(objective, config, method)
     for name, value, allowed in (("method", method, METHODS), ("direction", direction or "both", DIRECTIONS)):
         if value not in allowed:
             raise unknown_name(f"{name} of ifp.anneal_whole", value, allowed)
     if objective in GANS:
-        if config is not None or method != "train":
-            raise IfpError(
-                f"A sweep of {objective} takes neither `config` nor `method`; the same call goes on with a run that "
-                "was stopped."
-            )
         if dataset is None:
             raise IfpError("No data set is named; give `dataset` (`ifp data list` shows the names).")
         background = settings.get("background")
@@ -168,7 +165,9 @@ def plan_whole(
     if objective != "beta":
         raise unknown_name("objective of ifp.anneal_whole", objective, ("beta", *GANS))
     if options:
-        raise IfpError("`options` are of the objectives of GANs; leave them out, or name such an objective.")
+        raise IfpError(
+            f"`options` is for the objectives of GANs, {' and '.join(GANS)}; leave it out, or name one as `objective`."
+        )
     if out is not None:
         (check_folder if method == "closed-form" else CodesFolder.check_kind)(as_folder(out, "out"))
     stored = config.to_json() if isinstance(config, TrainConfig) else stored_settings(config)

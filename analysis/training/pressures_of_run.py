@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import ifp
 from ifp.analysis.freezing.saved_run import read_about
 from ifp.errors import IfpError
+from ifp.formats import GAN_FORMAT, TRAIN_FORMAT, VAE_FORMAT
 
 
 def pressures_from(
@@ -29,6 +31,10 @@ def pressures_from(
     IfpError : no run, an unfinished, damaged or other version's one, one on other terms, or one whose factors do not
         part into stages.
     """
+    if _of_training(run):
+        raise IfpError(
+            f"{run} is a run of `ifp train`, which finds no pressures; give the folder of an `ifp anneal` run."
+        )
     about = read_about(run)
     betas = _betas(run)
     shown = ", ".join(f"{beta:g}" for beta in betas)
@@ -56,6 +62,18 @@ def pressures_from(
             "anneal more factors or contexts, or give pressures yourself."
         )
     return betas
+
+
+def _of_training(run: Path) -> bool:
+    """Whether the folder is a training; that of `ifp anneal --whole` is one too, whose beta follows a law."""
+    if (run / "pressures.csv").is_file():
+        return False
+    try:
+        content = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        lawful = bool(content["config"]["options"].get("law")) and content["config"].get("objective", "beta") == "beta"
+        return content.get("format") in (TRAIN_FORMAT, VAE_FORMAT, GAN_FORMAT) and not lawful
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return False  # what is wrong with it is said where it is read
 
 
 def _place(dataset: str) -> str:

@@ -125,6 +125,15 @@ def _with_pressures(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict
     """`wanted` with the pressures of the run that the user named, if that run fits this training."""
     if not given.get("pressures_from"):
         return dict(wanted)
+    objective = wanted.get("objective", "beta")
+    check_objective(objective)
+    if objective in GANS:
+        raise IfpError("A GAN takes no pressures; leave `pressures_from` out.")
+    if objective != "deft":
+        raise IfpError(
+            f"Pressures are those of deft's stages, and {objective} takes none; leave `pressures_from` out, or take "
+            "`objective='deft'`."
+        )
     if "betas" in given.get("options", {}):
         raise IfpError("`pressures_from` and `betas=...` exclude each other; leave one out.")
     betas = pressures_from(

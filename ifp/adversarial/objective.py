@@ -75,16 +75,19 @@ class InfoGan:
     def __post_init__(self) -> None:
         for option, allowed in (("tc", ESTIMATORS), ("trunk", TRUNKS), ("law", LAWS)):
             if getattr(self, option) not in allowed:
-                raise unknown_name(f"{self.name}: {option}", getattr(self, option), [a for a in allowed if a])
+                raise unknown_name(f"{option} of {self.name}", getattr(self, option), [a for a in allowed if a])
         for option in ("info_weight", "tc_weight", "noise", "complex_codes", "hold_steps"):
             value = getattr(self, option)
             if not (math.isfinite(value) and value >= 0):
-                raise bad_value(f"{self.name}: {option}", value, "a number of at least 0")
+                kind = "a number" if "weight" in option else "a whole number"
+                raise bad_value(f"{self.name}: {option}", value, f"{kind} of at least 0")
         positive = ("weight_start", "weight_end", "discriminator_rate", "ratio_rate", "ratio_hidden", "ratio_layers")
         for option in positive:
             value = getattr(self, option)
             if not (math.isfinite(value) and value > 0):
-                raise bad_value(f"{self.name}: {option}", value, "a positive number")
+                whole = option in ("ratio_hidden", "ratio_layers")
+                kind = "a whole number of at least 1" if whole else "a positive number"
+                raise bad_value(f"{self.name}: {option}", value, kind)
         if self.law and not self.weight_start < self.weight_end:
             raise bad_value(f"{self.name}: weight_start", self.weight_start, f"below weight_end, {self.weight_end:g}")
         for option, value, most in (("beta1", self.beta1, 1.0), ("smoothing", self.smoothing, 1.0)):

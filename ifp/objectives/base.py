@@ -104,6 +104,9 @@ class Objective(ABC):
     def check(self, latents: int, total_steps: int) -> None:  # noqa: B027 - most objectives suit any training
         """Raise IfpError where a training of `total_steps` with so many latents cannot hold this objective."""
 
+    def check_batch(self, batch: int) -> None:  # noqa: B027 - most objectives suit any batch
+        """Raise IfpError where so many images per step leave a term of this objective without effect."""
+
     def network(self, plain: Network) -> Network:
         """The network that is trained instead of `plain`; DEFT divides the encoder. Unchanged by default."""
         return plain

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from typing import Any, cast
 
 from ifp.errors import bad_value
 from ifp.objectives.base import Objective
@@ -13,7 +15,8 @@ def require_positive(objective: Objective, *names: str) -> None:
     for name in names:
         value = getattr(objective, name)
         if not (math.isfinite(value) and value > 0):
-            raise bad_value(f"{objective.name}: {name}", value, "a positive number")
+            kind = "a whole number of at least 1" if _is_whole(objective, name) else "a positive number"
+            raise bad_value(f"{objective.name}: {name}", value, kind)
 
 
 def require_not_negative(objective: Objective, *names: str) -> None:
@@ -21,7 +24,14 @@ def require_not_negative(objective: Objective, *names: str) -> None:
     for name in names:
         value = getattr(objective, name)
         if not (math.isfinite(value) and value >= 0):
-            raise bad_value(f"{objective.name}: {name}", value, "a number of at least 0")
+            kind = "a whole number" if _is_whole(objective, name) else "a number"
+            raise bad_value(f"{objective.name}: {name}", value, f"{kind} of at least 0")
+
+
+def _is_whole(objective: Objective, name: str) -> bool:
+    """Whether the field is for whole numbers, by its annotation."""
+    fields = {field.name: str(field.type) for field in dataclasses.fields(cast(Any, objective))}
+    return fields[name].partition(" | ")[0] == "int"
 
 
 def warm_up(step: int, steps: int) -> float:

@@ -12,6 +12,7 @@ Shapes: M members, B images, P pixels, D latents.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,7 +21,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ifp.errors import bad_value, unknown_name
+from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.objectives.base import AdversarialObjective, Batch, Objective, State, sum_of_gradients
 from ifp.objectives.beta import BetaVae
 from ifp.objectives.beta_tc import BetaTcVae
@@ -98,10 +99,28 @@ class TopDis(Objective):
         return build(BASES[self.base], self.base_options)
 
     def check(self, latents: int, total_steps: int) -> None:
-        """See `Objective.check`; also whether the topology can be computed here."""
+        """See `Objective.check`; also whether the topology can be computed here, and whether it ever is."""
         self.of_base.check(latents, total_steps)
+        if self.gamma and self.first_step(total_steps) >= total_steps:
+            raise IfpError(
+                f"topdis with delay {self.delay:g} has no step with its term in {total_steps:,} steps; take a smaller "
+                "delay, more `steps`, or the base as the objective."
+            )
         if self.topology == "full":
             require_ripser()
+
+    def check_batch(self, batch: int) -> None:
+        """See `Objective.check_batch`: whether a shift can keep enough images of a batch."""
+        self.of_base.check_batch(batch)
+        if not self.gamma:
+            return
+        if batch < FEWEST_ROWS:
+            raise bad_value("batch", batch, f"at least {FEWEST_ROWS} for topdis, whose term compares shapes of a batch")
+        if self.shift >= (most := _largest_shift(batch)):
+            raise bad_value(
+                "topdis: shift", self.shift, f"below {most:.3g} with a batch of {batch}",
+                f"a larger one leaves fewer than {FEWEST_ROWS} images to compare",
+            )  # fmt: skip
 
     def initial_state(self, members: int, latents: int, device: torch.device) -> State:
         """The base's."""
@@ -199,3 +218,17 @@ class TopDis(Objective):
         with_term = len(range(self.first_step(total_steps), total_steps, self.every)) if self.gamma else 0
         parts = [(total_steps - with_term, replace(self, gamma=0.0)), (with_term, replace(self, delay=0.0, every=1))]
         return [(steps, objective) for steps, objective in parts if steps]
+
+
+def _largest_shift(batch: int) -> float:
+    """The share below which a shift keeps `FEWEST_ROWS` images of some batch.
+
+    No more than k of n standardised values lie x = sqrt((n - 1) (n - k) / (n k)) below the mean; of three values the
+    largest lies at least 1 / sqrt(3) above it.
+
+    >>> round(_largest_shift(3), 3), round(_largest_shift(64), 3)
+    (0.282, 1.0)
+    """
+    kept = FEWEST_ROWS
+    x = math.sqrt((batch - 1) * (batch - kept) / (batch * kept)) if batch > kept else -1 / math.sqrt(kept)
+    return 0.5 * (1 + math.erf(x / math.sqrt(2)))

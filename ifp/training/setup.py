@@ -88,6 +88,7 @@ def set_up(dataset: FactorDataset, config: TrainConfig, *, device: str = "auto",
         config = replace(config, options={"betas": list(published["betas"]), **config.options})
     objective = make_objective(config.objective, **config.options)
     objective.check(config.latents, config.steps)
+    objective.check_batch(config.batch)
     network = make_network(config, objective, dataset.image_shape)
     return Setup(
         dataset,

@@ -63,12 +63,20 @@ def test_the_plan_says_how_the_weight_moves(two_bars: FactorDataset) -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"likelihood": "gaussian"}, "setting of a sweep of infogan"),
+        ({"likelihood": "gaussian"}, "A GAN has no likelihood, so likelihood has no meaning for infogan"),
+        ({"factors": ["left"]}, "measures every factor, so `factors` has no meaning for infogan; leave it out"),
+        ({"law": "author"}, "moves geometrically, so `law` has no meaning for infogan"),
+        ({"foo": 1}, "Unknown setting of a sweep of infogan"),
         ({"beta_max": 0.5}, "beta_min must be positive and below beta_max, 0.5, got 1"),
         ({"options": {"info_weight": 1}}, "info_weight is the sweep's own"),
-        ({"method": "closed-form"}, "takes neither `config` nor `method`"),
+        ({"method": "closed-form"}, "A GAN has no closed form and no exact curve; leave `method` out"),
+        ({"method": "exact"}, "A GAN has no closed form and no exact curve; leave `method` out"),
+        ({"config": "run.json"}, "takes no `config`; leave it out"),
         ({"objective": "factor"}, "objective of ifp.anneal_whole"),
-        ({"objective": "beta", "options": {"noise": 1}}, "`options` are of the objectives of GANs"),
+        (
+            {"objective": "beta", "options": {"noise": 1}},
+            "is for the objectives of GANs, infogan and ic-gan; leave",
+        ),
     ],
 )
 def test_what_is_refused(two_bars: FactorDataset, settings: dict[str, Any], sentence: str) -> None:

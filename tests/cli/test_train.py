@@ -23,6 +23,7 @@ from ifp.cli.train import train as train_command
 
 FAST = ["--architecture", "mlp", "--hidden", "32", "--latents", "4", "--batch", "32", "--steps", "60", "--records", "6"]
 DEFT = ["--dataset", "BARS", "--objective", "deft"]
+TOPDIS = ["--dataset", "BARS", "--objective", "topdis", "--option", "topology=lite", "--option"]
 GROUP = """
 import click
 from ifp.cli import CONTEXT_SETTINGS, LazyGroup
@@ -166,6 +167,9 @@ def test_pressures_come_from_an_annealing_run(bars: str, tmp_path: Path) -> None
     assert about["objective"]["options"]["betas"] == [7.5, 1.0]
     assert about["config"]["pressures_from"] == str(annealed)
     assert sorted({(row["stage"], row["beta"]) for row in table(tmp_path / "run")}) == [("0", "7.5"), ("1", "1.0")]
+    trained = tmp_path / "run"  # a training finds no pressures
+    refused = train(*deft[:-1], str(trained), "--out", str(tmp_path / "refused"))
+    assert (refused.exit_code, "which finds no pressures" in refused.stderr) == (2, True)
     for wrong, said in ((["--likelihood", "gaussian"], "likelihood bernoulli"), (["--option", "betas=2,1"], "exclude")):
         refused = train(*deft, *wrong, "--out", str(tmp_path / "refused"))
         assert (refused.exit_code, said in refused.stderr) == (2, True)
@@ -190,6 +194,13 @@ def test_pressures_come_from_an_annealing_run(bars: str, tmp_path: Path) -> None
             ["--dataset", "BARS", "--objective", "deft", "--pressures-from", "nowhere"],
             "There is no folder nowhere",
         ),
+        (["--dataset", "BARS", "--objective", "infogan", "--pressures-from", "nowhere"], "A GAN takes no pressures"),
+        (["--dataset", "BARS", "--objective", "factor", "--pressures-from", "nowhere"], "factor takes none"),
+        (["--dataset", "BARS", "--objective", "infogan", "--option", "tc=foo"], "Unknown tc of infogan 'foo'"),
+        ([*TOPDIS, "delay=1"], "topdis with delay 1 has no step with its term in 60 steps"),
+        ([*TOPDIS, "gamma=1", "--batch", "2"], "batch must be at least 3 for topdis"),
+        ([*TOPDIS, "shift=.3", "--batch", "3"], "topdis: shift must be below 0.282 with a batch of 3, got 0.3"),
+        ([*TOPDIS, "longest=-1"], "topdis: longest must be a whole number of at least 0, got -1"),
         (["--dataset", "BARS", "--architecture", "conv"], "--architecture mlp"),
         (["--dataset", "BARS", "--correlate", "width"], "two factors and one comma"),
         (["--dataset", "BARS", "--correlate", "width,widht"], "did you mean 'width'"),

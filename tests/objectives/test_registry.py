@@ -92,7 +92,7 @@ def test_the_defaults_are_those_of_the_paper(name: str, values: dict[str, float]
         (lambda: make_objective("beta", law="linear", beta_start=3), r"needs both beta_start and beta_end"),
         (lambda: make_objective("beta", beta_end=3), r"beta_start and beta_end need a law: geometric, linear, author"),
         (lambda: make_objective("beta", law="geometric", beta_start=3, beta_end=0), r"above 0 under the geometric law"),
-        (lambda: make_objective("annealed", threshold_steps=0), r"threshold_steps must be a positive number, got 0"),
+        (lambda: make_objective("annealed", threshold_steps=0), r"steps must be a whole number of at least 1, got 0"),
         (lambda: make_objective("cascade", beta_min=11), r"beta_min must be at most beta_max, 10, got 11"),
         (lambda: make_objective("factor", discriminator_beta1=1), r"beta1 must be at least 0 and below 1, got 1"),
         (lambda: make_objective("control", beta_max=1), r"control: beta_max must be above beta_min, 1, got 1"),

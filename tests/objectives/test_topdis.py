@@ -166,7 +166,7 @@ def test_a_diverged_member_is_nan_and_the_others_are_not() -> None:
         ({"base_options": 4}, r"topdis: base_options must be a table of the base's options by name"),
         ({"delay": 1.5}, r"topdis: delay must be a share of the training, from 0 to 1, got 1\.5"),
         ({"shift": 0.0}, r"topdis: shift must be a share of a latent's distribution, above 0 and below 1"),
-        ({"every": 0}, r"topdis: every must be a positive number, got 0"),
+        ({"every": 0}, r"topdis: every must be a whole number of at least 1, got 0"),
         ({"gamma": -1}, r"topdis: gamma must be a number of at least 0, got -1"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +40,11 @@ def test_foreign_models_and_ours_together(tmp_path: Path) -> None:
         image[8 * row : 8 * row + 8, : 10 * width + 10] = 255
     np.savez(tmp_path / "bars.npz", images=images, factors=factors)
     result = channels(
-        konny, google, "--dataset", f"npz:{tmp_path / 'bars.npz'}", "--points", 40, "--no-hotspots", "--by", "space",
+        konny, google, "--dataset", f"npz:{tmp_path / 'bars.npz'}", "--no-hotspots", "--by", "space",
         "--out", tmp_path / "out",
     )  # fmt: skip
     assert result.exit_code == 0, (result.output, result.exception)
+    assert json.loads((tmp_path / "out" / "channels.json").read_text())["about"]["settings"]["points"] == 40
     models = table(tmp_path / "out", "models")
     assert models["family"].nunique() == 2
     assert table(tmp_path / "out", "channels")["information_bits"].iloc[:2].gt(0.01).all()
