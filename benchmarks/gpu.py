@@ -1,7 +1,7 @@
 """One lease of a GPU: is it right there, how fast is it, and where does the time go?
 
     python3 benchmarks/gpu.py                        # at most 8 minutes on one GPU of the size of an H100
-    python3 benchmarks/gpu.py --device cpu --smoke   # the same way on a CPU with tiny sizes, under 2 minutes
+    python3 benchmarks/gpu.py --device cpu --smoke   # the same way on a CPU with tiny sizes, some 48 CPU seconds
     python3 benchmarks/gpu.py --only correctness,conv
 
 It needs Python, torch, NumPy and SciPy, no installation of this project and no network. Each step runs in a process of

@@ -40,7 +40,9 @@ from ifp.errors import IfpError
 @click.option(
     "--seed", type=int, default=0, callback=checked_seed, help="The seed of images, permutations and resamples."
 )
-@click.option("--permutations", type=int, default=100, help="Permutations of the labels for the noise floor.")
+@click.option(
+    "--permutations", type=int, default=100, help="Permutations of the labels for the noise floor, at least 20."
+)
 @click.option("--bootstraps", type=int, default=200, help="Resamples of the images for the intervals.")
 @click.option("--metrics", default="quick",
               help="Metrics to add: quick, fast (seconds), all (minutes), none, or names such as mig,dci.")  # fmt: skip

@@ -55,6 +55,7 @@ class DirectionsResult(Result):
     minmax : MinMax [K, R] of each kind on the held-out batches.
     latents : the numbers of the latents of the kind "latent".
     held_out_S : mean MinMax at the end of each start of the search: the leading directions, then random rotations.
+    kept_start : whether none of them was better than the leading directions themselves, which are then those found.
     """
 
     name: str
@@ -64,6 +65,22 @@ class DirectionsResult(Result):
     held_out_S: np.ndarray
     settings: Mapping[str, Any]
     drawn: Drawn
+    kept_start: bool = False
+
+    def notes(self) -> list[str]:
+        """What was not gained by the search, a sentence each; empty where it gained over all that is beside it."""
+        found = self.mean("found")
+        said = []
+        if self.kept_start:
+            said.append(
+                f"No rotation was better on held-out batches than the leading directions ({self.mean('leading'):.3g} "
+                f"against {self.held_out_S.min():.3g}), so these are kept."
+            )
+        better = [kind for kind in ("latent", "random") if self.mean(kind) <= found]
+        if better:
+            values = " and ".join(f"{kind} ones ({self.mean(kind):.3g})" for kind in better)
+            said.append(f"The directions found ({found:.3g}) are no nearer to symmetries than {values}.")
+        return said
 
     def mean(self, kind: str) -> float:
         """Mean MinMax of a kind of directions; NaN where there is none of it."""
@@ -106,6 +123,8 @@ class DirectionsResult(Result):
             "settings": dict(self.settings),
             "mean_minmax": {kind: self.mean(kind) if len(self.minmax[kind]) else None for kind in KINDS},
             "held_out_of_starts": self.held_out_S.tolist(),
+            "kept_start": self.kept_start,
+            "notes": self.notes(),
             "directions": {kind: self.directions[kind].tolist() for kind in KINDS},
             "table": json_rows(self.table()),
             "versions": versions(),

@@ -120,6 +120,7 @@ def directions(
         minmax=measured,
         latents=tuple(axes.tolist()),
         held_out_S=found.held_out_S,
+        kept_start=found.kept_start,
         settings={
             "topology": topology, "steps": steps, "restarts": restarts, "batch": int(drawn_RBD.shape[1]),
             "batches": batches, "shift": 0.125, "seed": seed, "count": len(span_KD),

@@ -20,6 +20,7 @@ from ifp.analysis.joint.prepared import COOL, JointStudy
 from ifp.analysis.joint.search import MARGIN, STRIDE
 from ifp.checkpoints.posteriors import Sample
 from ifp.codes import Codes
+from ifp.system.timing import duration_in_words
 from ifp.training.codes_folder import IMAGES
 from ifp.training.cost import TrainCost
 
@@ -56,7 +57,8 @@ class WholeCost:
     def text(self) -> str:
         """The cost in a few lines."""
         again = ", and as much again for heating" if len(self.directions) > 1 else ""
-        return f"{self.training.text()}{again}\nabout {self.measuring_seconds:,.0f} s to measure information afterwards"
+        measuring = duration_in_words(self.measuring_seconds)
+        return f"{self.training.text()}{again}\nabout {measuring} to measure information afterwards"
 
 
 def measuring_seconds(study: JointStudy, *, most_seconds: float = MOST_SECONDS) -> float:

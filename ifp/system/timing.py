@@ -24,9 +24,16 @@ def wait_for(device: torch.device | str) -> None:
 
 
 def duration_in_words(seconds: float) -> str:
-    """Seconds up to a minute and a half, else minutes.
+    """Seconds up to a minute and a half, minutes up to an hour and a half, hours up to two days, else days.
 
-    >>> duration_in_words(89.0), duration_in_words(90_000.0)
-    ('89 s', '1,500 min')
+    >>> duration_in_words(89.0), duration_in_words(5000.0), duration_in_words(90_000.0), duration_in_words(900_000.0)
+    ('89 s', '83 min', '25 h', '10.4 days')
     """
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:,.0f} min"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3600
+    if hours < 48:
+        return f"{hours:.1f} h" if hours < 10 else f"{hours:.0f} h"
+    return f"{hours / 24:,.1f} days"

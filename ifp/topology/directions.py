@@ -2,7 +2,7 @@
 
 The start is the k directions along which the images change most: the leading eigenvectors of E[J' J], where J is the
 decoder's Jacobian. An orthogonal rotation of them is trained to make the mean MinMax of a shift along each small, from
-that start and from random ones; the best on batches that were not trained on is taken.
+that start and from random ones; the best on batches that were not trained on is taken, the start itself among them.
 
 References
 ----------
@@ -44,6 +44,7 @@ class Search:
     ----------
     found_KD, start_KD : the directions found, and those that the search began with.
     held_out_S : mean MinMax on the held-out batches at the end of each start, the leading directions' first.
+    start_held_out : that of the directions that the search began with, which are kept where no end is below it.
     curve_ST : mean MinMax at each step of each start, of the batch of that step.
     """
 
@@ -51,6 +52,12 @@ class Search:
     start_KD: np.ndarray
     held_out_S: np.ndarray
     curve_ST: np.ndarray
+    start_held_out: float
+
+    @property
+    def kept_start(self) -> bool:
+        """Whether no rotation was better than the directions that the search began with."""
+        return bool(self.start_held_out <= self.held_out_S.min())
 
 
 @torch.no_grad()
@@ -110,7 +117,9 @@ def find_directions(
         curves.append(curve_T)
         held_out.append(direction_differences(decode, held_out_RBD, end_KD, topology=topology, device=device).mean())
     best = int(np.argmin(held_out))
-    return Search(ends[best], start_KD, np.array(held_out), np.array(curves))
+    of_start = float(direction_differences(decode, held_out_RBD, start_KD, topology=topology, device=device).mean())
+    found_KD = start_KD if of_start <= held_out[best] else ends[best]
+    return Search(found_KD, start_KD, np.array(held_out), np.array(curves), of_start)
 
 
 def _descend(

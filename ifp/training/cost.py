@@ -88,7 +88,7 @@ class TrainCost:
         unlike = [f"{steps:,} steps of {seconds:.2g} s" for steps, seconds in self.stretches]
         parts = f"{' and '.join(unlike)}, with the objective's late or rare term\n" if len(unlike) > 1 else ""
         return (
-            f"{self.networks} networks, {self.steps:,} steps each, {together}\n{parts}"
+            f"{self.networks} network{'s' * (self.networks != 1)}, {self.steps:,} steps each, {together}\n{parts}"
             f"{self.images_per_second:,.0f} images per second in training, {self.record_seconds:.2g} s per record: "
             f"about {duration_in_words(self.seconds)}\n"
             f"{self.image_bytes / 2**20:,.0f} MiB of images, {duration_in_words(self.image_seconds)} to render them"
