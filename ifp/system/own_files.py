@@ -34,7 +34,7 @@ class DatasetEntry(Struct):
     """The data set of a run."""
 
     name: str
-    image_shape: Annotated[list[Side], Meta(min_length=2, max_length=3)]
+    image_shape: Annotated[list[Side], Meta(min_length=1, max_length=3)]
     factor_names: list[str]
 
 

@@ -37,7 +37,8 @@ def test_every_option_stands_under_one_heading() -> None:
     for name, command in commands():
         assert isinstance(command, GroupedCommand), name
         options = [param for param in command.params if isinstance(param, click.Option)]
-        assert {option.name for option in options if command.heading_of(option) == OTHER} <= {"quiet", "as_json"}, name
+        others = {option.name for option in options if command.heading_of(option) == OTHER}
+        assert others <= {"quiet", "as_json", "trust"}, name
         text = CliRunner().invoke(main, [*name.split(), "--help"]).output
         for option in options:
             section = text.split(f"\n{command.heading_of(option)}:\n")[1].split("\n\n")[0]

@@ -263,7 +263,7 @@ def test_options_of_the_command_line() -> None:
     assert make_pairs(["a,b", "c,d"], [0.1, 0.2]) == [("a", "b", 0.1), ("c", "d", 0.2)]
     assert make_pairs(["a,b", "c,d"], [0.1]) == [("a", "b", 0.1), ("c", "d", 0.1)]
     for correlate, sigmas in ((["a,b"], []), (["a,b"], [0.1, 0.2]), ([], [0.1]), (["a,b"] * 3, [0.1] * 2)):
-        with pytest.raises(IfpError, match=f"got {len(sigmas)} of --sigma and {len(correlate)} of --correlate"):
+        with pytest.raises(IfpError, match=f"got {len(sigmas)} for {len(correlate)} of `correlate`"):
             make_pairs(correlate, sigmas)
 
 

@@ -101,7 +101,9 @@ def test_the_cache_is_opened_again_and_follows_the_file(
 
 
 def test_a_missing_file_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(IfpError, match=f"{tmp_path}: missing {FILE_NAME}; run `ifp data get dsprites`.*`sprites`"):
+    with pytest.raises(
+        IfpError, match=f"{tmp_path}: missing {FILE_NAME}; run `ifp data get dsprites`.*dataset='sprites'"
+    ):
         load(tmp_path)
 
 

@@ -92,7 +92,7 @@ def test_nuisance_one_for_all_or_each_its_own(tmp_path: Path) -> None:
 def test_no_overwriting_without_force(tmp_path: Path) -> None:
     out = tmp_path / "cards.npz"
     out.write_text("precious")
-    with pytest.raises(IfpError, match=r"exists.*--force"):
+    with pytest.raises(IfpError, match=r"exists.*`force=True`"):
         export_npz(Cards(), out)
     assert out.read_text() == "precious"
     export_npz(Cards(), out, force=True)

@@ -285,5 +285,5 @@ def test_missing_parts_are_named_with_the_way_out(
     files = contents(rng)
     del files[INFO]
     assert_refused(
-        write(tmp_path, files), rf"{tmp_path}: missing {INFO}; run .* `toys`, which has the same design", memory_below
+        write(tmp_path, files), rf"{tmp_path}: missing {INFO}; run .*dataset='toys'`, of the same design", memory_below
     )

@@ -11,6 +11,7 @@ import pytest
 from ifp.errors import IfpError
 from ifp.system.files import write_json
 from ifp.system.resumable import ResumableFolder, about_settings
+from ifp.system.settings import settings_digest
 
 
 class Config:
@@ -25,7 +26,7 @@ class Config:
         return {"steps": self.steps}
 
     def digest(self) -> str:
-        return f"digest of {self.steps}"
+        return settings_digest(self.to_json())
 
 
 class Walk(ResumableFolder):
@@ -79,7 +80,10 @@ def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
         ({"format": "ifp-train"}, "holds something else than a walk"),
         ({"config": None}, "holds something else than a walk"),
         ({"ifp_version": "0.0.1"}, r"holds a run of ifp 0\.0\.1, this is ifp"),
-        ({"digest": "of 9", "config": {"steps": 9}}, r"holds another run \(steps 9 there, 3 now\)"),
+        (
+            {"digest": settings_digest({"steps": 9}), "config": {"steps": 9}},
+            r"holds another run \(steps 9 there, 3 now\)",
+        ),
         ({"dataset": {"name": "toys", "checksum": "cd"}}, "holds a run on other images of that name"),
     ],
 )

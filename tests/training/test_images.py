@@ -90,7 +90,7 @@ def test_correlated_pairs_change_what_is_trained_on_and_not_what_is_evaluated(ba
 
 def test_images_that_do_not_fit_are_refused_with_a_number_that_does(bars: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ifp.training.images.free_bytes", lambda device: 1600)
-    with pytest.raises(IfpError, match="--images 10"):
+    with pytest.raises(IfpError, match="`images=10`"):
         load_images(load_dataset(bars), 0, 0, "cpu")
 
 

@@ -217,7 +217,7 @@ def few_steps(status: str) -> pd.DataFrame:
 def test_networks_that_never_held_the_factor_are_no_agreement() -> None:
     points = few_steps("never_froze")
     assert undertrained_sentence(undertrained(points), 0.1).startswith(
-        "Undertrained: 2 of 2 heating networks of scale never held 0.1 nat; raise steps"
+        "Undertrained: 2 of 2 heating networks of scale never held 0.1 nat; raise `steps`"
     )
     assert consistency_sentence(consistency(points)) == (
         "The 5 comparisons with the theory's bounds that could be made hold; 6 more could not be made, because curves "

@@ -50,7 +50,8 @@ def test_what_is_saved_serves_the_next_call(
     result: ShiftResult, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = result.save(tmp_path / "out")
-    assert {path.name for path in folder.iterdir()} == {"melting.csv", "shifts.csv", "shift.json", "probes", "figures"}
+    files = {"melting.csv", "shifts.csv", "shift.json", "probes", "figures", "checksums.json"}
+    assert {path.name for path in folder.iterdir()} == files
 
     drawn = [path.read_bytes() for path in sorted((folder / "figures").iterdir())]
     ifp.plot(folder)

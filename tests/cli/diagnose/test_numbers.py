@@ -51,6 +51,7 @@ def test_what_is_written_and_printed(grid: str, model: Path, tmp_path: Path) -> 
     result = diagnose(model, "--dataset", grid, "--out", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "diagnosis.json", "latents.csv", "factors.csv", "nmi.csv", "traversals.npz", "codes",
+        "checksums.json",
     }  # fmt: skip
     for text in (
         "what each latent holds", "No information diffusion", "Latent 3 is collapsed", "Read as ifp (torch zip",
