@@ -92,7 +92,7 @@ class ControlVae(ControlledObjective):
     def initial_state(self, members: int, latents: int, device: torch.device) -> State:
         """beta_min and an empty integral [M]."""
         return {
-            "beta_M": torch.full((members,), self.beta_min, device=device),
+            "beta_M": torch.full((members,), self.beta_min, dtype=torch.float32, device=device),
             "integral_M": torch.zeros(members, device=device),
         }
 
@@ -142,7 +142,7 @@ class DynamicVae(ControlledObjective):
     def initial_state(self, members: int, latents: int, device: torch.device) -> State:
         """The first beta and error [M], and the remembered KL [M, T]."""
         return {
-            "beta_M": torch.full((members,), self.beta_start, device=device),
+            "beta_M": torch.full((members,), self.beta_start, dtype=torch.float32, device=device),
             "error_M": torch.zeros(members, device=device),
             "recent_MT": torch.zeros(members, self.window, device=device),
         }
