@@ -6,7 +6,6 @@ What a file holds is declared as classes of msgspec (`Struct`); fields that are 
 from __future__ import annotations
 
 import json
-import math
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -131,11 +130,6 @@ def check_plain(content: Any, path: Path, advice: str) -> None:
         if not level:
             return
     raise IfpError(f"{path} is nested deeper than {MAX_DEPTH} levels; {advice}.")
-
-
-def finite_or_none(value: Any) -> bool:
-    """Whether it is a finite number or None."""
-    return value is None or (isinstance(value, int | float) and math.isfinite(value))
 
 
 def _as_words(what: str) -> str:

@@ -92,7 +92,7 @@ class TrainFolder(ResumableFolder):
         for seed in range(self.config.seeds):
             self._read_seed(seed, stored.get("seeds", {}))
 
-    def _read_seed(self, seed: int, standing: dict[str, Any]) -> None:
+    def _read_seed(self, seed: int, standing: Any) -> None:
         path = self._state_path(seed)
         if path.is_file():
             try:
@@ -103,7 +103,8 @@ class TrainFolder(ResumableFolder):
         # run.json is written after the state: it may be a record behind
         step = self.step(seed)
         status = FINISHED if step == self.config.steps else RUNNING
-        if standing.get(str(seed), {}).get("status") == DIVERGED:
+        entry = standing.get(str(seed)) if isinstance(standing, dict) else None
+        if isinstance(entry, dict) and entry.get("status") == DIVERGED:
             status = DIVERGED
         self.about["seeds"][str(seed)] = {"status": status, "step": step}
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import pytest
 
 from ifp.adversarial.run import train_gans
 from ifp.datasets.base import FactorDataset
+from ifp.formats import FINISHED
 from ifp.training.run import train
 from tests.adversarial.conftest import gan_setup, two_bars  # noqa: F401
 from tests.training.small_runs import config_for, run_into, setup_for
@@ -53,3 +57,15 @@ def test_those_of_a_gan_too(tmp_path: Path, two_bars: FactorDataset) -> None:  #
     harmed(tmp_path / "run")
     train_gans(setup, setup.folder(tmp_path / "run"))
     assert contents(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("standing", ['"text"', '{"0": "text"}', "[1]", '{"0": {"status": 3}}'])
+def test_what_run_json_says_of_the_networks_is_not_trusted(tmp_path: Path, bars: str, standing: str) -> None:
+    """How far a network is stands in its own state."""
+    config = config_for(bars)
+    run_into(tmp_path / "run", config)
+    path = tmp_path / "run" / "run.json"
+    content = json.loads(path.read_text()) | {"seeds": json.loads(standing)}
+    path.write_text(json.dumps(content))
+    (tmp_path / "run" / "checksums.json").unlink(missing_ok=True)
+    assert setup_for(config).folder(tmp_path / "run").status(0) == FINISHED
