@@ -2,7 +2,7 @@
 
     python benchmarks/growth.py                      # all of it, under 12 CPU minutes
     python benchmarks/growth.py --parts exact edges  # the rows of these parts anew, the others as they were
-    python benchmarks/growth.py --smoke --out /tmp/x # does it go through? A row of each part, small sizes
+    python benchmarks/growth.py --smoke --out smoke  # does it go through? A row of each part, small sizes
 
 One quantity is varied at a time, over a geometric series of at least five sizes. A cost is the median over rounds in
 which all sizes take turns. The exponent is the slope of log cost against log size over the upper half of the sizes,

@@ -17,7 +17,7 @@ from ifp.analysis.tables import json_rows, write_csv
 from ifp.system.checksums import seal, unseal
 from ifp.system.files import write_json
 from ifp.system.out_folder import result_folder
-from ifp.training.run import Outcome
+from ifp.training.outcome import Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

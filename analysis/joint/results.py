@@ -20,7 +20,7 @@ from ifp.errors import IfpError
 from ifp.system.checksums import seal
 from ifp.system.files import write_json
 from ifp.system.progress import Progress, silent
-from ifp.training.run import Outcome
+from ifp.training.outcome import Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

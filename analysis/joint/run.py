@@ -13,12 +13,14 @@ from typing import Any
 from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.joint.measured import measure_study
 from ifp.analysis.joint.prepared import COOL, HEAT, JointStudy, finished_seeds
+from ifp.analysis.training.run_in_folder import left_in_order
 from ifp.errors import IfpError
 from ifp.formats import FINISHED
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.sole_worker import sole_worker
 from ifp.training.codes_folder import CodesFolder
-from ifp.training.run import Outcome, train
+from ifp.training.outcome import Outcome
+from ifp.training.run import train
 
 
 def run_study(study: JointStudy, progress: Progress = silent, say: Say = unsaid) -> dict[str, Outcome]:
@@ -60,20 +62,13 @@ def _train(study: JointStudy, direction: str, progress: Progress, say: Say) -> O
         assert state is not None  # it is finished
         return replace(state, step=0)
 
-    try:
+    with left_in_order(folder, say, place=study.path):
         if direction == HEAT:
             _leave_out(folder, [seed for seed in range(setup.config.seeds) if cooled.status(seed) != FINISHED])
-        outcome = train(
+        return train(
             setup, folder, nmi=histogram_nmi if direction == COOL else None,
             initial=begin if direction == HEAT else None, progress=progress, say=say,
         )  # fmt: skip
-    except BaseException as error:
-        if not isinstance(error, IfpError) and (folder.path / "run.json").is_file():
-            folder.close("stopped")
-            say(f"Stopped; what is recorded is in {study.path}, and the same command goes on from there.")
-        raise
-    folder.close("finished")
-    return outcome
 
 
 def _leave_out(folder: CodesFolder, seeds: Sequence[int]) -> None:

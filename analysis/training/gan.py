@@ -18,8 +18,7 @@ from ifp.adversarial.setup import GanSetup
 from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.information.training_records import posterior_nmi
 from ifp.analysis.training.result import TrainResult
-from ifp.datasets.catalog import short_name
-from ifp.errors import IfpError
+from ifp.analysis.training.run_in_folder import default_folder, left_in_order
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.sole_worker import sole_worker
 from ifp.training.cost import TrainCost
@@ -103,9 +102,7 @@ class PreparedGan:
 
     def folder(self, path: Path | None = None) -> GanFolder:
         """The run's folder, for `run`; see `PreparedTraining.folder`."""
-        config = self.setup.config
-        name = f"train-{short_name(config.dataset)}-{config.objective}-{config.digest()[:6]}"
-        return self.setup.folder(path or Path("runs") / name)
+        return self.setup.folder(path or default_folder(self.setup.config))
 
     def cost(self, progress: Progress = silent) -> TrainCost:
         """What the training would take, measured on this machine; writes nothing."""
@@ -118,15 +115,8 @@ class PreparedGan:
         config = self.setup.config
         where = "" if temporary else f", into {folder.path}"
         say(f"{config.objective} on {config.dataset}{where}")
-        with sole_worker(folder.path):
-            try:
-                outcome = train_gans(
-                    self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
-                )
-            except BaseException as error:
-                if not isinstance(error, IfpError) and not temporary and (folder.path / "run.json").is_file():
-                    folder.close("stopped")
-                    say(f"Stopped; what is recorded is in {folder.path}, and the same command goes on from there.")
-                raise
-            folder.close("finished")
+        with sole_worker(folder.path), left_in_order(folder, say, temporary=temporary):
+            outcome = train_gans(
+                self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
+            )
         return GanResult(folder, outcome, temporary)

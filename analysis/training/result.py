@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ifp.training.config import TrainConfig
     from ifp.training.folder import TrainFolder
-    from ifp.training.run import Outcome
+    from ifp.training.outcome import Outcome
 
 NOTE = (
     "recon and KL in nats per image; NMI1, NMI2: largest and second over latents, mean over factors, of the latents as "

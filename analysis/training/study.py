@@ -18,9 +18,10 @@ from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.information.training_records import posterior_nmi
 from ifp.analysis.training.gan import PreparedGan
 from ifp.analysis.training.result import TrainResult
+from ifp.analysis.training.run_in_folder import default_folder, left_in_order
 from ifp.analysis.training.settings import by_objective, make_config
 from ifp.datasets.base import FactorDataset
-from ifp.datasets.catalog import as_dataset, short_name
+from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
 from ifp.networks.architecture import fit_architecture
 from ifp.system.out_folder import as_folder, no_folder_if_refused
@@ -117,11 +118,9 @@ class PreparedTraining:
     def folder(self, path: Path | None = None) -> TrainFolder:
         """The run's folder, for `run`; raises IfpError where it holds anything but this run.
 
-        By default it is runs/train-NAME-OBJECTIVE-DIGEST, after the data set and the settings.
+        By default it is that of `default_folder`.
         """
-        config = self.setup.config
-        name = f"train-{short_name(config.dataset)}-{config.objective}-{config.digest()[:6]}"
-        return self.setup.folder(path or Path("runs") / name)
+        return self.setup.folder(path or default_folder(self.setup.config))
 
     def cost(self, progress: Progress = silent) -> TrainCost:
         """What the training would take, measured on this machine; writes nothing."""
@@ -144,17 +143,10 @@ class PreparedTraining:
         config = self.setup.config
         where = "" if temporary else f", into {folder.path}"
         say(f"{config.objective} on {config.dataset}, {config.likelihood} likelihood{where}")
-        with sole_worker(folder.path):
-            try:
-                outcome = train_networks(
-                    self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
-                )
-            except BaseException as error:
-                if not isinstance(error, IfpError) and not temporary and (folder.path / "run.json").is_file():
-                    folder.close("stopped")
-                    say(f"Stopped; what is recorded is in {folder.path}, and the same command goes on from there.")
-                raise
-            folder.close("finished")
+        with sole_worker(folder.path), left_in_order(folder, say, temporary=temporary):
+            outcome = train_networks(
+                self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
+            )
         return TrainResult(folder, outcome, temporary)
 
 

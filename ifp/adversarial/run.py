@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from ifp.adversarial.evaluation import record
 from ifp.adversarial.setup import GanSetup
 from ifp.adversarial.trainer import GanTrainer, fresh_gan
-from ifp.formats import DIVERGED
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.training.chunks import borders, kernel_threads
 from ifp.training.evaluation import Evaluation, Nmi, PosteriorNmi, make_evaluation
 from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages
-from ifp.training.restore import restore
-from ifp.training.run import Outcome, going_on
+from ifp.training.outcome import Outcome, give_up, outcome_of, take_up
 from ifp.training.trainer import BLOCK
 
 
@@ -35,13 +33,8 @@ def train_gans(
     IfpError : not enough memory, or files that cannot be written.
     """
     config = setup.config
-    seeds = [
-        seed for seed in range(config.seeds) if folder.status(seed) != DIVERGED and folder.step(seed) < config.steps
-    ]
-    if len(seeds) < config.seeds or any(map(folder.step, seeds)):
-        say(going_on(folder, seeds))
-    restore(folder, say)
-    outcome = Outcome()
+    seeds = take_up(folder, say)
+    images_per_second = None
     if seeds:
         images = setup.images(progress=progress)
         say(images.describe())
@@ -53,13 +46,8 @@ def train_gans(
         with kernel_threads(folder.threads):
             for seed in seeds:
                 run.train(seed)
-        outcome.images_per_second = (run.done - begun) * config.batch / (time.perf_counter() - started)
-    for seed in range(config.seeds):
-        if folder.status(seed) == DIVERGED:
-            outcome.diverged[seed] = folder.step(seed)
-        else:
-            outcome.finished.append(seed)
-    return outcome
+        images_per_second = (run.done - begun) * config.batch / (time.perf_counter() - started)
+    return outcome_of(folder, images_per_second)
 
 
 @dataclass(eq=False)
@@ -102,11 +90,5 @@ class _GanRun:
         if found is not None:
             folder.keep(seed, state, found, checkpoint=checkpoint)
             return True
-        last = folder.step(seed)
-        kept = folder.set_diverged(seed)
-        where = f"its last good checkpoint is {kept}" if kept else "it has no good checkpoint"
-        self.say(
-            f"Seed {seed} diverged between steps {last:,} and {trainer.step:,}: its loss is no longer a finite number. "
-            f"It is stopped, {where}; try a smaller `learning_rate`."
-        )
+        give_up(folder, seed, trainer.step, self.say)
         return False

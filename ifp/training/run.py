@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
 
 import torch
 
-from ifp.formats import DIVERGED, RUNNING
+from ifp.formats import RUNNING
 from ifp.networks.fully_connected import PixelStatistics
 from ifp.system.devices import DevicePool, slots
 from ifp.system.progress import Progress, Say, silent, unsaid
@@ -24,9 +23,9 @@ from ifp.training.chunks import borders, divide, kernel_threads
 from ifp.training.evaluation import Evaluation, Nmi, PosteriorNmi, make_evaluation
 from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages
+from ifp.training.outcome import Outcome, give_up, outcome_of, take_up
 from ifp.training.records import TrainRecord
 from ifp.training.reseed import reseed
-from ifp.training.restore import restore
 from ifp.training.setup import Setup, load_training_images
 from ifp.training.stages import emptied_latents, emptied_warning, empty_warning, idle_warning
 from ifp.training.state import MemberState
@@ -36,26 +35,6 @@ RESEED_IMAGES = 512
 """Images on which the KL of latents that start anew is set."""
 
 Initial = Callable[[int], MemberState]
-
-
-@dataclass
-class Outcome:
-    """How a run ended: the seeds that finished, and those that diverged with the step of their last good record.
-
-    images_per_second : of this call, records and files included; None where nothing was left to train.
-    """
-
-    finished: list[int] = field(default_factory=list)
-    diverged: dict[int, int] = field(default_factory=dict)
-    images_per_second: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain dictionary."""
-        return {
-            "finished": self.finished,
-            "diverged": {str(seed): step for seed, step in self.diverged.items()},
-            "images_per_second": self.images_per_second,
-        }
 
 
 def train(
@@ -80,36 +59,18 @@ def train(
     ------
     IfpError : not enough memory, or files that cannot be written.
     """
-    config = setup.config
-    seeds = [
-        seed for seed in range(config.seeds) if folder.status(seed) != DIVERGED and folder.step(seed) < config.steps
-    ]
-    if len(seeds) < config.seeds or any(map(folder.step, seeds)):
-        say(going_on(folder, seeds))
-    restore(folder, say)
-    outcome = Outcome()
+    seeds = take_up(folder, say)
+    images_per_second = None
     if seeds:
         if setup.idle_latents:
-            say(idle_warning(setup.idle_latents, config.latents))
+            say(idle_warning(setup.idle_latents, setup.config.latents))
         images = load_training_images(setup, progress)
         say(images.describe())
-        evaluation = make_evaluation(setup.dataset, config, images, progress)
+        evaluation = make_evaluation(setup.dataset, setup.config, images, progress)
         run = _Run(setup, folder, images, evaluation, nmi, posterior_nmi, initial, progress, say)
         folder.open()
-        outcome.images_per_second = run.train(seeds)
-    for seed in range(config.seeds):
-        if folder.status(seed) == DIVERGED:
-            outcome.diverged[seed] = folder.step(seed)
-        else:
-            outcome.finished.append(seed)
-    return outcome
-
-
-def going_on(folder: TrainFolder, seeds: Sequence[int]) -> str:
-    """How far a run that is taken up again has come; `seeds` are the networks that are not done."""
-    total = folder.config.seeds
-    steps = ", ".join(f"seed {seed} from step {folder.step(seed):,}" for seed in seeds)
-    return f"{total - len(seeds)} of {total} networks are done" + (f"; going on with {steps}." if steps else ".")
+        images_per_second = run.train(seeds)
+    return outcome_of(folder, images_per_second)
 
 
 @dataclass(eq=False)
@@ -240,12 +201,7 @@ class _Run:
         ):
             state = trainer.state_of(row)
             if record is None or not state.is_finite():
-                kept = self.folder.set_diverged(seed)
-                where = f"its last good checkpoint is {kept}" if kept else "it has no good checkpoint"
-                self.say(
-                    f"Seed {seed} diverged between steps {self.folder.step(seed):,} and {trainer.step:,}: its loss is "
-                    f"no longer a finite number. It is stopped, {where}; try a smaller `learning_rate`."
-                )
+                give_up(self.folder, seed, trainer.step, self.say)
                 self.total -= config.steps - trainer.step
             else:
                 before = self.folder.empty_stages(seed)

@@ -38,7 +38,7 @@ def random_batch(
 
 
 def batch_of_kl(kl_M: Tensor, step: int = 0) -> Batch:
-    """One image and one latent a member, with just this KL: mean^2 / 2 at variance 1."""
+    """One image and one latent per member, with just this KL: mean^2 / 2 at variance 1."""
     mean = (2 * kl_M).sqrt()[:, None, None]
     return make_batch(mean, torch.zeros_like(mean), mean, step)
 

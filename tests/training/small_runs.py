@@ -11,7 +11,8 @@ from torch import Tensor
 from ifp.datasets.catalog import load_dataset
 from ifp.training.config import TrainConfig
 from ifp.training.folder import TrainFolder
-from ifp.training.run import Outcome, train
+from ifp.training.outcome import Outcome
+from ifp.training.run import train
 from ifp.training.setup import Setup, set_up
 from ifp.training.state import read_content
 
