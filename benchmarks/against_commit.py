@@ -111,7 +111,7 @@ def main() -> None:
             ratios = [new[0] / old[0] for old, new in rounds]
             old, new = (statistics.median(one[side][0] for one in rounds) for side in (0, 1))
             print(
-                f"| {case[0]}, {case[1]} members of {case[2]}, {case[3]} images a step | {old:,.0f} | {new:,.0f} | "
+                f"| {case[0]}, {case[1]} members of {case[2]}, {case[3]} images per step | {old:,.0f} | {new:,.0f} | "
                 f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | "
                 f"{rounds[0][0][1]}, {rounds[0][1][1]} |",
                 flush=True,
