@@ -5,6 +5,8 @@ Shapes: M members, T records, N images, P pixels.
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from growth_sweep import Sweep, Work
 
+from ifp.annealing.chunk_files import ChunkFiles
 from ifp.annealing.finished import Curves
 from ifp.trace import AnnealTrace
 
@@ -37,16 +40,17 @@ def made_up_trace(members: int, first: int = 0) -> AnnealTrace:
 
 
 def save_a_chunk(finished: int) -> tuple[Work, float]:
-    """What a run does when a chunk of 16 members ends and `finished` others are there: the whole trace again."""
+    """What a run does when a chunk of 16 members ends and `finished` others are there, in a file of merged chunks."""
     trace, more = made_up_trace(finished), made_up_trace(16, finished)
-    keys = [*trace.labels(), *more.labels()]
+    curves = Curves([*trace.labels(), *more.labels()])
+    curves.add(trace)
+    folder = Path(tempfile.mkdtemp(prefix="ifp-growth-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ChunkFiles(folder)._write(3, trace, np.arange(finished))
 
     def work() -> None:
-        curves = Curves(keys)
-        curves._trace = trace
         curves.add(more)
-        with tempfile.TemporaryDirectory() as folder:
-            curves.trace.save(Path(folder) / "trace.npz")
+        ChunkFiles(folder).add(more, curves.ranks(more))
 
     return work, 1
 

@@ -115,7 +115,10 @@ class AnnealTrace:
                 return np.pad(value, ((0, 0), (0, records - value.shape[1]), (0, 0)), constant_values=np.nan)
             return value
 
-        return cls(**{f.name: np.concatenate([padded(f.name, t) for t in traces]) for f in fields(cls)})
+        both = {f.name: np.concatenate([padded(f.name, t) for t in traces]) for f in fields(cls)}
+        # where nothing was recorded every latent is NaN, in whatever order traces were put together
+        both["kl_nats_MTD"][np.isnan(both["beta_MT"])] = np.nan
+        return cls(**both)
 
     def save(self, path: Path) -> None:
         """Write `path` (npz, no pickles) whole or not at all; equal traces give equal bytes."""

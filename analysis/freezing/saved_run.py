@@ -1,4 +1,4 @@
-"""A run's folder as the analysis reads it: run.json and trace.npz, nothing else."""
+"""A run's folder as the analysis reads it: run.json and the curves, nothing else."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.freezing.annealing import Annealing
+from ifp.annealing.chunk_files import read_curves
 from ifp.errors import IfpError, IfpWarning
 from ifp.system.own_files import AnnealRun, EdgesRun, read_own_json
-from ifp.trace import AnnealTrace
 
 
 def read_run(folder: Path) -> Annealing:
@@ -21,10 +21,10 @@ def read_run(folder: Path) -> Annealing:
 
     Raises
     ------
-    IfpError : the folder or one of its two files is missing, damaged, or not a run's.
+    IfpError : the folder or one of its files is missing, damaged, or not a run's.
     """
     run = read_about(folder)
-    trace = AnnealTrace.load(folder / "trace.npz")
+    trace = read_curves(folder)
     if len(trace) == 0:
         raise IfpError(f"{folder / 'trace.npz'} holds no curve yet; run the same `ifp anneal` command again.")
     return Annealing(trace, run, path=folder)

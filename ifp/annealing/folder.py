@@ -1,7 +1,7 @@
-"""A run's folder: run.json, written before step 1, and trace.npz, rewritten whole after every finished chunk.
+"""A run's folder: run.json, written before step 1, every finished chunk as it ends, and trace.npz when the run ends.
 
-trace.npz always holds the curves that are finished, in the plan's order, so that an interrupted run can be drawn,
-and resuming means computing the curves that are missing.
+The chunks (`ifp.annealing.chunk_files`) and trace.npz hold the curves that are finished, so that an interrupted run can
+be drawn, and resuming means computing the curves that are missing.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ifp.annealing.chunk_files import ChunkFiles
 from ifp.annealing.config import AnnealConfig
 from ifp.annealing.finished import Curves
 from ifp.datasets.base import FactorDataset
+from ifp.system.checksums import unseal
 from ifp.system.precision import describe_products
 from ifp.system.resumable import ResumableFolder, about_settings
 from ifp.trace import AnnealTrace, Key
@@ -58,6 +60,7 @@ class RunWriter(Curves, RunFolder):
         self, path: Path, config: AnnealConfig, dataset: FactorDataset, keys: Sequence[Key], device: str
     ) -> None:
         Curves.__init__(self, keys)
+        self._chunks = ChunkFiles(path)
         RunFolder.__init__(self, path, about_run(config, dataset, device))
 
     def _take_over(self, stored: dict[str, Any]) -> None:
@@ -65,8 +68,18 @@ class RunWriter(Curves, RunFolder):
         super()._take_over(stored)
         if (self.path / "trace.npz").exists():
             super().add(AnnealTrace.load(self.path / "trace.npz"))
+        for _, trace in self._chunks.read():
+            super().add(trace)
 
     def add(self, trace: AnnealTrace) -> None:
-        """Take in the curves of a finished chunk and save."""
+        """Take in the curves of a finished chunk and save them; OSError where they cannot be written."""
+        self._chunks.add(trace.with_nuisances(self.nuisances), self.ranks(trace))
         super().add(trace)
-        self.trace.save(self.path / "trace.npz")
+
+    def close(self, status: str) -> None:
+        """Write trace.npz with all that is finished; see `ResumableFolder.close`."""
+        if self._chunks:
+            unseal(self.path)
+            self.trace.save(self.path / "trace.npz")
+            self._chunks.clear()
+        super().close(status)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import ifp
+from ifp.annealing.chunk_files import read_curves
 from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.folder import RunWriter
 from ifp.annealing.plan import Cell, plan_cells, plan_keys
@@ -116,7 +117,7 @@ def test_interrupted_run_resumes_to_the_same_bytes(
     folder.open()
     with pytest.raises((KeyboardInterrupt, Stopped)):
         run(cells, settings, folder, Resources(chunk=2))
-    partial = AnnealTrace.load(tmp_path / "cut" / "trace.npz")
+    partial = read_curves(tmp_path / "cut")
     assert 0 < len(partial) < len(plan_keys(cells, settings))
 
     finish(dataset, settings, tmp_path / "cut", Resources(chunk=4))
@@ -199,7 +200,7 @@ def test_failing_chunk_is_raised_and_finished_ones_are_kept(
     folder.open()
     with pytest.raises(ZeroDivisionError):
         run(cells, settings, folder, Resources(chunk=4))
-    kept = AnnealTrace.load(tmp_path / "run" / "trace.npz")
+    kept = read_curves(tmp_path / "run")
     assert set(kept.method_M) == {"closed-form", "exact"}
 
 

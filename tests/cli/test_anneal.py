@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from ifp.annealing.chunk_files import read_curves
 from ifp.cli import main
-from ifp.trace import AnnealTrace
+from ifp.errors import IfpError
 
 FAST = ["--contexts", "2", "--steps", "60", "--hold-steps", "20", "--records", "6", "--hidden", "16", "--batch", "12"]
 
@@ -157,8 +158,10 @@ def test_mistake_is_one_sentence_exit_code_2_and_nothing_written(
 
 
 def trained_curves(folder: Path) -> int:
-    path = folder / "trace.npz"
-    return int((AnnealTrace.load(path).method_M == "train").sum()) if path.exists() else 0
+    try:
+        return int((read_curves(folder).method_M == "train").sum())
+    except (IfpError, FileNotFoundError):  # nothing is finished, or two chunks became one meanwhile
+        return 0
 
 
 def test_killed_run_resumes_to_the_same_bytes(bars: str, tmp_path: Path) -> None:
