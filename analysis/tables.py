@@ -1,37 +1,82 @@
-"""Tables on disk and in JSON: written whole or not at all, numbers in full."""
+"""Tables on disk and in JSON: written whole or not at all, numbers in full, and read as if by a stranger's hand.
+
+A text that a spreadsheet would take for a formula is written with an apostrophe before it, and read without.
+"""
 
 from __future__ import annotations
 
+import io
 import math
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ifp.errors import IfpError
 from ifp.system.checksums import check_unchanged
-from ifp.system.files import whole_file
+from ifp.system.files import cannot_read, whole_file
+from ifp.system.printable import printable
 
-MAX_BYTES = 2**30
-"""Maximum size of a csv of ours."""
+MAX_BYTES = 2**26
+"""Maximum size of a csv of ours, 64 MiB."""
+MAX_CELLS = 2**22
+"""Maximum number of cells of a csv of ours, unless more are expected."""
+_MAX_COLUMNS = 2**14
+_EMPTY = ("", "nan", "NaN")
+"""Cells without a number."""
+_FORMULA = re.compile("'*[=+\\-@\t\r]")
+"""Matches the start of a text that a spreadsheet would take for a formula, and of one that was quoted for that."""
 
 
 def write_csv(table: pd.DataFrame, path: Path, *, digits: int | None = None) -> None:
     """Write `table` to `path`: comma-separated, a header, no index, NaN empty; numbers in full or to `digits`."""
     number = None if digits is None else f"%.{digits}g"
+    safe = table.copy(deep=False)
+    for place in range(table.shape[1]):
+        column = table.iloc[:, place]
+        if column.dtype.kind == "O":
+            safe.isetitem(place, column.map(quoted).array)
+    safe.columns = pd.Index([quoted(name) for name in table.columns])
     with whole_file(path) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n", float_format=number)
+        safe.to_csv(partial, index=False, lineterminator="\n", float_format=number)
 
 
-def read_csv(path: Path, advice: str, *, texts: Sequence[str] = (), numbers: Sequence[str] = ()) -> pd.DataFrame:
+def quoted(value: Any) -> Any:
+    r"""A cell as it is written: a text shows its escapes, and none is a formula; anything else as it is.
+
+    >>> quoted("=1+1"), quoted("posX"), quoted("-"), quoted("a\x1b"), quoted(-1.5)
+    ("'=1+1", 'posX', "'-", 'a\\x1b', -1.5)
+    """
+    if not isinstance(value, str):
+        return value
+    text = value if value.isprintable() else printable(value)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unquoted(value: Any) -> Any:
+    """The text that `quoted` wrote, without the apostrophe that it put before it.
+
+    >>> unquoted("'=1+1"), unquoted("'tis"), unquoted(3)
+    ('=1+1', "'tis", 3)
+    """
+    return value[1:] if isinstance(value, str) and value[:1] == "'" and _FORMULA.match(value) else value
+
+
+def read_csv(
+    path: Path, advice: str, *, texts: Sequence[str] = (), numbers: Sequence[str] = (), most_cells: int = MAX_CELLS
+) -> pd.DataFrame:
     """The table in a csv of ours.
 
     Parameters
     ----------
     advice : what to do with a damaged file; the end of the sentence.
     texts : columns that hold texts where they are there, though these may look like numbers.
-    numbers : columns that are there, of numbers.
+    numbers : columns that are there, of numbers that are not infinite; an empty cell is NaN.
+    most_cells : a table of more is refused.
 
     Raises
     ------
@@ -39,17 +84,44 @@ def read_csv(path: Path, advice: str, *, texts: Sequence[str] = (), numbers: Seq
     """
     check_unchanged(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"it is larger than {MAX_BYTES // 2**20} MiB")
-        table = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
-    except (OSError, ValueError, OverflowError) as error:  # pandas' own errors of parsing are ValueErrors
-        raise IfpError(f"{path} cannot be read ({error}); {advice}.") from error
+        table = _parse(path, texts, most_cells)
+    except (OSError, ValueError, OverflowError, Warning) as error:  # pandas' own errors of parsing are ValueErrors
+        raise cannot_read(path, error, advice) from error
     for name in numbers:
         if name not in table:
             raise IfpError(f"{path} lacks the column {name!r}; {advice}.")
-    for name in numbers:
-        if not pd.api.types.is_numeric_dtype(table[name]):
+        if not pd.api.types.is_numeric_dtype(table[name]) or table[name].dtype.kind not in "iuf":
             raise IfpError(f"The column {name!r} of {path} must hold numbers alone; {advice}.")
+        if np.isinf(table[name]).any():
+            raise IfpError(f"The column {name!r} of {path} must not be infinite; {advice}.")
+    return table
+
+
+def _parse(path: Path, texts: Sequence[str], most_cells: int) -> pd.DataFrame:
+    """The table; raises OSError, ValueError or a warning of pandas' where it is none, or too large."""
+    most_bytes = max(MAX_BYTES, 32 * most_cells)
+    with path.open("rb") as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise ValueError(f"it is larger than {most_bytes // 2**20} MiB")
+    if data.count(b",") + data.count(b"\n") > most_cells:
+        raise ValueError(f"it holds more than {most_cells:,} cells")
+    if data[: data.find(b"\n") + 1 or None].count(b",") >= _MAX_COLUMNS:
+        raise ValueError(f"it holds more than {_MAX_COLUMNS:,} columns")
+    with warnings.catch_warnings(action="error"):
+        names = pd.read_csv(io.BytesIO(data), nrows=0, dtype=str).columns
+        table = pd.read_csv(
+            io.BytesIO(data), dtype={name: str for name in names if unquoted(name) in texts}, index_col=False,
+            keep_default_na=False, low_memory=False,
+            na_values={name: [""] if unquoted(name) in texts else list(_EMPTY) for name in names},
+        )  # fmt: skip
+    for place in range(table.shape[1]):
+        column = table.iloc[:, place]
+        if column.dtype.kind == "O":
+            if any(isinstance(value, str) and not value.isprintable() for value in column):
+                raise ValueError(f"the column {str(table.columns[place])!r} holds a text that does not print")
+            table.isetitem(place, column.map(unquoted).astype(column.dtype).array)
+    table.columns = pd.Index([unquoted(name) for name in table.columns])
     return table
 
 

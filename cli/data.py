@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from ifp.checkpoints.files.printable import printable
 from ifp.cli.checked_options import checked_seed
 from ifp.cli.option_help import CommandGroup
 from ifp.cli.option_words import with_options
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError
+from ifp.system.printable import printable
 
 data_dir_option = click.option(
     "--data-dir",

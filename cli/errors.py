@@ -14,9 +14,9 @@ from typing import IO, Any
 
 import click
 
-from ifp.checkpoints.files.printable import printable
 from ifp.cli.option_words import with_options
 from ifp.errors import IfpError, IfpWarning, NothingFroze
+from ifp.system.printable import printable
 
 NO_MEMORY = ("can't allocate memory", "out of memory")
 """Words in PyTorch's messages that mean a lack of memory."""

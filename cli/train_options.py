@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ import click
 from ifp.cli.option_help import PRESET
 from ifp.datasets.correlated import DEFAULT_SIGMA, make_pairs, parse_sigma
 from ifp.errors import IfpError
+from ifp.system.json_text import parse_json
 from ifp.system.settings import whole_as_int
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -122,7 +122,7 @@ def parse_option(text: str) -> tuple[str, Any]:
         raise IfpError(f"An option of the objective is NAME=VALUE, e.g. beta=6; got {text!r}.")
     for candidate in (value, f"[{value}]") if "," in value else (value,):
         try:
-            return name.strip(), whole_as_int(json.loads(candidate))
+            return name.strip(), whole_as_int(parse_json(candidate))
         except ValueError:
             continue
     try:  # .5 and 5. are numbers too, though not in JSON

@@ -11,9 +11,13 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.freezing.annealing import Annealing
+from ifp.analysis.tables import MAX_CELLS, read_csv
 from ifp.annealing.chunk_files import read_curves
 from ifp.errors import IfpError, IfpWarning
 from ifp.system.own_files import AnnealRun, EdgesRun, read_own_json
+
+_LABELS = ("factor", "method", "direction", "status")
+"""Columns of freezing_points.csv that tell its rows apart."""
 
 
 def read_run(folder: Path) -> Annealing:
@@ -41,13 +45,11 @@ def check_table(run: Annealing) -> None:
         return
     points = run.freezing_points()
     try:
-        stored = pd.read_csv(path, dtype=str, keep_default_na=False)
-        same = all(
-            stored[name].tolist() == points[name].tolist() for name in ("factor", "method", "direction", "status")
-        )
+        stored = read_csv(path, "", texts=_LABELS, most_cells=MAX_CELLS + 2 * points.size)
+        same = all(stored[name].astype(object).fillna("").tolist() == points[name].tolist() for name in _LABELS)
         there, now = (pd.to_numeric(table["beta_ifp"]).to_numpy(float) for table in (stored, points))
         same = same and np.allclose(there, now, rtol=1e-6, equal_nan=True)
-    except (KeyError, ValueError, OSError):  # pandas' own errors of parsing are ValueErrors
+    except (KeyError, ValueError):  # an IfpError is a ValueError
         same = False
     if not same:
         warnings.warn(

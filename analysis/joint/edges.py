@@ -6,7 +6,6 @@ Shapes: K eigenvalues, F factors, C contexts.
 from __future__ import annotations
 
 import datetime
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import ifp
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import BETA_CONVENTION
+from ifp.system.json_text import load_json
 from ifp.system.out_folder import check_out
 from ifp.system.progress import Progress, silent
 from ifp.system.versions import versions
@@ -110,7 +110,7 @@ def check_folder(folder: Path) -> None:
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     try:
-        stored = json.loads((folder / "run.json").read_text())
+        stored = load_json(folder / "run.json")
     except (OSError, ValueError):
         stored = None
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:

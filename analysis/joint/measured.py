@@ -15,11 +15,12 @@ from ifp.analysis.joint.edges import affordable_images, edge_tables
 from ifp.analysis.joint.measure import SAMPLES, measure_mi, measure_points, with_half_nmi
 from ifp.analysis.joint.peaks import MiPeaks, joint_pressures, mi_peaks, why_empty
 from ifp.analysis.joint.points import summarize_joint
-from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, TABLES, TEXTS, JointStudy, finished_seeds
+from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, TABLES, JointStudy, finished_seeds, read_whole_table
 from ifp.analysis.tables import write_csv
 from ifp.seeds import numpy_generator
 from ifp.system.checksums import unseal
 from ifp.system.files import write_json
+from ifp.system.json_text import load_json
 from ifp.system.progress import Progress
 from ifp.system.versions import versions
 from ifp.theory.joint_edges import joint_edges
@@ -95,7 +96,7 @@ def _measure(study: JointStudy, seeds: Sequence[int], key: str, progress: Progre
         "steps": peaks.steps,
         "joint_information": pd.concat(curves, ignore_index=True),
         "joint_freezing_points": joint,
-        "joint_summary": summarize_joint(joint, pd.read_csv(study.path / "joint_edges.csv", dtype=TEXTS)),
+        "joint_summary": summarize_joint(joint, read_whole_table(study.path, "joint_edges")),
         "pressures": pressures,
     }
     for name, table in written.items():
@@ -174,6 +175,6 @@ def _measured(path: Path, key: str) -> bool:
     if not all((path / f"{name}.csv").is_file() for name in (*TABLES, *EDGE_TABLES)):
         return False
     try:
-        return bool(json.loads((path / "whole.json").read_text())["key"] == key)
+        return bool(load_json(path / "whole.json")["key"] == key)
     except (OSError, ValueError, KeyError, TypeError):  # a damaged file is one that is not there
         return False

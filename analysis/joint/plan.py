@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset, short_name
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.system.devices import check_device
+from ifp.system.json_text import load_json
 from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.settings import check_positive
@@ -208,7 +208,7 @@ def _range_there(out: str | Path | None, settings: Mapping[str, Any]) -> dict[st
     if path is None or not path.is_file():
         return made_up
     try:
-        options = json.loads(path.read_text(encoding="utf-8"))["config"]["options"]
+        options = load_json(path)["config"]["options"]
         return {end: float(options[end]) for end in made_up}
     except (OSError, ValueError, KeyError, TypeError):
         return made_up  # what is wrong with the folder is said where it is taken up

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from itertools import pairwise
 from pathlib import Path
 
-import pandas as pd
-
 import ifp
 from ifp.analysis.freezing.saved_run import read_about
+from ifp.analysis.tables import read_csv
 from ifp.errors import IfpError
 from ifp.formats import GAN_FORMAT, TRAIN_FORMAT, VAE_FORMAT
+from ifp.system.json_text import load_json
 
 
 def pressures_from(
@@ -69,10 +68,10 @@ def _of_training(run: Path) -> bool:
     if (run / "pressures.csv").is_file():
         return False
     try:
-        content = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        content = load_json(run / "run.json")
         lawful = bool(content["config"]["options"].get("law")) and content["config"].get("objective", "beta") == "beta"
         return content.get("format") in (TRAIN_FORMAT, VAE_FORMAT, GAN_FORMAT) and not lawful
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False  # what is wrong with it is said where it is read
 
 
@@ -87,10 +86,7 @@ def _betas(run: Path) -> tuple[float, ...]:
     path = run / "pressures.csv"
     if not path.is_file():
         raise IfpError(f"{run} holds no pressures.csv yet; run the same `ifp anneal` command again to its end.")
-    try:
-        betas = tuple(float(beta) for beta in pd.read_csv(path)["beta"])
-    except (OSError, ValueError, KeyError) as error:  # pandas' own errors are ValueErrors
-        raise IfpError(f"{path} cannot be read ({error}); run the same `ifp anneal` command again.") from error
+    betas = tuple(read_csv(path, "run the same `ifp anneal` command again", numbers=("beta",))["beta"].tolist())
     falls = all(later < beta for beta, later in pairwise(betas))
     if not falls or not all(math.isfinite(beta) and beta > 0 for beta in betas):
         raise IfpError(f"The pressures in {path} do not fall; run the same `ifp anneal` command again.")

@@ -22,6 +22,7 @@ from ifp.checkpoints.source import ReadingOptions
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
 from ifp.system.files import remove_partials, replacing
+from ifp.system.json_text import parse_json
 
 _ARRAYS = ("mean", "logvar", "step", "reconstruction", "key", "read_as")
 
@@ -51,7 +52,7 @@ class CodesCache:
             arrays = read_arrays(path, _ARRAYS)
             if str(arrays["key"]) != self._key(file, how):
                 return None
-            family, container, reader = json.loads(str(arrays["read_as"]))
+            family, container, reader = parse_json(str(arrays["read_as"]))
             cost = arrays["reconstruction"].tolist()
             reconstruction = (float(cost[0]), float(cost[1])) if cost else None
             step = int(arrays["step"])

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ifp.checkpoints.files.printable import listed, printable
 from ifp.checkpoints.folders.locate import CheckpointFile, Located, locate
 from ifp.checkpoints.folders.settings_files import read_json
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
 from ifp.fingerprints.models import FEWEST_MODELS, KlTrace
 from ifp.formats import FINISHED, GAN_FORMAT, TRAIN_FORMAT, VAE_FORMAT
+from ifp.system.printable import listed, printable
 
 _SHOWN_SEEDS = 5
 

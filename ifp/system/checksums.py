@@ -7,7 +7,6 @@ a process that is killed between two writes leaves a folder without checksums, w
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +15,7 @@ from typing import Any
 
 from ifp.errors import IfpError
 from ifp.system.files import write_json
+from ifp.system.json_text import load_json
 from ifp.system.settings import LATER_DEFAULTS, settings_digest
 
 FILE_NAME = "checksums.json"
@@ -87,12 +87,10 @@ def _stored_sums(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError("it is larger than checksums are")
-        sums = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+        sums = load_json(path, _MAX_BYTES)["sha256"]
         if not isinstance(sums, dict):
             raise ValueError("it holds no table of checksums")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise IfpError(
             f"{path} cannot be read ({error}); restore it, or believe the files beside it with `trust=True`."
         ) from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ifp.errors import IfpError
+from ifp.system.json_text import load_json
 
 _PARTIAL = re.compile(r"\..*\.(\d+)-\d+\.partial(\.[^.]*)?")
 _being_written: set[Path] = set()
@@ -97,9 +98,9 @@ def read_json(path: Path, advice: str) -> dict[str, Any]:
     IfpError : the file cannot be read, or it holds no JSON object; the sentence ends with `advice`.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise IfpError(f"{path} cannot be read as JSON ({error}); {advice}.") from error
+        content = load_json(path)
+    except (OSError, ValueError) as error:
+        raise cannot_read(path, error, advice, "cannot be read as JSON") from error
     if not isinstance(content, dict):
         raise IfpError(f"{path} holds no settings; {advice}.")
     return content
@@ -112,6 +113,17 @@ def write_whole(path: Path, content: dict[str, Any]) -> None:
     held = io.BytesIO()
     torch.save(content, held)  # in memory first: on a full disk torch.save does not say what is wrong
     replace_file(path, held.getvalue())
+
+
+def cannot_read(path: Path, error: Exception, advice: str, what: str = "cannot be read") -> IfpError:
+    """The error for a file that was not read; one that may not be read is not called damaged.
+
+    `advice` : what to do with a damaged file; the end of the sentence.
+    """
+    if isinstance(error, PermissionError):
+        return IfpError(f"{path} may not be read ({error.strerror}); ask its owner for the right, or copy it.")
+    reason = error.strerror or error if isinstance(error, OSError) else error
+    return IfpError(f"{path} {what} ({reason}); {advice}.")
 
 
 def reason_of(error: OSError | RuntimeError) -> str:

@@ -5,8 +5,6 @@ What a file holds is declared as classes of msgspec (`Struct`); fields that are 
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,16 +13,26 @@ from msgspec import Meta, Struct
 
 from ifp.errors import IfpError
 from ifp.system.checksums import check_digest, check_unchanged
+from ifp.system.files import cannot_read
+from ifp.system.json_text import load_json
 
-MAX_JSON_BYTES = 2**28
-"""Maximum size of a JSON file of ours, 256 MiB."""
-MAX_DEPTH = 64
-"""Maximum depth to which a JSON file of ours is nested."""
 MOST_PIXELS = 2**24
 """Maximum length of a side of images."""
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 """A whole number of at least 0."""
+Number = Annotated[float, Meta(ge=-1e300, le=1e300)]
+"""A number that is not infinite and not NaN."""
+Share = Annotated[float, Meta(ge=0, le=1.000001)]
+"""A number from 0 to 1."""
+Beta = Annotated[float, Meta(gt=0, le=1e300)]
+"""A positive number."""
+Text = Annotated[str, Meta(max_length=10_000)]
+"""A text of any words."""
+Name = Annotated[str, Meta(min_length=1, max_length=10_000)]
+"""A text that is not empty."""
+Cell = str | int | float | bool | None
+"""What a table of ours holds in JSON."""
 Side = Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
 """A side of an image, or its channels."""
 
@@ -88,16 +96,11 @@ def read_own_json(path: Path, schema: Any, advice: str) -> dict[str, Any]:
         or is not as it was written. The sentence names the file and the field.
     """
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise ValueError(f"it is larger than {MAX_JSON_BYTES // 2**20} MiB")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except RecursionError as error:
-        raise IfpError(f"{path} cannot be read (it is nested too deep); {advice}.") from error
+        content = load_json(path)
     except (OSError, ValueError) as error:
-        raise IfpError(f"{path} cannot be read ({error}); {advice}.") from error
+        raise cannot_read(path, error, advice) from error
     if not isinstance(content, dict):
         raise IfpError(f"{path} holds no table of fields; {advice}.")
-    check_plain(content, path, advice)
     check_schema(content, schema, path, advice)
     check_digest(content, path)
     check_unchanged(path)
@@ -114,27 +117,6 @@ def check_schema(content: Any, schema: Any, path: Path, advice: str) -> None:
         raise IfpError(f"{path}: {field} is not as it should be ({_as_words(what)}); {advice}.") from error
 
 
-def check_plain(content: Any, path: Path, advice: str) -> None:
-    """Raise IfpError where `content` is nested too deep, or a text of it is none (half of a surrogate pair)."""
-    level = [content]
-    for _ in range(MAX_DEPTH):
-        texts = [entry for entry in level if isinstance(entry, str)]
-        if any(not text.isascii() and _SURROGATE.search(text) for text in texts):
-            raise IfpError(f"{path} holds a text with half of a character (a surrogate); {advice}.")
-        level = [
-            inner
-            for entry in level
-            if isinstance(entry, dict | list)
-            for inner in ([*entry, *entry.values()] if isinstance(entry, dict) else entry)
-        ]
-        if not level:
-            return
-    raise IfpError(f"{path} is nested deeper than {MAX_DEPTH} levels; {advice}.")
-
-
 def _as_words(what: str) -> str:
     """The library's sentence in the words of this project."""
     return what[:1].lower() + what[1:]
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")

@@ -22,6 +22,7 @@ from ifp.formats import DIVERGED, FINISHED, RUNNING, TRAIN_FORMAT, VAE_FORMAT
 from ifp.objectives.registry import describe_options, make_objective
 from ifp.system.checksums import unseal
 from ifp.system.files import reason_of, write_json, write_whole
+from ifp.system.json_text import load_json
 from ifp.system.precision import describe_products
 from ifp.system.resumable import RUN_FILE, ResumableFolder, about_settings
 from ifp.training.config import TrainConfig
@@ -274,8 +275,8 @@ def _bytes_of(path: Path) -> bytes | None:
 
 def _holds(path: Path, content: dict[str, Any]) -> bool:
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8")) == plain(content))
-    except (OSError, ValueError, RecursionError):
+        return bool(load_json(path) == plain(content))
+    except (OSError, ValueError):
         return False
 
 

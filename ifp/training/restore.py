@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ifp.checkpoints.files.printable import printable
 from ifp.formats import DIVERGED
+from ifp.system.printable import printable
 from ifp.system.progress import Say, unsaid
 from ifp.training.folder import TrainFolder
 from ifp.training.state import damage

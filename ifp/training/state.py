@@ -18,9 +18,9 @@ from torch import Tensor
 from ifp.checkpoints.files.archives import Archive
 from ifp.checkpoints.files.containers import BROKEN
 from ifp.checkpoints.files.limits import Unreadable
-from ifp.checkpoints.files.printable import printable
 from ifp.errors import IfpError
 from ifp.networks.adam import Moments
+from ifp.system.printable import printable
 
 VERSION = 1
 

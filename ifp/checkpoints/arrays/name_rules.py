@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from ifp.checkpoints.arrays.weight_sets import ENCODER
-from ifp.checkpoints.files.printable import printable
+from ifp.system.printable import printable
 
 PREFIXES = ("module.", "_orig_mod.", "ae.", "model.", "_model.")
 """Prefixes of DataParallel, of torch.compile, and of the trainers of erow, AntixK and disent."""

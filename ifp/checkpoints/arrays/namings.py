@@ -25,7 +25,7 @@ from ifp.checkpoints.arrays.name_rules import (
 )
 from ifp.checkpoints.arrays.weight_sets import DECODER, ENCODER
 from ifp.checkpoints.files.limits import MAX_NAME_LENGTH
-from ifp.checkpoints.files.printable import printable
+from ifp.system.printable import printable
 
 ENCODERS = ("encode", "_encode")
 """How the names of an encoder's arrays begin in the families, without prefixes."""

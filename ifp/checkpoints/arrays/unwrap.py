@@ -16,9 +16,9 @@ from ifp.checkpoints.arrays.namings import Naming, namings
 from ifp.checkpoints.arrays.weight_sets import ENCODER, WeightSet, is_module, is_optimizer, loose_sets, weight_sets
 from ifp.checkpoints.files.contents import Contents, Foreign
 from ifp.checkpoints.files.limits import SAVE_WEIGHTS
-from ifp.checkpoints.files.printable import listed, printable
 from ifp.checkpoints.source import Source
 from ifp.errors import IfpError
+from ifp.system.printable import listed, printable
 
 STEPS = ("global_step", "iter", "epoch")
 """Keys under which a file keeps the step of training, in the order in which they are tried."""

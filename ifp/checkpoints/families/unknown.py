@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from itertools import islice
 
-from ifp.checkpoints.files.printable import listed, shortened
 from ifp.checkpoints.source import Source, Weights
 from ifp.errors import IfpError
+from ifp.system.printable import listed, shortened
 
 OTHERWISE = (
     "for any other model give `model='package.module:function'`, a function that returns mean and logvar, "

@@ -13,10 +13,10 @@ from typing import IO, TypeVar
 from ifp.checkpoints.files.archives import Archive
 from ifp.checkpoints.files.leveldb_table import TABLE_MAGIC
 from ifp.checkpoints.files.limits import MAX_FILE_BYTES, SAVE_WEIGHTS, Unreadable
-from ifp.checkpoints.files.printable import printable
 from ifp.checkpoints.files.safetensors_file import looks_like_safetensors
 from ifp.checkpoints.files.torch_files import LEGACY_MAGIC
 from ifp.errors import IfpError
+from ifp.system.printable import printable
 
 T = TypeVar("T")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from typing import IO, Any
 
@@ -14,6 +13,7 @@ from ifp.checkpoints.files.limits import MAX_DIRECTORY_BYTES, SAVE_WEIGHTS, Budg
 from ifp.checkpoints.files.plain_data import Foreign
 from ifp.checkpoints.files.tensors import ITEM_BYTES, Storage, outline_tensor, read_tensors
 from ifp.checkpoints.files.torch_files import outline_zip
+from ifp.system.json_text import parse_json
 
 _SCALAR_TYPES = {
     1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64", 12: "bool",
@@ -89,7 +89,7 @@ def _from_config(archive: Archive, config: str) -> tuple[dict[str, np.ndarray], 
     budget = Budget(sum(archive.size(name) or 0 for name in archive.names))
     storages: dict[str, Storage] = {}
     outlines, foreign = {}, set()
-    for name, payload in json.loads(archive.read(config, MAX_DIRECTORY_BYTES))["config"].items():
+    for name, payload in parse_json(archive.read(config, MAX_DIRECTORY_BYTES))["config"].items():
         meta = payload["tensor_meta"]
         dtype = _SCALAR_TYPES.get(meta["dtype"]) if meta else None
         if payload["use_pickle"] or dtype is None or meta["layout"] != _STRIDED_LAYOUT:

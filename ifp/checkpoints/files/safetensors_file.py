@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import IO
 
 import numpy as np
@@ -16,6 +15,7 @@ from ifp.checkpoints.files.tensors import (
     read_tensors,
     whole_number,
 )
+from ifp.system.json_text import parse_json
 
 _DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool", "U8": "uint8",
@@ -38,7 +38,7 @@ def read_safetensors(stream: IO[bytes], length: int) -> tuple[dict[str, np.ndarr
     """
     stream.seek(0)
     header_bytes = int.from_bytes(stream.read(8), "little")
-    header = json.loads(stream.read(min(header_bytes, MAX_DIRECTORY_BYTES)))
+    header = parse_json(stream.read(min(header_bytes, MAX_DIRECTORY_BYTES)))
     start, budget = 8 + header_bytes, Budget(length)
     outlines, foreign, places = {}, set(), {}
     for name, entry in header.items():

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ifp.checkpoints.files.containers import sniff
-from ifp.checkpoints.files.printable import printable
 from ifp.checkpoints.folders.pieces import Pieces, pieces_of
 from ifp.errors import IfpError
+from ifp.system.printable import printable
 
 SUFFIXES = re.compile(r"(\.(pt|pth|tar|ckpt|index|safetensors|pt2|bin|pkl))+$")
 """The usual suffixes of checkpoints at the end of a file's name."""

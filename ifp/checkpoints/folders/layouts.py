@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ifp.checkpoints.files.printable import listed, printable
 from ifp.checkpoints.folders.checkpoint_files import (
     SUFFIXES,
     CheckpointFile,
@@ -21,6 +20,7 @@ from ifp.checkpoints.folders.pieces import shard_groups, split_pieces
 from ifp.checkpoints.folders.settings_files import read_json, settings_beside
 from ifp.errors import IfpError
 from ifp.formats import GAN_FORMAT, VAE_FORMAT
+from ifp.system.printable import listed, printable
 
 _SHOWN_NAMES = 5
 """Maximum number of file names in a message."""

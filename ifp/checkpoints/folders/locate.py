@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ifp.checkpoints.files.containers import sniff
-from ifp.checkpoints.files.printable import listed, printable
 from ifp.checkpoints.folders.checkpoint_files import CheckpointFile, entries, in_order, named_step, number_in
 from ifp.checkpoints.folders.layouts import checkpoints_in, left_out
 from ifp.checkpoints.folders.pieces import pieces_of
 from ifp.checkpoints.folders.settings_files import settings_beside
 from ifp.errors import IfpError
+from ifp.system.printable import listed, printable
 
 __all__ = ["CheckpointFile", "Located", "locate"]
 

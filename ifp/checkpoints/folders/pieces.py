@@ -10,9 +10,9 @@ from ifp.checkpoints.arrays.weight_sets import DECODER, ENCODER
 from ifp.checkpoints.files.containers import sniff
 from ifp.checkpoints.files.contents import Contents, read_contents
 from ifp.checkpoints.files.limits import MAX_ENTRIES, MAX_FILE_BYTES
-from ifp.checkpoints.files.printable import listed, printable
 from ifp.checkpoints.folders.settings_files import read_json
 from ifp.errors import IfpError
+from ifp.system.printable import listed, printable
 
 Pieces = tuple[tuple[str, Path], ...]
 """Pairs of a role and a file: "encoder" and "decoder", or "" for shards, whose arrays keep their names."""

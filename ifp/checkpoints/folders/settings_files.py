@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import warnings
 from pathlib import Path
 from typing import Any
 
 from ifp.errors import IfpError
+from ifp.system.json_text import parse_json
 
 MAX_BYTES = 2**20
 """Maximum size of a settings file."""
@@ -52,8 +52,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     text = _text(path)
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise IfpError(f"{path} is not valid JSON; repair it, or take it away to read without it.") from error
     if not isinstance(content, dict):
         raise IfpError(f"{path} should hold a JSON object; repair it, or take it away to read without it.")

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from ifp.checkpoints.files.printable import listed
 from ifp.checkpoints.rebuild.chain import ChainBuilder
 from ifp.checkpoints.rebuild.code_widths import Decode, codes_taken, other_codes, takes_codes
 from ifp.checkpoints.rebuild.image_shapes import Images, ImageShape
@@ -20,6 +19,7 @@ from ifp.checkpoints.source import ReadingOptions, Source, Weights
 from ifp.checkpoints.training_facts import Training
 from ifp.checkpoints.vae import Assumption, Vae
 from ifp.errors import IfpError
+from ifp.system.printable import listed
 
 _GIVES = {"logits": "logits", "probabilities": "probabilities", "values": "pixel values on the scale of the input"}
 """The outputs of a decoder in words."""

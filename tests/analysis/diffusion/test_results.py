@@ -125,7 +125,7 @@ def test_without_labels_the_file_says_so(rng: np.random.Generator, tmp_path: Pat
         (None, "There is no .*give the folder"),
         ("{", "cannot be read"),
         ("[]", "holds no table of fields"),
-        ("[" * 100_000, "nested too deep"),
+        ("[" * 100_000, "nested deeper than 64 levels"),
         ('{"format": "ifp diagnosis 0"}', "not a diagnosis of this version"),
         ('{"format": "ifp diagnosis 1"}', "lacks verdict"),
     ],

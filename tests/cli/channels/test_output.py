@@ -43,8 +43,12 @@ def test_a_damaged_folder_is_one_sentence(mapped: tuple[Path, str], tmp_path: Pa
     damaged = {
         "cut": (whole[:2000], arrays, "cannot be read"),
         "other": ('{"format": "ifp diagnosis 1"}', arrays, "is not a comparison of this version"),
-        "poor": (json.dumps({k: v for k, v in content.items() if k != "tables"}), arrays, "cannot be read"),
-        "strange": (json.dumps(content | {"hotspots": [{"number": 1}]}), arrays, "cannot be read"),
+        "poor": (
+            json.dumps({k: v for k, v in content.items() if k != "tables"}),
+            arrays,
+            "missing required field tables",
+        ),
+        "strange": (json.dumps(content | {"hotspots": [{"number": 1}]}), arrays, r"the field hotspots\[0\]"),
         "arrays": (whole, arrays[: len(arrays) // 2], "not an .npz file or is damaged"),
     }
     for name, (text, bits, sentence) in damaged.items():
