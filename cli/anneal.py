@@ -12,6 +12,7 @@ from ifp.annealing.config import AnnealConfig, preset_config, preset_settings
 from ifp.cli.anneal_options import config_options, given_settings
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
+from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.earlier_run import stored_settings
 from ifp.cli.naming_options import order_and_labels
 from ifp.cli.option_help import GroupedCommand
@@ -57,6 +58,7 @@ def _whole_defaults() -> dict[str, Any]:
 )
 @click.option("--device", default="auto", help="auto, cpu, cuda (all GPUs), cuda:N or mps.")
 @click.option("--threads", type=int, help="Chunks at work at once on a CPU.", show_default="the CPUs granted")
+@scheduler_option
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
 @order_and_labels
 @click.option("--trust", is_flag=True, help="Go on with a run whose files were changed after they were written.")
@@ -72,6 +74,7 @@ def anneal(
     data_dir: Path | None,
     device: str,
     threads: int | None,
+    scheduler: str | None,
     width: str,
     order: tuple[str, ...],
     labels: tuple[str, ...],
@@ -128,8 +131,9 @@ def anneal(
 
     with StageProgress(quiet=quiet) as stages:
         plan = plan_annealing(
-            dataset, config, out=out, data_dir=data_dir, device=device, threads=threads, width=width, order=order,
-            labels=labels, for_cost=dry_run, progress=stages.update, say=stages.say, **settings,
+            dataset, config, out=out, data_dir=data_dir, device=device, threads=threads, scheduler=scheduler,
+            width=width, order=order, labels=labels, for_cost=dry_run, progress=stages.update, say=stages.say,
+            **settings,
         )  # fmt: skip
         out = out or _default_out(plan.config)
         if dry_run:

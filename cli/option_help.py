@@ -36,7 +36,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "objective", "option", "pressures_from", "seeds", "steps", "hold_steps", "batch", "learning_rate", "records",
         "checkpoint_every", "stop_recon", "precision",
     ),
-    "Run": ("preset", "config_file", "seed", "out", "force", "trust", "device", "threads", "dry_run"),
+    "Run": ("preset", "config_file", "seed", "out", "force", "trust", "device", "threads", "scheduler", "dry_run"),
     "Figures": ("kinds", "scale", "width", "formats", "order", "labels", "names"),
 }  # fmt: skip
 """Heading -> the names of the options under it, in this order, over all commands."""

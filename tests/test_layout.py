@@ -214,7 +214,8 @@ def requirements(text: str) -> set[str]:
 def test_every_import_is_declared_and_every_requirement_imported() -> None:
     needed = requirements(config()["options"]["install_requires"])
     extra = requirements(" ".join(config()["options.extras_require"].values()))
-    optional = requirements(config()["options.extras_require"]["topology"])
+    extras = config()["options.extras_require"]
+    optional = requirements(extras["topology"] + extras["cluster"])
     assert third_party(SOURCES) == needed | optional
     beside = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
     # a peer that benchmarks/training.py measures beside us only where somebody has installed it

@@ -7,7 +7,8 @@ exact curve of an ideal VAE, and networks trained while beta falls and rises.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
 from ifp.networks.architecture import fit_architecture
 from ifp.system.checksums import trusting
+from ifp.system.cluster import check_scheduler, connect
 from ifp.system.cpus import granted_cpus
 from ifp.system.devices import check_device
 from ifp.system.out_folder import as_folder, no_folder_if_refused
@@ -55,6 +57,7 @@ def anneal(
     data_dir: Path | None = None,
     device: str = "auto",
     threads: int | None = None,
+    scheduler: str | None = None,
     width: str | float = "icml",
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
@@ -79,6 +82,8 @@ def anneal(
         None keeps everything in memory.
     data_dir : where the official files lie. device : "auto", "cpu", "cuda", "cuda:N" or "mps". threads : chunks that
         are trained at the same time on a CPU; the CPUs granted if None.
+    scheduler : the address of a dask scheduler whose workers compute, or "local" or "local:N" for N processes here
+        (docs/cluster.md); None for threads of this process.
     width : of the figures in `out`. order, labels : the factors that come first, and what figures call a factor.
     trust : whether to go on with a run in `out` whose files are not as they were written.
 
@@ -104,8 +109,8 @@ def anneal(
     """
     with trusting(trust):
         plan = plan_annealing(
-            dataset, config, preset=preset, out=out, data_dir=data_dir, device=device, threads=threads, width=width,
-            order=order, labels=labels, progress=progress, say=say, **settings,
+            dataset, config, preset=preset, out=out, data_dir=data_dir, device=device, threads=threads,
+            scheduler=scheduler, width=width, order=order, labels=labels, progress=progress, say=say, **settings,
         )  # fmt: skip
         return plan.run(out, progress=progress, say=say)
 
@@ -117,7 +122,7 @@ class AnnealPlan:
     Attributes
     ----------
     config : the settings as they will be used: what the data do not allow and nobody asked for is clipped.
-    cells : the traversals. resources : device and threads.
+    cells : the traversals. resources : device and threads. scheduler : of the workers that compute, None for threads.
     width, order, labels : of the figures and tables.
     """
 
@@ -128,6 +133,8 @@ class AnnealPlan:
     width: str | float
     order: tuple[str, ...]
     labels: Mapping[str, str]
+    scheduler: str | None = None
+    wanted_device: str = "auto"
 
     def cost(self, out: str | Path | None = None, *, progress: Progress = silent) -> RunCost:
         """What is still to be computed, and what it takes: measured in some seconds, nothing is written."""
@@ -137,18 +144,27 @@ class AnnealPlan:
         """Compute what is missing; see `anneal`."""
         check_some_can_freeze(self.cells)
         curves = self._curves(out)
-        if isinstance(curves, RunWriter):
-            return self._run_in(curves, progress, say)
-        trace = run(self.cells, self.config, curves, self.resources, progress=progress, say=say)
+        with self._connected(say) as resources:
+            if isinstance(curves, RunWriter):
+                return self._run_in(curves, resources, progress, say)
+            trace = run(self.cells, self.config, curves, resources, progress=progress, say=say)
         about = {**about_run(self.config, self.dataset, self.resources.device), "status": "finished"}
         return Annealing(trace, about, order=self.order, factor_labels=self.labels)
 
-    def _run_in(self, folder: RunWriter, progress: Progress, say: Say) -> Annealing:
+    @contextmanager
+    def _connected(self, say: Say) -> Iterator[Resources]:
+        """The resources with the workers of the scheduler, where there is one."""
+        if self.scheduler is None:
+            yield self.resources
+            return
+        with connect(self.scheduler, wanted=self.wanted_device, say=say) as workers:
+            yield replace(self.resources, elsewhere=workers)
+
+    def _run_in(self, folder: RunWriter, resources: Resources, progress: Progress, say: Say) -> Annealing:
         with no_folder_if_refused(folder.path):
             long = len(self.cells) >= LONG_RUN_TRAVERSALS
             cost = self._cost(folder, time_exact=long, progress=progress)
             say(f"{self.config.dataset}, {self.config.likelihood} likelihood, into {folder.path}\n{cost.text()}")
-            resources = self.resources
             if cost.training:
                 resources = replace(resources, chunk=cost.training.chunk)
             with sole_worker(folder.path):
@@ -188,6 +204,7 @@ def plan_annealing(
     data_dir: Path | None = None,
     device: str = "auto",
     threads: int | None = None,
+    scheduler: str | None = None,
     width: str | float = "icml",
     order: Sequence[str] = (),
     labels: Mapping[str, str] | Sequence[str] | None = None,
@@ -209,6 +226,7 @@ def plan_annealing(
     if threads is not None and threads < 1:
         raise bad_value("threads", threads, "a whole number of at least 1")
     figure_width(width)
+    check_scheduler(scheduler)
     if "dataset" in settings:
         raise IfpError("The data set is the first argument; leave dataset= out.")
     # a config is made on purpose, so that its architecture is not exchanged for another
@@ -232,7 +250,7 @@ def plan_annealing(
         RunFolder(as_folder(out, "out"), about_run(config, data, resources.device))
     most = MEASURED_TRAVERSALS if for_cost else None
     cells = plan_cells(data, config, progress, typed=settings, say=say, most_rendered=most)
-    return AnnealPlan(data, config, cells, resources, width, *naming)
+    return AnnealPlan(data, config, cells, resources, width, *naming, scheduler, device)
 
 
 def _settled(config: AnnealConfig | None, preset: str, settings: Mapping[str, Any]) -> AnnealConfig:

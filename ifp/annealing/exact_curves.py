@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,9 +13,9 @@ from ifp.annealing.plan import EXACT_CHUNK, Cell, directions, exact_directions, 
 from ifp.annealing.resources import Resources
 from ifp.exact.annealing import exact_annealing
 from ifp.exact.targets import FLOOR
-from ifp.system.devices import DevicePool, slots
 from ifp.system.progress import Progress
-from ifp.system.threads import Stopped, run_jobs
+from ifp.system.threads import Stopped
+from ifp.system.workers import Site
 from ifp.theory.closed_form import FreezingBounds
 from ifp.theory.flat import edges_of_the_others, flat_exact_trace
 from ifp.trace import AnnealTrace
@@ -30,35 +30,6 @@ def add_exact(
     progress: Progress,
 ) -> None:
     """Compute the exact curves of these traversals, whose edges are `edges` [cells, 2], and add them to `curves`."""
-
-    devices = slots(resources.device, resources.threads)
-    pool = DevicePool(devices)
-
-    def job(chunk: slice, stop: Callable[[], bool]) -> AnnealTrace:
-        with pool.lent() as device:
-            return curves_of(chunk, device, stop)
-
-    def curves_of(chunk: slice, device: str, stop: Callable[[], bool]) -> AnnealTrace:
-        def check(text: str, done: int, total: int) -> None:
-            if stop():
-                raise Stopped
-
-        chosen = cells[chunk]
-        return exact_annealing(
-            [c.images for c in chosen],
-            config.pixel_likelihood,
-            latents=exact_latents(config),
-            threshold_nats=config.threshold_nats,
-            directions=directions(config),
-            beta_floor=config.exact_floor,
-            bounds=FreezingBounds(*edges[chunk].T),
-            factors=[c.factor for c in chosen],
-            contexts=[c.context for c in chosen],
-            device=device,
-            progress=check,
-        )
-
-    starts = range(0, len(cells), EXACT_CHUNK)
     finished = 0
 
     def save(trace: AnnealTrace) -> None:
@@ -68,8 +39,44 @@ def add_exact(
         progress("Exact curves", finished, len(cells))
 
     progress("Exact curves", 0, len(cells))
-    jobs = [partial(job, slice(s, s + EXACT_CHUNK)) for s in starts]
-    run_jobs(jobs, len(devices), save)
+    # the size is fixed: a curve's last digits depend on which others are computed with it
+    slices = [slice(start, start + EXACT_CHUNK) for start in range(0, len(cells), EXACT_CHUNK)]
+    chunks = [ExactChunk(cells[at], edges[at]) for at in slices]
+    resources.workers.map_chunks(exact_chunk, config, chunks, save, name=ExactChunk.name)
+
+
+@dataclass
+class ExactChunk:
+    """Traversals whose curves are computed together, with their edges [cells, 2]."""
+
+    cells: Sequence[Cell]
+    edges: np.ndarray
+
+    def name(self) -> str:
+        """What tells these traversals from others."""
+        return "exact curves " + ", ".join(f"{c.factor}|{'-'.join(map(str, c.context))}" for c in self.cells)
+
+
+def exact_chunk(config: AnnealConfig, chunk: ExactChunk, site: Site) -> AnnealTrace:
+    """The exact curves of a chunk."""
+
+    def check(text: str, done: int, total: int) -> None:
+        if site.stop():
+            raise Stopped
+
+    return exact_annealing(
+        [c.images for c in chunk.cells],
+        config.pixel_likelihood,
+        latents=exact_latents(config),
+        threshold_nats=config.threshold_nats,
+        directions=directions(config),
+        beta_floor=config.exact_floor,
+        bounds=FreezingBounds(*chunk.edges.T),
+        factors=[c.factor for c in chunk.cells],
+        contexts=[c.context for c in chunk.cells],
+        device=site.device,
+        progress=check,
+    )
 
 
 def flat_exact(cells: Sequence[Cell], edges: np.ndarray, config: AnnealConfig) -> AnnealTrace:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +18,8 @@ from ifp.annealing.resources import Resources
 from ifp.annealing.train import anneal_chunk, beta_range
 from ifp.annealing.training_cost import training_cost
 from ifp.schedule import get_law
-from ifp.system.devices import DevicePool, slots
 from ifp.system.progress import Progress, Say
-from ifp.system.threads import run_jobs
+from ifp.system.workers import Site
 from ifp.theory.flat import FLAT_RECORDS, edges_of_the_others, flat_trace
 from ifp.trace import AnnealTrace
 
@@ -34,7 +34,8 @@ def add_trained(
 ) -> None:
     """Train these members and add each finished chunk to `curves`."""
     data = data_of(members, config)
-    chunk = resources.chunk or training_cost(members, data, config, resources.device, resources.threads).chunk
+    workers = resources.workers
+    size = resources.chunk or training_cost(members, data, config, resources.device, resources.threads).chunk
     total = len(members) * (config.steps + config.hold_steps)
     steps_done = 0
 
@@ -43,47 +44,65 @@ def add_trained(
         steps_done += steps  # from several threads: only the display can be a little off
         progress("Training (member-steps; members stop early)", min(steps_done, total), total)
 
-    devices = slots(resources.device, resources.threads)
-    pool = DevicePool(devices)
-
-    def job(rows: list[int], stop: Callable[[], bool]) -> AnnealTrace:
-        with pool.lent() as device:
-            return _anneal_halving(
-                [members[i] for i in rows], [data[i] for i in rows], config, device, count, stop, say
-            )
-
     count(0)
-    if resources.device == "cpu":
-        chunks = chunk_members(data, config, chunk)
+    if workers.device == "cpu":
+        # nobody is left without a chunk for want of them; members are the same in every division
+        chunks = chunk_members(data, config, min(size, math.ceil(len(members) / workers.count)))
     else:
-        chunks = device_chunks(data, config, chunk, len(devices))
+        chunks = device_chunks(data, config, size, workers.count)
     # the longest first, so that the last chunks are short and no core waits
     chunks.sort(key=lambda rows: -len(rows) * data[rows[0]].values_NP.size)
-    run_jobs([partial(job, rows) for rows in chunks], len(devices), curves.add)
+    workers.map_chunks(
+        train_chunk, config, [TrainedChunk([members[i] for i in rows], [data[i] for i in rows]) for rows in chunks],
+        curves.add, name=TrainedChunk.name, count=count, say=say,
+    )  # fmt: skip
     progress("Training (member-steps; members stop early)", total, total)
 
 
-def _anneal_halving(
-    members: list[Member],
-    data: list[MemberData],
-    config: AnnealConfig,
-    device: str,
-    count: Callable[[int], None],
-    stop: Callable[[], bool],
-    say: Say,
-) -> AnnealTrace:
+@dataclass
+class TrainedChunk:
+    """Members that train as one batch. Without their images where it travels: only the reduced ones are trained on."""
+
+    members: list[Member]
+    data: list[MemberData]
+
+    def name(self) -> str:
+        """What tells these members from others."""
+        return "members " + ", ".join(member.key for member in self.members)
+
+    def __getstate__(self) -> dict[str, Any]:
+        shapes = [(member.images.shape, member.images.dtype) for member in self.members]
+        plain = [MemberData(d.values_NP, d.weight_P, d.constant_nats) for d in self.data]
+        return {"members": [replace(m, images=_NO_IMAGES) for m in self.members], "data": plain, "shapes": shapes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        blank = [np.broadcast_to(np.zeros((), dtype), shape) for shape, dtype in state["shapes"]]
+        self.members = [replace(m, images=images) for m, images in zip(state["members"], blank, strict=True)]
+        self.data = state["data"]
+
+
+_NO_IMAGES = np.empty(0, np.uint8)
+
+
+def train_chunk(config: AnnealConfig, chunk: TrainedChunk, site: Site) -> AnnealTrace:
+    """The curves of a chunk."""
+    return _anneal_halving(chunk.members, chunk.data, config, site)
+
+
+def _anneal_halving(members: list[Member], data: list[MemberData], config: AnnealConfig, site: Site) -> AnnealTrace:
     """Train a chunk; out of memory, in two halves."""
     try:
-        return anneal_chunk(members, config, data=data, device=device, on_block=count, stop=stop, say=say)
+        return anneal_chunk(
+            members, config, data=data, device=site.device, on_block=site.count, stop=site.stop, say=site.say
+        )
     except (MemoryError, torch.OutOfMemoryError):
         if len(members) == 1:
             raise
     # the failed attempt's memory is free only here, outside its error
     half = len(members) // 2
-    say(f"Out of memory with {len(members)} members per chunk: trying {half}.")
+    site.say(f"Out of memory with {len(members)} members per chunk: trying {half}.")
     halves = (slice(None, half), slice(half, None))
-    parts = [_anneal_halving(members[p], data[p], config, device, count, stop, say) for p in halves]
-    return AnnealTrace.concatenate(parts)
+    return AnnealTrace.concatenate([_anneal_halving(members[p], data[p], config, site) for p in halves])
 
 
 def flat_trained(members: Sequence[Member], edges: np.ndarray, config: AnnealConfig) -> AnnealTrace:

@@ -15,6 +15,8 @@ from typing import TypeVar
 import torch
 
 JobResult = TypeVar("JobResult")
+Job = Callable[[Callable[[], bool]], JobResult]
+"""Called with a function that says whether to stop."""
 
 
 class Stopped(Exception):
@@ -33,9 +35,11 @@ def single_threaded_kernels() -> Iterator[None]:
 
 
 def run_jobs(
-    jobs: Sequence[Callable[[Callable[[], bool]], JobResult]], threads: int, on_result: Callable[[JobResult], None]
+    jobs: Sequence[Job[JobResult]], threads: int, on_result: Callable[[JobResult], Sequence[Job[JobResult]] | None]
 ) -> None:
     """Call every job with a `stop` function, `threads` at a time; `on_result` is called in this thread.
+
+    What `on_result` returns are further jobs.
 
     When a job fails or the user interrupts, the others are told to stop and the error is raised again.
     """
@@ -50,6 +54,6 @@ def run_jobs(
                 # a short time-out, so that Ctrl-C is seen on every platform
                 done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in done:
-                    on_result(future.result())
+                    waiting[:0] = list(on_result(future.result()) or ())[::-1]
         finally:
             halt.set()

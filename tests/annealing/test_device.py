@@ -22,6 +22,7 @@ from ifp.annealing.resources import Resources
 from ifp.annealing.run import run
 from ifp.annealing.train import anneal_chunk
 from ifp.system import devices as system_devices
+from ifp.system import workers
 from ifp.system.devices import DevicePool
 from ifp.trace import AnnealTrace
 
@@ -139,7 +140,7 @@ def test_chunks_go_to_all_devices_and_give_the_same_curves(monkeypatch: pytest.M
                 yield "cpu"
 
     monkeypatch.setattr(system_devices, "devices_of", lambda device: [f"{device}:{n}" for n in range(devices)])
-    monkeypatch.setattr(trained_curves, "DevicePool", Watched)
+    monkeypatch.setattr(workers, "DevicePool", Watched)
     found = run(cells, settings, Curves(plan_keys(cells, settings)), Resources("many", 7, 3))
     assert set(lent) == {f"many:{n}" for n in range(devices)}
     assert found.labels() == expected.labels()
