@@ -42,12 +42,27 @@ def kinds_of_output(notebook: nbformat.NotebookNode) -> list[list[str]]:
     return kinds
 
 
-def assert_runs_as_stored(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run a notebook in a folder: each cell gives the same kinds of output as it is stored with."""
+def shorten(notebook: nbformat.NotebookNode, shorter: dict[str, str]) -> None:
+    """Put the texts of `shorter` in place of its keys, each of which must stand in the code exactly once."""
+    for long, short in shorter.items():
+        cells = [cell for cell in code_cells(notebook) if long in cell.source]
+        assert [cell.source.count(long) for cell in cells] == [1], long
+        cells[0].source = cells[0].source.replace(long, short)
+
+
+def assert_runs_as_stored(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, shorter: dict[str, str] | None = None
+) -> None:
+    """Run a notebook in a folder: each cell gives the same kinds of output as it is stored with.
+
+    `shorter` makes its trainings short: what it shows is then poorer, and of the same kinds. `make notebooks` runs and
+    stores it in full.
+    """
     monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
     monkeypatch.setenv("MPLBACKEND", "")  # both are set again by execute, and restored here
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     notebook = read(name)
     stored = kinds_of_output(notebook)
+    shorten(notebook, shorter or {})
     refresh_script().execute(notebook, folder)
     assert kinds_of_output(notebook) == stored
