@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
+from matplotlib.artist import Artist
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager, get_font
 from matplotlib.text import Text
@@ -25,7 +27,7 @@ def choose_fonts(figure: Figure) -> None:
 
     Texts whose letters are all in the style's own font are left as they are.
     """
-    texts = {text: set(text.get_text()) - _whitespace() for text in figure.findobj(Text)}
+    texts = {text: set(text.get_text()) - _whitespace() for text in _texts(figure)}
     own = _letters(FAMILIES[0])
     foreign = set().union(*texts.values()) - own
     if not foreign:
@@ -39,6 +41,18 @@ def choose_fonts(figure: Figure) -> None:
     )
     if missing:
         warnings.warn(_sentence(missing), IfpWarning, stacklevel=2)
+
+
+def _texts(artist: Artist) -> Iterator[Text]:
+    """All texts below an artist, without the labels of minor ticks: those are numbers, and making the ticks is slow."""
+    if isinstance(artist, Text):
+        yield artist
+    if isinstance(artist, Axis):
+        children = [artist.label, artist.offsetText, *artist.get_major_ticks()]
+    else:
+        children = artist.get_children()
+    for child in children:
+        yield from _texts(child)
 
 
 def _in_formulas(text: str) -> set[str]:

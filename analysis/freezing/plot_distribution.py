@@ -90,14 +90,27 @@ def plot_freezing_points(
     if kind not in _KINDS:
         raise unknown_name("kind", kind, _KINDS)
     lanes = prepare_lanes(points, method=method, summary=summary, looks=looks, order=order, labels=labels)
+    threshold_nats = float(points["threshold_nats"].iloc[0])
+    return plot_lanes(lanes, threshold_nats, kind=kind, scale=scale, conditions=conditions, ax=ax)
+
+
+def plot_lanes(
+    lanes: list[Lane],
+    threshold_nats: float,
+    *,
+    kind: str = "kde",
+    scale: str = "log",
+    conditions: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what `prepare_lanes` returned, as `plot_freezing_points` says."""
     how = _KINDS[kind]
     ax = axes_or_new(ax, 5.5, 1.0 + (0.4 + 0.25 * how.in_rows) * len(lanes) + how.extra_in)
     onsets = lanes[0].shown == (LOWER_EDGE,)
     shown = MEASURES if how.with_bracket and not onsets else lanes[0].shown
     beta_axis(ax, *beta_range(lanes, shown, scale=scale), scale=scale)
     how.draw(ax, lanes, scale)
-    threshold = f"{float(points['threshold_nats'].iloc[0]):g}"
-    what = r"onset $\beta$, lower edge" if onsets else rf"freezing point $\beta$ at {threshold} nat"
+    what = r"onset $\beta$, lower edge" if onsets else rf"freezing point $\beta$ at {threshold_nats:g} nat"
     page_in = ax.figure.bbox.width / ax.figure.dpi
     lines = [*label_lines(f"{what} (nats per nat)", page_in), *([conditions] if conditions else [])]
     if any(lane.flat_contexts and not lane.flat for lane in lanes):

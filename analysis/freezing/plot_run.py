@@ -34,7 +34,7 @@ from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE
 from ifp.analysis.freezing.curve_table import curve_table
 from ifp.analysis.freezing.distribution_table import Lane, lanes_table, prepare_lanes
 from ifp.analysis.freezing.naming import check_names, factor_order
-from ifp.analysis.freezing.plot_distribution import plot_freezing_points
+from ifp.analysis.freezing.plot_distribution import plot_lanes
 from ifp.analysis.freezing.plot_trace import plot_trace, trace_legend
 from ifp.analysis.freezing.saved_run import check_table, read_run
 from ifp.analysis.freezing.summary import summarize
@@ -122,14 +122,12 @@ def distribution_figure(
     figure: Figure | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """A figure of the freezing points' distribution with its legend, and the table of what it shows."""
-    how: dict[str, Any] = {
-        "method": method, "summary": summary, "looks": factor_looks(run.factor_names), "order": order, "labels": labels,
-    }  # fmt: skip
-    lanes = prepare_lanes(points, **how)
+    looks = factor_looks(run.factor_names)
+    lanes = prepare_lanes(points, method=method, summary=summary, looks=looks, order=order, labels=labels)
     figure = figure or new_figure(width_in, 1.0)
     ax = figure.add_subplot()
     conditions = on_lines(run.conditions(), width_in)
-    plot_freezing_points(points, kind=kind, scale=scale, conditions=conditions, ax=ax, **how)
+    plot_lanes(lanes, run.threshold_nats, kind=kind, scale=scale, conditions=conditions, ax=ax)
     lines = len(ax.get_xlabel().splitlines()) + add_legend(figure, [ax], legend_labels(lanes, kind))
     low, high = ax.get_ylim()
     figure.set_size_inches(width_in, _LANE_IN[kind] * (high - low) + _TICKS_IN + _LINE_IN * lines)

@@ -43,20 +43,21 @@ def first_order(points: pd.DataFrame) -> pd.Series:
     exact = ((points["method"] == "exact") & points["status"].isin([FROZEN, NEVER_MELTED])).to_numpy(dtype=bool)
     above = exact & (beta_ifp > (1 + ABOVE_EDGE) * beta_lower)
     wide = np.isfinite(beta_upper) & (beta_upper > (1 + EDGES_APART) * beta_lower)
-    apart = pd.MultiIndex.from_frame(hysteresis(points)[["factor", "context"]])
+    both = hysteresis(points)
+    apart = pd.MultiIndex.from_frame(both[["factor", "context"]])
     by_curves = traversals.isin(traversals[above]) | traversals.isin(apart)
-    by_curves &= ~traversals.isin(_continuous(points))
+    by_curves &= ~traversals.isin(_continuous(points, both))
     by_edges = traversals.isin(traversals[wide]) & ~traversals.isin(traversals[exact])
     return pd.Series(by_curves | by_edges, index=points.index, name="first_order")
 
 
-def _continuous(points: pd.DataFrame) -> pd.MultiIndex:
-    """The traversals whose exact branches are apart, but whose equilibrium crosses on one of them without a jump."""
+def _continuous(points: pd.DataFrame, apart: pd.DataFrame) -> pd.MultiIndex:
+    """The traversals of `apart`, what `hysteresis` returned, whose equilibrium crosses on a branch without a jump."""
     key = ["factor", "context"]
     exact = points[(points["method"] == "exact") & (points["direction"] == "equilibrium")]
     width = exact["beta_bracket_high"] / exact["beta_bracket_low"] - 1
     smooth = exact.loc[(exact["status"] == FROZEN) & (width > JUMP_WIDTH), [*key, "beta_ifp"]]
-    both = hysteresis(points).merge(smooth, on=key)
+    both = apart.merge(smooth, on=key)
     ln_beta = np.log(both["beta_ifp"])
     on_a_branch = ((ln_beta - np.log(both["beta_cool"])).abs() < SAME_CROSSING) | (
         (ln_beta - np.log(both["beta_heat"])).abs() < SAME_CROSSING

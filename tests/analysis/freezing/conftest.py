@@ -10,14 +10,16 @@ import pytest
 
 from ifp.analysis import draw_run
 from ifp.analysis.freezing.plot_run import KINDS
+from tests.once import made_once
 
 
 @pytest.fixture(scope="session")
 def run_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    trace = synthetic.sprites_like_trace(np.random.default_rng(0), contexts=9, latents=2)
-    folder: Path = synthetic.write_run(tmp_path_factory.mktemp("run"), trace)
-    draw_run(folder, kinds=KINDS, width="icml")
-    return folder
+    def make(folder: Path) -> None:
+        trace = synthetic.sprites_like_trace(np.random.default_rng(0), contexts=9, latents=2)
+        draw_run(synthetic.write_run(folder, trace), kinds=KINDS, width="icml")
+
+    return made_once(tmp_path_factory, "synthetic-run", make)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from click.testing import CliRunner, Result
 
 from ifp.cli import main
@@ -12,6 +14,15 @@ FAST = [
 ]  # fmt: skip
 COOL = ["--direction", "cool"]
 BETAS = ["--beta-max", "20", "--beta-min", "0.05"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed."""
+
+    exit_code: int
+    stdout: str
+    output: str
 
 
 def whole(*args: str) -> Result:

@@ -11,12 +11,11 @@ import time
 from pathlib import Path
 
 import pandas as pd
-from click.testing import Result
 
-from .command import BETAS, COOL, FAST, whole
+from .command import BETAS, COOL, FAST, Ran, whole
 
 
-def test_the_same_command_measures_nothing_twice(run: tuple[Path, Result], squares: str) -> None:
+def test_the_same_command_measures_nothing_twice(run: tuple[Path, Ran], squares: str) -> None:
     out, _ = run
     before = (out / "whole.json").stat().st_mtime_ns
     result = whole("--dataset", squares, *FAST, *BETAS, "--out", str(out), "--json")
@@ -30,9 +29,7 @@ def test_the_same_command_measures_nothing_twice(run: tuple[Path, Result], squar
     assert found["noise_nats"] > 0
 
 
-def test_another_threshold_measures_again_without_training(
-    run: tuple[Path, Result], squares: str, tmp_path: Path
-) -> None:
+def test_another_threshold_measures_again_without_training(run: tuple[Path, Ran], squares: str, tmp_path: Path) -> None:
     copy = shutil.copytree(run[0], tmp_path / "copy")
     result = whole("--dataset", squares, *FAST, *BETAS, *COOL, "--threshold", "0.5", "--out", str(copy))
     assert result.exit_code == 0, result.output
@@ -44,12 +41,11 @@ def test_another_threshold_measures_again_without_training(
     assert highest[0] < highest[1]
 
 
-def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_bits(
-    run: tuple[Path, Result], squares: str, tmp_path: Path
-) -> None:
-    cut = tmp_path / "cut"
-    arguments = ["anneal", "--whole", "--dataset", squares, *FAST, *BETAS, "--out", str(cut), "--quiet"]
-    command = [sys.executable, "-c", "from ifp.cli import main; main()", *arguments]
+def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_bits(squares: str, tmp_path: Path) -> None:
+    arguments = ["--dataset", squares, *FAST, *BETAS, "--seeds", "1", "--steps", "300", "--records", "12"]
+    cut, undisturbed = tmp_path / "cut", tmp_path / "undisturbed"
+    command = [sys.executable, "-c", "from ifp.cli import main; main()", "anneal", "--whole", *arguments]
+    command += ["--out", str(cut), "--quiet"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
         deadline = time.monotonic() + 60
         while not (cut / "records.csv").exists():
@@ -57,15 +53,16 @@ def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_bits(
             assert running.poll() is None, running.stderr.read() if running.stderr else ""
             time.sleep(0.02)
         running.send_signal(signal.SIGKILL)
-    assert whole("--dataset", squares, *FAST, *BETAS, "--out", str(cut)).exit_code == 0
+    for out in (cut, undisturbed):
+        assert whole(*arguments, "--out", str(out)).exit_code == 0
     for name in (
         "records.csv", "heat/records.csv", "mi.csv", "derivative.csv", "joint_information.csv",
         "joint_freezing_points.csv", "figures/joint_annealing.pdf",
     ):  # fmt: skip
-        assert (cut / name).read_bytes() == (run[0] / name).read_bytes(), name
+        assert (cut / name).read_bytes() == (undisturbed / name).read_bytes(), name
 
 
-def test_a_config_runs_again_one_network_alone_to_the_same_numbers(run: tuple[Path, Result], tmp_path: Path) -> None:
+def test_a_config_runs_again_one_network_alone_to_the_same_numbers(run: tuple[Path, Ran], tmp_path: Path) -> None:
     out, _ = run
     again = tmp_path / "again"
     result = whole("--config", str(out / "run.json"), "--seeds", "1", "--threads", "1", *COOL, "--out", str(again))
@@ -74,7 +71,7 @@ def test_a_config_runs_again_one_network_alone_to_the_same_numbers(run: tuple[Pa
     pd.testing.assert_frame_equal(pd.read_csv(again / "mi.csv"), first, check_exact=True)
 
 
-def test_codes_that_are_missing_are_said(run: tuple[Path, Result], squares: str, tmp_path: Path) -> None:
+def test_codes_that_are_missing_are_said(run: tuple[Path, Ran], squares: str, tmp_path: Path) -> None:
     copy = shutil.copytree(run[0], tmp_path / "copy")
     (copy / "codes" / "seed-0" / "step-000450.npz").unlink()
     result = whole("--dataset", squares, *FAST, *BETAS, "--threshold", "0.2", "--out", str(copy))

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import Result
 from numpy.testing import assert_allclose
 
 from ifp.analysis.joint.points import joint_freezing_points
@@ -17,10 +16,10 @@ from ifp.analysis.training.pressures_of_run import pressures_from
 from ifp.codes import kl_nats
 from ifp.errors import IfpError
 
-from .command import BETAS, COOL, FAST, whole
+from .command import BETAS, COOL, FAST, Ran, whole
 
 
-def test_a_run_prints_and_writes_what_freezes_when(run: tuple[Path, Result]) -> None:
+def test_a_run_prints_and_writes_what_freezes_when(run: tuple[Path, Ran]) -> None:
     out, result = run
     assert result.exit_code == 0, result.output
     for text in (
@@ -46,7 +45,7 @@ def test_a_run_prints_and_writes_what_freezes_when(run: tuple[Path, Result]) -> 
     }  # fmt: skip
 
 
-def test_the_records_are_those_of_the_kept_codes(run: tuple[Path, Result]) -> None:
+def test_the_records_are_those_of_the_kept_codes(run: tuple[Path, Ran]) -> None:
     out, _ = run
     rows = pd.read_csv(out / "mi.csv")
     assert list(rows["seed"]) == [0] * 20 + [1] * 20
@@ -59,7 +58,7 @@ def test_the_records_are_those_of_the_kept_codes(run: tuple[Path, Result]) -> No
     assert_allclose(rows["kl_nats"].iloc[-1], kl_D.sum(), rtol=1e-9)
 
 
-def test_information_rises_from_nothing_to_all_of_the_images(run: tuple[Path, Result]) -> None:
+def test_information_rises_from_nothing_to_all_of_the_images(run: tuple[Path, Ran]) -> None:
     out, _ = run
     rows = pd.read_csv(out / "mi.csv")
     assert_allclose(rows["cap_nats"], np.log(108))
@@ -79,7 +78,7 @@ def test_information_rises_from_nothing_to_all_of_the_images(run: tuple[Path, Re
 
 
 def test_figures_and_tables_take_the_order_that_is_asked_for(
-    run: tuple[Path, Result], squares: str, tmp_path: Path
+    run: tuple[Path, Ran], squares: str, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(run[0], tmp_path / "copy")
     result = whole("--dataset", squares, *FAST, *BETAS, "--order", "y,size", "--out", str(copy), "--quiet")
@@ -91,7 +90,7 @@ def test_figures_and_tables_take_the_order_that_is_asked_for(
     assert lines == ["y", "size", "x"]
 
 
-def test_points_are_where_the_joint_information_crosses(run: tuple[Path, Result]) -> None:
+def test_points_are_where_the_joint_information_crosses(run: tuple[Path, Ran]) -> None:
     out, _ = run
     points = pd.read_csv(out / "joint_freezing_points.csv", dtype={"name": str})
     curves = pd.read_csv(out / "joint_information.csv")
@@ -115,7 +114,7 @@ def test_points_are_where_the_joint_information_crosses(run: tuple[Path, Result]
     assert (both["heat"] > both["cool"]).sum() >= (both.notna().all(axis=1)).sum() - 1
 
 
-def test_pressures_are_read_by_train_or_said_to_be_missing(run: tuple[Path, Result]) -> None:
+def test_pressures_are_read_by_train_or_said_to_be_missing(run: tuple[Path, Ran]) -> None:
     out, result = run
     stages = pd.read_csv(out / "pressures.csv")
     if len(stages):
@@ -157,7 +156,7 @@ def test_what_never_freezes_is_said(squares: str, tmp_path: Path) -> None:
 
 
 def test_a_sample_too_small_for_the_information_is_said(
-    run: tuple[Path, Result], squares: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: tuple[Path, Ran], squares: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "known to no more" not in run[1].stdout  # all images there are
     monkeypatch.setattr("ifp.training.codes_folder.IMAGES", 40)
