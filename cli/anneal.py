@@ -60,6 +60,9 @@ def _whole_defaults() -> dict[str, Any]:
 @click.option("--threads", type=int, help="Chunks at work at once on a CPU.", show_default="the CPUs granted")
 @scheduler_option
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
+@click.option(
+    "--format", "formats", default="pdf,png", help="Formats of the figures: pdf, png, both with a comma, or none."
+)
 @order_and_labels
 @click.option("--trust", is_flag=True, help="Go on with a run whose files were changed after they were written.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -76,6 +79,7 @@ def anneal(
     threads: int | None,
     scheduler: str | None,
     width: str,
+    formats: str,
     order: tuple[str, ...],
     labels: tuple[str, ...],
     trust: bool,
@@ -105,12 +109,12 @@ def anneal(
         raise bad_value("threads", threads, "a whole number of at least 1")
     check_inputs((), given_settings(options).get("dataset"), data_dir=data_dir)
     if whole:
-        _check_width(width)
+        figures = _figures(width, formats)
         from ifp.cli.whole_dataset import run_whole
 
         run_whole(
             given_settings(options), config_file, out=out, data_dir=data_dir, device=device, threads=threads,
-            width=width, order=order, labels=labels, quiet=quiet, dry_run=dry_run, as_json=as_json,
+            **figures, order=order, labels=labels, quiet=quiet, dry_run=dry_run, as_json=as_json,
             objective=objective or "beta", options=dict(map(parse_option, option)),
         )  # fmt: skip
         return
@@ -124,7 +128,7 @@ def anneal(
     # presets and values are checked now, before torch is loaded and images are read
     checked = config or preset_config(**{"preset": "standard", **settings})
     refuse_idle_sigma(settings, checked.likelihood)
-    _check_width(width)
+    figures = _figures(width, formats)
 
     from ifp.analysis.freezing.study import plan_annealing
     from ifp.cli.anneal_report import print_annealing
@@ -132,7 +136,7 @@ def anneal(
     with StageProgress(quiet=quiet) as stages:
         plan = plan_annealing(
             dataset, config, out=out, data_dir=data_dir, device=device, threads=threads, scheduler=scheduler,
-            width=width, order=order, labels=labels, for_cost=dry_run, progress=stages.update, say=stages.say,
+            **figures, order=order, labels=labels, for_cost=dry_run, progress=stages.update, say=stages.say,
             **settings,
         )  # fmt: skip
         out = out or _default_out(plan.config)
@@ -162,7 +166,10 @@ def _default_out(config: AnnealConfig) -> Path:
     return Path("runs") / f"{name}-{config.preset}-{config.digest()[:6]}"
 
 
-def _check_width(width: str) -> None:
+def _figures(width: str, formats: str) -> dict[str, Any]:
+    """Width and formats, checked now, before torch is loaded and images are read."""
     from ifp.analysis.figures.style import figure_width
+    from ifp.cli.reading_options import given_formats
 
     figure_width(width)
+    return {"width": width, "formats": given_formats(formats)}

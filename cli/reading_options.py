@@ -116,7 +116,7 @@ def _given_shape(text: str | None) -> tuple[int, int, int] | None:
 
 def given_formats(text: str) -> list[str]:
     """The figures' formats out of --format, [] for none; IfpError for others."""
-    from ifp.analysis.figures.plot_page import FORMATS
+    from ifp.analysis.figures.style import FORMATS
 
     wanted = [name.strip() for name in text.split(",") if name.strip()]
     if wanted == ["none"]:

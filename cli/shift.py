@@ -47,6 +47,9 @@ from ifp.errors import IfpError
 @click.option("--seed", type=int, default=0, callback=checked_seed, help="The seed of images, batches and noise.")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--width", default="icml", help="Width of the figure: icml, neurips, jmlr, tmlr or inches.")
+@click.option(
+    "--format", "formats", default="pdf,png", help="Formats of the figure: pdf, png, both with a comma, or none."
+)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
 def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
@@ -59,8 +62,10 @@ def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
     Example: `ifp shift runs/betavae runs/deft --dataset sprites --probe heat`
     """
     from ifp.analysis.figures.style import figure_width
+    from ifp.cli.reading_options import given_formats
 
     figure_width(options["width"])
+    formats = given_formats(options.pop("formats"))
     if options["dataset"] is None:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
 
@@ -77,7 +82,7 @@ def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
             say=stages.say,
         )  # fmt: skip
         stages.close()
-        paths = result.write(out, width=width)
+        paths = result.write(out, width=width, formats=formats)
     if as_json:
         click.echo((out / FILE_NAME).read_text())
         return

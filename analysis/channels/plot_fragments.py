@@ -15,8 +15,8 @@ from ifp.analysis.channels.fragment_heights import heights_of
 from ifp.analysis.channels.fragment_origins import FragmentOrigin
 from ifp.analysis.channels.fragment_tables import SEPARATOR
 from ifp.analysis.channels.fragments import FragmentMap
-from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, new_figure, paper_style, save_figure
-from ifp.analysis.figures.style import INK, NEUTRAL, PALE, SMALL_PT, FactorLook, factor_looks, figure_width
+from ifp.analysis.figures.plot_page import axes_or_new, new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, SMALL_PT, FactorLook, factor_looks, figure_width
 from ifp.errors import IfpError
 
 _LARGEST_PT, _WIDEST_PT = 7.0, 3.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from ifp.analysis.channels.files import load_results
 from ifp.analysis.channels.plot_fragments import draw_fragment_map
 from ifp.analysis.channels.plot_structure import draw_structure
-from ifp.analysis.figures.plot_page import FORMATS
+from ifp.analysis.figures.style import FORMATS
 
 STEMS = ("structure", "fragments")
 

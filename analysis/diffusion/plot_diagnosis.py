@@ -19,8 +19,8 @@ from ifp.analysis.diffusion.plot_series import nmi_series_figure
 from ifp.analysis.diffusion.plot_traversals import traversals_figure
 from ifp.analysis.diffusion.results import Results, load_results
 from ifp.analysis.figures.plot_layout import add_heading
-from ifp.analysis.figures.plot_page import FORMATS, paper_style, save_figure
-from ifp.analysis.figures.style import figure_width
+from ifp.analysis.figures.plot_page import paper_style, save_figure
+from ifp.analysis.figures.style import FORMATS, figure_width
 from ifp.datasets.own_arrays import FLOAT, Declared, read_own_arrays
 from ifp.errors import IfpError, unknown_name
 

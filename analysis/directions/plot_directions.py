@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ifp.analysis.directions.result import Drawn
-from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, new_figure, paper_style, save_figure
-from ifp.analysis.figures.style import INK, NEUTRAL, SMALL_PT, figure_width
+from ifp.analysis.figures.plot_page import axes_or_new, new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, SMALL_PT, figure_width
 from ifp.analysis.tables import read_csv
 from ifp.datasets.own_arrays import FLOAT, Declared, read_own_arrays
 

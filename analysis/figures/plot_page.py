@@ -18,12 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ifp.analysis.figures.plot_fonts import choose_fonts
-from ifp.analysis.figures.style import STYLE
+from ifp.analysis.figures.style import FORMATS, STYLE, check_formats
 from ifp.analysis.tables import write_csv
-from ifp.errors import IfpError, unknown_name
+from ifp.errors import IfpError
 from ifp.system.files import whole_file
 
-FORMATS = ("pdf", "png")
 # no dates and no versions: equal runs give equal bytes
 _METADATA: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None, "Creator": None}, "png": {"Software": None}}
 
@@ -91,9 +90,7 @@ def save_figure(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: Sequ
     ------
     IfpError : a format other than pdf and png.
     """
-    for kind in formats:
-        if kind not in FORMATS:
-            raise unknown_name("figure format", kind, FORMATS)
+    check_formats(formats)
     paths = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in formats}
     table = stem.with_name(f"{stem.name}.csv")
     with paper_style(), ExitStack() as files:

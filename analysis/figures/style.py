@@ -6,10 +6,10 @@ Only values: nothing here imports matplotlib or touches its settings.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ifp.errors import IfpError
+from ifp.errors import IfpError, unknown_name
 
 WIDTHS_IN = {"icml": 3.25, "neurips": 5.5, "jmlr": 6.0, "tmlr": 6.5}
 """Widths in inches: one column (icml) or the whole text (the others).
@@ -19,6 +19,9 @@ neurips, "the text must be confined within a rectangle 5.5 inches wide" (templat
 tmlr, 6.5 in, the text widths of their style files. All agree with tueplots (figsizes.py at 035c37d). Checked 2026-11.
 """
 WIDTH_LIMITS_IN = (2.0, 20.0)
+
+FORMATS = ("pdf", "png")
+"""Of the files of figures."""
 
 SMALL_PT, MEDIUM_PT = 7.0, 8.0
 INK, NEUTRAL, PALE, BAND = "#222222", "#6E6E6E", "#8C8C8C", "#BDBDBD"
@@ -117,6 +120,13 @@ def factor_looks(factors: Iterable[str]) -> dict[str, FactorLook]:
         name: FactorLook(_COLORS[n % 8], _MARKERS[n % 8], _LINES[n % 8], _HATCHES[n % 8])
         for n, name in enumerate(dict.fromkeys(factors))
     }
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Raise IfpError unless all are of FORMATS; none at all is allowed, and means no figure."""
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown_name("figure format", name, FORMATS)
 
 
 def figure_width(width: str | float) -> float:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ifp.analysis.figures.conditions import conditions_of
 from ifp.analysis.figures.result import Result
+from ifp.analysis.figures.style import FORMATS
 from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE
 from ifp.analysis.freezing.consistency import consistency
 from ifp.analysis.freezing.points import freezing_points, hysteresis
@@ -198,15 +199,15 @@ class Annealing(Result):
             labels=self.factor_labels if labels is None else labels,
         )  # fmt: skip
 
-    def save(self, folder: str | Path, *, width: str | float = "icml") -> Path:
+    def save(self, folder: str | Path, *, width: str | float = "icml", formats: Sequence[str] = FORMATS) -> Path:
         """Write what `ifp anneal --out` writes: run.json, trace.npz, the tables, and figures of this width.
 
         Raises
         ------
-        IfpError : the folder holds something else, or an unknown width.
+        IfpError : the folder holds something else, or an unknown width or format.
         """
         from ifp.analysis.freezing.saving import save_annealing
 
         path = as_folder(folder)
-        save_annealing(self, path, width=width)
+        save_annealing(self, path, width=width, formats=formats)
         return path

@@ -27,8 +27,8 @@ from ifp.analysis.figures.plot_legend import (
     POINT,
     add_legend,
 )  # fmt: skip
-from ifp.analysis.figures.plot_page import FORMATS, beta_axis, new_figure, paper_style, save_figure
-from ifp.analysis.figures.style import SMALL_PT, factor_looks, figure_width
+from ifp.analysis.figures.plot_page import beta_axis, new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import FORMATS, SMALL_PT, factor_looks, figure_width
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE
 from ifp.analysis.freezing.curve_table import curve_table

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ifp.analysis.figures.style import figure_width
+from ifp.analysis.figures.style import FORMATS, check_formats, figure_width
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError
@@ -17,25 +18,36 @@ from ifp.system.settings import is_same_run
 
 
 def save_annealing(
-    annealing: Annealing, folder: Path, *, width: str | float = "icml", progress: Progress = silent
+    annealing: Annealing,
+    folder: Path,
+    *,
+    width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
+    progress: Progress = silent,
 ) -> Annealing:
     """Write the run and what it says into `folder`, and return it as it lies there.
 
     Raises
     ------
-    IfpError : the folder holds something else, or an unknown width.
+    IfpError : the folder holds something else, or an unknown width or format.
     """
     figure_width(width)
+    check_formats(formats)
     check_free(folder, annealing)
     folder.mkdir(parents=True, exist_ok=True)
     unseal(folder)
     write_json(folder / "run.json", annealing.run)
     annealing.trace.save(folder / "trace.npz")
-    return write_report(annealing, folder, width=width, progress=progress)
+    return write_report(annealing, folder, width=width, formats=formats, progress=progress)
 
 
 def write_report(
-    annealing: Annealing, folder: Path, *, width: str | float = "icml", progress: Progress = silent
+    annealing: Annealing,
+    folder: Path,
+    *,
+    width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
+    progress: Progress = silent,
 ) -> Annealing:
     """Write the tables and figures of a run whose run.json and trace.npz are in `folder` already."""
     from ifp.analysis.freezing.plot_run import draw_run
@@ -48,9 +60,11 @@ def write_report(
         ("hysteresis", annealing.hysteresis()),
     ):
         write_csv(table, folder / f"{name}.csv")
-    progress("Figures", 0, 1)
-    figures = draw_run(folder, width=width, order=annealing.order, labels=annealing.factor_labels)
-    progress("Figures", 1, 1)
+    figures = list[Path]()
+    if formats:
+        progress("Figures", 0, 1)
+        figures = draw_run(folder, width=width, formats=formats, order=annealing.order, labels=annealing.factor_labels)
+        progress("Figures", 1, 1)
     seal(folder)
     return replace(annealing, path=folder, figures=tuple(figures))
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.figures.style import figure_width
+from ifp.analysis.figures.style import FORMATS, check_formats, figure_width
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.naming import factor_naming
 from ifp.analysis.freezing.saving import write_report
@@ -59,6 +59,7 @@ def anneal(
     threads: int | None = None,
     scheduler: str | None = None,
     width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
     progress: Progress = silent,
@@ -84,7 +85,8 @@ def anneal(
         are trained at the same time on a CPU; the CPUs granted if None.
     scheduler : the address of a dask scheduler whose workers compute, or "local" or "local:N" for N processes here
         (docs/cluster.md); None for threads of this process.
-    width : of the figures in `out`. order, labels : the factors that come first, and what figures call a factor.
+    width, formats : of the figures in `out`; no format, no figures.
+    order, labels : the factors that come first, and what figures call a factor.
     trust : whether to go on with a run in `out` whose files are not as they were written.
 
     Returns
@@ -110,7 +112,8 @@ def anneal(
     with trusting(trust):
         plan = plan_annealing(
             dataset, config, preset=preset, out=out, data_dir=data_dir, device=device, threads=threads,
-            scheduler=scheduler, width=width, order=order, labels=labels, progress=progress, say=say, **settings,
+            scheduler=scheduler, width=width, formats=formats, order=order, labels=labels, progress=progress, say=say,
+            **settings,
         )  # fmt: skip
         return plan.run(out, progress=progress, say=say)
 
@@ -123,7 +126,7 @@ class AnnealPlan:
     ----------
     config : the settings as they will be used: what the data do not allow and nobody asked for is clipped.
     cells : the traversals. resources : device and threads. scheduler : of the workers that compute, None for threads.
-    width, order, labels : of the figures and tables.
+    width, formats, order, labels : of the figures and tables.
     """
 
     dataset: FactorDataset
@@ -131,6 +134,7 @@ class AnnealPlan:
     cells: Sequence[Cell]
     resources: Resources
     width: str | float
+    formats: Sequence[str]
     order: tuple[str, ...]
     labels: Mapping[str, str]
     scheduler: str | None = None
@@ -180,7 +184,7 @@ class AnnealPlan:
             raise
         folder.close("finished")
         done = Annealing(trace, folder.about, path=folder.path, order=self.order, factor_labels=self.labels)
-        return write_report(done, folder.path, width=self.width, progress=progress)
+        return write_report(done, folder.path, width=self.width, formats=self.formats, progress=progress)
 
     def _curves(self, out: str | Path | None) -> Curves:
         keys = plan_keys(self.cells, self.config)
@@ -206,6 +210,7 @@ def plan_annealing(
     threads: int | None = None,
     scheduler: str | None = None,
     width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | Sequence[str] | None = None,
     for_cost: bool = False,
@@ -227,6 +232,7 @@ def plan_annealing(
         raise bad_value("threads", threads, "a whole number of at least 1")
     figure_width(width)
     check_scheduler(scheduler)
+    check_formats(formats)
     if "dataset" in settings:
         raise IfpError("The data set is the first argument; leave dataset= out.")
     # a config is made on purpose, so that its architecture is not exchanged for another
@@ -250,7 +256,7 @@ def plan_annealing(
         RunFolder(as_folder(out, "out"), about_run(config, data, resources.device))
     most = MEASURED_TRAVERSALS if for_cost else None
     cells = plan_cells(data, config, progress, typed=settings, say=say, most_rendered=most)
-    return AnnealPlan(data, config, cells, resources, width, *naming, scheduler, device)
+    return AnnealPlan(data, config, cells, resources, width, formats, *naming, scheduler, device)
 
 
 def _settled(config: AnnealConfig | None, preset: str, settings: Mapping[str, Any]) -> AnnealConfig:

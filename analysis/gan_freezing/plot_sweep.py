@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, beta_axis, new_figure, paper_style, save_figure
-from ifp.analysis.figures.style import INK, NEUTRAL, PALE, figure_width
+from ifp.analysis.figures.plot_page import axes_or_new, beta_axis, new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, figure_width
 from ifp.analysis.tables import read_csv
 from ifp.system.own_files import SweepAbout, read_own_json
 

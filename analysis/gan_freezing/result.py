@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ import pandas as pd
 
 from ifp.adversarial.objective import NAMED_AFTER
 from ifp.analysis.figures.result import Result
+from ifp.analysis.figures.style import FORMATS
 from ifp.analysis.gan_freezing.points import SUMMARY_COLUMNS
 from ifp.analysis.tables import json_rows, write_csv
 from ifp.system.checksums import seal, unseal
@@ -115,7 +116,7 @@ class GanSweep(Result):
         self.write(path)
         return path
 
-    def write(self, folder: Path, *, width: str | float = "icml") -> tuple[Path, ...]:
+    def write(self, folder: Path, *, width: str | float = "icml", formats: Sequence[str] = FORMATS) -> tuple[Path, ...]:
         """Write tables, settings and figure; returns the paths of the figures."""
         from ifp.analysis.gan_freezing.plot_sweep import draw_sweep
 
@@ -123,6 +124,6 @@ class GanSweep(Result):
         write_csv(self.points, folder / f"{POINTS}.csv")
         write_csv(self.summary[list(SUMMARY_COLUMNS)], folder / f"{SUMMARY}.csv")
         write_json(folder / ABOUT, {**self.about, "mark": MARK})
-        figures = draw_sweep(folder, width=width)
+        figures = draw_sweep(folder, width=width, formats=formats) if formats else ()
         seal(folder)
         return tuple(figures)

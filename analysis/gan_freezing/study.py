@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 
 from ifp.adversarial.folder import GanFolder
 from ifp.adversarial.setup import set_up_gan
+from ifp.analysis.figures.style import FORMATS
 from ifp.analysis.gan_freezing.points import freezing_points, summarise
 from ifp.analysis.gan_freezing.result import ABOUT, POINTS, SUMMARY, GanSweep
 from ifp.analysis.tables import read_csv
@@ -55,13 +56,14 @@ class SweepPlan:
 
     Attributes
     ----------
-    prepared : the training. direction : "cool" or "both". width : of the figure.
+    prepared : the training. direction : "cool" or "both". width, formats : of the figure.
     """
 
     prepared: PreparedGan
     direction: str
     threshold_nats: float
     width: str | float = "icml"
+    formats: Sequence[str] = FORMATS
 
     def default_folder(self) -> Path:
         """Where the command writes when nobody says."""
@@ -95,7 +97,7 @@ class SweepPlan:
             records, folder.records.factor_names, threshold_nats=self.threshold_nats, hold_steps=options.hold_steps
         )
         result = GanSweep(points, summarise(points), records, about, path if kept else None, trained.outcome)
-        figures = result.write(path, width=self.width)
+        figures = result.write(path, width=self.width, formats=self.formats)
         return GanSweep(
             points, result.summary, records, about, result.path, trained.outcome, figures=figures if kept else ()
         )
@@ -127,6 +129,7 @@ def plan_sweep(
     device: str = "auto",
     threads: int | None = None,
     width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
     out: str | Path | None = None,
 ) -> SweepPlan:
     """Check everything; see `ifp.anneal_whole`.
@@ -177,7 +180,7 @@ def plan_sweep(
     )
     config, notes = fit_architecture(config, data.image_shape, settings)
     setup = set_up_gan(data, config, device=device, threads=threads)
-    return SweepPlan(PreparedGan(setup, tuple(notes)), direction, threshold_nats, width)
+    return SweepPlan(PreparedGan(setup, tuple(notes)), direction, threshold_nats, width, formats)
 
 
 def refuse_method(objective: str, config: object, method: str) -> None:

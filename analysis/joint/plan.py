@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ifp.adversarial.objective import GANS
-from ifp.analysis.figures.style import figure_width
+from ifp.analysis.figures.style import FORMATS, check_formats, figure_width
 from ifp.analysis.freezing.naming import factor_naming
 from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.gan_freezing.study import SweepPlan, plan_sweep, refuse_method
@@ -43,7 +43,7 @@ class WholePlan:
     ----------
     config : the training that cools; None for the closed form. heat : whether to heat the cooled networks.
     closed_form : likelihood, sigma, seed and images of the closed form.
-    width, order, labels : of the figure and tables.
+    width, formats, order, labels : of the figure and tables.
     """
 
     dataset: FactorDataset
@@ -54,6 +54,7 @@ class WholePlan:
     device: str
     threads: int | None
     width: str | float
+    formats: Sequence[str]
     order: tuple[str, ...]
     labels: Mapping[str, str]
 
@@ -83,7 +84,7 @@ class WholePlan:
             path = as_folder(out, "out")
             with no_folder_if_refused(path):
                 result = self._train(path, progress, say)
-            return result.written(path, width=self.width, progress=progress)
+            return result.written(path, width=self.width, formats=self.formats, progress=progress)
         with tempfile.TemporaryDirectory(prefix="ifp-whole-") as folder:
             return self._train(Path(folder) / "run", progress, say)
 
@@ -93,7 +94,11 @@ class WholePlan:
             check_folder(folder)
         tables, run = compute_edges(self.dataset, device=self.device, progress=progress, **self.closed_form)
         result = WholeEdges(tables, {}, run, order=self.order, factor_labels=self.labels)
-        return result if folder is None else result.written(folder, width=self.width, progress=progress)
+        return (
+            result
+            if folder is None
+            else result.written(folder, width=self.width, formats=self.formats, progress=progress)
+        )
 
     def _train(self, folder: Path, progress: Progress, say: Say) -> WholeAnnealing:
         study = self._study(folder, progress)
@@ -125,6 +130,7 @@ def plan_whole(
     device: str = "auto",
     threads: int | None = None,
     width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | Sequence[str] | None = None,
     out: str | Path | None = None,
@@ -143,6 +149,7 @@ def plan_whole(
         the run in the folder `out`.
     """
     figure_width(width)
+    check_formats(formats)
     check_positive("threshold_nats", threshold_nats)
     if objective in GANS:
         refuse_method(objective, config, method)
@@ -160,7 +167,8 @@ def plan_whole(
         name = dataset if isinstance(dataset, str) else data.name
         return plan_sweep(
             data, name, objective, settings, preset=preset, direction=direction, threshold_nats=threshold_nats,
-            options=options, device=device, threads=threads, width=width, out=out,
+            options=options, device=device, threads=threads, width=width, formats=formats,
+            out=out,
         )  # fmt: skip
     if objective != "beta":
         raise unknown_name("objective of ifp.anneal_whole", objective, ("beta", *GANS))
@@ -190,13 +198,15 @@ def plan_whole(
         "seed": asked.get("seed", 0), "images": OWN[preset].get("images", 0) or affordable_images(data),
     }  # fmt: skip
     if method == "closed-form":
-        return WholePlan(data, None, closed_form, False, threshold_nats, check_device(device), threads, width, *naming)
+        return WholePlan(
+            data, None, closed_form, False, threshold_nats, check_device(device), threads, width, formats, *naming
+        )
     range_of = _range_there(out, settings) if for_cost else None
     cooling = whole_config({**settings, "preset": preset, "dataset": name}, stored, data, progress, range_of=range_of)
     if cooling.options["law"] == "author" and heat and direction is None:
         heat = False
         say("The author's law only cools, so nothing is heated.")
-    return WholePlan(data, cooling, closed_form, heat, threshold_nats, device, threads, width, *naming)
+    return WholePlan(data, cooling, closed_form, heat, threshold_nats, device, threads, width, formats, *naming)
 
 
 def _range_there(out: str | Path | None, settings: Mapping[str, Any]) -> dict[str, float]:

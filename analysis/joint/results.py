@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from ifp.analysis.figures.style import FORMATS
 from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, HEAT, read_study, read_whole_table
@@ -94,7 +95,14 @@ class WholeAnnealing(WholeResult):
 
         return plot_whole(self, panel=panel, ax=ax)
 
-    def written(self, folder: Path, *, width: str | float = "icml", progress: Progress = silent) -> Self:
+    def written(
+        self,
+        folder: Path,
+        *,
+        width: str | float = "icml",
+        formats: Sequence[str] = FORMATS,
+        progress: Progress = silent,
+    ) -> Self:
         """Write tables and figure into `folder`, factors in the order of the report."""
         from ifp.analysis.joint.plot_joint import draw_joint
 
@@ -105,9 +113,11 @@ class WholeAnnealing(WholeResult):
         result = replace(self, tables=tables).with_tables_in(folder)
         if not (folder / "whole.json").is_file():  # it is there where the run was measured in this folder
             write_json(folder / "whole.json", self.about)
-        progress("Figures", 0, 1)
-        figures = draw_joint(folder, width=width, order=self.order, labels=self.factor_labels)
-        progress("Figures", 1, 1)
+        figures = list[Path]()
+        if formats:
+            progress("Figures", 0, 1)
+            figures = draw_joint(folder, width=width, formats=formats, order=self.order, labels=self.factor_labels)
+            progress("Figures", 1, 1)
         seal(folder)
         return replace(result, figures=tuple(figures))
 
@@ -158,16 +168,25 @@ class WholeEdges(WholeResult):
 
         return plot_edges(self, panel=panel, ax=ax)
 
-    def written(self, folder: Path, *, width: str | float = "icml", progress: Progress = silent) -> Self:
+    def written(
+        self,
+        folder: Path,
+        *,
+        width: str | float = "icml",
+        formats: Sequence[str] = FORMATS,
+        progress: Progress = silent,
+    ) -> Self:
         """Write run.json, tables and figure into `folder`, factors in the order of the report."""
         from ifp.analysis.joint.plot_edges import draw_edges
 
         tables = {**self.tables, "joint_edges": self.in_order("joint_edges", "factor")}
         result = replace(self, tables=tables).with_tables_in(folder)
         write_json(folder / "run.json", self.run)
-        progress("Figures", 0, 1)
-        figures = draw_edges(folder, width=width, order=self.order, labels=self.factor_labels)
-        progress("Figures", 1, 1)
+        figures = list[Path]()
+        if formats:
+            progress("Figures", 0, 1)
+            figures = draw_edges(folder, width=width, formats=formats, order=self.order, labels=self.factor_labels)
+            progress("Figures", 1, 1)
         seal(folder)
         return replace(result, figures=tuple(figures))
 

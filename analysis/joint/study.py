@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ifp.analysis.figures.style import FORMATS
 from ifp.analysis.gan_freezing.result import GanSweep
 from ifp.analysis.joint.plan import plan_whole
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
@@ -31,6 +32,7 @@ def anneal_whole(
     device: str = "auto",
     threads: int | None = None,
     width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
     progress: Progress = silent,
@@ -54,7 +56,7 @@ def anneal_whole(
         `learning_rate`, `seed`, `law`, `beta_max`, `beta_min`, `background`.
     out : the folder for networks, codes, tables and figures; the same call goes on with a run that was stopped. None
         keeps the tables in memory, and no network.
-    data_dir, device, threads, width, order, labels : see `ifp.anneal`.
+    data_dir, device, threads, width, formats, order, labels : see `ifp.anneal`.
 
     Returns
     -------
@@ -80,6 +82,6 @@ def anneal_whole(
     plan = plan_whole(
         dataset, method=method, objective=objective, options=options, preset=preset, config=config,
         direction=direction, threshold_nats=threshold_nats, out=out, data_dir=data_dir, device=device, threads=threads,
-        width=width, order=order, labels=labels, progress=progress, say=say, **settings,
+        width=width, formats=formats, order=order, labels=labels, progress=progress, say=say, **settings,
     )  # fmt: skip
     return plan.run(out, progress=progress, say=say)

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, beta_axis, new_figure, paper_style, save_figure
-from ifp.analysis.figures.style import INK, NEUTRAL, PALE, FactorLook, factor_looks, figure_width, plain
+from ifp.analysis.figures.plot_page import axes_or_new, beta_axis, new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, FactorLook, factor_looks, figure_width, plain
 from ifp.analysis.shift.melting import MELTED
 from ifp.analysis.shift.result import SIDES
 from ifp.analysis.tables import read_csv

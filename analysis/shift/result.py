@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.figures.result import Result
-from ifp.analysis.figures.style import figure_width
+from ifp.analysis.figures.style import FORMATS, check_formats, figure_width
 from ifp.analysis.shift.melting import FEWEST_PAIRS
 from ifp.analysis.tables import json_rows, write_csv
 from ifp.formats import BETA_CONVENTION
@@ -133,28 +133,34 @@ class ShiftResult(Result):
         with paper_style() if ax is None else nullcontext():
             return plot_shift(self.melting, ax=ax)
 
-    def save(self, folder: str | os.PathLike[str], *, width: str | float = "icml") -> Path:
+    def save(
+        self, folder: str | os.PathLike[str], *, width: str | float = "icml", formats: Sequence[str] = FORMATS
+    ) -> Path:
         """Write shifts.csv, melting.csv, shift.json, the probes and the figure; returns the folder.
 
         Raises
         ------
-        IfpError : the folder holds something else than a shift, or an unknown width.
+        IfpError : the folder holds something else than a shift, or an unknown width or format.
         """
-        self.write(folder, width=width)
+        self.write(folder, width=width, formats=formats)
         return Path(folder)
 
-    def write(self, folder: str | os.PathLike[str], *, width: str | float = "icml") -> list[Path]:
+    def write(
+        self, folder: str | os.PathLike[str], *, width: str | float = "icml", formats: Sequence[str] = FORMATS
+    ) -> list[Path]:
         """As `save`; returns the paths of the tables and of the figure's files."""
         from ifp.analysis.shift.plot_shift import draw_shift
 
         figure_width(width)
+        check_formats(formats)
         with writing_result(folder, SHIFT) as out:
             for probe in self.probes:
                 probe.write(out)
             write_csv(self.melting, out / "melting.csv")
             write_csv(self.shifts, out / "shifts.csv")
             write_json(out / FILE_NAME, self.content())
-            return [out / "shifts.csv", out / "melting.csv", *draw_shift(out, width=width)]
+            figures = draw_shift(out, width=width, formats=formats) if formats else []
+            return [out / "shifts.csv", out / "melting.csv", *figures]
 
 
 def _verdict(within_noise: bool | None) -> str:

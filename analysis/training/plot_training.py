@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ifp.analysis.figures.plot_page import FORMATS, axes_or_new, new_figure, paper_style, save_figure
-from ifp.analysis.figures.style import INK, factor_looks, figure_width, plain
+from ifp.analysis.figures.plot_page import axes_or_new, new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import FORMATS, INK, factor_looks, figure_width, plain
 from ifp.analysis.tables import read_csv
 from ifp.analysis.training.plot_gan import is_gan, plot_gan
 from ifp.errors import IfpError

@@ -20,6 +20,8 @@ from ifp.errors import IfpError
 
 FAST = ["--contexts", "2", "--steps", "60", "--hold-steps", "20", "--records", "6", "--hidden", "16", "--batch", "12"]
 
+NO_FIGURES = ["--format", "none"]
+
 
 @pytest.fixture(scope="module")
 def bars(bars_npz: Path) -> str:
@@ -74,22 +76,26 @@ def test_json_is_json_alone_on_stdout(run_folder: tuple[Path, Result], bars: str
 
 def test_quiet_says_nothing_on_stderr(run_folder: tuple[Path, Result], bars: str) -> None:
     out, _ = run_folder
-    assert anneal("--dataset", bars, *FAST, "--out", str(out), "--quiet").stderr == ""
+    assert anneal("--dataset", bars, *FAST, "--out", str(out), "--quiet", *NO_FIGURES).stderr == ""
 
 
 def test_config_of_a_run_runs_it_again_to_the_same_bytes(run_folder: tuple[Path, Result], tmp_path: Path) -> None:
     out, _ = run_folder
-    result = anneal("--config", str(out / "run.json"), "--out", str(tmp_path / "again"), "--threads", "1", "--quiet")
+    result = anneal(
+        "--config", str(out / "run.json"), "--out", str(tmp_path / "again"), "--threads", "1", "--quiet", *NO_FIGURES
+    )
     assert result.exit_code == 0, result.output
     for name in ("trace.npz", "freezing_points.csv", "summary.csv"):
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
 
 
 def test_closed_form_needs_no_training(bars: str, tmp_path: Path) -> None:
-    result = anneal("--dataset", bars, "--method", "closed-form", "--contexts", "2", "--out", str(tmp_path / "run"))
+    out = tmp_path / "run"
+    result = anneal("--dataset", bars, "--method", "closed-form", "--contexts", "2", "--out", str(out), *NO_FIGURES)
     assert result.exit_code == 0, result.output
     assert "lower edge" in result.stdout
     assert "trained" not in result.stdout
+    assert not (out / "figures").exists()
 
 
 def test_dry_run_tells_the_cost_and_writes_nothing(bars: str, tmp_path: Path) -> None:
@@ -108,7 +114,7 @@ def test_dry_run_tells_the_cost_and_writes_nothing(bars: str, tmp_path: Path) ->
 def test_nothing_froze_is_exit_code_1_with_what_to_change(bars: str, tmp_path: Path) -> None:
     result = anneal(
         "--dataset", bars, *FAST, "--method", "train", "--direction", "cool", "--beta-max", "2e6", "--beta-min", "1e6",
-        "--out", str(tmp_path / "run"),
+        "--out", str(tmp_path / "run"), *NO_FIGURES,
     )  # fmt: skip
     assert result.exit_code == 1
     assert "Nothing froze: of 4 curves 4 never_froze" in result.stderr
@@ -168,6 +174,7 @@ def test_killed_run_resumes_to_the_same_bytes(bars: str, tmp_path: Path) -> None
     # killed as soon as the first trained curves are on disk, with others still to come
     arguments = [
         "--dataset", bars, *FAST, "--seeds", "4", "--steps", "200", "--quiet", "--method", "train", "--threads", "1",
+        *NO_FIGURES,
     ]  # fmt: skip
     command = [sys.executable, "-c", "from ifp.cli import main; main()", "anneal", *arguments]
     cut, whole = tmp_path / "cut", tmp_path / "whole"

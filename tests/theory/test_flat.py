@@ -27,7 +27,21 @@ PLAIN = np.random.default_rng(0).random((3, 6))
 ENTROPY = -6 * (0.2 * np.log(0.2) + 0.8 * np.log(0.8))
 """h(51 / 255) of six pixels."""
 KINDS = pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
-FAST = ["--steps", "80", "--hold-steps", "0", "--records", "8", "--learning-rate", "0.03", "--batch", "3", "--quiet"]
+FAST = [
+    "--steps",
+    "80",
+    "--hold-steps",
+    "0",
+    "--records",
+    "8",
+    "--learning-rate",
+    "0.03",
+    "--batch",
+    "3",
+    "--quiet",
+    "--format",
+    "none",
+]
 
 
 def write(path: Path, seen_columns: int) -> str:

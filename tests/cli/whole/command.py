@@ -13,6 +13,7 @@ FAST = [
     "--seeds", "2", "--learning-rate", "5e-3", "--threads", "1",
 ]  # fmt: skip
 COOL = ["--direction", "cool"]
+NO_FIGURES = ["--format", "none"]
 BETAS = ["--beta-max", "20", "--beta-min", "0.05"]
 
 

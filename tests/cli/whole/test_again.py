@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .command import BETAS, COOL, FAST, Ran, whole
+from .command import BETAS, COOL, FAST, NO_FIGURES, Ran, whole
 
 
 def test_the_same_command_measures_nothing_twice(run: tuple[Path, Ran], squares: str) -> None:
@@ -31,7 +31,7 @@ def test_the_same_command_measures_nothing_twice(run: tuple[Path, Ran], squares:
 
 def test_another_threshold_measures_again_without_training(run: tuple[Path, Ran], squares: str, tmp_path: Path) -> None:
     copy = shutil.copytree(run[0], tmp_path / "copy")
-    result = whole("--dataset", squares, *FAST, *BETAS, *COOL, "--threshold", "0.5", "--out", str(copy))
+    result = whole("--dataset", squares, *FAST, *BETAS, *COOL, *NO_FIGURES, "--threshold", "0.5", "--out", str(copy))
     assert result.exit_code == 0, result.output
     assert "Training" not in result.stderr
     highest = [
@@ -65,7 +65,9 @@ def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_bits(squares:
 def test_a_config_runs_again_one_network_alone_to_the_same_numbers(run: tuple[Path, Ran], tmp_path: Path) -> None:
     out, _ = run
     again = tmp_path / "again"
-    result = whole("--config", str(out / "run.json"), "--seeds", "1", "--threads", "1", *COOL, "--out", str(again))
+    result = whole(
+        "--config", str(out / "run.json"), "--seeds", "1", "--threads", "1", *COOL, *NO_FIGURES, "--out", str(again)
+    )
     assert result.exit_code == 0, result.output
     first = pd.read_csv(out / "mi.csv").query("seed == 0")
     pd.testing.assert_frame_equal(pd.read_csv(again / "mi.csv"), first, check_exact=True)

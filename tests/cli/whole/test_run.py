@@ -16,7 +16,7 @@ from ifp.analysis.training.pressures_of_run import pressures_from
 from ifp.codes import kl_nats
 from ifp.errors import IfpError
 
-from .command import BETAS, COOL, FAST, Ran, whole
+from .command import BETAS, COOL, FAST, NO_FIGURES, Ran, whole
 
 
 def test_a_run_prints_and_writes_what_freezes_when(run: tuple[Path, Ran]) -> None:
@@ -133,7 +133,7 @@ def test_without_factors_latents_are_measured_all_the_same(squares_npz: Path, tm
     bare = tmp_path / "bare.npz"
     np.savez(bare, images=np.load(squares_npz)["images"])
     out = tmp_path / "run"
-    result = whole("--dataset", f"npz:{bare}", *FAST, *BETAS, "--seeds", "1", *COOL, "--out", str(out))
+    result = whole("--dataset", f"npz:{bare}", *FAST, *BETAS, "--seeds", "1", *COOL, *NO_FIGURES, "--out", str(out))
     assert result.exit_code == 0, result.output
     assert "Joint freezing points" not in result.stdout
     assert "One network: its slow wandering may pass for peaks" in result.stdout
@@ -145,8 +145,8 @@ def test_without_factors_latents_are_measured_all_the_same(squares_npz: Path, tm
 
 def test_what_never_freezes_is_said(squares: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    short = ["--steps", "48", "--records", "12", "--seeds", "1", "--learning-rate", "1e-4", "--out", str(out)]
-    result = whole("--dataset", squares, *FAST, "--beta-max", "900", "--beta-min", "600", *short)
+    short = ["--steps", "48", "--records", "12", "--seeds", "1", "--learning-rate", "1e-4", *NO_FIGURES]
+    result = whole("--dataset", squares, *FAST, "--beta-max", "900", "--beta-min", "600", *short, "--out", str(out))
     assert result.exit_code == 1
     assert "Nothing froze: no latent's KL reached 0.1 nats" in result.stderr
     points = pd.read_csv(out / "joint_freezing_points.csv")
@@ -162,7 +162,7 @@ def test_a_sample_too_small_for_the_information_is_said(
     monkeypatch.setattr("ifp.training.codes_folder.IMAGES", 40)
     monkeypatch.setattr("ifp.analysis.joint.measured.IMAGES", 40)
     out = tmp_path / "run"
-    result = whole("--dataset", squares, *FAST, *BETAS, "--seeds", "1", *COOL, "--out", str(out))
+    result = whole("--dataset", squares, *FAST, *BETAS, "--seeds", "1", *COOL, *NO_FIGURES, "--out", str(out))
     assert result.exit_code == 0, result.output
     rows = pd.read_csv(out / "mi.csv")
     assert_allclose(rows["cap_nats"], np.log(40))
