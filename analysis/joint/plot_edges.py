@@ -17,7 +17,6 @@ from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.figures.plot_layout import on_lines, shortened
 from ifp.analysis.figures.plot_page import (
-    FORMATS,
     axes_or_new,
     beta_axis,
     new_figure,
@@ -25,7 +24,7 @@ from ifp.analysis.figures.plot_page import (
     pyplot_figure,
     save_figure,
 )
-from ifp.analysis.figures.style import INK, NEUTRAL, FactorLook, factor_looks, figure_width, plain
+from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, FactorLook, factor_looks, figure_width, plain
 from ifp.analysis.freezing.naming import check_names, joint_order
 from ifp.analysis.freezing.plot_lanes import NAMES_SHARE
 from ifp.analysis.joint.plot_lanes import say_after, say_beyond

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from ifp.analysis.figures.plot_layout import on_lines, shortened
 from ifp.analysis.figures.plot_legend import add_legend
 from ifp.analysis.figures.plot_page import (
-    FORMATS,
     axes_or_new,
     beta_axis,
     new_figure,
@@ -23,7 +22,7 @@ from ifp.analysis.figures.plot_page import (
     pyplot_figure,
     save_figure,
 )
-from ifp.analysis.figures.style import factor_looks, figure_width
+from ifp.analysis.figures.style import FORMATS, factor_looks, figure_width
 from ifp.analysis.freezing.naming import check_names, joint_order
 from ifp.analysis.freezing.plot_lanes import NAMES_SHARE
 from ifp.analysis.joint.plot_lanes import draw_lanes

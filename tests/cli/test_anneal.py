@@ -145,6 +145,7 @@ MISTAKES = [
     (["--dataset", "{bars}", "--background", "x.png"], "background"),
     (["--dataset", "npz:missing.npz"], "missing.npz"),
     (["--config", "missing.json"], "cannot be read as JSON"),
+    (["--dataset", "{bars}", "--format", "svg"], "Unknown figure format 'svg'"),
     (["--dataset", "smallnorb", "--data-dir", "{empty}"], "toys"),
 ]
 
