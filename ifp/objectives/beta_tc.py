@@ -40,6 +40,7 @@ class BetaTcVae(LawObjective):
     ----------
     beta : 6, the value for dSprites. law, beta_start, beta_end, law_steps : see `LawObjective`.
     alpha, gamma : the weights of the other two parts.
+    relative : whether alpha and gamma are shares of beta, so that a law moves all three weights alike.
     stratified : whether q(z) is estimated by minibatch stratified sampling instead of weighted sampling.
     gamma_warmup_steps : steps over which gamma rises from 0.
 
@@ -53,6 +54,7 @@ class BetaTcVae(LawObjective):
     beta: float = 6.0
     alpha: float = 1.0
     gamma: float = 1.0
+    relative: bool = False
     stratified: bool = False
     gamma_warmup_steps: int = 0
 
@@ -61,7 +63,9 @@ class BetaTcVae(LawObjective):
         require_not_negative(self, "alpha", "gamma", "gamma_warmup_steps")
 
     def _weights(self, step: int, total_steps: int) -> tuple[float, float, float]:
-        return self.alpha, self.beta_at(step, total_steps), self.gamma * warm_up(step, self.gamma_warmup_steps)
+        beta = self.beta_at(step, total_steps)
+        unit = beta if self.relative else 1.0
+        return unit * self.alpha, beta, unit * self.gamma * warm_up(step, self.gamma_warmup_steps)
 
     def penalty(self, batch: Batch, state: State) -> Tensor:
         """See `Objective.penalty`."""

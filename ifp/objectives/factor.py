@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ifp.errors import IfpError, bad_value
 from ifp.objectives.base import ADVERSARY, AdversarialObjective, Batch, State
+from ifp.objectives.law import LawObjective
 from ifp.objectives.options import require_not_negative, require_positive, warm_up
 
 LEAK = 0.2
@@ -28,12 +29,13 @@ LEAK = 0.2
 
 
 @dataclass(frozen=True)
-class FactorVae(AdversarialObjective):
-    """KL + gamma TC, where TC = E_q(z)[log D(z) - log (1 - D(z))].
+class FactorVae(AdversarialObjective, LawObjective):
+    """beta (KL + gamma TC), where TC = E_q(z)[log D(z) - log (1 - D(z))].
 
     Parameters
     ----------
     gamma : weight of the total correlation.
+    beta : 1, as in the paper. law, beta_start, beta_end, law_steps : see `LawObjective`; both terms move.
     hidden, layers : units per hidden layer of the discriminator, and the number of such layers.
     discriminator_rate, discriminator_beta1, discriminator_beta2 : learning rate and decay rates of its Adam.
     warmup_steps : steps over which gamma rises from 0.
@@ -53,6 +55,7 @@ class FactorVae(AdversarialObjective):
     warmup_steps: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_not_negative(self, "gamma", "warmup_steps")
         require_positive(self, "hidden", "layers", "discriminator_rate")
         for name in ("discriminator_beta1", "discriminator_beta2"):
@@ -62,11 +65,12 @@ class FactorVae(AdversarialObjective):
     def penalty(self, batch: Batch, state: State) -> Tensor:
         """See `Objective.penalty`; the discriminator's parameters get no gradient."""
         total_correlation_M = self.total_correlation_M(batch.z_MBD, state)
-        return batch.kl_M + self.gamma * warm_up(batch.step, self.warmup_steps) * total_correlation_M
+        penalty_M = batch.kl_M + self.gamma * warm_up(batch.step, self.warmup_steps) * total_correlation_M
+        return self.beta_at(batch.step, batch.total_steps) * penalty_M
 
     def step_constants(self, step: int, total_steps: int) -> Hashable:
         """See `Objective.step_constants`."""
-        return warm_up(step, self.warmup_steps)
+        return self.beta_at(step, total_steps), warm_up(step, self.warmup_steps)
 
     def total_correlation_M(self, z_MBD: Tensor, state: State) -> Tensor:
         """Mean log ratio of the densities of q(z) and of the product, nats; the discriminator gets no gradient."""
@@ -74,8 +78,8 @@ class FactorVae(AdversarialObjective):
         return (logits_MB2[..., 0] - logits_MB2[..., 1]).mean(1)
 
     def pressure_M(self, step: int, total_steps: int, state: State) -> float:
-        """The weight of the KL, 1."""
-        return 1.0
+        """The weight of the KL, beta."""
+        return self.beta_at(step, total_steps)
 
     @property
     def adversary_rate(self) -> float:

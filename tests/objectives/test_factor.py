@@ -109,3 +109,23 @@ def test_a_warm_up_raises_one_weight_linearly(generator: torch.Generator) -> Non
     torch.testing.assert_close(at(factor, 5) - one.kl_M, (at(factor, 10) - one.kl_M) / 2)
     assert torch.equal(at(factor, 10), at(factor, 500))
     torch.testing.assert_close(at(beta_tc, 10) - at(beta_tc, 3), 0.7 * 2.0 * dimwise_kl_M)
+
+
+def test_a_law_moves_the_whole_penalty_of_methods_of_total_correlation(generator: torch.Generator) -> None:
+    """From 8 to 2 by the geometric law; in the middle 4 times what a constant 1 gives."""
+    pairs: list[tuple[Objective, Objective]] = [
+        (
+            FactorVae(hidden=32, layers=2, law="geometric", beta_start=8.0, beta_end=2.0),
+            FactorVae(hidden=32, layers=2),
+        ),
+        (
+            BetaTcVae(alpha=0.5, gamma=0.25, relative=True, law="geometric", beta_start=8.0, beta_end=2.0),
+            BetaTcVae(alpha=0.5, gamma=0.25, beta=1.0),
+        ),
+    ]
+    batch = random_batch(generator, step=50)
+    for moved, plain in pairs:
+        state = new_state(plain)
+        torch.testing.assert_close(moved.penalty(batch, state), 4 * plain.penalty(batch, state))
+        assert moved.step_constants(50, 100) != moved.step_constants(51, 100)
+        assert moved.pressure_M(50, 100, state) == pytest.approx(4 * plain.pressure_M(50, 100, state))
