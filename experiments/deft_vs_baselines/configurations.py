@@ -9,7 +9,7 @@ leaves alone what is measured in nats of information or in shares of the trainin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class Scale:
     divide : what published pressures are divided by. coarse : whether the images are those of `images.py`.
     training : settings that all configurations share, by the names of `TrainConfig`.
     measured_images : images on which checkpoints are measured. probe : options of `ifp shift`.
+    dci_at_last : whether DCI is measured at last checkpoints alone, of all configurations.
+    discriminator_hidden : units per layer of FactorVAE's discriminator.
     """
 
     name: str
@@ -41,22 +43,43 @@ class Scale:
     training: dict[str, Any]
     measured_images: int
     probe: dict[str, Any] = field(default_factory=dict)
+    dci_at_last: bool = False
+    discriminator_hidden: int = 1000
 
 
+_SMALL = Scale(
+    "small",
+    divide=4.0,
+    coarse=True,
+    training={
+        "architecture": "mlp", "hidden": 128, "latents": 10, "seeds": 3, "steps": 4200, "batch": 64,
+        "learning_rate": 1e-3, "records": 21, "checkpoint_every": 900,
+    },
+    measured_images=2000,
+    probe={
+        "steps": 500, "hold-steps": 100, "records": 20, "learning-rate": 1e-3, "beta-min": 1, "beta-max": 60,
+        "images": 10_000, "fixed-images": 2000,
+    },
+    discriminator_hidden=128,
+)  # fmt: skip
 SCALES = {
-    "small": Scale(
-        "small",
-        divide=4.0,
-        coarse=True,
+    "small": _SMALL,
+    "twelve": replace(
+        _SMALL,
+        name="twelve",
+        training={**_SMALL.training, "seeds": 12, "records": 4, "checkpoint_every": 2100},
+        dci_at_last=True,
+    ),
+    "middle": Scale(
+        "middle",
+        divide=1.0,
+        coarse=False,
         training={
-            "architecture": "mlp", "hidden": 128, "latents": 10, "seeds": 3, "steps": 4200, "batch": 64,
-            "learning_rate": 1e-3, "records": 21, "checkpoint_every": 900,
+            "dataset": "sprites", "images": 100_000, "architecture": "conv", "latents": 10, "seeds": 3, "steps": 10_000,
+            "batch": 64, "learning_rate": 5e-4, "records": 20, "checkpoint_every": 2500,
         },
         measured_images=2000,
-        probe={
-            "steps": 500, "hold-steps": 100, "records": 20, "learning-rate": 1e-3, "beta-min": 1, "beta-max": 60,
-            "images": 10_000, "fixed-images": 2000,
-        },
+        dci_at_last=True,
     ),
     "paper": Scale(
         "paper",
@@ -80,7 +103,7 @@ def with_steps(scale: Scale, steps: int) -> Scale:
     training = {**scale.training, "steps": steps, "records": min(scale.training["records"], steps)}
     training["checkpoint_every"] = max(steps * scale.training["checkpoint_every"] // scale.training["steps"], 1)
     probe = {**scale.probe, "steps": min(scale.probe["steps"], steps), "hold-steps": min(10, steps), "records": 5}
-    return Scale(scale.name, scale.divide, scale.coarse, training, scale.measured_images, probe)
+    return replace(scale, training=training, probe=probe)
 
 
 def configurations(scale: Scale, dataset: str, closed_form: Sequence[float]) -> dict[str, TrainConfig]:
@@ -118,11 +141,26 @@ def configurations(scale: Scale, dataset: str, closed_form: Sequence[float]) -> 
         if name not in found
     }
     others = {
+        "factor": config("factor", {"gamma": 35 / divide, "hidden": scale.discriminator_hidden}),
         "correlated-beta": config("beta", {"beta": 4 / divide}, correlate=(CORRELATED,)),
         "correlated-deft": config("deft", {**deft, "mode": "rate", "gamma": 0.1}, correlate=(CORRELATED,)),
         "deft-closed-form": config("deft", {"betas": list(closed_form), "group_size": 2, "mode": "rate", "gamma": 0.1}),
         "falling-beta": config(
             "beta", {"law": "geometric", "beta_start": 280 / divide, "beta_end": deft["betas"][-1]}
+        ),
+        "falling-beta-tc": config(
+            "beta-tc",
+            {
+                "law": "geometric", "beta_start": 6 * 280 / divide, "beta_end": 6 * deft["betas"][-1],
+                "alpha": 1 / 6, "gamma": 1 / 6, "relative": True,
+            },
+        ),
+        "falling-factor": config(
+            "factor",
+            {
+                "law": "geometric", "beta_start": 280 / divide, "beta_end": deft["betas"][-1],
+                "gamma": 35.0, "hidden": scale.discriminator_hidden,
+            },
         ),
     }  # fmt: skip
     return found | gammas | others

@@ -30,16 +30,26 @@ def measure_run(run: Path, sample: Sample, device: str, *, dci_always: bool) -> 
     DCI costs more than all the rest: without `dci_always` it is measured at the last checkpoint alone.
     """
     rows = []
-    for folder in sorted(run.glob("seed-*")):
-        paths = sorted(folder.glob("step-*.pt"))
+    for seed, paths in checkpoints(run).items():
         for path in paths:
             metrics = ("mig", "dci-fast") if dci_always or path == paths[-1] else ("mig",)
-            about = {"seed": int(folder.name.removeprefix("seed-")), "step": int(path.stem.removeprefix("step-"))}
-            rows.append(about | _measure(path, sample, device, metrics))
+            rows.append({"seed": seed, "step": step_of(path)} | measure_checkpoint(path, sample, device, metrics))
     return pd.DataFrame(rows)
 
 
-def _measure(path: Path, sample: Sample, device: str, metrics: tuple[str, ...]) -> dict[str, Any]:
+def checkpoints(run: Path) -> dict[int, list[Path]]:
+    """The checkpoints of each seed of a run, in the order of their steps."""
+    folders = {int(folder.name.removeprefix("seed-")): folder for folder in run.glob("seed-*")}
+    return {seed: sorted(folders[seed].glob("step-*.pt"), key=step_of) for seed in sorted(folders)}
+
+
+def step_of(path: Path) -> int:
+    """The step of a checkpoint."""
+    return int(path.stem.removeprefix("step-"))
+
+
+def measure_checkpoint(path: Path, sample: Sample, device: str, metrics: tuple[str, ...]) -> dict[str, Any]:
+    """All measures of one checkpoint on one sample, by name."""
     vae = read_model(path, sample, ReadingOptions(), device)
     target = torch.device(device)
     mean_ND, logvar_ND = encode_images(vae.encode, sample.images_NCHW, target, silent)

@@ -124,7 +124,7 @@ def train_and_measure(name: str, config: TrainConfig, *, scale: Scale, out: Path
     run.close("finished")
     trained = time.perf_counter()
     sample = draw_sample(dataset, scale.measured_images, 1, silent)
-    measures = measure_run(folder, sample, "cpu", dci_always=name in METHODS)
+    measures = measure_run(folder, sample, "cpu", dci_always=name in METHODS and not scale.dci_at_last)
     measures.to_csv(folder / "measures.csv", index=False, float_format="%.5g")
     minutes = (time.perf_counter() - started) / 60
     write_json(

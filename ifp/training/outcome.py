@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ifp.formats import DIVERGED
+from ifp.formats import DIVERGED, FINISHED
 from ifp.system.progress import Say
 from ifp.training.folder import TrainFolder
 from ifp.training.restore import restore
@@ -33,34 +33,34 @@ class Outcome:
 
 
 def outcome_of(folder: TrainFolder, images_per_second: float | None) -> Outcome:
-    """The outcome of a run in which every network is finished or has diverged."""
+    """The outcome of a run; networks that were left for later are neither finished nor diverged."""
     diverged = {seed: folder.step(seed) for seed in range(folder.config.seeds) if folder.status(seed) == DIVERGED}
-    finished = [seed for seed in range(folder.config.seeds) if seed not in diverged]
+    finished = [seed for seed in range(folder.config.seeds) if folder.status(seed) == FINISHED]
     return Outcome(finished, diverged, images_per_second)
 
 
-def take_up(folder: TrainFolder, say: Say) -> list[int]:
-    """The seeds that are still to be trained; says how far they are, and mends the files of those that are done.
+def take_up(folder: TrainFolder, say: Say, only: Sequence[int] | None = None) -> list[int]:
+    """The seeds (of `only`, where given) that are still to be trained; says how far, and mends files of finished ones.
 
     Raises
     ------
     IfpError : files cannot be written.
     """
     config = folder.config
-    seeds = [
+    left = [
         seed for seed in range(config.seeds) if folder.status(seed) != DIVERGED and folder.step(seed) < config.steps
     ]
-    if len(seeds) < config.seeds or any(map(folder.step, seeds)):
-        say(_going_on(folder, seeds))
+    seeds = [seed for seed in left if only is None or seed in only]
+    if len(left) < config.seeds or any(map(folder.step, left)):
+        say(_going_on(folder, config.seeds - len(left), seeds))
     restore(folder, say)
     return seeds
 
 
-def _going_on(folder: TrainFolder, seeds: Sequence[int]) -> str:
-    """How far a run that is taken up again has come; `seeds` are the networks that are not done."""
-    total = folder.config.seeds
+def _going_on(folder: TrainFolder, done: int, seeds: Sequence[int]) -> str:
+    """How far a run that is taken up again has come; `seeds` are the networks that are trained now."""
     steps = ", ".join(f"seed {seed} from step {folder.step(seed):,}" for seed in seeds)
-    return f"{total - len(seeds)} of {total} networks are done" + (f"; going on with {steps}." if steps else ".")
+    return f"{done} of {folder.config.seeds} networks are done" + (f"; going on with {steps}." if steps else ".")
 
 
 def give_up(folder: TrainFolder, seed: int, step: int, say: Say) -> None:

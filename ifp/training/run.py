@@ -44,6 +44,7 @@ def train(
     nmi: Nmi | None = None,
     posterior_nmi: PosteriorNmi | None = None,
     initial: Initial | None = None,
+    only: Sequence[int] | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
 ) -> Outcome:
@@ -51,6 +52,7 @@ def train(
 
     Parameters
     ----------
+    only : the seeds that are trained in this call, the others stay as they are; None for all that are unfinished.
     nmi, posterior_nmi : measure the information on factors of latents' means, and of latents as sampled, for the
         records; None records none.
     initial : gives the network, at step 0, that each seed begins with; None for fresh ones.
@@ -59,7 +61,7 @@ def train(
     ------
     IfpError : not enough memory, or files that cannot be written.
     """
-    seeds = take_up(folder, say)
+    seeds = take_up(folder, say, only)
     images_per_second = None
     if seeds:
         if setup.idle_latents:
