@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from ifp.system.threads import Stopped
 from ifp.system.workers import Site
 from ifp.theory.closed_form import FreezingBounds
 from ifp.theory.flat import edges_of_the_others, flat_exact_trace
+from ifp.theory.reduction import reduce_traversal
 from ifp.trace import AnnealTrace
 
 
@@ -39,10 +41,20 @@ def add_exact(
         progress("Exact curves", finished, len(cells))
 
     progress("Exact curves", 0, len(cells))
-    # the size is fixed: a curve's last digits depend on which others are computed with it
-    slices = [slice(start, start + EXACT_CHUNK) for start in range(0, len(cells), EXACT_CHUNK)]
-    chunks = [ExactChunk(cells[at], edges[at]) for at in slices]
+    chunks = [ExactChunk([cells[i] for i in numbers], edges[numbers]) for numbers in _in_chunks(cells, config)]
     resources.workers.map_chunks(exact_chunk, config, chunks, save, name=ExactChunk.name)
+
+
+def _in_chunks(cells: Sequence[Cell], config: AnnealConfig) -> list[list[int]]:
+    """The numbers of cells that are alike in images and distinct pixels, `EXACT_CHUNK` at a time.
+
+    A curve's last digits depend on which others are computed with it, so that the chunks which are left of a stopped
+    run must be those of the whole run: they are, since whole chunks were saved.
+    """
+    size = [(len(c.images), len(reduce_traversal(c.images, config.pixel_likelihood).weight_P)) for c in cells]
+    order = sorted(range(len(cells)), key=lambda i: (*size[i], i))
+    alike = [list(group) for _, group in groupby(order, key=lambda i: size[i][0])]
+    return [group[at : at + EXACT_CHUNK] for group in alike for at in range(0, len(group), EXACT_CHUNK)]
 
 
 @dataclass

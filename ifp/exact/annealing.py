@@ -37,6 +37,7 @@ from ifp.trace import OK, AnnealTrace
 BRANCHES = ("cool", "heat")
 
 
+@torch.inference_mode()
 def exact_annealing(
     images: Images,
     likelihood: str | Likelihood = "bernoulli",
@@ -55,8 +56,8 @@ def exact_annealing(
 ) -> AnnealTrace:
     """The KL and reconstruction of an ideal VAE against beta: cooling, heating, and the equilibrium of both.
 
-    A traversal's numbers do not depend on the others: alone or among them they agree to 1e-8 (each is padded to sizes
-    that depend on itself alone).
+    A traversal's numbers do not depend on the others: alone or among them they agree to 1e-8 (those of a batch are
+    padded to one size, which only changes how sums are rounded).
 
     Parameters
     ----------

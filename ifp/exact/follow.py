@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ifp.exact.ideal_vae import TraversalBatch, grid_points
-from ifp.exact.minimiser import HISTORY, Memory
+from ifp.exact.inverse_hessians import LimitedMemory
 from ifp.exact.solutions import Solutions, States, concatenate, pushed
 from ifp.exact.solve import MOST_POINTS, solve_from
 
@@ -64,27 +64,26 @@ class Track:
     Attributes
     ----------
     last, before : the last two solutions. straight_M : whether `before` is on the same branch as `last`.
-    memory : of the last minimisation.
+    memory : of the last minimisation, where there are too many variables for the curvature.
     """
 
     rows: Tensor
     last: Solutions
     before: Solutions
     straight_M: Tensor
-    memory: Memory
+    memory: LimitedMemory | None
 
     @classmethod
     def begin(cls, rows: Tensor, first: Solutions) -> Track:
         """A track that starts at `first`."""
-        variables = 2 * first.states.mean_MND[0].numel()
-        nothing = first.beta_M.new_zeros(len(rows), HISTORY, variables)
-        return cls(rows, first, first, torch.zeros_like(rows, dtype=torch.bool), Memory(nothing, nothing.clone()))
+        return cls(rows, first, first, torch.zeros_like(rows, dtype=torch.bool), None)
 
     def take(self, keep: Tensor) -> Track:
         """The track of these of its members."""
         parts = (self.rows, self.straight_M)
         rows, straight = (part[keep] for part in parts)
-        return Track(rows, self.last.take(keep), self.before.take(keep), straight, self.memory.take(keep))
+        memory = None if self.memory is None else self.memory.take(keep)
+        return Track(rows, self.last.take(keep), self.before.take(keep), straight, memory)
 
     def join(self, other: Track) -> Track:
         """The members of both."""
@@ -93,7 +92,7 @@ class Track:
             concatenate([self.last, other.last]),
             concatenate([self.before, other.before]),
             torch.cat([self.straight_M, other.straight_M]),
-            self.memory.join(other.memory),
+            _joined(self, other),
         )
 
     def step(self, batch: TraversalBatch, modes_MNK: Tensor, kl: float | Tensor) -> tuple[Track, Tensor]:
@@ -115,3 +114,15 @@ class Track:
         track = Track(self.rows, found, last, ~jumped, memory)
         resolved = (grid_points(found.states.mean_MND, found.states.log_std_MND) <= MOST_POINTS).nonzero().squeeze(1)
         return track.take(resolved), jumped[resolved]
+
+
+def _joined(mine: Track, others: Track) -> LimitedMemory | None:
+    """The memory of both tracks; one that has just begun has none yet."""
+    if mine.memory is None and others.memory is None:
+        return None
+    memories = (
+        LimitedMemory.begin(torch.ones_like(t.last.states.to_vector())) if t.memory is None else t.memory
+        for t in (mine, others)
+    )
+    first, second = memories
+    return first.join(second)

@@ -27,7 +27,7 @@ from ifp.theory.reduction import ReducedTraversal
 
 SPACING = 0.7  # of the grid, in units of the narrowest posterior's standard deviation
 REACH = 5.5  # of the grid beyond the outermost means, in standard deviations
-PIXEL_BUCKET = 1.25  # traversals are padded to sizes in this ratio, so that few batches serve all
+PIXEL_MULTIPLE = 8  # to which numbers of pixels are padded
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,11 @@ class TraversalBatch:
         keeps its digits where the contrast is low, in single precision too.
     weighted_MNP : x - mean times the pixel weights.
     weight_MP : pixels of each pattern, 0 for padding.
-    mean_MP : the mean image (Gaussian: 0).
-    own_nats_MN : cost of each image under the mean image. Costs are counted from there: their integral then has no
-        large constant part, whose quadrature error would drown the gain of images of low contrast.
-    constant_nats_M : cost of the dropped pixels.
+    on_MP, off_MP : the weights times the mean image, and times one minus it (Gaussian: half the weights, and 0).
+    odds_MP : the odds of the mean image (Gaussian: 0), which turn relative distances of x into those of 1 - x.
+    collapsed_nats_M : reconstruction when no information is held: every image is decoded as the mean image. Costs are
+        counted from there: their integral then has no large constant part, whose quadrature error would drown the gain
+        of images of low contrast.
     likelihood : of the images.
     """
 
@@ -52,9 +53,10 @@ class TraversalBatch:
     relative_MNP: Tensor
     weighted_MNP: Tensor
     weight_MP: Tensor
-    mean_MP: Tensor
-    own_nats_MN: Tensor
-    constant_nats_M: Tensor
+    on_MP: Tensor
+    off_MP: Tensor
+    odds_MP: Tensor
+    collapsed_nats_M: Tensor
     likelihood: Likelihood
 
     def take(self, rows: Tensor) -> TraversalBatch:
@@ -62,50 +64,37 @@ class TraversalBatch:
         chosen = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "likelihood"}
         return TraversalBatch(likelihood=self.likelihood, **chosen)
 
-    @property
-    def collapsed_nats_M(self) -> Tensor:
-        """Reconstruction [M] when no information is held: every image is decoded as the mean image."""
-        return self.own_nats_MN.mean(1) + self.constant_nats_M
-
     def in_single_precision(self) -> TraversalBatch:
-        """The same traversals in float32 where many numbers are computed; the costs that are added up stay float64."""
+        """The same traversals in float32 where many numbers are computed; the nats that are added up stay float64."""
         single = {
             f.name: getattr(self, f.name).float()
             for f in fields(self)
-            if f.name not in ("likelihood", "own_nats_MN", "constant_nats_M")
+            if f.name not in ("likelihood", "collapsed_nats_M")
         }
         return replace(self, **single)
 
     def cost(self, share_MGN: Tensor) -> Tensor:
-        """Nats [M, G, N] of each image where the images' shares in the decoded one are these, less `own_nats_MN`."""
+        """Nats [M, G, N] of each image where the images' shares in the decoded one are these, less those of the mean
+        image."""
         moved = torch.bmm(share_MGN, self.relative_MNP)
         if isinstance(self.likelihood, Bernoulli):
-            mean, weight = self.mean_MP[:, None], self.weight_MP
             # the floors only meet images whose posterior there is below them, so they cost nothing
             floor = torch.finfo(moved.dtype).eps - 1
-            off = (moved * (mean / (mean - 1))).clamp_min_(floor).log1p_()
+            off = (moved * -self.odds_MP[:, None]).clamp_min_(floor).log1p_()
             on = moved.clamp_min_(floor).log1p_()
-            shared = torch.bmm(on, (weight * self.mean_MP)[:, :, None])
-            shared += torch.bmm(off, (weight * (1 - self.mean_MP))[:, :, None])
-            return -(shared + torch.bmm(on.sub_(off), self.weighted_MNP.mT))
-        shared = 0.5 * torch.bmm(moved**2, self.weight_MP[:, :, None])
-        return shared - torch.bmm(moved, self.weighted_MNP.mT)
-
-
-def pixel_bucket(pixels: int) -> int:
-    """The padded number of pixels; depends on the traversal alone, never on its neighbours in a batch."""
-    size = 8
-    while size < pixels:
-        size = max(size + 8, int(size * PIXEL_BUCKET) // 8 * 8)
-    return size
+            shared = (on * self.on_MP[:, None]).addcmul_(off, self.off_MP[:, None]).sum(2, keepdim=True)
+            moved = on.sub_(off)
+            return torch.baddbmm(shared, moved, self.weighted_MNP.mT, beta=-1, alpha=-1)
+        shared = (moved**2 * self.on_MP[:, None]).sum(2, keepdim=True)
+        return torch.baddbmm(shared, moved, self.weighted_MNP.mT, alpha=-1)
 
 
 def make_batch(
     traversals: Sequence[ReducedTraversal], likelihood: Likelihood, device: torch.device | str
 ) -> TraversalBatch:
-    """Stack reduced traversals of equal N and equal `pixel_bucket`."""
+    """Stack reduced traversals of equal N, padded to the pixels of the largest."""
     images = len(traversals[0].values_NP)
-    pixels = max(pixel_bucket(len(t.weight_P)) for t in traversals)
+    pixels = -(-max(len(t.weight_P) for t in traversals) // PIXEL_MULTIPLE) * PIXEL_MULTIPLE
     x = torch.full((len(traversals), images, pixels), 0.5, dtype=torch.float64)
     weight = torch.zeros(len(traversals), pixels, dtype=torch.float64)
     for row, t in enumerate(traversals):
@@ -118,16 +107,21 @@ def make_batch(
     if isinstance(likelihood, Bernoulli):
         own = -((x * weight[:, None]) @ (mean.log() - torch.log1p(-mean))[:, :, None])[:, :, 0]
         own = own - (weight * torch.log1p(-mean)).sum(1, keepdim=True)
-        relative = (x - mean[:, None]) / mean[:, None]
+        relative, on, off, odds = (
+            (x - mean[:, None]) / mean[:, None],
+            weight * mean,
+            weight * (1 - mean),
+            mean / (1 - mean),
+        )
+        weighted = (x - mean[:, None]) * weight[:, None]
     else:
-        mean = torch.zeros_like(mean)
         own = 0.5 * (x**2 * weight[:, None]).sum(2)
-        relative = x
-    weighted = (x - mean[:, None]) * weight[:, None]
-    constant = torch.tensor([t.constant_nats for t in traversals], dtype=torch.float64)
+        relative, on, off, odds = x, 0.5 * weight, torch.zeros_like(weight), torch.zeros_like(weight)
+        weighted = x * weight[:, None]
+    collapsed = own.mean(1) + torch.tensor([t.constant_nats for t in traversals], dtype=torch.float64)
     x, relative, weighted, weight = (t.to(device) for t in (x, relative, weighted, weight))
-    mean, own, constant = (t.to(device) for t in (mean, own, constant))
-    return TraversalBatch(x, relative, weighted, weight, mean, own, constant, likelihood)
+    on, off, odds, collapsed = (t.to(device) for t in (on, off, odds, collapsed))
+    return TraversalBatch(x, relative, weighted, weight, on, off, odds, collapsed, likelihood)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ SWEEPS = 3
 """Number of times that the states are handed on to the neighbouring betas and back."""
 
 
+@torch.inference_mode()
 def exact_minimum(
     images: np.ndarray,
     betas: Sequence[float],

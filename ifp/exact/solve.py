@@ -10,6 +10,7 @@ Shapes: M traversals, N images, D latents, K modes, V = 2 N D variables.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -26,7 +27,8 @@ from ifp.exact.ideal_vae import (
     make_grid,
     reconstruction,
 )
-from ifp.exact.minimiser import Memory, minimise
+from ifp.exact.inverse_hessians import FullInverse, InverseHessian, LimitedMemory
+from ifp.exact.minimiser import minimise
 from ifp.exact.solutions import POWER, Solutions, States
 
 TOLERANCE = 1e-10
@@ -74,14 +76,14 @@ def solve_from(
     start: States,
     level_M: Tensor,
     at_M: Tensor,
-    memory: Memory | None,
+    memory: LimitedMemory | None,
     *,
     power: float = POWER,
     tolerance: float | None = None,
     max_evaluations: int = MAX_EVALUATIONS,
     rough: bool = False,
     single: bool = False,
-) -> tuple[Solutions, Memory]:
+) -> tuple[Solutions, LimitedMemory | None]:
     """Minimise R + phi(K) from `start`; refine the grid of those that outgrew it, and minimise these again.
 
     With at most `MOST_VARIABLES` variables the metric is the curvature at the guess (`ifp.exact.curvature`), computed
@@ -100,26 +102,26 @@ def solve_from(
     few = start.mean_MND.shape[1] <= FEW_IMAGES
     spacing = ROUGH_SPACING if rough else FEW_IMAGES_SPACING if few else SPACING
     evaluated = batch.in_single_precision() if single else batch
-    first_memory = memory
+    learned = memory
     for attempt in range(1 if rough else ROUNDS if exact else GRID_TRIES):
         before = States.from_vector(vector[rows], latents)
         grid = make_grid(before.mean_MND, before.log_std_MND, spacing=spacing)
         scale, longest_step = _scale_and_longest_step(before, level_M[rows])
-        past = first_memory if first_memory is None else first_memory.take(rows)
+        metric: FullInverse | LimitedMemory
         if exact:
-            scale = inverse_curvature(batch.take(rows), before, level_M[rows], at_M[rows], power)
-            past = None
+            metric = FullInverse(inverse_curvature(batch.take(rows), before, level_M[rows], at_M[rows], power))
+        else:
+            metric = LimitedMemory.begin(scale) if learned is None else learned.take(rows).rescaled(scale)
         minimum = minimise(
             _Objective(evaluated.take(rows), grid, level_M[rows], at_M[rows], power, latents),
             vector[rows],
-            scale,
+            metric,
             tolerance * level_M[rows],
             max_step_MV=longest_step,
-            memory=past,
             max_evaluations=min(max_evaluations, REFRESH) if exact else max_evaluations,
         )
-        if attempt == 0:
-            first_memory = minimum.memory
+        if attempt == 0 and not exact and not rough:
+            learned = _in_order(minimum.metrics)
         vector[rows] = minimum.x_MV
         after = States.from_vector(minimum.x_MV, latents)
         again = _outgrown(grid, before, after) & (grid_points(after.mean_MND, after.log_std_MND) <= MOST_POINTS)
@@ -130,12 +132,21 @@ def solve_from(
         rows = rows[again]
         if not len(rows):
             break
-    assert first_memory is not None
     states = States.from_vector(vector, latents)
     grid = make_grid(states.mean_MND, states.log_std_MND, spacing=spacing)
     recon = evaluate(evaluated, states, grid)[0]
     kl = kl_nats(states.mean_MND, states.log_std_MND)
-    return Solutions(states, level_M * (kl.sum(1) / at_M) ** power, recon, kl, level_M, at_M), first_memory
+    return Solutions(states, level_M * (kl.sum(1) / at_M) ** power, recon, kl, level_M, at_M), learned
+
+
+def _in_order(parts: Sequence[tuple[Tensor, InverseHessian]]) -> LimitedMemory:
+    """The memory of all problems from that of those that ended together."""
+    rows, first = parts[0]
+    assert isinstance(first, LimitedMemory)
+    for more, metric in parts[1:]:
+        assert isinstance(metric, LimitedMemory)
+        rows, first = torch.cat([rows, more]), first.join(metric)
+    return first.take(rows.argsort())
 
 
 def _scale_and_longest_step(states: States, level_M: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,6 @@ from ifp.exact.ideal_vae import (
     kl_nats,
     make_batch,
     make_grid,
-    pixel_bucket,
     reconstruction,
 )
 from ifp.likelihood import Bernoulli, as_likelihood
@@ -109,8 +108,8 @@ def test_padding_changes_nothing() -> None:
     small, large = (reduce_traversal(rng.random((6, pixels)), Bernoulli()) for pixels in (5, 90))
     _, mean, log_std = problem("bernoulli", 1)
     padded = make_batch([small, large], Bernoulli(), "cpu")
-    assert padded.x_MNP.shape[2] == pixel_bucket(90) > pixel_bucket(5)
     alone = make_batch([small], Bernoulli(), "cpu")
+    assert padded.x_MNP.shape[2] >= 90 > alone.x_MNP.shape[2]
     grid = make_grid(mean, log_std)
     one = torch.tensor([0])
     expected = reconstruction(alone, mean[:1], log_std[:1], grid.take(one))[0]

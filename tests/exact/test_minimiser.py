@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ifp.exact.inverse_hessians import LimitedMemory
 from ifp.exact.minimiser import minimise
 
 
@@ -27,7 +28,7 @@ def solve(problems: list[int]) -> Tensor:
     found = minimise(
         lambda x, r: objective(x, rows[r]),
         start,
-        torch.ones_like(start),
+        LimitedMemory.begin(torch.ones_like(start)),
         torch.full((len(rows),), 1e-16, dtype=torch.float64),
         max_step_MV=torch.full_like(start, 0.5),
         max_evaluations=500,
