@@ -302,7 +302,8 @@ def prepare(place: Path, only: list[str]) -> list[Case]:
     ended = run(Case("", ["train", *train, "--seeds", "5"]), trained)
     assert ended.code == 0, ended.text
     cases = [
-        Case("anneal", ["anneal", *data, "--factor", "width", "--factor", "row", "--contexts", "2", "--steps", "120", "--hold-steps", "40", "--records", "12",
+        Case("anneal", ["anneal", *data, "--factor", "width", "--factor", "row", "--contexts", "2",
+                        "--steps", "120", "--hold-steps", "40", "--records", "12",
                         "--hidden", "16", "--batch", "20", "--seeds", "2", "--threads", "2", "--quiet"]),
         Case("train", ["train", *train, "--seeds", "3"]),
         Case("deft", ["train", *train, "--seeds", "2", "--objective", "deft", "--option", "betas=20,4"]),
