@@ -299,7 +299,17 @@ def prepare(place: Path, only: list[str]) -> list[Case]:
     small = ["--architecture", "mlp", "--hidden", "32", "--batch", "32", "--quiet", "--threads", "2"]
     train = [*data, *small, "--steps", "120", "--records", "6", "--checkpoint-every", "40", "--latents", "4"]
     trained = place / "trained"
-    ended = run(Case("", ["train", *train, "--seeds", "5"]), trained)
+    learned = [
+        "--steps",
+        "600",
+        "--learning-rate",
+        "0.003",
+        "--option",
+        "beta=1",
+        "--seeds",
+        "5",
+    ]  # the last one counts
+    ended = run(Case("", ["train", *train, *learned]), trained)
     assert ended.code == 0, ended.text
     cases = [
         Case("anneal", ["anneal", *data, "--factor", "width", "--factor", "row", "--contexts", "2",

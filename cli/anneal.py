@@ -114,7 +114,7 @@ def anneal(
 
         run_whole(
             given_settings(options), config_file, out=out, data_dir=data_dir, device=device, threads=threads,
-            **figures, order=order, labels=labels, quiet=quiet, dry_run=dry_run, as_json=as_json,
+            scheduler=scheduler, **figures, order=order, labels=labels, quiet=quiet, dry_run=dry_run, as_json=as_json,
             objective=objective or "beta", options=dict(map(parse_option, option)),
         )  # fmt: skip
         return

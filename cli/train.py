@@ -10,6 +10,7 @@ import click
 
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
+from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.earlier_run import stored_settings
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.printing import print_line, print_table
@@ -50,6 +51,7 @@ FORMATS = {
 )
 @click.option("--device", default="auto", help="auto, cpu, cuda (all GPUs), cuda:N or mps.")
 @click.option("--threads", type=int, help="Threads at work on a CPU.", show_default="the CPUs granted")
+@scheduler_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
@@ -59,6 +61,7 @@ def train(
     data_dir: Path | None,
     device: str,
     threads: int | None,
+    scheduler: str | None,
     quiet: bool,
     dry_run: bool,
     as_json: bool,
@@ -86,8 +89,8 @@ def train(
 
     with StageProgress(quiet=quiet) as stages:
         prepared = prepare_training(
-            config.dataset, config, typed=given, device=device, threads=threads, data_dir=data_dir,
-            progress=stages.update, say=stages.say,
+            config.dataset, config, typed=given, device=device, threads=threads, scheduler=scheduler,
+            data_dir=data_dir, progress=stages.update, say=stages.say,
         )  # fmt: skip
         folder = prepared.folder(out)
         with no_folder_if_refused(folder.path):

@@ -7,8 +7,7 @@ exact curve of an ideal VAE, and networks trained while beta falls and rises.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
 from ifp.networks.architecture import fit_architecture
 from ifp.system.checksums import trusting
-from ifp.system.cluster import check_scheduler, connect
+from ifp.system.cluster import check_scheduler, connect, device_here
 from ifp.system.cpus import granted_cpus
 from ifp.system.devices import check_device
 from ifp.system.out_folder import as_folder, no_folder_if_refused
@@ -148,21 +147,13 @@ class AnnealPlan:
         """Compute what is missing; see `anneal`."""
         check_some_can_freeze(self.cells)
         curves = self._curves(out)
-        with self._connected(say) as resources:
+        with connect(self.scheduler, self.wanted_device, say) as elsewhere:
+            resources = replace(self.resources, elsewhere=elsewhere)
             if isinstance(curves, RunWriter):
                 return self._run_in(curves, resources, progress, say)
             trace = run(self.cells, self.config, curves, resources, progress=progress, say=say)
         about = {**about_run(self.config, self.dataset, self.resources.device), "status": "finished"}
         return Annealing(trace, about, order=self.order, factor_labels=self.labels)
-
-    @contextmanager
-    def _connected(self, say: Say) -> Iterator[Resources]:
-        """The resources with the workers of the scheduler, where there is one."""
-        if self.scheduler is None:
-            yield self.resources
-            return
-        with connect(self.scheduler, wanted=self.wanted_device, say=say) as workers:
-            yield replace(self.resources, elsewhere=workers)
 
     def _run_in(self, folder: RunWriter, resources: Resources, progress: Progress, say: Say) -> Annealing:
         with no_folder_if_refused(folder.path):
@@ -240,7 +231,9 @@ def plan_annealing(
     config = _settled(config, preset, settings)
     if out is not None:
         RunFolder.check_kind(as_folder(out, "out"))
-    resources = Resources(check_device(device), threads if threads is not None else granted_cpus())
+    resources = Resources(
+        check_device(device_here(device, scheduler)), threads if threads is not None else granted_cpus()
+    )
     check_precision(config.precision, resources.device)
     background = Path(config.background) if config.background else None
     data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)

@@ -25,6 +25,7 @@ from ifp.analysis.joint.settings import DIRECTIONS, METHODS, check_settings, sto
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset, short_name
 from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.system.cluster import check_scheduler, connect, device_here
 from ifp.system.devices import check_device
 from ifp.system.json_text import load_json
 from ifp.system.out_folder import as_folder, no_folder_if_refused
@@ -44,6 +45,7 @@ class WholePlan:
     config : the training that cools; None for the closed form. heat : whether to heat the cooled networks.
     closed_form : likelihood, sigma, seed and images of the closed form.
     width, formats, order, labels : of the figure and tables.
+    scheduler, wanted_device : of the workers that train, None for this process.
     """
 
     dataset: FactorDataset
@@ -57,6 +59,8 @@ class WholePlan:
     formats: Sequence[str]
     order: tuple[str, ...]
     labels: Mapping[str, str]
+    scheduler: str | None = None
+    wanted_device: str = "auto"
 
     def default_folder(self) -> Path:
         """Where the command writes when nobody says."""
@@ -102,7 +106,8 @@ class WholePlan:
 
     def _train(self, folder: Path, progress: Progress, say: Say) -> WholeAnnealing:
         study = self._study(folder, progress)
-        outcomes = run_study(study, progress, say)
+        with connect(self.scheduler, self.wanted_device, say) as workers:
+            outcomes = run_study(study, progress, say, workers)
         tables, about = read_study(folder)
         return WholeAnnealing(
             tables, about, read_about(folder), order=self.order, factor_labels=self.labels, outcomes=outcomes
@@ -129,6 +134,7 @@ def plan_whole(
     data_dir: Path | None = None,
     device: str = "auto",
     threads: int | None = None,
+    scheduler: str | None = None,
     width: str | float = "icml",
     formats: Sequence[str] = FORMATS,
     order: Sequence[str] = (),
@@ -151,6 +157,10 @@ def plan_whole(
     figure_width(width)
     check_formats(formats)
     check_positive("threshold_nats", threshold_nats)
+    check_scheduler(scheduler)
+    if scheduler is not None and (objective in GANS or method == "closed-form"):
+        raise IfpError("`scheduler` is for the training of VAEs; leave it out here.")
+    wanted, device = device, device_here(device, scheduler)
     if objective in GANS:
         refuse_method(objective, config, method)
     for name, value, allowed in (("method", method, METHODS), ("direction", direction or "both", DIRECTIONS)):
@@ -206,7 +216,9 @@ def plan_whole(
     if cooling.options["law"] == "author" and heat and direction is None:
         heat = False
         say("The author's law only cools, so nothing is heated.")
-    return WholePlan(data, cooling, closed_form, heat, threshold_nats, device, threads, width, formats, *naming)
+    return WholePlan(
+        data, cooling, closed_form, heat, threshold_nats, device, threads, width, formats, *naming, scheduler, wanted
+    )
 
 
 def _range_there(out: str | Path | None, settings: Mapping[str, Any]) -> dict[str, float]:

@@ -18,13 +18,18 @@ from ifp.errors import IfpError
 from ifp.formats import FINISHED
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.sole_worker import sole_worker
+from ifp.system.workers import Workers
 from ifp.training.codes_folder import CodesFolder
 from ifp.training.outcome import Outcome
 from ifp.training.run import train
 
 
-def run_study(study: JointStudy, progress: Progress = silent, say: Say = unsaid) -> dict[str, Outcome]:
+def run_study(
+    study: JointStudy, progress: Progress = silent, say: Say = unsaid, workers: Workers | None = None
+) -> dict[str, Outcome]:
     """Cool, heat, measure and write; how each direction's training ended.
+
+    `workers` of a cluster train; None for this process.
 
     Raises
     ------
@@ -32,21 +37,21 @@ def run_study(study: JointStudy, progress: Progress = silent, say: Say = unsaid)
         process at work in the folder.
     """
     with sole_worker(study.path):
-        return _run_study(study, progress, say)
+        return _run_study(study, progress, say, workers)
 
 
-def _run_study(study: JointStudy, progress: Progress, say: Say) -> dict[str, Outcome]:
-    outcomes = {COOL: _train(study, COOL, progress, say)}
+def _run_study(study: JointStudy, progress: Progress, say: Say, workers: Workers | None) -> dict[str, Outcome]:
+    outcomes = {COOL: _train(study, COOL, progress, say, workers)}
     seeds = finished_seeds(study.folders[COOL])
     if not seeds:
         raise IfpError("No network finished, so there is nothing to measure; try a smaller `learning_rate`.")
     if HEAT in study.folders:
-        outcomes[HEAT] = _train(study, HEAT, progress, say)
+        outcomes[HEAT] = _train(study, HEAT, progress, say, workers)
     measure_study(study, seeds, progress)
     return outcomes
 
 
-def _train(study: JointStudy, direction: str, progress: Progress, say: Say) -> Outcome:
+def _train(study: JointStudy, direction: str, progress: Progress, say: Say, workers: Workers | None) -> Outcome:
     setup, folder = study.setups[direction], study.folders[direction]
     law = setup.config.options
     rises = "Heating" if direction == HEAT else "Cooling"
@@ -67,7 +72,7 @@ def _train(study: JointStudy, direction: str, progress: Progress, say: Say) -> O
             _leave_out(folder, [seed for seed in range(setup.config.seeds) if cooled.status(seed) != FINISHED])
         return train(
             setup, folder, nmi=histogram_nmi if direction == COOL else None,
-            initial=begin if direction == HEAT else None, progress=progress, say=say,
+            initial=begin if direction == HEAT else None, workers=workers, progress=progress, say=say,
         )  # fmt: skip
 
 

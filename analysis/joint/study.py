@@ -31,6 +31,7 @@ def anneal_whole(
     data_dir: Path | None = None,
     device: str = "auto",
     threads: int | None = None,
+    scheduler: str | None = None,
     width: str | float = "icml",
     formats: Sequence[str] = FORMATS,
     order: Sequence[str] = (),
@@ -56,7 +57,7 @@ def anneal_whole(
         `learning_rate`, `seed`, `law`, `beta_max`, `beta_min`, `background`.
     out : the folder for networks, codes, tables and figures; the same call goes on with a run that was stopped. None
         keeps the tables in memory, and no network.
-    data_dir, device, threads, width, formats, order, labels : see `ifp.anneal`.
+    data_dir, device, threads, scheduler, width, formats, order, labels : see `ifp.anneal`.
 
     Returns
     -------
@@ -82,6 +83,7 @@ def anneal_whole(
     plan = plan_whole(
         dataset, method=method, objective=objective, options=options, preset=preset, config=config,
         direction=direction, threshold_nats=threshold_nats, out=out, data_dir=data_dir, device=device, threads=threads,
-        width=width, formats=formats, order=order, labels=labels, progress=progress, say=say, **settings,
+        scheduler=scheduler, width=width, formats=formats, order=order, labels=labels, progress=progress, say=say,
+        **settings,
     )  # fmt: skip
     return plan.run(out, progress=progress, say=say)

@@ -24,6 +24,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
 from ifp.networks.architecture import fit_architecture
+from ifp.system.cluster import check_scheduler, connect, device_here
 from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.settings import clipped_note
@@ -43,6 +44,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     device: str = "auto",
     threads: int | None = None,
+    scheduler: str | None = None,
     data_dir: Path | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
@@ -63,6 +65,8 @@ def train(
     out : the run's folder, in which the same call resumes a run that was stopped; None trains in a temporary folder
         that lives as long as the result (`save` keeps it).
     device : "auto", "cpu", "cuda", "cuda:N" or "mps". threads : on a CPU; None for the CPUs granted.
+    scheduler : the address of a dask scheduler whose workers train the networks, or "local" or "local:N" for N
+        processes here (docs/cluster.md); not of GANs. None for this process.
     data_dir : where the official files of `dsprites` and `smallnorb` lie.
     progress : see `ifp.system.progress.Progress`. say : called with each sentence that the user should read.
     **settings : of `ifp.TrainConfig` by name (seeds, steps, batch, latents, architecture, ...), and hyper-parameters
@@ -88,8 +92,8 @@ def train(
         dataset = as_dataset(dataset, say=say)
         given["dataset"] = dataset.name
     prepared = prepare_training(
-        dataset, make_config(given), typed=given, device=device, threads=threads, data_dir=data_dir,
-        progress=progress, say=say,
+        dataset, make_config(given), typed=given, device=device, threads=threads,
+        scheduler=scheduler, data_dir=data_dir, progress=progress, say=say,
     )  # fmt: skip
     if where is not None:
         folder = prepared.folder(where)
@@ -110,10 +114,13 @@ class PreparedTraining:
     Attributes
     ----------
     notes : what was changed so that the settings fit, a sentence each.
+    scheduler, wanted_device : of the workers that train, None for this process.
     """
 
     setup: Setup
     notes: tuple[str, ...]
+    scheduler: str | None = None
+    wanted_device: str = "auto"
 
     def folder(self, path: Path | None = None) -> TrainFolder:
         """The run's folder, for `run`; raises IfpError where it holds anything but this run.
@@ -143,10 +150,15 @@ class PreparedTraining:
         config = self.setup.config
         where = "" if temporary else f", into {folder.path}"
         say(f"{config.objective} on {config.dataset}, {config.likelihood} likelihood{where}")
-        with sole_worker(folder.path), left_in_order(folder, say, temporary=temporary):
+        with (
+            connect(self.scheduler, self.wanted_device, say) as workers,
+            sole_worker(folder.path),
+            left_in_order(folder, say, temporary=temporary),
+        ):
             outcome = train_networks(
-                self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
-            )
+                self.setup, folder,
+                nmi=histogram_nmi, posterior_nmi=posterior_nmi, workers=workers, progress=progress, say=say,
+            )  # fmt: skip
         return TrainResult(folder, outcome, temporary)
 
 
@@ -157,6 +169,7 @@ def prepare_training(
     typed: Collection[str] = (),
     device: str = "auto",
     threads: int | None = None,
+    scheduler: str | None = None,
     data_dir: Path | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
@@ -174,11 +187,15 @@ def prepare_training(
     """
     if threads is not None and threads < 1:
         raise bad_value("threads", threads, "a whole number of at least 1")
+    check_scheduler(scheduler)
     background = Path(config.background) if config.background else None
     data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)
     config, notes = fit_architecture(config, data.image_shape, typed)
     clipped = clipped_note(config, typed)
     notes = [*notes, *([clipped] if clipped else [])]
     if config.objective in GANS:
+        if scheduler is not None:
+            raise IfpError("GANs are trained in one process; leave `scheduler` out.")
         return PreparedGan(set_up_gan(data, config, device=device, threads=threads), tuple(notes))
-    return PreparedTraining(set_up(data, config, device=device, threads=threads), tuple(notes))
+    setup = set_up(data, config, device=device_here(device, scheduler), threads=threads)
+    return PreparedTraining(setup, tuple(notes), scheduler, device)

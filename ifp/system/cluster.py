@@ -21,7 +21,7 @@ from ifp.system.cluster_task import about_worker
 from ifp.system.cpus import granted_cpus
 from ifp.system.progress import Say, unsaid
 from ifp.system.versions import versions
-from ifp.system.workers import ThreadWorkers, Workers
+from ifp.system.workers import Workers
 
 LOCAL = "local"
 """The address that starts workers on this machine: local, or local:N for N of them."""
@@ -37,31 +37,27 @@ EXTRA = (
 
 
 @contextmanager
-def connect(
-    scheduler: str | None, *, device: str = "cpu", threads: int = 1, wanted: str = "auto", say: Say = unsaid
-) -> Iterator[Workers]:
-    """Within the block, the workers that compute the chunks of a run.
+def connect(scheduler: str | None, wanted: str = "auto", say: Say = unsaid) -> Iterator[Workers | None]:
+    """Within the block, the workers of a cluster that compute the chunks of a run; None without a scheduler.
 
     Parameters
     ----------
     scheduler : the address of a scheduler of dask, tcp://HOST:PORT or tls://HOST:PORT (with dask's own configuration of
-        certificates); "local" or "local:N" for processes here; None for threads of this process.
-    device, threads : of this process's threads.
-    wanted : the device that the user asked for; of other machines only "auto", "cpu" and "cuda" can be chosen.
+        certificates); "local" or "local:N" for processes here; None for none.
+    wanted : the device that the user asked for: "auto", "cpu" or "cuda".
     say : is told of workers whose packages differ, and of waiting.
 
     Raises
     ------
     IfpError : the extra is missing, nobody answers, an address or a device that cannot be.
     """
+    check_scheduler(scheduler)
     if scheduler is None:
-        yield ThreadWorkers(device, threads)
+        yield None
         return
     number = local_number(scheduler)
-    try:
-        import distributed
-    except ImportError as error:
-        raise IfpError(EXTRA) from error
+    import distributed
+
     _silence()
     with ExitStack() as stack:
         if number is not None:
@@ -89,6 +85,11 @@ def check_scheduler(scheduler: str | None) -> None:
         raise bad_value("scheduler", scheduler, ALLOWED)
     if importlib.util.find_spec("distributed") is None:
         raise IfpError(EXTRA)
+
+
+def device_here(device: str, scheduler: str | None) -> str:
+    """The device that this process is asked for: what a cluster computes on is settled when it is reached."""
+    return device if scheduler is None else "cpu"
 
 
 def local_number(scheduler: str) -> int | None:

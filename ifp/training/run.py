@@ -19,6 +19,7 @@ from ifp.networks.fully_connected import PixelStatistics
 from ifp.system.devices import DevicePool, slots
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.threads import Stopped, run_jobs
+from ifp.system.workers import Workers, uncounted
 from ifp.training.chunks import borders, divide, kernel_threads
 from ifp.training.evaluation import Evaluation, Nmi, PosteriorNmi, make_evaluation
 from ifp.training.folder import TrainFolder
@@ -45,6 +46,7 @@ def train(
     posterior_nmi: PosteriorNmi | None = None,
     initial: Initial | None = None,
     only: Sequence[int] | None = None,
+    workers: Workers | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
 ) -> Outcome:
@@ -56,6 +58,7 @@ def train(
     nmi, posterior_nmi : measure the information on factors of latents' means, and of latents as sampled, for the
         records; None records none.
     initial : gives the network, at step 0, that each seed begins with; None for fresh ones.
+    workers : of a cluster; None for this process.
 
     Raises
     ------
@@ -66,17 +69,69 @@ def train(
     if seeds:
         if setup.idle_latents:
             say(idle_warning(setup.idle_latents, setup.config.latents))
+        if workers is not None:
+            from ifp.training.elsewhere import train_elsewhere
+
+            folder.open()
+            images_per_second = train_elsewhere(
+                setup, folder, seeds, workers,
+                nmi=nmi, posterior_nmi=posterior_nmi, initial=initial, progress=progress, say=say,
+            )  # fmt: skip
+            return outcome_of(folder, images_per_second)
         images = load_training_images(setup, progress)
         say(images.describe())
         evaluation = make_evaluation(setup.dataset, setup.config, images, progress)
-        run = _Run(setup, folder, images, evaluation, nmi, posterior_nmi, initial, progress, say)
         folder.open()
-        images_per_second = run.train(seeds)
+        images_per_second = _train_here(
+            seeds,
+            ChunkTraining(setup, folder, images, evaluation, nmi, posterior_nmi, initial, uncounted, say),
+            progress,
+        )
     return outcome_of(folder, images_per_second)
 
 
+def _train_here(seeds: Sequence[int], training: ChunkTraining, progress: Progress) -> float:
+    """Train these networks to their end in this process; returns images per second."""
+    setup, folder = training.setup, training.folder
+    total = setup.config.steps * len(seeds)
+    begun, started = sum(map(folder.step, seeds)), time.perf_counter()
+    done = begun
+
+    def count(steps: int) -> None:
+        nonlocal done
+        done += steps  # from several threads: only the display can be a little off
+        progress("Training (network-steps)", min(done, total), total)
+
+    count(0)
+    training.count = count
+    chunks = divide(seeds, folder.step, setup)
+    threads = setup.threads if setup.device.type == "cpu" and setup.network.twin_alone else 1
+    devices = slots(str(setup.device), threads)
+    pool = DevicePool(devices)
+
+    def train_on(chunk: Sequence[int], stop: Callable[[], bool]) -> None:
+        with pool.lent() as device:
+            training.train_halving(device, chunk, stop)
+
+    jobs = [partial(train_on, chunk) for chunk in chunks]
+    if (setup.device.type == "cpu" and setup.network.twin_alone) or len(devices) > 1:
+        run_jobs(jobs, len(devices), lambda none: None)
+    else:
+        with kernel_threads(folder.threads):
+            for job in jobs:
+                job(lambda: False)
+    return (done - begun) * setup.config.batch / (time.perf_counter() - started)
+
+
 @dataclass(eq=False)
-class _Run:
+class ChunkTraining:
+    """Trains chunks of networks of a run, recording into its folder.
+
+    Attributes
+    ----------
+    count : called with the network-steps done since the last call. The others are those of `train`.
+    """
+
     setup: Setup
     folder: TrainFolder
     images: TrainingImages
@@ -84,41 +139,14 @@ class _Run:
     nmi: Nmi | None
     posterior_nmi: PosteriorNmi | None
     initial: Initial | None
-    progress: Progress
+    count: Callable[[int], None]
     say: Say
-    done: int = 0
-    total: int = 0
 
     @cached_property
     def statistics(self) -> PixelStatistics:
         return self.images.statistics(self.setup.config.pixel_likelihood)
 
-    def train(self, seeds: Sequence[int]) -> float:
-        """Train these networks to their end; returns images per second."""
-        setup = self.setup
-        self.total = setup.config.steps * len(seeds)
-        begun, started = sum(map(self.folder.step, seeds)), time.perf_counter()
-        self.done = begun
-        self.progress("Training (network-steps)", self.done, self.total)
-        chunks = divide(seeds, self.folder.step, setup)
-        threads = setup.threads if setup.device.type == "cpu" and setup.network.twin_alone else 1
-        devices = slots(str(setup.device), threads)
-        pool = DevicePool(devices)
-        jobs = [partial(self._train_on, pool, chunk) for chunk in chunks]
-        if (setup.device.type == "cpu" and setup.network.twin_alone) or len(devices) > 1:
-            run_jobs(jobs, len(devices), lambda none: None)
-        else:
-            with kernel_threads(self.folder.threads):
-                for job in jobs:
-                    job(lambda: False)
-        return (self.done - begun) * setup.config.batch / (time.perf_counter() - started)
-
-    def _train_on(self, pool: DevicePool, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
-        """Train a chunk on a device that is free."""
-        with pool.lent() as device:
-            self._train_halving(device, chunk, stop)
-
-    def _train_halving(self, device: str, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
+    def train_halving(self, device: str, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
         """Train a chunk; out of memory, go on from its last records in two halves."""
         try:
             self._train_chunk(device, chunk, stop)
@@ -131,7 +159,7 @@ class _Run:
         self.say(f"Out of memory with {len(chunk)} networks per chunk: trying {len(left) - half}.")
         for part in (left[:half], left[half:]):
             for together in divide(part, self.folder.step, self.setup):
-                self._train_halving(device, together, stop)
+                self.train_halving(device, together, stop)
 
     def _train_chunk(self, device: str, chunk: Sequence[int], stop: Callable[[], bool]) -> None:
         setup, config = self.setup, self.setup.config
@@ -147,8 +175,7 @@ class _Run:
                     raise Stopped
                 before = trainer.step
                 trainer.run(min(BLOCK, border - trainer.step))
-                self.done += (trainer.step - before) * len(trainer.seeds)
-                self.progress("Training (network-steps)", min(self.done, self.total), self.total)
+                self.count((trainer.step - before) * len(trainer.seeds))
             left = self._record(trainer, evaluation)
             if not left:
                 return
@@ -191,6 +218,10 @@ class _Run:
         setup = self.setup
         return fresh_member(setup.config, setup.objective, setup.network, self.statistics, seed)
 
+    def _give_up(self, seed: int, step: int) -> None:
+        """Note that a network diverged before this step."""
+        give_up(self.folder, seed, step, self.say)
+
     def _record(self, trainer: Trainer, evaluation: Evaluation) -> list[int]:
         """Record every member; the seeds that go on."""
         config = self.setup.config
@@ -203,8 +234,7 @@ class _Run:
         ):
             state = trainer.state_of(row)
             if record is None or not state.is_finite():
-                give_up(self.folder, seed, trainer.step, self.say)
-                self.total -= config.steps - trainer.step
+                self._give_up(seed, trainer.step)
             else:
                 before = self.folder.empty_stages(seed)
                 self._say_emptied(seed, record)

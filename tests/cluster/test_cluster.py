@@ -229,3 +229,24 @@ def test_without_the_extra_one_sentence_names_it(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(IfpError, match=r"install it with `pip install 'ifp\[cluster\]'`"):
         check_scheduler("tcp://10.0.0.1:8786")
     assert local_number("local:3") == 3
+
+
+def test_networks_train_on_workers_to_the_same_bytes(
+    two_workers: Cluster, bars_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the workers dies; `seeds` that diverge would too."""
+    settings = {"architecture": "mlp", "hidden": 32, "latents": 2, "batch": 32, "seeds": 3, "steps": 12, "records": 3}
+    done: list[int] = []
+
+    def kill(text: str, steps: int, total: int) -> None:
+        if text.startswith("Training") and steps and not done:
+            done.append(steps)
+            os.kill(two_workers.workers[0], signal.SIGKILL)
+
+    given = {"device": "cpu", "threads": 1, "checkpoint_every": 6, **settings}
+    ifp.train(f"npz:{bars_npz}", out=tmp_path / "here", **given)
+    there = {"out": tmp_path / "there", "scheduler": two_workers.address, "progress": kill, **given}
+    ifp.train(f"npz:{bars_npz}", **there)
+    names = ["records.npz", "records.csv", "seed-0/step-000006.pt", "seed-2/step-000012.pt"]
+    for name in names:
+        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes(), name
