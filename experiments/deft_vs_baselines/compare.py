@@ -47,15 +47,24 @@ def main() -> None:
 
 def compare(folder: Path) -> None:
     """Write the two tables and the figure of a folder."""
-    measures = pd.read_csv(folder / "measures.csv")
-    last = measures[measures["step"] == measures.groupby("configuration")["step"].transform("max")]
+    last = last_checkpoints(pd.read_csv(folder / "measures.csv"))
     names = list(last["configuration"].unique())
-    pairs = [(name, BASELINE) for name in names if name != BASELINE] + list(REFERENCES)
     levels(last, names).to_csv(folder / "levels.csv", index=False, float_format="%.4g")
-    differences(last, pairs).to_csv(folder / "differences.csv", index=False, float_format="%.4g")
+    differences(last, pairs_of(names)).to_csv(folder / "differences.csv", index=False, float_format="%.4g")
     (folder / "figures").mkdir(exist_ok=True)
     with paper_style():
         save_figure(draw_seeds(last, names), folder / "figures" / "seeds", last[["configuration", "seed", *MEASURES]])
+
+
+def last_checkpoints(measures: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each configuration's last checkpoints."""
+    return measures[measures["step"] == measures.groupby("configuration")["step"].transform("max")]
+
+
+def pairs_of(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Every configuration with the baseline, and the other pairs that are there."""
+    others = [pair for pair in REFERENCES if set(pair) <= set(names)]
+    return [(name, BASELINE) for name in names if name != BASELINE] + others
 
 
 def levels(last: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -79,12 +88,10 @@ def levels(last: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 def differences(last: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """One row per pair of configurations and measure; see `paired.paired_difference`."""
     by_seed = last.set_index(["configuration", "seed"])
-    there = set(last["configuration"])
     return pd.DataFrame(
         {"configuration": own, "reference": reference, "measure": measure}
         | paired_difference(by_seed.loc[own][measure], by_seed.loc[reference][measure])
         for own, reference in pairs
-        if {own, reference} <= there
         for measure in MEASURES
     )
 
