@@ -15,6 +15,7 @@ import pandas as pd
 from configurations import BASELINE
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from paired import mean_interval, paired_difference
 
 from ifp.analysis.figures.plot_page import new_figure, paper_style, save_figure
@@ -98,7 +99,7 @@ def differences(last: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.Data
 
 def draw_seeds(last: pd.DataFrame, names: Sequence[str]) -> Figure:
     """Every seed of every configuration, with the median and its interval."""
-    figure = new_figure(figure_width("tmlr"), 0.17 * len(names) + 0.7)
+    figure = new_figure(figure_width("tmlr"), 0.2 * len(names) + 0.7)
     axes = figure.subplots(1, len(SHOWN), sharey=True)
     for ax, measure in zip(axes, SHOWN, strict=True):
         for place, name in enumerate(names):
@@ -108,6 +109,7 @@ def draw_seeds(last: pd.DataFrame, names: Sequence[str]) -> Figure:
             ax.axvline(baseline.median(), color=NEUTRAL, linestyle="--", linewidth=0.8, zorder=0)
         ax.set_xlabel(MEASURES[measure])
         ax.set_xlim(left=0)
+        ax.xaxis.set_major_locator(MaxNLocator(3, prune="upper"))
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     return figure
@@ -115,7 +117,9 @@ def draw_seeds(last: pd.DataFrame, names: Sequence[str]) -> Figure:
 
 def _draw_row(ax: Axes, place: float, value_S: np.ndarray) -> None:
     found = median_interval(value_S, np.arange(len(value_S)))
-    ax.plot(value_S, np.full(len(value_S), place), "o", markersize=2.5, color=NEUTRAL, alpha=0.6, markeredgewidth=0)
+    ax.plot(
+        value_S, np.full(len(value_S), place + 0.27), "o", markersize=2.2, color=NEUTRAL, alpha=0.6, markeredgewidth=0
+    )
     if np.isfinite(found.low):
         ax.plot([found.low, found.high], [place, place], "-", color="#0072B2", linewidth=1.6)
     ax.plot(found.median, place, "D", markersize=3.2, color="#0072B2")

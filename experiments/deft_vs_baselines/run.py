@@ -78,15 +78,16 @@ def main() -> None:
     first = dict(list(probes.items())[:1])  # its probes of the baseline serve the others
     with ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn")) as pool:
         for wave in (trainings, first, {name: job for name, job in probes.items() if name not in first}):
-            _run_all(pool, wave)
-            gather(out, list(configs))
+            _run_all(pool, wave, lambda: gather(out, list(configs)))
     write_machine(out, given.jobs)
 
 
-def _run_all(pool: ProcessPoolExecutor, jobs: dict[str, Callable[[], float]]) -> None:
+def _run_all(pool: ProcessPoolExecutor, jobs: dict[str, Callable[[], float]], keep: Callable[[], None]) -> None:
+    """Run the jobs, and keep what is there after each, so that a run that is stopped has tables of the others."""
     futures = {pool.submit(job): name for name, job in jobs.items()}
     for future in as_completed(futures):
         print(f"{time.strftime('%H:%M:%S')} {futures[future]}: {future.result():.1f} min", flush=True)
+        keep()
 
 
 def prepare(scale: Scale, out: Path) -> tuple[str, list[float]]:

@@ -1,0 +1,41 @@
+"""Results that experiments keep: their tables follow from their measurements, and obey what the theory bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "experiments"
+Load = Callable[[Path, Sequence[str]], dict[str, ModuleType]]
+
+
+def test_tables_of_many_seeds_follow_from_the_measures(load_experiment: Load) -> None:
+    compare = load_experiment(FOLDER / "deft_vs_baselines", ("configurations", "paired", "compare"))["compare"]
+    kept = FOLDER / "deft_vs_baselines" / "results" / "twelve"
+    measures = pd.read_csv(kept / "measures.csv")
+    last = compare.last_checkpoints(measures)
+    names = list(last["configuration"].unique())
+    assert (last.groupby("configuration")["seed"].nunique() == 12).all()
+    for file, found in (
+        ("levels.csv", compare.levels(last, names)),
+        ("differences.csv", compare.differences(last, compare.pairs_of(names))),
+    ):
+        pd.testing.assert_frame_equal(pd.read_csv(kept / file), found, rtol=1e-3, check_dtype=False)
+
+
+def test_differences_are_paired_by_seed(load_experiment: Load) -> None:
+    """Six pairs whose differences are 1 to 6: the sign test's interval is their range, Student's the textbook's."""
+    paired = load_experiment(FOLDER / "deft_vs_baselines", ("paired",))["paired"]
+    own = pd.Series([11.0, 22, 33, 44, 55, 66, 7], index=range(7))
+    reference = pd.Series([60.0, 50, 40, 30, 20, 10], index=[5, 4, 3, 2, 1, 0])
+    found = paired.paired_difference(own, reference)
+    assert (found["pairs"], found["higher"], found["median"]) == (6, 6, 3.5)
+    assert (found["median_low"], found["median_high"]) == (1, 6)
+    reach = 2.5706 * np.sqrt(3.5 / 6)  # t of 5 degrees of freedom, and the variance of 1 to 6
+    assert found["mean_high"] - found["mean"] == pytest.approx(reach, rel=1e-4)
+    assert np.isnan(paired.paired_difference(own[:5], reference)["median_low"])
