@@ -24,9 +24,9 @@ ROUNDS = 3
 # architecture, members, factor, images per step, steps; a record every 20 steps of the MLP, as in both presets
 CASES = [
     ("mlp", 16, "posX", 64, 180),
-    ("mlp", 64, "posX", 64, 60),
+    ("mlp", 64, "posX", 64, 180),
     ("mlp", 16, "posX", 32, 180),
-    ("mlp", 64, "posX", 32, 60),
+    ("mlp", 64, "posX", 32, 180),
     ("mlp", 64, "scale", 64, 180),
     ("mlp", 1, "posX", 64, 360),
     ("conv", 1, "posX", 64, 4),

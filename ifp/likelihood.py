@@ -79,6 +79,10 @@ class Likelihood(ABC):
         """The cost of each pixel, of a decoder's output: logits (bernoulli) or means (gaussian)."""
 
     @abstractmethod
+    def cost_into(self, cost: Tensor, out: Tensor, x: Tensor) -> None:
+        """`cost` of each pixel into memory that is there, without a gradient."""
+
+    @abstractmethod
     def summed_cost(self, out: Tensor, x: Tensor) -> Tensor:
         """The cost summed over pixels, [..., P] -> [...], in the order that automatic differentiation is fastest in."""
 
@@ -126,6 +130,12 @@ class Bernoulli(Likelihood):
         from torch.nn.functional import softplus
 
         return softplus(out) - x * out
+
+    def cost_into(self, cost: Tensor, out: Tensor, x: Tensor) -> None:
+        """See `Likelihood.cost_into`."""
+        from torch import ops
+
+        ops.aten.softplus(out, out=cost).addcmul_(out, x, value=-1)
 
     def summed_cost(self, out: Tensor, x: Tensor) -> Tensor:
         """See `Likelihood.summed_cost`."""
@@ -181,6 +191,12 @@ class Gaussian(Likelihood):
     def cost(self, out: Tensor, x: Tensor) -> Tensor:
         """See `Likelihood.cost`."""
         return (out - x) ** 2 / (2 * self.sigma**2)
+
+    def cost_into(self, cost: Tensor, out: Tensor, x: Tensor) -> None:
+        """See `Likelihood.cost_into`."""
+        from torch import sub
+
+        sub(out, x, out=cost).square_().mul_(self.inverse_variance / 2)
 
     def summed_cost(self, out: Tensor, x: Tensor) -> Tensor:
         """See `Likelihood.summed_cost`."""

@@ -12,15 +12,6 @@ DIVISIONS = (1, 2, 4)
 """The fewest chunks that are possible, and how many times as many are measured too."""
 
 
-def even_size(count: int, most: int) -> int:
-    """The size of the largest of as few even parts as are at most `most` each.
-
-    >>> even_size(200, 64), even_size(200, 512)
-    (50, 200)
-    """
-    return math.ceil(count / math.ceil(count / most))
-
-
 def device_chunk_sizes(largest: int, fits: int, devices: int) -> list[int]:
     """Sizes of chunks to be measured, for a largest group of so many members of one shape.
 
@@ -38,8 +29,4 @@ def device_chunk_sizes(largest: int, fits: int, devices: int) -> list[int]:
 def device_chunks(data: Sequence[MemberData], config: AnnealConfig, most: int, devices: int) -> list[list[int]]:
     """Members of one shape in even chunks of at most `most`; no device is left without one for want of chunks."""
     most = min(most, math.ceil(len(data) / devices))
-    chunks = []
-    for group in chunk_members(data, config, len(data)):
-        size = even_size(len(group), most)
-        chunks += [group[start : start + size] for start in range(0, len(group), size)]
-    return chunks
+    return chunk_members(data, config, most)

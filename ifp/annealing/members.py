@@ -5,6 +5,7 @@ Shapes: N images, P pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ import torch
 
 from ifp.annealing.config import AnnealConfig
 from ifp.networks.convolutional import ConvNetwork
-from ifp.networks.fully_connected import LinearNetwork, MlpNetwork, Network, PixelStatistics
+from ifp.networks.fully_connected import VECTOR, LinearNetwork, MlpNetwork, Network, PixelStatistics
 from ifp.seeds import derive_seed
 from ifp.theory.reduction import ReducedTraversal, reduce_traversal, rotate_gaussian
 
@@ -112,23 +113,32 @@ def make_network(config: AnnealConfig, image_shape: tuple[int, ...]) -> Network:
 
 
 def padded_width(pixels: int) -> int:
-    """Pixels after padding: the next of 32, 64, 96, 128, 192, 256, 384, ... (two sizes an octave, multiples of 32).
+    """Pixels after padding: the next of 32, 64, 96, 128, 160, 192, 224, 256, 320, ... (multiples of 32, 4 an octave).
 
     The ladder is fixed, so that a member's arithmetic does not depend on which others are in its batch.
     """
-    size = 32
-    while size < pixels:
-        size = size * 2 if size == 32 else size * 3 // 2 if size & (size - 1) == 0 else size * 4 // 3
-    return size
+    next_power_of_two = 1 << (pixels - 1).bit_length()
+    step = max(VECTOR, next_power_of_two // 8)
+    return math.ceil(pixels / step) * step
 
 
 def chunk_members(data: Sequence[MemberData], config: AnnealConfig, most: int) -> list[list[int]]:
-    """Group members of one shape, at most `most` to a chunk, in order."""
+    """Group members of one shape, in order, in as few even chunks as have at most `most` members each."""
     groups: dict[tuple[int, int], list[int]] = {}
     for index, one in enumerate(data):
         images, pixels = one.values_NP.shape
         groups.setdefault((images, pixels if config.architecture == "conv" else padded_width(pixels)), []).append(index)
-    return [group[i : i + most] for group in groups.values() for i in range(0, len(group), most)]
+    sizes = {shape: even_size(len(group), most) for shape, group in groups.items()}
+    return [group[i : i + sizes[shape]] for shape, group in groups.items() for i in range(0, len(group), sizes[shape])]
+
+
+def even_size(count: int, most: int) -> int:
+    """The size of the largest of as few even parts as are at most `most` each.
+
+    >>> even_size(200, 64), even_size(200, 512)
+    (50, 200)
+    """
+    return math.ceil(count / math.ceil(count / most))
 
 
 def stack_data(data: Sequence[MemberData], width: int, device: str | torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,7 +14,7 @@ from ifp.annealing.ensemble import Ensemble, as_float
 from ifp.likelihood import Likelihood
 from ifp.networks.flat_adam import FlatParameters
 from ifp.networks.fully_connected import FROZEN_PARAMETERS, MlpNetwork, Network, Parameters
-from ifp.networks.losses import gaussian_kl_nats, reconstruction_nats
+from ifp.networks.losses import gaussian_kl_nats
 from ifp.networks.mlp_step import MlpStep, PixelTarget
 
 
@@ -32,19 +32,16 @@ class MlpEnsemble:
         learning_rate: float,
     ) -> None:
         self.network, self.likelihood = network, likelihood
-        self._members = len(members)
-        rows = _with_twin(range(len(members)))
         self._trained = FlatParameters(
-            [{n: v for n, v in members[row].items() if n not in FROZEN_PARAMETERS} for row in rows], learning_rate
+            [{n: v for n, v in member.items() if n not in FROZEN_PARAMETERS} for member in members], learning_rate
         )
-        self._frozen = {name: torch.stack([members[row][name] for row in rows]) for name in FROZEN_PARAMETERS}
-        self.images_RNP = images_MNP[rows]
-        self.weight_RP = weight_MP[rows]
+        self._frozen = {name: torch.stack([member[name] for member in members]) for name in FROZEN_PARAMETERS}
+        self.images_RNP, self.weight_RP = images_MNP, weight_MP
         self._step: MlpStep | None = None
         self._record: MlpStep | None = None
 
     def __len__(self) -> int:
-        return self._members
+        return len(self.images_RNP)
 
     @property
     def parameters(self) -> Parameters:
@@ -56,15 +53,14 @@ class MlpEnsemble:
         """See `Ensemble.train`."""
         draws, images = noise_KMSND.shape[2:4]
         step = self._step = self._step or MlpStep(self._trained, draws, images)
-        rows = _with_twin(range(len(self)))
-        noise_KRSND, pressure_KR = noise_KMSND[:, rows], (beta_KM / images)[:, rows, None, None]
+        pressure_KM11 = (beta_KM / images)[:, :, None, None]
         target = self._show(step, self.images_RNP, draws) if index_KMN is None else None
         for k in range(len(beta_KM)):
             if index_KMN is not None:
-                index_RNP = index_KMN[k, rows, :, None].expand(-1, -1, self.images_RNP.shape[2])
+                index_RNP = index_KMN[k, :, :, None].expand(-1, -1, self.images_RNP.shape[2])
                 target = self._show(step, self.images_RNP.gather(1, index_RNP), draws)
             assert target is not None
-            step.take(noise_KRSND[k], target, pressure_KR[k])
+            step.take(noise_KMSND[k], target, pressure_KM11[k])
 
     def _show(self, step: MlpStep, images_RNP: Tensor, draws: int) -> PixelTarget:
         """Give `step` these images, and return what its decoder is to give."""
@@ -78,20 +74,21 @@ class MlpEnsemble:
         x, (draws, images) = as_float(self.images_RNP), noise_MSND.shape[1:3]
         step = self._record = self._record or MlpStep(self._trained, draws, images)
         self._show(step, x, draws)
-        step.forward(noise_MSND[_with_twin(range(len(self)))])
-        recon_R, scale_R11 = x.new_empty(len(x)), self._frozen["output_scale"]
+        step.forward(noise_MSND)
+        scale_M11, recon_M = self._frozen["output_scale"], x.new_empty(len(x))
+        if bool((scale_M11 != 1).any()):
+            step.out_RSNP.mul_(scale_M11[..., None])
         # one row at a time, so that what is computed on the way stays in the caches
-        for row in range(len(x)):
-            out = step.out_RSNP[row : row + 1] * scale_R11[row]
-            one = reconstruction_nats(out, x[row : row + 1], self.weight_RP[row : row + 1], self.likelihood)
-            torch.mean(one, (0, 1, 2), out=recon_R[row])
-        kl_RD = gaussian_kl_nats(step.mean_RND, step.logvar_RND).mean(1)
-        return recon_R[: len(self)], kl_RD[: len(self)]
+        cost_SNP = torch.empty_like(step.out_RSNP[0])
+        for row, out_SNP in enumerate(step.out_RSNP):
+            self.likelihood.cost_into(cost_SNP, out_SNP, x[row])
+            recon_M[row] = cost_SNP.mean((0, 1)).mul_(self.weight_RP[row]).sum()
+        return recon_M, gaussian_kl_nats(step.mean_RND, step.logvar_RND).mean(1)
 
     def keep(self, members: Sequence[int]) -> None:
         """See `Ensemble.keep`."""
-        rows = _with_twin(members)
-        self._members, self._step, self._record = len(members), None, None
+        rows = list(members)
+        self._step, self._record = None, None
         self._trained.keep(rows)
         self._frozen = {name: value[rows] for name, value in self._frozen.items()}
         self.images_RNP, self.weight_RP = self.images_RNP[rows], self.weight_RP[rows]
@@ -114,8 +111,3 @@ def make_ensemble(
         network, members, images_MNP, weight_MP,
         likelihood=likelihood, learning_rate=learning_rate, precision=precision,
     )  # fmt: skip
-
-
-def _with_twin(members: Sequence[int]) -> list[int]:
-    """A product of a batch of one rounds differently from that of more, so that a member alone has a twin."""
-    return list(members) * (2 if len(members) == 1 else 1)

@@ -16,7 +16,7 @@ from ifp.annealing.finished import Curves
 from ifp.annealing.members import Member, MemberData, chunk_members, data_of
 from ifp.annealing.resources import Resources
 from ifp.annealing.train import anneal_chunk, beta_range
-from ifp.annealing.training_cost import training_cost
+from ifp.annealing.training_cost import best_chunk
 from ifp.schedule import get_law
 from ifp.system.progress import Progress, Say
 from ifp.system.workers import Site
@@ -35,7 +35,7 @@ def add_trained(
     """Train these members and add each finished chunk to `curves`."""
     data = data_of(members, config)
     workers = resources.workers
-    size = resources.chunk or training_cost(members, data, config, resources.device, resources.threads).chunk
+    size = resources.chunk or best_chunk(members, data, config, resources.device, resources.threads)
     total = len(members) * (config.steps + config.hold_steps)
     steps_done = 0
 

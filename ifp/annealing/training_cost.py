@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ from ifp.system.timing import measured_seconds
 
 MEASURED_STEPS = 20
 """Steps whose time is measured."""
+CPU_BLOCKS = 4
+"""Blocks in which they are taken on a CPU."""
 MEASURED_GROUPS = 8
 CPU_CHUNKS = (1, 4, 8, 16, 32)
 MEMORY_SHARE = 0.5
@@ -65,13 +67,8 @@ def training_cost(
     """
     threads = len(slots(device, threads))
     groups = sorted(chunk_members(data, config, len(data)), key=lambda g: data[g[0]].values_NP.size)
-    sizes = _chunk_sizes(groups, data, config, device, threads)
-    largest = max(groups, key=lambda g: len(g) * data[g[0]].values_NP.size)
     started = time.perf_counter()
-    seconds_by_size: dict[int, float] = {}
-    for size in sizes:
-        if not seconds_by_size or time.perf_counter() - started < most_seconds / 2:
-            seconds_by_size[size] = _seconds_per_member_step(largest[:size], members, data, config, device)
+    seconds_by_size = _seconds_by_size(groups, members, data, config, device, threads, most_seconds / 2)
     chunk = min(seconds_by_size, key=lambda size: seconds_by_size[size])
 
     sampled = groups[:: math.ceil(len(groups) / MEASURED_GROUPS)]
@@ -95,6 +92,37 @@ def training_cost(
     )
 
 
+def best_chunk(
+    members: Sequence[Member], data: Sequence[MemberData], config: AnnealConfig, device: str, threads: int
+) -> int:
+    """The members per chunk that measure fastest; measured only where there is a choice."""
+    groups, threads = chunk_members(data, config, len(data)), len(slots(device, threads))
+    sizes = _chunk_sizes(groups, data, config, device, threads)
+    if len(sizes) == 1:
+        return sizes[0]
+    seconds_by_size = _seconds_by_size(groups, members, data, config, device, threads, math.inf)
+    return min(seconds_by_size, key=lambda size: seconds_by_size[size])
+
+
+def _seconds_by_size(
+    groups: Sequence[Sequence[int]],
+    members: Sequence[Member],
+    data: Sequence[MemberData],
+    config: AnnealConfig,
+    device: str,
+    threads: int,
+    most_seconds: float,
+) -> dict[int, float]:
+    """Seconds per member-step of the group with most work, by members per chunk."""
+    largest = max(groups, key=lambda g: len(g) * data[g[0]].values_NP.size)
+    started = time.perf_counter()
+    measured: dict[int, float] = {}
+    for size in _chunk_sizes(groups, data, config, device, threads):
+        if not measured or time.perf_counter() - started < most_seconds:
+            measured[size] = _seconds_per_member_step(largest[:size], members, data, config, device)
+    return measured
+
+
 def _chunk_sizes(
     groups: Sequence[Sequence[int]], data: Sequence[MemberData], config: AnnealConfig, device: str, threads: int
 ) -> list[int]:
@@ -113,16 +141,25 @@ def _chunk_sizes(
 def _seconds_per_member_step(
     rows: Sequence[int], members: Sequence[Member], data: Sequence[MemberData], config: AnnealConfig, device: str
 ) -> float:
-    """Measured over 20 steps of these members as one chunk, after 3 to warm up."""
+    """Measured over steps of these members as one chunk, after some to warm up."""
     with single_threaded_kernels():
         chunk = start_chunk([members[i] for i in rows], [data[i] for i in rows], config, device)
-        beta_KM = np.tile([members[i].beta_closed_form for i in rows], (MEASURED_STEPS, 1))
+        beta_M = np.array([members[i].beta_closed_form for i in rows])
         if device == "cpu":
+            beta_KM = np.tile(beta_M, (MEASURED_STEPS // CPU_BLOCKS, 1))
             train_block(chunk, beta_KM[:3])
-            return measured_seconds(lambda: train_block(chunk, beta_KM), device) / (MEASURED_STEPS * len(rows))
+            # this thread's own time, the least of several: what else the machine does can only add to it
+            return min(_thread_seconds(lambda: train_block(chunk, beta_KM)) for _ in range(CPU_BLOCKS)) / beta_KM.size
+        beta_KM = np.tile(beta_M, (MEASURED_STEPS, 1))
         for _ in range(2):  # plainly, then recorded: it is the replays that a run consists of
             record_block(chunk, beta_KM)
-        return measured_seconds(lambda: record_block(chunk, beta_KM), device) / (MEASURED_STEPS * len(rows))
+        return measured_seconds(lambda: record_block(chunk, beta_KM), device) / beta_KM.size
+
+
+def _thread_seconds(work: Callable[[], object]) -> float:
+    started = time.thread_time()
+    work()
+    return time.thread_time() - started
 
 
 def _chunk_bytes(data: MemberData, config: AnnealConfig, chunk: int) -> int:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ifp.likelihood import Bernoulli, Likelihood
 from ifp.networks.flat_adam import FlatParameters
+from ifp.networks.products import prepared_product
 
 _relu_backward = torch.ops.aten.threshold_backward.grad_input
 
@@ -54,15 +55,16 @@ class MlpStep:
         self._z, self._grad_z, self._grad_z_noise = (array(draws, images, latents) for _ in range(3))
         self.out_RSNP = array(draws, images, pixels)
 
-        e0, e1, grad_e0, grad_e1 = (array(images, hidden) for _ in range(4))
+        e0, e1, grad_e0, grad_e1, self._grad_e1_more = (array(images, hidden) for _ in range(5))
         self._encoder = [
             layer("encoder.0", self.x_RNP, e0, grad_e0, None),
             layer("encoder.1", e0, e1, grad_e1, grad_e0),
         ]
         self._heads = [
             layer("encoder.mean", e1, self.mean_RND, self._grad_mean, grad_e1),
-            layer("encoder.logvar", e1, self.logvar_RND, self._grad_logvar, grad_e1),
+            layer("encoder.logvar", e1, self.logvar_RND, self._grad_logvar, self._grad_e1_more),
         ]
+        self._grad_e1 = grad_e1
         d0, d1, grad_d0, grad_d1 = (array(batch, hidden) for _ in range(4))
         out, z, grad_z = self.out_RSNP.flatten(1, 2), self._z.flatten(1, 2), self._grad_z.flatten(1, 2)
         self._decoder = [layer("decoder.0", z, d0, grad_d0, grad_z), layer("decoder.1", d0, d1, grad_d1, grad_d0)]
@@ -88,9 +90,9 @@ class MlpStep:
             layer.relu_backward()
             layer.backward()
         self._latents_backward(noise_RSND, pressure_R11)
-        mean, logvar = self._heads
-        mean.backward()
-        logvar.backward(add=True)
+        for head in self._heads:
+            head.backward()
+        self._grad_e1.add_(self._grad_e1_more)
         for layer in reversed(self._encoder):
             layer.relu_backward()
             layer.backward()
@@ -124,29 +126,27 @@ class _Layer:
     def __init__(
         self, p: FlatParameters, name: str, inputs: Tensor, out: Tensor, grad_out: Tensor, grad_in: Tensor | None
     ) -> None:
-        self._weight, self._bias = p.values[f"{name}.weight"], p.values[f"{name}.bias"]
-        self._grad_weight, self._grad_bias = p.gradients[f"{name}.weight"], p.gradients[f"{name}.bias"]
-        self._inputs, self._out, self._grad_out, self._grad_in = inputs, out, grad_out, grad_in
-        self._weight_transposed, self._inputs_transposed = self._weight.transpose(1, 2), inputs.transpose(1, 2)
+        weight, self._bias = p.values[f"{name}.weight"], p.values[f"{name}.bias"]
+        self._out, self._grad_out, self._grad_bias = out, grad_out, p.gradients[f"{name}.bias"]
+        self._multiply = prepared_product(inputs, weight, out)
+        self._find_grad_weight = prepared_product(inputs.transpose(1, 2), grad_out, p.gradients[f"{name}.weight"])
+        self._find_grad_in = None if grad_in is None else prepared_product(grad_out, weight.transpose(1, 2), grad_in)
 
     def forward(self) -> Tensor:
         """The output's array, filled."""
-        return torch.baddbmm(self._bias, self._inputs, self._weight, out=self._out)
+        self._multiply()
+        return self._out.add_(self._bias)
 
     def relu_backward(self) -> None:
         """The gradient behind the ReLU becomes that before it."""
         _relu_backward(self._grad_out, self._out, 0, grad_input=self._grad_out)
 
-    def backward(self, add: bool = False) -> None:
-        """The gradients of the parameters, and that of the inputs (on top of what is there if `add`)."""
-        torch.bmm(self._inputs_transposed, self._grad_out, out=self._grad_weight)
+    def backward(self) -> None:
+        """The gradients of the inputs and of the parameters."""
+        if self._find_grad_in is not None:
+            self._find_grad_in()
+        self._find_grad_weight()
         torch.sum(self._grad_out, 1, keepdim=True, out=self._grad_bias)
-        if self._grad_in is None:
-            return
-        if add:
-            torch.baddbmm(self._grad_in, self._grad_out, self._weight_transposed, out=self._grad_in)
-        else:
-            torch.bmm(self._grad_out, self._weight_transposed, out=self._grad_in)
 
 
 class PixelTarget:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Event
 from typing import TypeVar
 
@@ -25,13 +25,22 @@ class Stopped(Exception):
 
 @contextmanager
 def single_threaded_kernels() -> Iterator[None]:
-    """PyTorch's kernels on one thread each, within the block."""
+    """PyTorch's kernels on one thread each, and NumPy's products, within the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with _one_thread_per_product():
+            yield
     finally:
         torch.set_num_threads(before)
+
+
+def _one_thread_per_product() -> AbstractContextManager[object]:
+    try:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    except ImportError:  # benchmarks/gpu.py runs without it
+        return nullcontext()
+    return threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-any-return]
 
 
 def run_jobs(

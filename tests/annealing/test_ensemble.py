@@ -195,7 +195,8 @@ def test_chunks_hold_members_of_one_shape_and_no_more_than_asked() -> None:
 
 
 def test_padded_widths_are_a_fixed_ladder() -> None:
-    assert [padded_width(p) for p in (1, 32, 33, 65, 97, 129, 1537)] == [32, 32, 64, 96, 128, 192, 2048]
+    pixels = [1, 32, 33, 65, 97, 129, 161, 193, 225, 257, 512, 1537, 4096]
+    assert [padded_width(p) for p in pixels] == [32, 32, 64, 96, 128, 160, 192, 224, 256, 320, 512, 1792, 4096]
 
 
 def test_kl_is_not_negative_sums_to_the_total_and_betas_follow_the_direction() -> None:
