@@ -1,12 +1,8 @@
-"""How members are divided into batches on devices: evenly, as few as memory allows, at least one for each device."""
+"""Into how large batches members are divided on devices: as few as memory allows, at least one for each device."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-
-from ifp.annealing.config import AnnealConfig
-from ifp.annealing.members import MemberData, chunk_members
 
 DIVISIONS = (1, 2, 4)
 """The fewest chunks that are possible, and how many times as many are measured too."""
@@ -24,9 +20,3 @@ def device_chunk_sizes(largest: int, fits: int, devices: int) -> list[int]:
     """
     fewest = max(devices, math.ceil(largest / fits))
     return sorted({max(1, math.ceil(largest / (fewest * times))) for times in DIVISIONS})
-
-
-def device_chunks(data: Sequence[MemberData], config: AnnealConfig, most: int, devices: int) -> list[list[int]]:
-    """Members of one shape in even chunks of at most `most`; no device is left without one for want of chunks."""
-    most = min(most, math.ceil(len(data) / devices))
-    return chunk_members(data, config, most)

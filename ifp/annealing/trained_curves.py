@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from ifp.annealing.config import AnnealConfig
-from ifp.annealing.device_chunks import device_chunks
 from ifp.annealing.finished import Curves
 from ifp.annealing.members import Member, MemberData, chunk_members, data_of
 from ifp.annealing.resources import Resources
@@ -45,11 +44,8 @@ def add_trained(
         progress("Training (member-steps; members stop early)", min(steps_done, total), total)
 
     count(0)
-    if workers.device == "cpu":
-        # nobody is left without a chunk for want of them; members are the same in every division
-        chunks = chunk_members(data, config, min(size, math.ceil(len(members) / workers.count)))
-    else:
-        chunks = device_chunks(data, config, size, workers.count)
+    # nobody is left without a chunk for want of them; members are the same in every division
+    chunks = chunk_members(data, config, min(size, math.ceil(len(members) / workers.count)))
     # the longest first, so that the last chunks are short and no core waits
     chunks.sort(key=lambda rows: -len(rows) * data[rows[0]].values_NP.size)
     workers.map_chunks(

@@ -40,7 +40,8 @@ def _one_thread_per_product() -> AbstractContextManager[object]:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
     except ImportError:  # benchmarks/gpu.py runs without it
         return nullcontext()
-    return threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-any-return]
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def run_jobs(

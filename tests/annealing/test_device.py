@@ -14,9 +14,8 @@ from torch import Tensor
 from ifp.annealing import counter_noise, train, trained_curves
 from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.counter_noise import CounterNoise
-from ifp.annealing.device_chunks import device_chunks
 from ifp.annealing.finished import Curves
-from ifp.annealing.members import Member, data_of
+from ifp.annealing.members import Member, chunk_members, data_of
 from ifp.annealing.plan import Cell, plan_keys
 from ifp.annealing.resources import Resources
 from ifp.annealing.run import run
@@ -115,10 +114,8 @@ def test_members_that_were_answered_train_on_without_harm(monkeypatch: pytest.Mo
 
 def test_even_chunks() -> None:
     data = data_of([*members(10), *other_members(5)], config())
-    found = [len(chunk) for chunk in device_chunks(data, config(), 4, 1)]
+    found = [len(chunk) for chunk in chunk_members(data, config(), 4)]
     assert found == [4, 4, 2, 3, 2]
-    # three devices: none is left without
-    assert sorted(map(len, device_chunks(data[:10], config(), 100, 3))) == [2, 4, 4]
 
 
 def other_members(count: int) -> list[Member]:
