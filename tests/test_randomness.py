@@ -97,7 +97,7 @@ def test_training_neither_reads_nor_moves_the_global_generators(architecture: st
     """What the rule above cannot see, such as a layer that initialises itself."""
     config = ifp.preset_config(
         "quick", dataset="toys", factors=("category",), contexts=1, method="train", architecture=architecture,
-        steps=6, hold_steps=2, records=3, batch=8,
+        steps=3, hold_steps=1, records=2, batch=4,
     )  # fmt: skip
 
     def curves(seed: int) -> np.ndarray:

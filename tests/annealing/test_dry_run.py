@@ -52,7 +52,7 @@ def test_few_traversals_are_rendered_and_all_are_counted(dataset: Counting) -> N
     cells = plan_cells(dataset, CONFIG, most_rendered=4)
     assert dataset.rendered == 8
     assert [c.context for c in cells] == [c.context for c in plan_cells(dataset, CONFIG)]
-    cost = estimate(cells, CONFIG, most_seconds=1.0)
+    cost = estimate(cells, CONFIG, most_seconds=0.2)
     assert (cost.traversals, cost.exact_traversals, cost.rendered) == (120, 120, 8)
     assert cost.training is not None
     assert cost.training.members == 240

@@ -98,7 +98,8 @@ def test_closed_form_needs_no_training(bars: str, tmp_path: Path) -> None:
     assert not (out / "figures").exists()
 
 
-def test_dry_run_tells_the_cost_and_writes_nothing(bars: str, tmp_path: Path) -> None:
+def test_dry_run_tells_the_cost_and_writes_nothing(bars: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ifp.analysis.freezing.study.MEASURING_SECONDS", 0.1)
     result = anneal("--dataset", bars, *FAST, "--out", str(tmp_path / "run"), "--dry-run", "--json")
     cost = json.loads(result.stdout)
     assert cost["training"]["members"] == 8

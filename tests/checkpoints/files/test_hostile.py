@@ -1,6 +1,6 @@
 """Files that lie, that are cut short, or that ask to be run: one sentence each, nothing executed, memory under 1 GB.
 
-The files are made here and read in one child process, which reports what became of each and the most memory it held.
+The files are made here and read in one child process, which tells what became of each and the most memory it held.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from .writers import (
 )
 
 MOST_MEMORY_BYTES = 1e9
-# Reads every file named on its input; torch, which is most of the memory, is imported by ifp itself.
+# Reads the files that each line of its input names; torch, which is most of the memory, is imported by ifp itself.
 READER = """
 import json, resource, sys
 from pathlib import Path
@@ -44,28 +45,43 @@ def most_memory():
     except (OSError, IndexError):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
-before, outcomes = most_memory(), {}
-for path in json.load(sys.stdin):
-    try:
-        contents = read_contents(Path(path))
-        outcomes[path] = "read", f"{contents.container}, {contents.reader}, {list(contents.foreign)}"
-    except IfpError as error:
-        outcomes[path] = "refused", str(error)
-    except BaseException as error:
-        outcomes[path] = "crashed", repr(error)[:300]
-json.dump({"outcomes": outcomes, "before": before, "after": most_memory()}, sys.stdout)
+for line in sys.stdin:
+    outcomes = {}
+    for path in json.loads(line):
+        try:
+            contents = read_contents(Path(path))
+            outcomes[path] = "read", f"{contents.container}, {contents.reader}, {list(contents.foreign)}"
+        except IfpError as error:
+            outcomes[path] = "refused", str(error)
+        except BaseException as error:
+            outcomes[path] = "crashed", repr(error)[:300]
+    print(json.dumps({"outcomes": outcomes, "memory": most_memory()}), flush=True)
 """
 
 
-def read_all(paths: list[Path]) -> tuple[dict[str, tuple[str, str]], float]:
-    """(what happened, in which words) by file name, and the child's peak memory in bytes."""
-    child = subprocess.run(
-        [sys.executable, "-c", READER], input=json.dumps([str(path) for path in paths]), text=True,
-        capture_output=True, check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    report = json.loads(child.stdout)
-    assert child.stderr == ""
-    return {Path(path).name: tuple(outcome) for path, outcome in report["outcomes"].items()}, report["after"]
+ReadAll = Callable[[list[Path]], tuple[dict[str, tuple[str, str]], float]]
+
+
+@pytest.fixture(scope="module")
+def read_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadAll]:
+    """A function from paths to (what happened, in which words) by file name, and the child's peak memory in bytes."""
+    said = tmp_path_factory.mktemp("child") / "stderr"
+    with said.open("w") as stderr, subprocess.Popen(
+        [sys.executable, "-c", READER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    ) as child:  # fmt: skip
+        assert child.stdin is not None
+        assert child.stdout is not None
+
+        def read(paths: list[Path]) -> tuple[dict[str, tuple[str, str]], float]:
+            print(json.dumps([str(path) for path in paths]), file=child.stdin, flush=True)
+            report = json.loads(child.stdout.readline())
+            assert said.read_text() == ""
+            return {Path(path).name: tuple(outcome) for path, outcome in report["outcomes"].items()}, report["memory"]
+
+        yield read
+        child.stdin.close()
+        assert child.wait(timeout=60) == 0
 
 
 def assert_one_sentence(message: str, path: Path) -> None:
@@ -85,7 +101,7 @@ def write_torchscript(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def attacked(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def attacked(read_all: ReadAll, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The hostile files, what became of each, the peak memory, and the file that any execution would create."""
     folder = tmp_path_factory.mktemp("hostile")
     sentinel = tmp_path_factory.mktemp("sentinel") / "executed"
@@ -125,7 +141,7 @@ def test_memory_stays_under_a_gigabyte(attacked: Any) -> None:
     assert memory < MOST_MEMORY_BYTES
 
 
-def test_files_cut_short_at_every_percent(tmp_path: Path, exported: tuple[Small, Path]) -> None:
+def test_files_cut_short_at_every_percent(read_all: ReadAll, tmp_path: Path, exported: tuple[Small, Path]) -> None:
     state = {"encoder": torch.nn.Linear(30, 20).state_dict(), "epoch": 3}
     arrays = {f"encoder/e{n}/kernel": np.ones((n, 4), np.float32) for n in range(1, 20)}
     whole = {
@@ -165,7 +181,7 @@ def test_files_cut_short_at_every_percent(tmp_path: Path, exported: tuple[Small,
     assert memory < MOST_MEMORY_BYTES
 
 
-def test_random_damage_never_crashes(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_random_damage_never_crashes(read_all: ReadAll, tmp_path: Path, rng: np.random.Generator) -> None:
     """1,200 files of every container with a few bytes changed: read or refused, nothing else."""
     state = {"w": torch.ones(3), "args": Calls(dict, [("a", 1)])}
     whole = [
