@@ -95,10 +95,28 @@ def save_figure(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: Sequ
     table = stem.with_name(f"{stem.name}.csv")
     with paper_style(), ExitStack() as files:
         choose_fonts(figure)
+        files.enter_context(_laid_out(figure))
         for kind, path in paths.items():
             figure.savefig(files.enter_context(whole_file(path)), format=kind, metadata=_METADATA[kind])
         write_csv(data, table, digits=6)
     return [*paths.values(), table]
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """The layout is computed here, once: `savefig` would compute it again, and draw twice, for each format."""
+    engine = figure.get_layout_engine()
+    if engine is None or not figure.axes:
+        yield
+        return
+    engine.execute(figure)
+    # None stands for what these settings say; "none" would leave an engine that does nothing, and still draw twice
+    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
+        try:
+            yield
+        finally:
+            figure.set_layout_engine(engine)
 
 
 def beta_axis(ax: Axes, low: float, high: float, *, scale: str = "log", most_labels: int = 6) -> None:
