@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.freezing.annealing import Annealing
-from ifp.analysis.tables import MAX_CELLS, read_csv
+from ifp.analysis.tables import MAX_CELLS, quoted, read_csv, unquoted
 from ifp.annealing.chunk_files import read_curves
 from ifp.errors import IfpError, IfpWarning
 from ifp.system.own_files import AnnealRun, EdgesRun, read_own_json
@@ -46,7 +46,9 @@ def check_table(run: Annealing) -> None:
     points = run.freezing_points()
     try:
         stored = read_csv(path, "", texts=_LABELS, most_cells=MAX_CELLS + 2 * points.size)
-        same = all(stored[name].astype(object).fillna("").tolist() == points[name].tolist() for name in _LABELS)
+        # a csv shows a name's control characters as escapes
+        shown = points[list(_LABELS)].map(lambda name: unquoted(quoted(name)))
+        same = all(stored[name].astype(object).fillna("").tolist() == shown[name].tolist() for name in _LABELS)
         there, now = (pd.to_numeric(table["beta_ifp"]).to_numpy(float) for table in (stored, points))
         same = same and np.allclose(there, now, rtol=1e-6, equal_nan=True)
     except (KeyError, ValueError):  # an IfpError is a ValueError
