@@ -158,6 +158,13 @@ def _draw_whole(asked: _Asked) -> list[Path]:
     return draw_joint(asked.run, **_named(asked), **asked.page)
 
 
+def _draw_response(asked: _Asked) -> list[Path]:
+    from ifp.analysis.joint.plot_response import draw_response
+
+    asked.refuse("of multi-rate networks, whose figure is always the same", *_TRAVERSALS_ONLY)
+    return draw_response(asked.run, **_named(asked), **asked.page)
+
+
 def _draw_edges(asked: _Asked) -> list[Path]:
     from ifp.analysis.joint.plot_edges import draw_edges
 
@@ -217,6 +224,7 @@ _FOLDERS: dict[str, Callable[[_Asked], list[Path]]] = {
     "diagnosis.json": _draw_diagnosis,
     "channels.json": _draw_channels,
     "whole.json": _draw_whole,
+    "multi_rate.json": _draw_response,
     "joint_edges.csv": _draw_edges,
     "shift.json": _draw_shift,
     "directions.json": _draw_directions,

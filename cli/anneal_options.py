@@ -31,7 +31,7 @@ def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[Function
 _SETTINGS = [
     _setting("--dataset", str, "A name from `ifp data list`, npz:PATH or images:FOLDER.", show_default="required"),
     _setting("--preset", str, "quick, standard, or author (the published protocol).", show_default="standard"),
-    _setting("--method", str, "closed-form, exact, train, or both (exact and train); none for GANs."),
+    _setting("--method", str, "closed-form, exact, train, or both; with --whole train, multi-rate or closed-form."),
     _setting("--direction", str, "cool (beta falls), heat (beta rises), or both."),
     _setting("--factor", str, "A factor to test; repeat for several.", multiple=True, show_default="all"),
     _setting("--contexts", int, "Contexts per factor: values at which the other factors are held."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from ifp.analysis.gan_freezing.result import POINTS, SUMMARY, GanSweep
 from ifp.analysis.gan_freezing.study import SweepPlan, refuse_method
 from ifp.analysis.joint.plan import WholePlan, plan_whole
 from ifp.analysis.joint.report import Report
+from ifp.analysis.joint.response_plan import ResponsePlan
+from ifp.analysis.joint.response_result import WholeResponse
+from ifp.analysis.joint.response_settings import METHOD as RESPONSE
+from ifp.analysis.joint.response_settings import response_folder
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
 from ifp.analysis.joint.settings import stored_settings
 from ifp.cli.checked_options import refuse_idle_sigma
@@ -51,7 +56,8 @@ def run_whole(
         refuse_method(options["objective"], config_file, settings.get("method", "train"))
     if config_file is not None and "preset" in settings:
         raise IfpError("--preset and --config exclude each other; leave one out.")
-    stored = {} if options["objective"] in GANS else stored_settings(config_file)
+    own = options["objective"] in GANS or settings.get("method") == RESPONSE  # they read their settings themselves
+    stored = {} if own else stored_settings(config_file)
     refuse_idle_sigma(settings, {**stored, **settings}.get("likelihood", "bernoulli"))
     with StageProgress(quiet=quiet) as stages:
         plan = plan_whole(
@@ -62,18 +68,19 @@ def run_whole(
         if dry_run:
             _print_cost(plan, out, stages, as_json=as_json)
             return
+        folder = response_folder(out) if isinstance(plan, ResponsePlan) else out
         result = plan.run(out, progress=stages.update, say=stages.say)
     if isinstance(result, GanSweep):
         _print_sweep(result, out, as_json=as_json)
         return
     if as_json:
-        content = {"folder": str(out), **result.to_json(), "figures": [str(path) for path in result.figures]}
+        content = {"folder": str(folder), **result.to_json(), "figures": [str(path) for path in result.figures]}
         click.echo(json.dumps(content, indent=2))
     else:
         _print(result.report())
-        for path in (*_tables(result, out), *result.figures):
+        for path in (*_tables(result, folder), *result.figures):
             click.echo(path)
-    if isinstance(result, WholeAnnealing):
+    if isinstance(result, WholeAnnealing | WholeResponse):
         if result.nothing_froze():
             raise NothingFroze(result.nothing_froze())
         if result.diverged:
@@ -95,7 +102,7 @@ def _print_sweep(result: GanSweep, out: Path, *, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _print_cost(plan: WholePlan | SweepPlan, out: Path, stages: StageProgress, *, as_json: bool) -> None:
+def _print_cost(plan: WholePlan | SweepPlan | ResponsePlan, out: Path, stages: StageProgress, *, as_json: bool) -> None:
     cost = plan.cost(out, progress=stages.update)
     stages.close()
     click.echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
@@ -109,7 +116,11 @@ def _print(report: Report) -> None:
             print_table(part.table, title=part.title, note=part.note, left=("factor",))
 
 
-def _tables(result: WholeAnnealing | WholeEdges, folder: Path) -> list[Path]:
+def _tables(result: WholeAnnealing | WholeEdges | WholeResponse, folder: Path) -> list[Path]:
     """The tables that are worth reading first."""
-    first = ("joint_freezing_points", "mi", "pressures")
-    return [folder / f"{name}.csv" for name in (first if isinstance(result, WholeAnnealing) else result.tables)]
+    first: Iterable[str] = result.tables
+    if isinstance(result, WholeAnnealing):
+        first = ("joint_freezing_points", "mi", "pressures")
+    elif isinstance(result, WholeResponse):
+        first = ("response_points", "response_curves", "response_objective")
+    return [folder / f"{name}.csv" for name in first]

@@ -23,6 +23,8 @@ from ifp.codes import Codes
 from ifp.system.timing import duration_in_words
 from ifp.training.codes_folder import IMAGES
 from ifp.training.cost import TrainCost
+from ifp.training.evaluation import IMAGES as EVALUATED
+from ifp.training.setup import Setup
 
 MOST_SECONDS = 8.0
 """Seconds for measuring, before the rest is extrapolated."""
@@ -121,3 +123,46 @@ def seconds_of_all(work: Callable[[int], object], size: int, most_seconds: float
         before, seconds_before = measured[-2]
         power = math.log(max(seconds, 1e-9) / max(seconds_before, 1e-9)) / math.log(last / before)
     return seconds * (size / last) ** min(max(power, 1.0), STEEPEST)
+
+
+@dataclass(frozen=True)
+class ResponseCost:
+    """What multi-rate networks on a whole data set take.
+
+    Attributes
+    ----------
+    training : of all networks. reading_seconds : of reading them at every beta afterwards, on one core.
+    """
+
+    training: TrainCost
+    reading_seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary."""
+        return {
+            **self.training.to_json(), "reading_seconds": self.reading_seconds,
+            "seconds_all": self.training.seconds + self.reading_seconds,
+        }  # fmt: skip
+
+    def text(self) -> str:
+        """The cost in a few lines."""
+        reading = duration_in_words(self.reading_seconds)
+        return f"{self.training.text()}\nabout {reading} to read the networks at all betas afterwards"
+
+
+def response_reading_seconds(setup: Setup, training: TrainCost) -> float:
+    """Seconds of reading all networks at every beta, about: passes as in training, and information on the factors."""
+    config, dataset = setup.config, setup.dataset
+    betas = int(config.options["betas"])
+    sample = Sample(np.empty((0, *dataset.image_shape)), dataset.sample_images(IMAGES, config.seed)[0], dataset)
+    mean_ND = np.random.default_rng(0).standard_normal((len(sample.positions_NF), config.latents))
+    # to encode a kept image is a sixth of a step of one, to encode and decode one that is evaluated a third
+    passes = betas * (len(sample.positions_NF) / 6 + EVALUATED / 3) / training.images_per_second
+    factors = len(dataset.space.names) if dataset.labelled else 0
+
+    def held(latents: int) -> float:
+        return held_nats(sample.codes(mean_ND[:, :latents], np.full((len(mean_ND), latents), -1.0)), 0)
+
+    each = seconds_of_all(held, config.latents, MOST_SECONDS / 2) if factors else 0.0
+    records = betas / STRIDE + STRIDE + 2 * MARGIN
+    return (passes + factors * records * each) * config.seeds

@@ -19,6 +19,8 @@ from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.joint.cost import WholeCost, measuring_seconds
 from ifp.analysis.joint.edges import affordable_images, check_folder, compute_edges
 from ifp.analysis.joint.prepared import COOL, JointStudy, joint_study, read_study
+from ifp.analysis.joint.response_plan import ResponsePlan, plan_response
+from ifp.analysis.joint.response_settings import METHOD as RESPONSE
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
 from ifp.analysis.joint.run import run_study
 from ifp.analysis.joint.settings import DIRECTIONS, METHODS, check_settings, stored_settings, whole_config
@@ -144,7 +146,7 @@ def plan_whole(
     progress: Progress = silent,
     say: Say = unsaid,
     **settings: Any,
-) -> WholePlan | SweepPlan:
+) -> WholePlan | SweepPlan | ResponsePlan:
     """Check everything, and find the range of beta; see `anneal_whole` for parameters and errors.
 
     Parameters
@@ -186,6 +188,13 @@ def plan_whole(
         raise IfpError(
             f"`options` is for the objectives of GANs, {' and '.join(GANS)}; leave it out, or name one as `objective`."
         )
+    if method == RESPONSE:
+        check_settings({**settings, "preset": preset})
+        return plan_response(
+            dataset, {**settings, "preset": preset}, config=config, direction=direction, threshold_nats=threshold_nats,
+            data_dir=data_dir, device=device, threads=threads, width=width, order=order, labels=labels, out=out,
+            for_cost=for_cost, progress=progress, say=say,
+        )  # fmt: skip
     if out is not None:
         (check_folder if method == "closed-form" else CodesFolder.check_kind)(as_folder(out, "out"))
     stored = config.to_json() if isinstance(config, TrainConfig) else stored_settings(config)

@@ -30,7 +30,7 @@ from ifp.training.presets import preset_train_config
 
 DEFAULTS = {"records": 100, "seeds": 3, "steps": 30_000}
 """Defaults in the place of those of a training; the steps are those of each direction."""
-METHODS = ("train", "closed-form")
+METHODS = ("train", "closed-form", "multi-rate")
 DIRECTIONS = ("cool", "both")
 LAWS = ("geometric", "linear", "author")
 HIDDEN_STEPS = 600

@@ -11,6 +11,7 @@ import numpy as np
 from ifp.analysis.figures.style import FORMATS
 from ifp.analysis.gan_freezing.result import GanSweep
 from ifp.analysis.joint.plan import plan_whole
+from ifp.analysis.joint.response_result import WholeResponse
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
 from ifp.datasets.base import FactorDataset
 from ifp.system.progress import Progress, Say, silent, unsaid
@@ -39,30 +40,33 @@ def anneal_whole(
     progress: Progress = silent,
     say: Say = unsaid,
     **settings: Any,
-) -> WholeAnnealing | WholeEdges | GanSweep:
+) -> WholeAnnealing | WholeEdges | WholeResponse | GanSweep:
     """Anneal networks on all images of a data set at once: what freezes when, in the company of all factors.
 
     Parameters
     ----------
     dataset : a name, a `FactorDataset`, or what `ifp.dataset` made of arrays; factors are not needed.
-    method : "train" networks while beta falls and rises, or "closed-form": the joint edge, the spectrum of the linear
-        theory and each factor's edges, without training.
+    method : "train" networks while beta falls and rises; "multi-rate": one network per seed for all betas at once,
+        whose curve has no history, beside cooled networks where `out` holds such; or "closed-form": the joint edge,
+        the spectrum of the linear theory and each factor's edges, without training.
     objective : "beta", or "infogan" or "ic-gan": GANs whose weight of information is swept. Their pressure is 1 /
         weight, `beta_max` and `beta_min` its range (10,000 to 1), `hold_steps` the steps before it falls; `options` are
         those of the objective. Such points are of an adversarial training, no equilibrium (docs/gan.md).
     preset : "quick" or "standard". config : the settings of an earlier run, or the run.json that holds them.
     direction : "cool", or "both" to heat the cooled networks afterwards (the default, but for the author's law).
     threshold_nats : the information, and the KL of a latent, that counts as frozen.
-    settings : `steps`, `seeds`, `records`, `latents`, `hidden`, `architecture`, `likelihood`, `sigma`, `batch`,
-        `learning_rate`, `seed`, `law`, `beta_max`, `beta_min`, `background`.
+    settings : `steps`, `seeds`, `records` (of multi-rate networks the number of betas of the curve), `latents`,
+        `hidden`, `architecture`, `likelihood`, `sigma`, `batch`, `learning_rate`, `seed`, `law`, `beta_max`,
+        `beta_min`, `background`.
     out : the folder for networks, codes, tables and figures; the same call goes on with a run that was stopped. None
         keeps the tables in memory, and no network.
     data_dir, device, threads, scheduler, width, formats, order, labels : see `ifp.anneal`.
 
     Returns
     -------
-    WholeAnnealing, or WholeEdges of the closed form: `.table()`, `.tables`, `.plot()`, `.sentences()`,
-    `.save(folder)`; GanSweep of GANs: `.table()`, `.points`, `.plot()`, `.notes()`, `.save(folder)`.
+    WholeAnnealing, WholeResponse of multi-rate networks, or WholeEdges of the closed form: `.table()`, `.tables`,
+    `.plot()`, `.sentences()`, `.save(folder)`; GanSweep of GANs: `.table()`, `.points`, `.plot()`, `.notes()`,
+    `.save(folder)`.
 
     Raises
     ------

@@ -56,6 +56,7 @@ class Batch:
     decoder : the decoder as it is in this step.
     generators : gives a fresh generator of random numbers for each member (on the CPU), the same whenever this step is
         taken, in a resumed run too.
+    pressure_MB : the weight of each image's KL, of an objective that trains at many at once; else empty.
     """
 
     recon_MB: Tensor
@@ -68,6 +69,7 @@ class Batch:
     out_MBP: Tensor = field(default_factory=lambda: torch.empty(0))
     decoder: Decoder | None = None
     generators: Callable[[], Sequence[torch.Generator]] = tuple
+    pressure_MB: Tensor = field(default_factory=lambda: torch.empty(0))
 
     def decode(self, z_MBD: Tensor) -> Tensor:
         """The images [M, B, P] that the decoder draws for other codes than the batch's, in [0, 1] under Bernoulli."""
@@ -164,9 +166,8 @@ class Objective(ABC):
         """
         return None
 
-    @property
-    def reseeded_nats(self) -> float:
-        """KL with which idle latents start anew after each record (`ifp.training.reseed`); 0, by default, for none."""
+    def reseeded_nats(self, step: int, total_steps: int) -> float:
+        """KL with which idle latents start anew after a record (`ifp.training.reseed`); 0, by default, for none."""
         return 0.0
 
     def stage(self, step: int, total_steps: int) -> int:

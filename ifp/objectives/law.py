@@ -73,7 +73,6 @@ class LawObjective(Objective):
             return {}
         return {"encoder.": self.hidden_rate, "decoder.": self.hidden_rate, **dict.fromkeys(LAST_LAYERS, 1.0)}
 
-    @property
-    def reseeded_nats(self) -> float:
+    def reseeded_nats(self, step: int, total_steps: int) -> float:
         """See `Objective.reseeded_nats`."""
         return self.reseed_nats

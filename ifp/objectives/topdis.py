@@ -204,10 +204,9 @@ class TopDis(Objective):
         """The base's."""
         return self.of_base.rates(step, total_steps)
 
-    @property
-    def reseeded_nats(self) -> float:
+    def reseeded_nats(self, step: int, total_steps: int) -> float:
         """The base's."""
-        return self.of_base.reseeded_nats
+        return self.of_base.reseeded_nats(step, total_steps)
 
     def may_empty_latents(self, step: int, total_steps: int) -> bool:
         """From the first step with the topological term on."""

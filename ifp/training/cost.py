@@ -112,7 +112,7 @@ def train_cost(
 
     def trainer_of(objective: Objective, batch: int) -> Trainer:
         states = [fresh_member(config, objective, setup.network, statistics, seed) for seed in chunks[0]]
-        return Trainer(replace(config, batch=batch), objective, setup.network, images, chunks[0], states)
+        return setup.trainer(replace(config, batch=batch), objective, setup.network, images, chunks[0], states)
 
     stretches: list[tuple[int, float]] = []
     progress("Measuring a few steps", 0, 1)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ifp.networks.fully_connected import Network, PixelStatistics
+from ifp.networks.gated import GatedNetwork
 from ifp.training.state import MemberState
 
 IDLE_SHARE = 0.1
@@ -42,15 +43,18 @@ def reseed(
     if not idle:
         return state
     fresh = network.initial(statistics, generator)
-    weight, bias, rows = _mean_layer(state.parameters)
-    mixed = {**state.parameters, weight: fresh[weight], bias: torch.zeros_like(state.parameters[bias])}
+    kept = state.parameters
+    if isinstance(network, GatedNetwork):
+        kept = network.reopened(kept, fresh, idle)
+    weight, bias, rows = _mean_layer(kept)
+    mixed = {**kept, weight: fresh[weight], bias: torch.zeros_like(kept[bias])}
     device = images_NP.device
     stacked = {name: value[None].to(device) for name, value in mixed.items()}
     mean_ND = network.encode(stacked, images_NP[None])[0][0].double().cpu()
     # KL of N(m, 1) to N(0, 1) is m^2 / 2
     scale_D = (2 * nats / mean_ND.var(0, correction=0).clamp_min(1e-12)).sqrt()
     offset_D = -mean_ND.mean(0) * scale_D
-    parameters = {**state.parameters, weight: state.parameters[weight].clone(), bias: state.parameters[bias].clone()}
+    parameters = {**kept, weight: kept[weight].clone(), bias: kept[bias].clone()}
     for latent in idle:
         if rows:
             parameters[weight][latent] = fresh[weight][latent] * scale_D[latent].float()

@@ -165,7 +165,7 @@ class ChunkTraining:
         setup, config = self.setup, self.setup.config
         images, evaluation = self.images.to(device), self.evaluation.to(device)
         states = [self._state(seed) for seed in chunk]
-        trainer = Trainer(config, setup.objective, setup.network, images, chunk, states, say=self.say)
+        trainer = setup.trainer(config, setup.objective, setup.network, images, chunk, states, say=self.say)
         for border in borders(config):
             if border <= trainer.step:
                 continue
@@ -182,7 +182,7 @@ class ChunkTraining:
             if len(left) < len(trainer.seeds):
                 rows = [trainer.seeds.index(seed) for seed in left]
                 states = [trainer.state_of(row) for row in rows]
-                trainer = Trainer(config, setup.objective, setup.network, images, left, states, say=self.say)
+                trainer = setup.trainer(config, setup.objective, setup.network, images, left, states, say=self.say)
 
     def _say_emptied(self, seed: int, record: TrainRecord) -> None:
         """Warn of latents that emptied since the record before under a loss that asks nothing of empty ones."""
@@ -193,7 +193,8 @@ class ChunkTraining:
 
     def _reseeded(self, trainer: Trainer) -> Trainer:
         """The networks with their idle latents started anew, after a record; the same whether resumed there or not."""
-        setup, nats = self.setup, self.setup.objective.reseeded_nats
+        setup = self.setup
+        nats = setup.objective.reseeded_nats(trainer.step, setup.config.steps)
         if not nats or not trainer.step:
             return trainer
         count = min(RESEED_IMAGES, len(self.evaluation.images))
@@ -205,7 +206,7 @@ class ChunkTraining:
             )
             for row, seed in enumerate(trainer.seeds)
         ]  # fmt: skip
-        return Trainer(
+        return setup.trainer(
             setup.config, setup.objective, setup.network, trainer.images, trainer.seeds, states, say=self.say
         )
 

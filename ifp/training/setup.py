@@ -23,7 +23,7 @@ from ifp.training.config import TrainConfig
 from ifp.training.folder import TrainFolder
 from ifp.training.images import TrainingImages, load_images
 from ifp.training.stages import idle_latents
-from ifp.training.trainer import make_network
+from ifp.training.trainer import Trainer, make_network
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,7 @@ class Setup:
     ----------
     device : there, and good for the precision. threads : at work at once.
     probability : of drawing images from their positions, None for all alike.
+    trainer : what trains the networks.
     """
 
     dataset: FactorDataset
@@ -43,6 +44,7 @@ class Setup:
     device: torch.device
     threads: int
     probability: Callable[[np.ndarray], np.ndarray] | None = None
+    trainer: type[Trainer] = Trainer
 
     @property
     def kernel_threads(self) -> int:
