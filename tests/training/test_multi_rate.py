@@ -22,15 +22,15 @@ from ifp.training.run import train
 from ifp.training.setup import Setup, load_training_images
 from ifp.training.trainer import fresh_member
 
-SIGMA = 0.2
-OPTIONS = {"beta_start": 12.0, "beta_end": 0.5, "betas": 40}
+SIGMA = 0.08
+OPTIONS = {"beta_start": 12.0, "beta_end": 0.5, "betas": 24}
 
 
 def gaussian_data(images: int = 1500) -> tuple[ifp.FactorDataset, np.ndarray]:
-    """Images of 4 pixels that are Gaussian, and the edges: the eigenvalues of what was drawn, over sigma^2."""
+    """Images of 4 pixels, Gaussian in one direction, and the edges: eigenvalues of what was drawn over sigma^2."""
     generator = np.random.default_rng(0)
     rotation = np.linalg.qr(generator.standard_normal((4, 4)))[0]
-    drawn = generator.standard_normal((images, 4)) * (SIGMA * np.sqrt([6.0, 1.5, 0.02, 0.02]))
+    drawn = generator.standard_normal((images, 4)) * (SIGMA * np.sqrt([6.0, 0.02, 0.02, 0.02]))
     pixels = np.round(np.clip(0.5 + drawn @ rotation, 0, 1) * 255).astype(np.uint8)
     data = ifp.dataset(pixels.reshape(images, 2, 2), np.arange(images)[:, None] // 50, ["block"])
     scaled = pixels.reshape(images, -1) / 255
@@ -51,30 +51,29 @@ def linear(setup: Setup) -> Setup:
     return replace(setup, network=GatedNetwork(LinearNetwork(setup.config.latents), setup.objective.range))
 
 
-def test_one_linear_training_gives_the_exact_curve_and_every_freezing_point(tmp_path: Path) -> None:
-    """KL of latent d is 1/2 ln(L_d / beta) below its edge L_d, 0 above (probabilistic PCA at beta sigma^2).
+def test_one_linear_training_gives_the_exact_curve_and_the_freezing_point(tmp_path: Path) -> None:
+    """KL is 1/2 ln(L / beta) below the edge L, 0 above (probabilistic PCA at beta sigma^2), at every beta.
 
-    So short a training leaves up to .11 nat and 8 % of a crossing over 8 seeds, a longer one less than half of that
-    (experiments/multi_rate).
+    Over 8 seeds the largest error was .036 nat, crossings .976 to 1.018 of the exact one; with several directions
+    latents compete for the strongest first, which takes longer (experiments/multi_rate).
     """
     dataset, edges = gaussian_data()
-    settings = config(latents=3, batch=256, steps=1000, records=8)
+    settings = config(latents=1, batch=1024, steps=500, records=2, learning_rate=2e-2)
     setup = linear(set_up_multi_rate(dataset, settings, threads=1))
     folder = MultiRateFolder(tmp_path / "run", setup)
     assert train(setup, folder).finished == [0]
     found = list(folder.at_betas(0))
     beta_G = np.array([one.beta for one in found])
-    kl_GD = np.stack([np.sort(one.codes.kl_nats_D())[::-1] for one in found])
-    assert_allclose(kl_GD, np.maximum(0, 0.5 * np.log(edges[:3] / beta_G[:, None])), atol=0.12)
-    for latent in range(2):
-        crossing = np.exp(np.interp(0.1, kl_GD[:, latent], np.log(beta_G)))
-        assert_allclose(crossing, edges[latent] * np.exp(-0.2), rtol=0.1)
-    # the objective of the optimum: per direction beta (1 + ln(L / beta)) / 2 below the edge, L / 2 above
-    below_GP = beta_G[:, None] < edges
-    least_G = 0.5 * np.where(below_GP, beta_G[:, None] * (1 + np.log(edges / beta_G[:, None])), edges).sum(axis=1)
+    kl_G = np.array([one.codes.kl_nats_D()[0] for one in found])
+    assert_allclose(kl_G, np.maximum(0, 0.5 * np.log(edges[0] / beta_G)), atol=0.05)
+    crossing = np.exp(np.interp(0.1, kl_G, np.log(beta_G)))
+    assert_allclose(crossing, edges[0] * np.exp(-0.2), rtol=0.04)
+    # the objective of the optimum: beta (1 + ln(L / beta)) / 2 below the edge and L / 2 above it, as for the rest
+    below_G = beta_G < edges[0]
+    least_G = 0.5 * np.where(below_G, beta_G * (1 + np.log(edges[0] / beta_G)), edges[0]) + 0.5 * edges[1:].sum()
     # one draw per image leaves 1 % of noise; nothing is below the optimum by more
     excess_G = np.array([one.objective_nats for one in found]) / least_G - 1
-    assert -0.01 < excess_G.min() < excess_G.max() < 0.02
+    assert -0.02 < excess_G.min() < excess_G.max() < 0.03
 
 
 def test_a_member_is_the_same_alone_and_among_others() -> None:
