@@ -315,7 +315,8 @@ def prepare(place: Path, only: list[str]) -> list[Case]:
     cases = [
         Case("anneal", ["anneal", *data, "--factor", "width", "--factor", "row", "--contexts", "2",
                         "--steps", "120", "--hold-steps", "40", "--records", "12",
-                        "--hidden", "16", "--batch", "20", "--seeds", "2", "--threads", "2", "--quiet", "--format", "none"]),
+                        "--hidden", "16", "--batch", "20", "--seeds", "2", "--threads", "2", "--quiet",
+                        "--format", "none"]),
         Case("train", ["train", *train, "--seeds", "3"]),
         Case("deft", ["train", *train, "--seeds", "2", "--objective", "deft", "--option", "betas=20,4"]),
         Case("whole", ["anneal", "--whole", *data, *small, "--steps", "120", "--records", "12", "--latents", "3",

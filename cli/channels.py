@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ifp.cli.checked_options import checked_out, checked_seed
+from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 @click.option("--codes", multiple=True, type=click.Path(path_type=Path), show_default="none",
               help="An .npz file with mean, logvar and factors, in place of PATH; repeat for several.")  # fmt: skip
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
+@scheduler_option
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
 @click.option("--format", "formats", default="pdf,png", help="Of the figures: pdf, png, both comma-separated, or none.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -117,7 +119,7 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
 
 _PASSED = (
     "codes", "dataset", "data_dir", "background", "points", "by", "group_size", "distance", "min_samples",
-    "along_training", "betas", "threshold", "monte_carlo", "seed", "device",
+    "along_training", "betas", "threshold", "monte_carlo", "seed", "device", "scheduler",
 )  # fmt: skip
 """The options that the library's call takes under the same names."""
 

@@ -9,6 +9,7 @@ import click
 
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, checked_seed
+from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.naming_options import given_names
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.progress import StageProgress
@@ -60,6 +61,7 @@ from ifp.errors import IfpError
     "--anyway", is_flag=True, help="Give the numbers, without a verdict, though the self-test or the data test failed."
 )
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
+@scheduler_option
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
 @click.option(
     "--format", "formats", default="pdf,png", help="Formats of the figures: pdf, png, both with a comma, or none."
@@ -118,6 +120,7 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
             names=names,
             reading=reading,
             device=options["device"],
+            scheduler=options["scheduler"],
             data_dir=options["data_dir"],
             background=options["background"],
             anyway=options["anyway"],

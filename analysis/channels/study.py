@@ -32,9 +32,11 @@ from ifp.fingerprints.monte_carlo import DRAWS, compare_all
 from ifp.fingerprints.read_models import naming
 from ifp.formats import BETA_CONVENTION
 from ifp.seeds import numpy_generator
+from ifp.system.cluster import check_scheduler, connect, device_here
 from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.versions import versions
+from ifp.system.workers import Workers
 
 
 def channels(
@@ -55,6 +57,7 @@ def channels(
     seed: int = 0,
     reading: ReadingOptions | None = None,
     device: str = "auto",
+    scheduler: str | None = None,
     data_dir: Path | None = None,
     background: Path | None = None,
     progress: Progress = silent,
@@ -81,7 +84,11 @@ def channels(
     threshold : KL of a channel, in nats, above which it counts as frozen.
     monte_carlo : whether to measure whole latent spaces by Monte Carlo too.
     seed : of images, draws and resamples. reading : what you know better than a checkpoint's file does.
-    device : where models are encoded and compared. data_dir : where the official files lie.
+    device : where models are encoded and compared.
+    scheduler : the address of a dask scheduler whose workers read and encode models and compare channels in blocks of
+        points, or "local" or "local:N" for N processes here (docs/cluster.md); paths must be theirs too. None for this
+        process.
+    data_dir : where the official files lie.
     background : the picture of sprites-scream.
     progress : see `ifp.system.progress.Progress`. say : called with each sentence that the user should read.
 
@@ -100,12 +107,33 @@ def channels(
         along_training=along_training, betas=tuple(betas), threshold=threshold, monte_carlo=monte_carlo, seed=seed,
         reading=as_reading(reading),
     )  # fmt: skip
-    device = check_device(device)
+    check_scheduler(scheduler)
+    with connect(scheduler, "cpu", say) as workers:
+        return _channels(
+            models, dataset, codes, settings, points, check_device(device_here(device, scheduler)), data_dir,
+            background, workers, progress, say,
+        )  # fmt: skip
+
+
+def _channels(
+    models: Any,
+    dataset: str | FactorDataset | np.ndarray | None,
+    codes: Sequence[str | os.PathLike[str]],
+    settings: ChannelSettings,
+    points: int | None,
+    device: str,
+    data_dir: Path | None,
+    background: Path | None,
+    workers: Workers | None,
+    progress: Progress,
+    say: Say,
+) -> ChannelsResult:
+    hotspots, seed = settings.hotspots, settings.seed
     records = _codes_of(models, codes, hotspots)
     if records:
         if dataset is not None:
             raise IfpError("Codes bring their own factors; leave the data set out.")
-        if along_training:
+        if settings.along_training:
             raise IfpError("along_training is about the checkpoints of runs; leave it out with codes.")
         settings = _fitting(settings, points, len(records[0].codes), records[0].label, say)
         ensemble = models_of_codes(records, points=settings.points, seed=seed, betas=settings.betas)
@@ -118,12 +146,16 @@ def channels(
         settings = _fitting(settings, points, data.listed_images, data.name, say)
         ensemble = collect_models(
             paths, data, points=settings.points, seed=seed, device=device, options=settings.reading,
-            along=along_training, betas=settings.betas, encoders=encoders, progress=progress,
+            along=settings.along_training, betas=settings.betas, encoders=encoders, workers=workers,
+            progress=progress,
         )  # fmt: skip
-    comparison = compare_channels(ensemble.models, by=by, group_size=group_size, device=device, progress=progress)
+    comparison = compare_channels(
+        ensemble.models, by=settings.by, group_size=settings.group_size, device=device, workers=workers,
+        progress=progress,
+    )  # fmt: skip
     recurrence = find_recurrence(ensemble, comparison.similarity, settings, progress) if hotspots else None
     spaces = None
-    if monte_carlo:
+    if settings.monte_carlo:
         spaces = compare_all(
             [model.codes for model in ensemble.models],
             generator=numpy_generator(seed, "channels", "monte carlo"), device=device, progress=progress,

@@ -18,8 +18,11 @@ from ifp.analysis.metrics.topology import COLUMNS as TOPOLOGY_COLUMNS
 from ifp.analysis.metrics.topology import Topology
 from ifp.checkpoints.decoding import decoder_of
 from ifp.checkpoints.run_records import Record, Run
+from ifp.codes import Codes
 from ifp.system.cpus import granted_cpus
-from ifp.system.progress import Progress, Say
+from ifp.system.progress import Progress, Say, silent
+from ifp.system.threads import torch_threads
+from ifp.system.workers import Site, Workers
 
 SAY_COST_SECONDS = 30.0
 """If measuring the remaining checkpoints takes longer than this, the user is told how long."""
@@ -61,42 +64,80 @@ class Measured:
         return lines
 
 
-def measure_runs(runs: Sequence[Run], settings: MeasureSettings, *, progress: Progress, say: Say) -> list[Measured]:
+@dataclass(frozen=True)
+class _ToMeasure:
+    """A checkpoint's codes, its place among all checkpoints of all runs, and whether it is the last of its run."""
+
+    place: int
+    label: str
+    codes: Codes
+    last: bool
+
+    def name(self) -> str:
+        return f"checkpoint {self.label}"
+
+
+def measure_runs(
+    runs: Sequence[Run], settings: MeasureSettings, *, workers: Workers | None = None, progress: Progress, say: Say
+) -> list[Measured]:
     """Measure every record of every run; only the last of a run is decomposed and looked at jointly.
+
+    `workers` of a cluster measure the records; None for this process.
 
     Raises
     ------
     IfpError : see `diagnose`, `make_series` and `run_metrics`.
     """
-    total = sum(len(run.records) for run in runs)
-    started, done = time.monotonic(), 0
-    measured = []
-    for run in runs:
-        records = []
-        for step, record in zip(_steps(run, say), run.records, strict=True):
-            progress("measuring", done, total)
-            of_record = diagnose(
-                record.codes,
-                permutations=settings.permutations,
-                bootstraps=settings.bootstraps,
-                seed=settings.seed,
-                data=settings.data,
-                decompose=record is run.last,
-                joint=settings.joint and record is run.last,
-                jobs=granted_cpus(),
-                progress=_of_joint(progress),
-            )
-            records.append(SeriesRecord(step, record.label, of_record))
-            done += 1
-            progress("measuring", done, total)
-            left = (time.monotonic() - started) / done * (total - done)
-            if done == 1 and left > SAY_COST_SECONDS:
-                say(f"{total} checkpoints to measure, about {left / 60:.1f} min.")
+    steps = [_steps(run, say) for run in runs]
+    every = [(record, record is run.last) for run in runs for record in run.records]
+    todo = [_ToMeasure(place, record.label, record.codes, last) for place, (record, last) in enumerate(every)]
+    found: dict[int, Diagnosis] = {}
+    started = time.monotonic()
+
+    def take(result: tuple[int, Diagnosis]) -> None:
+        found[result[0]] = result[1]
+        progress("measuring", len(found), len(todo))
+        left = (time.monotonic() - started) / len(found) * (len(todo) - len(found))
+        if len(found) == 1 and left > SAY_COST_SECONDS:
+            say(f"{len(todo)} checkpoints to measure, about {left / 60:.1f} min.")
+
+    progress("measuring", 0, len(todo))
+    if workers is None:
+        for one in todo:
+            take((one.place, _measured(settings, one, granted_cpus(), _of_joint(progress))))
+    else:
+        workers.map_chunks(_measure_there, settings, todo, take, name=_ToMeasure.name, kernel_threads=torch_threads())
+    measured, place = [], 0
+    for run, steps_of in zip(runs, steps, strict=True):
+        records = [
+            SeriesRecord(step, record.label, found[place + number])
+            for number, (step, record) in enumerate(zip(steps_of, run.records, strict=True))
+        ]
+        place += len(records)
         series = make_series(records) if len(records) > 1 else None
         left_out = _left_out(run.last, settings.metrics)
         scores = _scores(run.last, settings, [name for name in settings.metrics if name not in left_out], progress)
         measured.append(Measured(records[-1].diagnosis, series, scores, left_out))
     return measured
+
+
+def _measured(settings: MeasureSettings, one: _ToMeasure, jobs: int, progress: Progress) -> Diagnosis:
+    return diagnose(
+        one.codes,
+        permutations=settings.permutations,
+        bootstraps=settings.bootstraps,
+        seed=settings.seed,
+        data=settings.data,
+        decompose=one.last,
+        joint=settings.joint and one.last,
+        jobs=jobs,
+        progress=progress,
+    )
+
+
+def _measure_there(settings: MeasureSettings, one: _ToMeasure, site: Site) -> tuple[int, Diagnosis]:
+    """On a worker, in one process."""
+    return one.place, _measured(settings, one, 1, silent)
 
 
 def _of_joint(progress: Progress) -> Progress:

@@ -25,6 +25,7 @@ from ifp.datasets.catalog import DATASETS, is_own
 from ifp.datasets.correlated import Pair, as_pairs
 from ifp.errors import IfpError, bad_value
 from ifp.seeds import check_seed
+from ifp.system.cluster import check_scheduler, connect
 from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
 
@@ -50,6 +51,7 @@ def diagnose(
     names: str | Sequence[str] | Mapping[int, str] = (),
     reading: ReadingOptions | None = None,
     device: str = "auto",
+    scheduler: str | None = None,
     data_dir: Path | None = None,
     background: Path | None = None,
     anyway: bool = False,
@@ -75,6 +77,8 @@ def diagnose(
     names : what to call the models.
     reading : what you know better than a checkpoint's file does.
     device : where checkpoints are encoded; a module stays on its own device, and "auto" hands a function CPU tensors.
+    scheduler : the address of a dask scheduler whose workers measure, a checkpoint at a time, or "local" or "local:N"
+        for N processes here (docs/cluster.md); None for this process, which encodes in any case.
     data_dir, background : where the official files lie, and the picture of sprites-scream.
     anyway : measure a model though it failed its self-test or the data test; it gets no verdict all the same.
     codes_folder : where the codes of checkpoints are kept from one call to the next.
@@ -102,6 +106,7 @@ def diagnose(
     if not models:
         raise IfpError("Nothing to diagnose is given; give a model, or a list of at least one.")
     check_seed(seed)
+    check_scheduler(scheduler)
     correlate = as_pairs(correlate)
     check_counts(images=images, permutations=permutations, bootstraps=bootstraps)
     wanted, options, where = chosen_metrics(metrics), as_reading(reading), check_device(device)
@@ -124,7 +129,8 @@ def diagnose(
             seed=seed, permutations=permutations, bootstraps=bootstraps, metrics=wanted, joint=joint, device=where,
             data=_data_in_words(dataset, sample, images, seed, correlate, inverse),
         )  # fmt: skip
-        measured = measure_runs(runs, settings, progress=progress, say=say)
+        with connect(scheduler, "cpu", say) as workers:
+            measured = measure_runs(runs, settings, workers=workers, progress=progress, say=say)
     results = tuple(
         ModelDiagnosis(run, numbers, sample, seed, options, where) for run, numbers in zip(runs, measured, strict=True)
     )

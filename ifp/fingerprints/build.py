@@ -18,6 +18,7 @@ from ifp.fingerprints.information import information_bits
 from ifp.fingerprints.models import FACTOR, WAYS, Channel, Model, Similarity
 from ifp.fingerprints.similarity import measure_similarity
 from ifp.system.progress import Progress, silent
+from ifp.system.workers import Workers
 
 LEAST_BITS = 0.01
 """Channels with at most this much information are dead, because their NMI would be a ratio of two zeros; the paper's
@@ -79,9 +80,10 @@ def compare_channels(
     least_bits: float = LEAST_BITS,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
+    workers: Workers | None = None,
     progress: Progress = silent,
 ) -> ChannelComparison:
-    """All live channels of all models, and the factors, compared in pairs.
+    """All live channels of all models, and the factors, compared in pairs; by `workers` of a cluster, if given.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def compare_channels(
         if moves_F.any():
             parts.append(LabelFingerprints(codes.factors_NF[:, moves_F], device=device, dtype=dtype))
             live += [factor for factor, moves in zip(factors, moves_F, strict=True) if moves]
-    similarity = measure_similarity(JoinedFingerprints(parts), live, progress=progress)
+    similarity = measure_similarity(JoinedFingerprints(parts), live, workers=workers, progress=progress)
     return ChannelComparison(
         similarity, tuple(c for c, _ in dropped), np.array([held for _, held in dropped], dtype=float)
     )

@@ -23,12 +23,14 @@ from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, bad_value
-from ifp.fingerprints.find_models import list_trainings
+from ifp.fingerprints.find_models import TrainingSource, list_trainings
 from ifp.fingerprints.models import Model
-from ifp.fingerprints.read_models import Origin, first_rows, read_training, rows_of
+from ifp.fingerprints.read_models import Origin, SharedReading, first_rows, read_place, rows_of
 from ifp.seeds import numpy_generator
 from ifp.system.progress import Progress, silent
 from ifp.system.settings import is_number
+from ifp.system.threads import torch_threads
+from ifp.system.workers import Workers
 
 FEWEST_POINTS = 16
 SELF_TEST_IMAGES = 1000
@@ -72,6 +74,7 @@ def collect_models(
     along: bool = False,
     betas: Sequence[float] = (),
     encoders: Sequence[Any] = (),
+    workers: Workers | None = None,
     progress: Progress = silent,
 ) -> ModelEnsemble:
     """The models at `paths` on `points` images of `dataset`.
@@ -86,6 +89,7 @@ def collect_models(
     betas : one per path, in place of what the files say, or one per encoder where there are no paths; empty to use what
         the files say.
     encoders : further models: `EncoderByName`s, modules with `encode`, or functions images -> (mean, logvar).
+    workers : of a cluster, which read and encode the models at `paths`; None for this process.
 
     Raises
     ------
@@ -101,9 +105,13 @@ def collect_models(
     sample = draw_sample(dataset, max(points, SELF_TEST_IMAGES), seed, progress)
     read: list[tuple[Model, Origin]] = []
     total = len(places) + len(encoders)
-    for number, place in enumerate(places):
-        progress("models", number, total)
-        read += read_training(place, sample, points, options, device, seed, along)
+    shared = SharedReading(sample, points, options, device, seed, along)
+    if workers is None:
+        for number, place in enumerate(places):
+            progress("models", number, total)
+            read += read_place(shared, (number, place), None)[1]
+    else:
+        read += _read_there(shared, places, workers, total, progress)
     for number, encoder in enumerate(encoders):
         progress("models", len(places) + number, total)
         record = _encoded(encoder, sample, device)
@@ -117,6 +125,23 @@ def collect_models(
     of_models = [f"{m.name}: {text}" for m, o in read for text in (o.warning, o.beta_note) if text]
     notes += [*said, *of_models, *_units(read), *_scalings(read)]
     return ModelEnsemble(_named_apart(models), origins, sample, tuple(notes), device, options)
+
+
+def _read_there(
+    shared: SharedReading, places: Sequence[TrainingSource], workers: Workers, total: int, progress: Progress
+) -> list[tuple[Model, Origin]]:
+    """The models at these places, in their order, read by workers."""
+    found: dict[int, list[tuple[Model, Origin]]] = {}
+
+    def take(result: tuple[int, list[tuple[Model, Origin]]]) -> None:
+        found[result[0]] = result[1]
+        progress("models", len(found), total)
+
+    workers.map_chunks(
+        read_place, shared, list(enumerate(places)), take,
+        name=lambda chunk: f"the model {chunk[1].name}", kernel_threads=torch_threads(),
+    )  # fmt: skip
+    return [one for number in range(len(places)) for one in found[number]]
 
 
 def _scalings(read: Sequence[tuple[Model, Origin]]) -> list[str]:

@@ -25,6 +25,7 @@ from ifp.errors import IfpError
 from ifp.fingerprints.find_models import TrainingSource
 from ifp.fingerprints.models import Model
 from ifp.system.progress import silent
+from ifp.system.workers import Site
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,29 @@ class Origin:
     warning: str = ""
     beta_note: str = ""
     scaling: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class SharedReading:
+    """How every training of an ensemble is read; see `read_training`."""
+
+    sample: Sample
+    points: int
+    options: ReadingOptions
+    device: str
+    seed: int
+    along: bool
+
+
+def read_place(
+    shared: SharedReading, place: tuple[int, TrainingSource], site: Site | None
+) -> tuple[int, list[tuple[Model, Origin]]]:
+    """The number of a place with its models, here or on a worker."""
+    number, source = place
+    device = shared.device if site is None else site.device
+    return number, list(
+        read_training(source, shared.sample, shared.points, shared.options, device, shared.seed, shared.along)
+    )
 
 
 def read_training(

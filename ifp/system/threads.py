@@ -23,6 +23,11 @@ class Stopped(Exception):
     """The caller asked a job to stop; what it was computing is lost."""
 
 
+def torch_threads() -> int:
+    """Threads of PyTorch's kernels in this process now."""
+    return torch.get_num_threads()
+
+
 @contextmanager
 def single_threaded_kernels() -> Iterator[None]:
     """PyTorch's kernels on one thread each, and NumPy's products, within the block."""

@@ -14,13 +14,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import ifp
 from ifp.annealing import run_cost, trained_curves
 from ifp.annealing.chunk_files import read_curves
 from ifp.annealing.training_cost import TrainingCost
+from ifp.datasets.npz import NpzDataset
 from ifp.errors import IfpError
+from ifp.fingerprints.collect import collect_models
 from ifp.system import cluster
 from ifp.system.cluster import check_scheduler, connect, local_number
 from ifp.system.cluster_run import ChunksGivenUp
@@ -231,22 +235,60 @@ def test_without_the_extra_one_sentence_names_it(monkeypatch: pytest.MonkeyPatch
     assert local_number("local:3") == 3
 
 
+TRAINED = {
+    "architecture": "mlp", "hidden": 32, "latents": 2, "batch": 32, "seeds": 3, "steps": 12, "records": 3,
+    "device": "cpu", "threads": 1, "checkpoint_every": 6,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(bars_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three networks trained on this machine."""
+    out = tmp_path_factory.mktemp("trained") / "run"
+    ifp.train(f"npz:{bars_npz}", out=out, **TRAINED)
+    return out
+
+
 def test_networks_train_on_workers_to_the_same_bytes(
-    two_workers: Cluster, bars_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_workers: Cluster, bars_npz: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of the workers dies; `seeds` that diverge would too."""
-    settings = {"architecture": "mlp", "hidden": 32, "latents": 2, "batch": 32, "seeds": 3, "steps": 12, "records": 3}
-    done: list[int] = []
+    """One of the workers dies; every record is a stretch of its own."""
+    there, done = tmp_path / "there", list[int]()
 
     def kill(text: str, steps: int, total: int) -> None:
         if text.startswith("Training") and steps and not done:
             done.append(steps)
             os.kill(two_workers.workers[0], signal.SIGKILL)
 
-    given = {"device": "cpu", "threads": 1, "checkpoint_every": 6, **settings}
-    ifp.train(f"npz:{bars_npz}", out=tmp_path / "here", **given)
-    there = {"out": tmp_path / "there", "scheduler": two_workers.address, "progress": kill, **given}
-    ifp.train(f"npz:{bars_npz}", **there)
-    names = ["records.npz", "records.csv", "seed-0/step-000006.pt", "seed-2/step-000012.pt"]
-    for name in names:
-        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes(), name
+    ifp.train(f"npz:{bars_npz}", out=there, scheduler=two_workers.address, progress=kill, **TRAINED)
+    for name in ("records.npz", "records.csv", "seed-0/step-000006.pt", "seed-2/step-000012.pt"):
+        assert (there / name).read_bytes() == (trained / name).read_bytes(), name
+
+
+def test_channels_and_diagnoses_of_workers_are_those_of_here(
+    two_workers: Cluster, bars_npz: Path, trained: Path, rng: np.random.Generator
+) -> None:
+    dataset = NpzDataset(bars_npz)
+    place = np.arange(60) % 6
+    codes = [
+        ifp.Codes(
+            np.stack([place / 2 + shift, rng.normal(size=60)], 1), np.full((60, 2), [-3.0, 0.0]), place, ["place"]
+        )
+        for shift in (0.0, 0.1)
+    ]
+    with connect(two_workers.address) as workers:
+        assert workers is not None
+        here, there = (
+            collect_models([trained], dataset, points=16, along=True, workers=who) for who in (None, workers)
+        )
+    assert [model.name for model in there.models] == [model.name for model in here.models]
+    for one, other in zip(here.models, there.models, strict=True):
+        np.testing.assert_array_equal(one.codes.mean_ND, other.codes.mean_ND)
+    compared, diagnosed = [], []
+    for scheduler in (None, two_workers.address):
+        compared.append(ifp.channels(codes, hotspots=False, points=60, scheduler=scheduler).similarity)
+        result = ifp.diagnose(codes, joint=False, metrics="none", bootstraps=20, permutations=20, scheduler=scheduler)
+        diagnosed.append([model.table() for model in result.models])
+    np.testing.assert_array_equal(compared[0].joint_bits_CC, compared[1].joint_bits_CC)
+    for one, other in zip(*diagnosed, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
