@@ -9,9 +9,9 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,17 @@ import pandas as pd
 from ifp.errors import IfpError
 from ifp.system.checksums import check_unchanged
 from ifp.system.files import cannot_read, whole_file
-from ifp.system.printable import printable
+from ifp.system.printable import has_controls, printable
 
 MAX_BYTES = 2**26
 """Maximum size of a csv of ours, 64 MiB."""
 MAX_CELLS = 2**22
 """Maximum number of cells of a csv of ours, unless more are expected."""
+MOST = 1e300
+"""The largest number in a csv of ours that is drawn: figures are wider than what they show."""
+Column = Literal["text", "number", "positive", "given positive", "whole", "flag"]
+"""What a column holds. A cell of "text", "number" and "positive" may be empty, which is NaN."""
+TEXT, NUMBER, POSITIVE, GIVEN_POSITIVE, COUNT, FLAG = get_args(Column)
 _MAX_COLUMNS = 2**14
 _EMPTY = ("", "nan", "NaN")
 """Cells without a number."""
@@ -53,7 +58,7 @@ def quoted(value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value
-    text = value if value.isprintable() else printable(value)
+    text = printable(value) if has_controls(value) else value
     return f"'{text}" if _FORMULA.match(text) else text
 
 
@@ -67,34 +72,65 @@ def unquoted(value: Any) -> Any:
 
 
 def read_csv(
-    path: Path, advice: str, *, texts: Sequence[str] = (), numbers: Sequence[str] = (), most_cells: int = MAX_CELLS
+    path: Path,
+    advice: str,
+    columns: Mapping[str, Column] | None = None,
+    *,
+    texts: Sequence[str] = (),
+    most_cells: int = MAX_CELLS,
+    rows: bool = True,
 ) -> pd.DataFrame:
     """The table in a csv of ours.
 
     Parameters
     ----------
     advice : what to do with a damaged file; the end of the sentence.
+    columns : what each column that is used must hold; a name that ends with * stands for all that begin so.
     texts : columns that hold texts where they are there, though these may look like numbers.
-    numbers : columns that are there, of numbers that are not infinite; an empty cell is NaN.
     most_cells : a table of more is refused.
+    rows : whether there must be a row.
 
     Raises
     ------
-    IfpError : the file cannot be read, lacks a column, holds a text for a number, or is not as it was written.
+    IfpError : the file cannot be read, lacks a column, holds another thing than declared, or is not as it was written.
     """
     check_unchanged(path)
+    columns = columns or {}
+    text_columns = [*texts, *(name for name, kind in columns.items() if kind == TEXT)]
     try:
-        table = _parse(path, texts, most_cells)
+        table = _parse(path, text_columns, most_cells)
     except (OSError, ValueError, OverflowError, Warning) as error:  # pandas' own errors of parsing are ValueErrors
         raise cannot_read(path, error, advice) from error
-    for name in numbers:
-        if name not in table:
-            raise IfpError(f"{path} lacks the column {name!r}; {advice}.")
-        if not pd.api.types.is_numeric_dtype(table[name]) or table[name].dtype.kind not in "iuf":
-            raise IfpError(f"The column {name!r} of {path} must hold numbers alone; {advice}.")
-        if np.isinf(table[name]).any():
-            raise IfpError(f"The column {name!r} of {path} must not be infinite; {advice}.")
+    if rows and table.empty:
+        raise IfpError(f"{path} has no rows; {advice}.")
+    for declared, kind in columns.items():
+        prefix = declared.removesuffix("*")
+        names = [declared] if prefix == declared else [name for name in table.columns if name.startswith(prefix)]
+        for name in names:
+            if name not in table:
+                raise IfpError(f"{path} lacks the column {name!r}; {advice}.")
+            wrong = _what_is_wrong(table[name], kind)
+            if wrong:
+                raise IfpError(f"The column {name!r} of {path} must {wrong}; {advice}.")
     return table
+
+
+def _what_is_wrong(column: pd.Series, kind: Column) -> str:
+    """What a column must do that it does not; "" where it is as declared. A column without rows is of any kind."""
+    if kind == TEXT or column.empty:
+        return ""
+    if column.dtype.kind not in ("b" if kind == FLAG else "iuf"):
+        return "hold True or False alone" if kind == FLAG else "hold numbers alone"
+    values = column.to_numpy(float)
+    if np.isinf(values).any():
+        return "not be infinite"
+    if kind == COUNT and not ((values >= 0) & (values % 1 == 0)).all():
+        return "hold whole numbers of at least 0"
+    if kind in (POSITIVE, GIVEN_POSITIVE) and (values <= 0).any():
+        return "hold positive numbers"
+    if kind == GIVEN_POSITIVE and np.isnan(values).any():
+        return "hold a number in each row"
+    return "" if np.nanmax(np.abs(values), initial=0) <= MOST else f"hold numbers of at most {MOST:g}"
 
 
 def _parse(path: Path, texts: Sequence[str], most_cells: int) -> pd.DataFrame:
@@ -118,7 +154,7 @@ def _parse(path: Path, texts: Sequence[str], most_cells: int) -> pd.DataFrame:
     for place in range(table.shape[1]):
         column = table.iloc[:, place]
         if column.dtype.kind == "O":
-            if any(isinstance(value, str) and not value.isprintable() for value in column):
+            if any(isinstance(value, str) and has_controls(value) for value in column):
                 raise ValueError(f"the column {str(table.columns[place])!r} holds a text that does not print")
             table.isetitem(place, column.map(unquoted).astype(column.dtype).array)
     table.columns = pd.Index([unquoted(name) for name in table.columns])

@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ifp.cli.errors import one_line_errors
+from ifp.cli.output import echo, keep_streams_open
 from ifp.errors import unknown_name
 from ifp.system.versions import versions
 
@@ -72,6 +73,11 @@ class LazyGroup(click.Group):
         with one_line_errors():
             return super().make_context(*args, **kwargs)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """The whole command line, with standard streams that are there even where the caller closed them."""
+        keep_streams_open()
+        return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what the user can act on becomes one line and an exit code."""
         with one_line_errors():
@@ -94,7 +100,7 @@ def main(ctx: click.Context, show_version: bool, as_json: bool) -> None:
     if show_version:
         version_of = versions()
         lines = [f"{name} {version}" for name, version in version_of.items()]
-        click.echo(json.dumps(version_of, indent=2) if as_json else "\n".join(lines))
+        echo(json.dumps(version_of, indent=2) if as_json else "\n".join(lines))
         ctx.exit()
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        echo(ctx.get_help())

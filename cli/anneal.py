@@ -16,10 +16,11 @@ from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.earlier_run import stored_settings
 from ifp.cli.naming_options import order_and_labels
 from ifp.cli.option_help import GroupedCommand
+from ifp.cli.output import echo
 from ifp.cli.progress import StageProgress
 from ifp.cli.train_options import parse_option
+from ifp.cli.trust_option import trust_option
 from ifp.errors import IfpError, NothingFroze, bad_value
-from ifp.system.checksums import trusting
 
 
 def _whole_defaults() -> dict[str, Any]:
@@ -64,7 +65,7 @@ def _whole_defaults() -> dict[str, Any]:
     "--format", "formats", default="pdf,png", help="Formats of the figures: pdf, png, both with a comma, or none."
 )
 @order_and_labels
-@click.option("--trust", is_flag=True, help="Go on with a run whose files were changed after they were written.")
+@trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
@@ -82,7 +83,6 @@ def anneal(
     formats: str,
     order: tuple[str, ...],
     labels: tuple[str, ...],
-    trust: bool,
     quiet: bool,
     dry_run: bool,
     as_json: bool,
@@ -104,7 +104,6 @@ def anneal(
     ifp anneal --whole --dataset toys --preset quick --out runs/whole
     ifp anneal --whole --objective infogan --dataset toys --preset quick --out runs/gan
     """
-    click.get_current_context().with_resource(trusting(trust))
     if threads is not None and threads < 1:
         raise bad_value("threads", threads, "a whole number of at least 1")
     check_inputs((), given_settings(options).get("dataset"), data_dir=data_dir)
@@ -143,7 +142,7 @@ def anneal(
         if dry_run:
             cost = plan.cost(out, progress=stages.update)
             stages.close()
-            click.echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
+            echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
             return
         result = plan.run(out, progress=stages.update, say=stages.say)
         stages.close()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-import click
-
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.report import report_caption, report_title
+from ifp.cli.output import echo
 from ifp.cli.printing import print_line, print_table
 
 
@@ -15,7 +14,7 @@ def print_annealing(result: Annealing, *, as_json: bool) -> None:
     """Print the table, the sentences beside it and the files that were written; or all of that as JSON."""
     if as_json:
         content = {"folder": str(result.path), **result.to_json(), "figures": [str(path) for path in result.figures]}
-        click.echo(json.dumps(content, indent=2))
+        echo(json.dumps(content, indent=2))
         return
     print_table(
         result.texts(), title=report_title(result.dataset), note=report_caption(result.table()),
@@ -25,4 +24,4 @@ def print_annealing(result: Annealing, *, as_json: bool) -> None:
         print_line(sentence)
     assert result.path is not None
     for path in [result.path / "freezing_points.csv", result.path / "summary.csv", *result.figures]:
-        click.echo(path)
+        echo(path)

@@ -8,6 +8,7 @@ import math
 import click
 
 from ifp.cli.option_help import CommandGroup, GroupedCommand
+from ifp.cli.output import echo
 from ifp.errors import IfpError, bad_value
 from ifp.theory.beta_units import from_nats, to_nats
 from ifp.theory.conventions import CONVENTIONS, find_convention
@@ -94,20 +95,20 @@ def convert(
             "shape": image, "latents": latents, "kld_weight": kld_weight or convention.kld_weight,
             "note": convention.note,
         }  # fmt: skip
-        click.echo(json.dumps(converted, indent=2))
+        echo(json.dumps(converted, indent=2))
         return
     spelled = convention.spelled(f"{theirs:.6g}", f"{math.prod(image or ()):,}", str(latents), kld_weight)
     worked_out = "the same" if convention.formula == "beta" else f"{spelled} = {reference.beta:.6g}"
     if to is None:
-        click.echo(f"{_three_digits(ours.beta)}  ({ours.in_words})")
+        echo(f"{_three_digits(ours.beta)}  ({ours.in_words})")
     else:
-        click.echo(f"{_three_digits(theirs)}  (the beta of {family}; VALUE, {value:g}, is in {ours.in_words})")
-    click.echo(f"{family} is {convention.project}: {convention.loss}; ours is {worked_out}")
+        echo(f"{_three_digits(theirs)}  (the beta of {family}; VALUE, {value:g}, is in {ours.in_words})")
+    echo(f"{family} is {convention.project}: {convention.loss}; ours is {worked_out}")
     if ours.sigma is not None:
         same = " and ".join(f"{ours.at_sigma(s).beta:.6g} at sigma {s:.4g}" for s in (math.sqrt(0.5), 1.0))
-        click.echo(f"For a Gaussian only beta x 2 sigma^2 counts: the same model is {same}.")
+        echo(f"For a Gaussian only beta x 2 sigma^2 counts: the same model is {same}.")
     if convention.note:
-        click.echo(convention.note)
+        echo(convention.note)
 
 
 def _image_shape(text: str | None) -> tuple[int, int, int] | None:

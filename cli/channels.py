@@ -11,6 +11,7 @@ import click
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.option_help import GroupedCommand
+from ifp.cli.output import echo
 from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
 from ifp.cli.reading_options import (
@@ -20,6 +21,7 @@ from ifp.cli.reading_options import (
     name_of_sources,
     reading_options,
 )
+from ifp.cli.trust_option import trust_option
 from ifp.datasets.catalog import check_available
 from ifp.errors import IfpError
 from ifp.fingerprints.find_models import check_enough_at
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
 @scheduler_option
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
 @click.option("--format", "formats", default="pdf,png", help="Of the figures: pdf, png, both comma-separated, or none.")
+@trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
 def channels(paths: tuple[Path, ...], **options: Any) -> None:
@@ -129,14 +132,14 @@ def _print(result: ChannelsResult, out: Path, files: int, *, as_json: bool) -> N
     from ifp.analysis.channels.stored import plain
 
     if as_json:
-        click.echo(json.dumps(plain({"folder": out, **result.content()}), indent=2))
+        echo(json.dumps(plain({"folder": out, **result.content()}), indent=2))
         return
     for part in shown(result):
         if isinstance(part, str):
             print_line(part)
         else:
             print_table(part.table, title=part.title, note=part.note, left=part.left, repeated=part.repeated)
-    click.echo(f"Results and figures in {out} ({files} files).")
+    echo(f"Results and figures in {out} ({files} files).")
 
 
 def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:

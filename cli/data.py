@@ -11,9 +11,9 @@ import click
 from ifp.cli.checked_options import checked_seed
 from ifp.cli.option_help import CommandGroup
 from ifp.cli.option_words import with_options
+from ifp.cli.output import echo
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError
-from ifp.system.printable import printable
 
 data_dir_option = click.option(
     "--data-dir",
@@ -54,13 +54,13 @@ def list_(data_dir: Path | None, as_json: bool) -> None:
         for name, about in DATASETS.items()
     ]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        echo(json.dumps(rows, indent=2))
         return
     width = max(len(row["name"]) for row in rows)
     for row in rows:
-        click.echo(f"{row['name']:<{width}}  {with_options(row['about'])}")
+        echo(f"{row['name']:<{width}}  {with_options(row['about'])}")
         if official_files(row["name"]):
-            click.echo(f"{'':<{width}}  {row['files']}")
+            echo(f"{'':<{width}}  {row['files']}")
 
 
 @data.command()
@@ -74,11 +74,11 @@ def describe(name: str, data_dir: Path | None, background: Path | None, as_json:
 
     about = description(name, data_dir, background)
     if as_json:
-        click.echo(json.dumps(about, indent=2, default=str))
+        echo(json.dumps(about, indent=2, default=str))
         return
     width = max(map(len, about))
     for key, value in about.items():
-        click.echo(f"{key:<{width}}  {printable(_readable(value))}")
+        echo(f"{key:<{width}}  {_readable(value)}")
 
 
 @data.command()
@@ -95,15 +95,15 @@ def get(name: str, data_dir: Path | None, quiet: bool) -> None:
     if not files:
         if name not in DATASETS and not is_own(name):
             raise unknown_name("dataset", name, DATASETS)
-        click.echo(f"{name} needs no download.")
+        echo(f"{name} needs no download.")
         return
     folder = data_dir or default_data_dir()
     with StageProgress(quiet=quiet) as stages:
         new = fetch(name, folder, lambda file, done, total: stages.update(f"Downloading {file} (bytes)", done, total))
     for path in new:
-        click.echo(path)
-    click.echo(f"{len(files) - len(new)} of {len(files)} files of {name} were already in {folder}.")
-    click.echo(f"Next: ifp data check {name}")
+        echo(path)
+    echo(f"{len(files) - len(new)} of {len(files)} files of {name} were already in {folder}.")
+    echo(f"Next: ifp data check {name}")
 
 
 @data.command()
@@ -118,10 +118,10 @@ def check(name: str, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
     with StageProgress(quiet=quiet) as stages:
         checks = look(name, data_dir, stages.update)
     if as_json:
-        click.echo(json.dumps([asdict(checked) for checked in checks], indent=2))
+        echo(json.dumps([asdict(checked) for checked in checks], indent=2))
     else:
         for checked in checks:
-            click.echo(f"{'ok ' if checked.ok else 'BAD'}  {checked.what}: {checked.found}")
+            echo(f"{'ok ' if checked.ok else 'BAD'}  {checked.what}: {checked.found}")
     wrong = sum(not checked.ok for checked in checks)
     if wrong:
         raise IfpError(f"{wrong} of {len(checks)} checks of {name} failed; each says what to do.")
@@ -158,7 +158,7 @@ def export(
     with StageProgress(quiet=quiet) as stages:
         dataset = as_dataset(name, data_dir=data_dir, background=background, progress=stages.update, say=stages.say)
         export_npz(dataset, out, nuisance=nuisance, seed=seed, force=force, progress=stages.update)
-    click.echo(out)
+    echo(out)
 
 
 def _readable(value: object) -> str:

@@ -12,6 +12,7 @@ from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.naming_options import given_names
 from ifp.cli.option_help import GroupedCommand
+from ifp.cli.output import echo
 from ifp.cli.progress import StageProgress
 from ifp.cli.reading_options import (
     data_or_codes_options,
@@ -21,6 +22,7 @@ from ifp.cli.reading_options import (
     reading_options,
 )
 from ifp.cli.regime_options import given_pairs, regime_options
+from ifp.cli.trust_option import trust_option
 from ifp.errors import IfpError
 
 
@@ -66,6 +68,7 @@ from ifp.errors import IfpError
 @click.option(
     "--format", "formats", default="pdf,png", help="Formats of the figures: pdf, png, both with a comma, or none."
 )
+@trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
 def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
@@ -136,7 +139,7 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
         stages.close()
         say_models(result, out, as_json=options["as_json"])
         if not options["as_json"]:
-            click.echo(f"Results and figures in {out} ({len(files)} files).")
+            echo(f"Results and figures in {out} ({len(files)} files).")
 
 
 def _num_models(paths: tuple[Path, ...], options: dict[str, Any]) -> int:

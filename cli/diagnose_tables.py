@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from ifp.analysis.diffusion.doubts import what_to_try, without_verdict
 from ifp.analysis.diffusion.how_read import about_tests, reading_lines
 from ifp.analysis.diffusion.model_comparison import ModelComparison
@@ -22,6 +20,7 @@ from ifp.analysis.diffusion.write_models import model_folders
 from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.tables import json_rows
 from ifp.cli.option_words import with_options
+from ifp.cli.output import echo
 from ifp.cli.printing import print_line, print_table
 
 COLUMNS = 80
@@ -57,7 +56,7 @@ def print_shown(shown: ShownTable) -> None:
 def say_models(result: ModelDiagnosis | ModelComparison, out: Path, *, as_json: bool) -> None:
     """Every model, and several side by side, on stdout."""
     if as_json:
-        click.echo(json.dumps(_content(result, out), indent=2))
+        echo(json.dumps(_content(result, out), indent=2))
         return
     for model, results in zip(result.models, result.all_results, strict=True):
         print_diagnosis(model, results)
@@ -80,10 +79,10 @@ def say_doubts(models: Sequence[ModelDiagnosis], *, as_json: bool) -> None:
     doubtful = [model for model in models if model.doubts]
     if as_json:
         content = {model.name: {"doubts": model.doubts, **about_tests(model.run.last)} for model in doubtful}
-        click.echo(json.dumps(plain({"verdict": None, "doubtful": content}), indent=2))
+        echo(json.dumps(plain({"verdict": None, "doubtful": content}), indent=2))
     for model in doubtful:
         if not as_json:
-            click.echo(with_options("\n".join([model.name, *reading_lines(model.run.last)])))
+            echo(with_options("\n".join([model.name, *reading_lines(model.run.last)])))
         for sentence in without_verdict(model.run):
-            click.echo(with_options(sentence), err=True)
-        click.echo(with_options(what_to_try(model.run.last)), err=True)
+            echo(with_options(sentence), err=True)
+        echo(with_options(what_to_try(model.run.last)), err=True)

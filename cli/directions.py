@@ -11,8 +11,10 @@ import click
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.option_help import GroupedCommand
+from ifp.cli.output import echo
 from ifp.cli.progress import StageProgress
 from ifp.cli.reading_options import data_options, given_formats, given_reading, reading_options
+from ifp.cli.trust_option import trust_option
 from ifp.errors import IfpError
 
 
@@ -40,6 +42,7 @@ from ifp.errors import IfpError
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--width", default="icml", help="Width of the figure: icml, neurips, jmlr, tmlr or inches.")
 @click.option("--format", "formats", default="pdf,png", help="Formats of the figure: pdf, png, or both with a comma.")
+@trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
 def directions(checkpoint: Path, **options: Any) -> None:
@@ -76,7 +79,7 @@ def directions(checkpoint: Path, **options: Any) -> None:
         stages.close()
         paths = result.write(out, width=options["width"], formats=formats)
     if options["as_json"]:
-        click.echo(json.dumps(result.content(), indent=2))
+        echo(json.dumps(result.content(), indent=2))
         return
     shown = result.table()
     print_table(shown[shown["kind"] != "leading"].round(3), title=result.headline(), note=NOTE, left=("kind",))

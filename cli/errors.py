@@ -15,8 +15,8 @@ from typing import IO, Any
 import click
 
 from ifp.cli.option_words import with_options
+from ifp.cli.output import echo
 from ifp.errors import IfpError, IfpWarning, NothingFroze
-from ifp.system.printable import printable
 
 NO_MEMORY = ("can't allocate memory", "out of memory")
 """Words in PyTorch's messages that mean a lack of memory."""
@@ -31,7 +31,7 @@ class UserMistake(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the message."""
-        click.echo(self.message, file=file, err=file is None)
+        echo(self.message, file=file, err=file is None)
 
 
 class NothingFound(UserMistake):
@@ -54,11 +54,11 @@ def one_line_errors() -> Iterator[None]:
             yield
     except IfpError as error:
         # some messages list files, one per line; anything else that could move a terminal's cursor is escaped
-        raise UserMistake("Error: " + "\n".join(map(printable, with_options(str(error)).split("\n")))) from error
+        raise UserMistake("Error: " + with_options(str(error))) from error
     except click.UsageError as error:
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             raise
-        raise UserMistake(f"Error: {printable(usage_sentence(error))}") from error
+        raise UserMistake(f"Error: {usage_sentence(error)}") from error
     except NothingFroze as error:
         raise NothingFound(with_options(str(error))) from error
     except (KeyboardInterrupt, click.Abort) as error:
@@ -103,7 +103,7 @@ def _one_line_warnings() -> Iterator[None]:
             before(message, category, *place, **more)
         elif str(message) not in said:
             said.add(str(message))
-            click.echo(printable(with_options(str(message))), err=True)
+            echo(with_options(str(message)), err=True)
 
     with warnings.catch_warnings():
         before = warnings.showwarning

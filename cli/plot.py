@@ -10,6 +10,8 @@ from ifp.analysis.plot_folder import plot as draw_figures
 from ifp.cli.checked_options import checked_out
 from ifp.cli.naming_options import order_and_labels
 from ifp.cli.option_help import GroupedCommand
+from ifp.cli.output import echo
+from ifp.cli.trust_option import trust_option
 from ifp.errors import IfpError
 
 
@@ -30,7 +32,7 @@ from ifp.errors import IfpError
     show_default="RUN/figures",
 )
 @click.option("--format", "formats", default="pdf,png", help="pdf, png or both, comma-separated.")
-@click.option("--trust", is_flag=True, help="Believe files that were changed after they were written.")
+@trust_option
 def plot(
     run: Path,
     kinds: tuple[str, ...],
@@ -41,7 +43,6 @@ def plot(
     labels: tuple[str, ...],
     out: Path | None,
     formats: str,
-    trust: bool,
 ) -> None:
     """Draw the figures of RUN and print their paths.
 
@@ -65,6 +66,5 @@ def plot(
         labels=labels,
         out=out,
         formats=wanted,
-        trust=trust,
     ):
-        click.echo(path)
+        echo(path)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ifp.cli.option_words import with_options
+from ifp.system.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,7 @@ def print_line(text: str = "", *, indent: int = 0) -> None:
             room = max(console.width - indent, 1)
             lines = textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False) or [""]
         for part in lines:
-            console.print((" " * indent + part).rstrip(), soft_wrap=True)
+            console.print((" " * indent + printable(part)).rstrip(), soft_wrap=True)
 
 
 def print_table(
@@ -76,9 +77,9 @@ def print_table(
 
     console = stdout_console()
     formats = formats or {}
-    headings = [str(column) for column in table.columns]
+    headings = [printable(str(column)) for column in table.columns]
     columns = [
-        [cell_text(value, formats.get(heading, "")) for value in table.iloc[:, position].astype(object)]
+        [printable(cell_text(value, formats.get(heading, ""))) for value in table.iloc[:, position].astype(object)]
         for position, heading in enumerate(headings)
     ]
     if title:

@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import IO
 
-import click
-
 from ifp.cli.option_words import with_options
+from ifp.cli.output import echo, forget_stderr
+from ifp.system.printable import printable
 
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.05
@@ -61,8 +61,13 @@ class LineReporter(Reporter):
         left = f", {_duration(elapsed * (self.total - self.done) / self.done)} left" if self.done else ""
         share = 100 * self.done / max(1, self.total)
         end = f" in {_duration(elapsed)}" if self.done >= self.total else left
-        self.stream.write(f"{self.text}: {self.done:,} of {self.total:,} ({share:.0f} %){end}\n")
-        self.stream.flush()
+        try:
+            self.stream.write(f"{printable(self.text)}: {self.done:,} of {self.total:,} ({share:.0f} %){end}\n")
+            self.stream.flush()
+        except OSError:  # the disk of a log is full, or its pipe closed: the run goes on
+            if self.stream is sys.stderr:
+                forget_stderr()
+            self.stream = sys.stderr
 
 
 @contextmanager
@@ -77,7 +82,7 @@ def progress(total: int, text: str, *, quiet: bool = False, stream: IO[str] | No
     stream : where to; stderr by default.
     """
     stream = stream or sys.stderr
-    if quiet:
+    if quiet or stream is None:
         yield Reporter()
     elif stream.isatty():
         with _bar(total, text, stream) as reporter:
@@ -125,7 +130,7 @@ class StageProgress:
         """A line of its own on stderr, between stages."""
         if not self.quiet:
             self.close()
-            click.echo(with_options(text), err=True)
+            echo(with_options(text), err=True)
 
     def close(self) -> None:
         """End the stage that is running."""
@@ -175,6 +180,7 @@ def _cut(text: str, room: int) -> str:
     >>> _cut("Annealing 20 members of posX", 18)
     'Annealing 20 memb…'
     """
+    text = printable(text)
     return text if len(text) <= max(room, 1) else text[: max(room, 1) - 1] + "…"
 
 

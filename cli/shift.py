@@ -9,7 +9,9 @@ import click
 
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.option_help import GroupedCommand
+from ifp.cli.output import echo
 from ifp.cli.progress import StageProgress
+from ifp.cli.trust_option import trust_option
 from ifp.errors import IfpError
 
 
@@ -50,6 +52,7 @@ from ifp.errors import IfpError
 @click.option(
     "--format", "formats", default="pdf,png", help="Formats of the figure: pdf, png, both with a comma, or none."
 )
+@trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
 def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
@@ -84,9 +87,9 @@ def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
         stages.close()
         paths = result.write(out, width=width, formats=formats)
     if as_json:
-        click.echo((out / FILE_NAME).read_text())
+        echo((out / FILE_NAME).read_text())
         return
     print_table(result.printed_table(), title=result.title(), note=NOTE, left=("factor", "says"))
     print_line(result.count_line())
     for path in paths:
-        click.echo(path)
+        echo(path)

@@ -13,9 +13,11 @@ from ifp.cli.checked_options import checked_out, refuse_idle_sigma
 from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.earlier_run import stored_settings
 from ifp.cli.option_help import GroupedCommand
+from ifp.cli.output import echo
 from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
 from ifp.cli.train_options import given_settings, train_options
+from ifp.cli.trust_option import trust_option
 from ifp.errors import IfpError
 from ifp.training.config import preset_settings
 
@@ -52,6 +54,7 @@ FORMATS = {
 @click.option("--device", default="auto", help="auto, cpu, cuda (all GPUs), cuda:N or mps.")
 @click.option("--threads", type=int, help="Threads at work on a CPU.", show_default="the CPUs granted")
 @scheduler_option
+@trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
@@ -99,7 +102,7 @@ def train(
             if dry_run:
                 cost = prepared.cost(stages.update)
                 stages.close()
-                click.echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
+                echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
                 return
             result = prepared.run(folder, progress=stages.update, say=stages.say)
     _print(result, as_json=as_json)
@@ -121,7 +124,7 @@ def _config(config_file: Path | None, given: dict[str, Any]) -> TrainConfig:
 
 def _print(result: TrainResult, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(result.content(), indent=2))
+        echo(json.dumps(result.content(), indent=2))
         return
     print_table(result.table().rename(columns=HEADINGS), left=("status",), formats=FORMATS)
     recorded = (result.folder / "records.csv").is_file()  # no record precedes a network that diverged at once

@@ -21,6 +21,7 @@ from ifp.analysis.joint.response_settings import response_folder
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
 from ifp.analysis.joint.settings import stored_settings
 from ifp.cli.checked_options import refuse_idle_sigma
+from ifp.cli.output import echo
 from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
 from ifp.errors import IfpError, NothingFroze
@@ -75,11 +76,11 @@ def run_whole(
         return
     if as_json:
         content = {"folder": str(folder), **result.to_json(), "figures": [str(path) for path in result.figures]}
-        click.echo(json.dumps(content, indent=2))
+        echo(json.dumps(content, indent=2))
     else:
         _print(result.report())
         for path in (*_tables(result, folder), *result.figures):
-            click.echo(path)
+            echo(path)
     if isinstance(result, WholeAnnealing | WholeResponse):
         if result.nothing_froze():
             raise NothingFroze(result.nothing_froze())
@@ -89,13 +90,13 @@ def run_whole(
 
 def _print_sweep(result: GanSweep, out: Path, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"folder": str(out), **result.to_json()}, indent=2))
+        echo(json.dumps({"folder": str(out), **result.to_json()}, indent=2))
     else:
         print_table(result.table().rename(columns=SWEEP_HEADINGS), left=("kind", "name"), formats=SWEEP_FORMATS)
         for line in result.notes():
             print_line(line)
         for path in (out / f"{SUMMARY}.csv", out / f"{POINTS}.csv", *result.figures):
-            click.echo(path)
+            echo(path)
     if result.nothing_froze():
         raise NothingFroze(result.nothing_froze())
     if result.diverged:
@@ -105,7 +106,7 @@ def _print_sweep(result: GanSweep, out: Path, *, as_json: bool) -> None:
 def _print_cost(plan: WholePlan | SweepPlan | ResponsePlan, out: Path, stages: StageProgress, *, as_json: bool) -> None:
     cost = plan.cost(out, progress=stages.update)
     stages.close()
-    click.echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
+    echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
 
 
 def _print(report: Report) -> None:

@@ -16,7 +16,17 @@ from ifp.analysis.channels.fragment_origins import FragmentOrigin
 from ifp.analysis.channels.fragment_tables import SEPARATOR
 from ifp.analysis.channels.fragments import FragmentMap
 from ifp.analysis.figures.plot_page import axes_or_new, new_figure, paper_style, save_figure
-from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, SMALL_PT, FactorLook, factor_looks, figure_width
+from ifp.analysis.figures.style import (
+    FORMATS,
+    INK,
+    NEUTRAL,
+    PALE,
+    SMALL_PT,
+    FactorLook,
+    factor_looks,
+    figure_width,
+    plain,
+)
 from ifp.errors import IfpError
 
 _LARGEST_PT, _WIDEST_PT = 7.0, 3.0
@@ -133,7 +143,7 @@ def _key(found: FragmentMap) -> list[Line2D]:
     marks += [("o", "white", INK, 1.0, "first appears"), ("o", PALE, PALE, half, "half the models")]
     key = [
         Line2D([], [], linestyle="none", marker=marker, color=face, markeredgecolor=edge, markeredgewidth=0.9,
-               markersize=_LARGEST_PT * size, label=label)
+               markersize=_LARGEST_PT * size, label=plain(label))
         for marker, face, edge, size, label in marks
     ]  # fmt: skip
     for nmi in (0.5, 1.0):

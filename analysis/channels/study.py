@@ -32,6 +32,7 @@ from ifp.fingerprints.monte_carlo import DRAWS, compare_all
 from ifp.fingerprints.read_models import naming
 from ifp.formats import BETA_CONVENTION
 from ifp.seeds import numpy_generator
+from ifp.system.checksums import may_trust
 from ifp.system.cluster import check_scheduler, connect, device_here
 from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
@@ -39,6 +40,7 @@ from ifp.system.versions import versions
 from ifp.system.workers import Workers
 
 
+@may_trust
 def channels(
     models: Any = (),
     dataset: str | FactorDataset | np.ndarray | None = None,
@@ -62,6 +64,7 @@ def channels(
     background: Path | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
+    trust: bool = False,
 ) -> ChannelsResult:
     """Compare the latents of many models by the information that they hold, and say what recurs and when it freezes.
 
@@ -91,6 +94,7 @@ def channels(
     data_dir : where the official files lie.
     background : the picture of sprites-scream.
     progress : see `ifp.system.progress.Progress`. say : called with each sentence that the user should read.
+    trust : whether to believe files of runs that are not as they were written.
 
     Raises
     ------

@@ -66,7 +66,7 @@ def _heat_map(nmi: pd.DataFrame, rows: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_yticks(range(len(rows)), [f"{latent}" for latent in rows["latent"]])
     # on a short axis the words would be longer than it
     ax.set_ylabel("latent, largest KL first" if len(rows) >= _ROWS_OF_A_LONG_LABEL else "latent")
-    ax.set_title(f"NMI, {nmi['estimator'].iloc[0]}")
+    ax.set_title(plain(f"NMI, {nmi['estimator'].iloc[0]}"))
     return ax
 
 

@@ -25,6 +25,7 @@ from ifp.datasets.catalog import DATASETS, is_own
 from ifp.datasets.correlated import Pair, as_pairs
 from ifp.errors import IfpError, bad_value
 from ifp.seeds import check_seed
+from ifp.system.checksums import may_trust
 from ifp.system.cluster import check_scheduler, connect
 from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
@@ -35,6 +36,7 @@ Model = str | Path | Codes | Run | Callable[[Any], Any] | Any
 what `ifp.train` returns (the last checkpoint of each seed)."""
 
 
+@may_trust
 def diagnose(
     model: Model | Sequence[Model],
     dataset: str | FactorDataset | np.ndarray | None = None,
@@ -58,6 +60,7 @@ def diagnose(
     codes_folder: Path | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
+    trust: bool = False,
 ) -> ModelDiagnosis | ModelComparison:
     """Say what each latent of a VAE holds, which factors have diffused over several latents, and what leaked away.
 
@@ -82,6 +85,7 @@ def diagnose(
     data_dir, background : where the official files lie, and the picture of sprites-scream.
     anyway : measure a model though it failed its self-test or the data test; it gets no verdict all the same.
     codes_folder : where the codes of checkpoints are kept from one call to the next.
+    trust : whether to believe files of runs that are not as they were written.
 
     Returns
     -------

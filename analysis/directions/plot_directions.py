@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from ifp.analysis.directions.result import Drawn
 from ifp.analysis.figures.plot_page import axes_or_new, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, SMALL_PT, figure_width
-from ifp.analysis.tables import read_csv
+from ifp.analysis.tables import Column, read_csv
 from ifp.datasets.own_arrays import FLOAT, Declared, read_own_arrays
+from ifp.errors import IfpError
 
 _GAP = 0.06
 """Between images, in image widths; before the random direction three times as much."""
@@ -28,6 +29,8 @@ _TRAVERSALS = {
     "values": Declared(FLOAT, "T", finite=True),
 }
 """The arrays of traversals.npz."""
+DIRECTIONS: dict[str, Column] = {"kind": "text", "number": "whole", "minmax": "number"}
+"""The columns of directions.csv that are drawn."""
 
 
 def draw_directions(
@@ -40,9 +43,16 @@ def draw_directions(
     IfpError : no such folder, an unknown width or format.
     """
     advice = "run the same `ifp directions` command again"
-    table = read_csv(folder / "directions.csv", advice)
+    table = read_csv(folder / "directions.csv", advice, DIRECTIONS)
     held = read_own_arrays(folder / "traversals.npz", _TRAVERSALS, advice)
     drawn = Drawn({kind: held[kind] for kind in ("found", "random")}, held["values"])
+    shape, kinds = drawn.images["found"].shape, table["kind"].tolist()
+    if not shape[0] or kinds.count("found") != shape[0] or "random" not in kinds or 0 in held["random"].shape:
+        raise IfpError(f"{folder / 'traversals.npz'} does not hold the directions of directions.csv; {advice}.")
+    if shape[2] not in (1, 3) or 0 in shape:
+        raise IfpError(
+            f"The images in {folder / 'traversals.npz'} must have 1 or 3 channels, got {shape[2]}; {advice}."
+        )
     inches = figure_width(width)
     rows, (_, height, columns) = len(drawn.images["found"]) + 1, drawn.images["found"].shape[2:]
     one = 0.76 * inches / len(drawn.values_T) * height / columns

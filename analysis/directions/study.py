@@ -18,6 +18,7 @@ from ifp.codes import ACTIVE_NATS, FEWEST_IMAGES
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.seeds import check_seed, numpy_generator
+from ifp.system.checksums import may_trust
 from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
 
@@ -28,6 +29,7 @@ FEWEST_CODES = 16
 TOPOLOGIES = ("lite", "full")
 
 
+@may_trust
 def directions(
     model: str | Path | Callable[[Any], Any],
     dataset: str | FactorDataset | np.ndarray | None = None,
@@ -47,6 +49,7 @@ def directions(
     background: Path | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
+    trust: bool = False,
 ) -> DirectionsResult:
     """Search for the orthogonal rotation of a decoder's leading directions that minimises the mean MinMax of a shift.
 
@@ -61,6 +64,7 @@ def directions(
     steps, restarts : of the search from the leading directions, and from so many random rotations.
     batch, batches : codes compared at a time; batches to search on, and as many to measure on.
     images : to encode. seed : of images, draws and rotations.
+    trust : whether to believe files of runs that are not as they were written.
 
     Raises
     ------

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ifp.errors import IfpError, unknown_name
+from ifp.system.printable import has_controls, printable
 
 WIDTHS_IN = {"icml": 3.25, "neurips": 5.5, "jmlr": 6.0, "tmlr": 6.5}
 """Widths in inches: one column (icml) or the whole text (the others).
@@ -101,12 +102,14 @@ _HATCHES = ("", "////", "....", "\\\\\\\\", "----", "xxxx", "||||", "++++")
 def plain(text: str) -> str:
     r"""A text from outside (a factor, a data set, a file), to be drawn letter by letter, on one line.
 
-    A $ in it starts no formula, and a leading _ does not hide it from a legend: to be used for every such text.
+    A $ in it starts no formula, a leading _ does not hide it from a legend, and escapes are shown: to be used for every
+    such text.
 
-    >>> plain("price in $"), plain("_hidden"), plain("two\nlines")
-    ('price in \\$', '$\\_$hidden', 'two lines')
+    >>> plain("price in $"), plain("_hidden"), plain("two\nlines"), plain("\x1b[2J")
+    ('price in \\$', '$\\_$hidden', 'two lines', '\\x1b[2J')
     """
-    text = " ".join(text.split()).replace("$", r"\$") or "\N{EN DASH}"
+    text = " ".join(text.split())
+    text = (printable(text) if has_controls(text) else text).replace("$", r"\$") or "\N{EN DASH}"
     return rf"$\_${text[1:]}" if text.startswith("_") else text
 
 

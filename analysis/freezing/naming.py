@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE
-from ifp.datasets.factors import has_controls
 from ifp.errors import IfpError, unknown_name
+from ifp.system.printable import has_controls
 
 
 def factor_order(summary: pd.DataFrame, order: Sequence[str] = ()) -> list[str]:

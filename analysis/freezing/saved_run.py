@@ -45,7 +45,7 @@ def check_table(run: Annealing) -> None:
         return
     points = run.freezing_points()
     try:
-        stored = read_csv(path, "", texts=_LABELS, most_cells=MAX_CELLS + 2 * points.size)
+        stored = read_csv(path, "", texts=_LABELS, most_cells=MAX_CELLS + 2 * points.size, rows=False)
         # a csv shows a name's control characters as escapes
         shown = points[list(_LABELS)].map(lambda name: unquoted(quoted(name)))
         same = all(stored[name].astype(object).fillna("").tolist() == shown[name].tolist() for name in _LABELS)

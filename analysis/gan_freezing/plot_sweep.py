@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from ifp.analysis.figures.plot_page import axes_or_new, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, figure_width
+from ifp.analysis.gan_freezing.points import RECORDS
 from ifp.analysis.tables import read_csv
 from ifp.system.own_files import SweepAbout, read_own_json
 
@@ -31,7 +32,7 @@ def draw_sweep(
     """
     inches = figure_width(width)
     advice = "give the folder of a sweep of GANs"
-    records = read_csv(folder / "records.csv", advice, numbers=("seed", "step", "pressure"))
+    records = read_csv(folder / "records.csv", advice, RECORDS)
     about = read_own_json(folder / "gan_sweep.json", SweepAbout, advice)
     with paper_style():
         figure = new_figure(inches, 0.55 * inches + 0.5)

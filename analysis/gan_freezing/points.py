@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.shift.melting import last_crossing
+from ifp.analysis.tables import Column
 from ifp.errors import IfpError
 from ifp.training.records import posterior_column
 
@@ -30,6 +31,10 @@ POINT_COLUMNS = ("seed", "direction", "kind", "name", "pressure", "info_weight",
 SUMMARY_COLUMNS = (
     "kind", "name", "cool_median", "cool_froze", "cool_held", "heat_median", "heat_melted", "heat_held", "seeds",
 )  # fmt: skip
+RECORDS: dict[str, Column] = {
+    "seed": "whole", "step": "whole", "pressure": "given positive", "bound_nats_*": "number",
+}  # fmt: skip
+"""The columns of records.csv of a sweep that are drawn."""
 
 
 def freezing_points(

@@ -13,9 +13,9 @@ import pandas as pd
 from ifp.adversarial.folder import GanFolder
 from ifp.adversarial.setup import set_up_gan
 from ifp.analysis.figures.style import FORMATS
-from ifp.analysis.gan_freezing.points import freezing_points, summarise
+from ifp.analysis.gan_freezing.points import RECORDS, freezing_points, summarise
 from ifp.analysis.gan_freezing.result import ABOUT, POINTS, SUMMARY, GanSweep
-from ifp.analysis.tables import read_csv
+from ifp.analysis.tables import Column, read_csv
 from ifp.analysis.training.gan import PreparedGan
 from ifp.analysis.training.settings import make_config, refuse_for_gans
 from ifp.datasets.base import FactorDataset
@@ -193,10 +193,19 @@ def refuse_method(objective: str, config: object, method: str) -> None:
         )
 
 
+_POINTS: dict[str, Column] = {
+    "seed": "whole", "direction": "text", "kind": "text", "name": "text", "pressure": "positive", "status": "text",
+}  # fmt: skip
+_SUMMARY: dict[str, Column] = {
+    "kind": "text", "name": "text", "cool_median": "positive", "heat_median": "positive",
+}  # fmt: skip
+
+
 def read_sweep(folder: Path) -> GanSweep:
     """The sweep in a folder; raises IfpError where there is none."""
     advice = "give the folder of a sweep of GANs"
     about = read_own_json(folder / ABOUT, SweepAbout, advice)
-    points, summary = (read_csv(folder / f"{table}.csv", advice, texts=("name",)) for table in (POINTS, SUMMARY))
-    records = read_csv(folder / "records.csv", advice, numbers=("seed", "step", "pressure"))
+    points = read_csv(folder / f"{POINTS}.csv", advice, _POINTS)
+    summary = read_csv(folder / f"{SUMMARY}.csv", advice, _SUMMARY)
+    records = read_csv(folder / "records.csv", advice, RECORDS)
     return GanSweep(points, summary, records, about, folder)

@@ -10,11 +10,11 @@ import pandas as pd
 from msgspec import Struct
 
 from ifp.analysis.joint.settings import heat_config
-from ifp.analysis.tables import read_csv
+from ifp.analysis.tables import Column, read_csv
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import FINISHED
-from ifp.system.own_files import read_own_json
+from ifp.system.own_files import Beta, Count, Name, read_own_json
 from ifp.system.progress import Progress, silent
 from ifp.training.codes_folder import CodesFolder
 from ifp.training.config import TrainConfig
@@ -25,8 +25,27 @@ TABLES = (
     "mi", "derivative", "peaks", "steps", "joint_information", "joint_freezing_points", "joint_summary", "pressures",
 )  # fmt: skip
 EDGE_TABLES = ("spectrum", "joint_edges")
-TEXTS: Any = {"name": str, "factor": str}
-"""Columns of text, which pandas would read as numbers where they look like some."""
+_FOUND: dict[str, Column] = {"beta": "given positive", "low": "positive", "high": "positive", "value": "number"}
+COLUMNS: dict[str, dict[str, Column]] = {
+    "mi": {"seed": "whole", "beta": "given positive", "mi_nats": "number", "cap_nats": "number", "near_cap": "flag"},
+    "derivative": {"beta": "given positive", "mi_nats": "number", "slope": "number", "slope_noise": "number",
+                   "latents": "number", "latents_noise": "number"},
+    "peaks": _FOUND,
+    "steps": _FOUND,
+    "joint_information": {"direction": "text", "seed": "whole", "beta": "given positive", "kl_nats_*": "number",
+                          "info_nats_*": "number"},
+    "joint_freezing_points": {"kind": "text", "name": "text", "direction": "text", "seed": "whole",
+                              "beta_ifp": "positive", "status": "text"},
+    "joint_summary": {"factor": "text", "networks": "whole", "cool_median": "positive", "heat_median": "positive",
+                      "cool_low": "positive", "cool_high": "positive", "heat_low": "positive", "heat_high": "positive"},
+    "pressures": {"beta": "given positive"},
+    "spectrum": {"beta_edge": "given positive"},
+    "joint_edges": {"factor": "text", "beta_alone": "number", "beta_given_rest": "number", "given_rest_low": "number",
+                    "given_rest_high": "number"},
+}  # fmt: skip
+"""The columns of each table that are drawn or printed."""
+_WITH_ROWS = ("mi", "derivative", "joint_information", "spectrum")
+"""Tables that a measured run never leaves empty."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +102,14 @@ MEASURE_AGAIN = "run the same `ifp anneal --whole` command again"
 class WholeAbout(Struct):
     """whole.json, what is read of it."""
 
-    seeds: list[int] = []
-    directions: list[str] = []
-    threshold_nats: float = 0.1
+    seeds: list[Count] = []
+    directions: list[Name] = []
+    threshold_nats: Beta = 0.1
 
 
 def read_whole_table(folder: Path, name: str) -> pd.DataFrame:
     """One of `TABLES` or `EDGE_TABLES` of a study; see `ifp.analysis.tables.read_csv` for errors."""
-    return read_csv(folder / f"{name}.csv", MEASURE_AGAIN, texts=tuple(TEXTS))
+    return read_csv(folder / f"{name}.csv", MEASURE_AGAIN, COLUMNS[name], rows=name in _WITH_ROWS)
 
 
 def read_study(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:

@@ -14,10 +14,12 @@ from ifp.analysis.joint.plan import plan_whole
 from ifp.analysis.joint.response_result import WholeResponse
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
 from ifp.datasets.base import FactorDataset
+from ifp.system.checksums import may_trust
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.training.config import TrainConfig
 
 
+@may_trust
 def anneal_whole(
     dataset: str | FactorDataset | np.ndarray,
     *,
@@ -39,6 +41,7 @@ def anneal_whole(
     labels: Mapping[str, str] | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
+    trust: bool = False,
     **settings: Any,
 ) -> WholeAnnealing | WholeEdges | WholeResponse | GanSweep:
     """Anneal networks on all images of a data set at once: what freezes when, in the company of all factors.
@@ -61,6 +64,7 @@ def anneal_whole(
     out : the folder for networks, codes, tables and figures; the same call goes on with a run that was stopped. None
         keeps the tables in memory, and no network.
     data_dir, device, threads, scheduler, width, formats, order, labels : see `ifp.anneal`.
+    trust : whether to believe files of runs that are not as they were written.
 
     Returns
     -------

@@ -15,11 +15,18 @@ from ifp.analysis.figures.plot_page import axes_or_new, beta_axis, new_figure, p
 from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, FactorLook, factor_looks, figure_width, plain
 from ifp.analysis.shift.melting import MELTED
 from ifp.analysis.shift.result import SIDES
-from ifp.analysis.tables import read_csv
+from ifp.analysis.tables import Column, read_csv
 from ifp.errors import IfpError
 
 _LANE = 0.24
 """Half the vertical distance between the points of the two sides of a factor, in rows of the figure."""
+
+
+MELTING: dict[str, Column] = {
+    "kind": "text", "name": "text", "beta_ifp": "positive", "status": "text", "beta_start": "given positive",
+    "beta_end": "given positive", "side": "text", "number": "whole",
+}  # fmt: skip
+"""The columns of melting.csv that are drawn."""
 
 
 def draw_shift(
@@ -35,7 +42,7 @@ def draw_shift(
     if not path.is_file():
         raise IfpError(f"There is no {path}; give the folder of an `ifp shift` run.")
     inches = figure_width(width)
-    melting = read_csv(path, "run the same `ifp shift` command again", texts=("name",))
+    melting = read_csv(path, "run the same `ifp shift` command again", MELTING)
     with paper_style():
         figure, shown = shift_figure(melting, width_in=inches)
     return save_figure(figure, (out or folder / "figures") / "ifp_shift", shown, formats=formats)

@@ -13,7 +13,7 @@ from ifp.analysis.information.per_latent import Information, measure_information
 from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.vae import Vae
-from ifp.datasets.npz_file import read_arrays
+from ifp.datasets.own_arrays import FLOAT, TEXT, Declared, read_own_arrays
 from ifp.errors import IfpError
 from ifp.system.files import whole_file
 from ifp.system.progress import Progress
@@ -24,6 +24,14 @@ FOLDER = "probes"
 BOOTSTRAPS = 50
 """Resamples that estimate the spread of the information at one record of a probe."""
 _NAMES = ("beta", "mean", "logvar", "recon")
+_ARRAYS = {
+    "beta": Declared(FLOAT, "T", low=0, finite=True),
+    "mean": Declared(FLOAT, "TND"),
+    "logvar": Declared(FLOAT, "TND"),
+    "recon": Declared(FLOAT, "T"),
+    "key": Declared(TEXT, ""),
+}
+"""The arrays of a probe's file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +130,7 @@ def _read(path: Path, key: str) -> ProbeTrace | None:
     if not path.is_file():
         return None
     try:
-        arrays = read_arrays(path, (*_NAMES, "key"))
+        arrays = read_own_arrays(path, _ARRAYS, "run the same `ifp shift` command again")
         if str(arrays["key"]) == key:
             return ProbeTrace(*(arrays[name] for name in _NAMES))
     except (IfpError, KeyError):

@@ -21,6 +21,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
 from ifp.seeds import check_seed
+from ifp.system.checksums import may_trust
 from ifp.system.devices import check_device
 from ifp.system.files import remove_partials
 from ifp.system.out_folder import SHIFT, result_folder
@@ -36,6 +37,7 @@ FEWEST_IMAGES = 1000
 """With fewer images the information of latents on factors is lost in its noise floor."""
 
 
+@may_trust
 def shift(
     baseline: str | os.PathLike[str],
     mitigated: str | os.PathLike[str],
@@ -58,6 +60,7 @@ def shift(
     out: str | os.PathLike[str] | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
+    trust: bool = False,
 ) -> ShiftResult:
     """Probe the models of two trainings alike, and measure how far the melting points of their factors lie apart.
 
@@ -80,6 +83,7 @@ def shift(
     seed : of images, batches and noise.
     out : a folder that keeps each finished probe, so that the same call goes on after the last one; None keeps nothing.
     progress : see `ifp.system.progress.Progress`. say : called with what was done to the images of a user's own.
+    trust : whether to believe files of runs that are not as they were written.
 
     Raises
     ------

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ifp.analysis.figures.plot_page import axes_or_new
-from ifp.analysis.figures.style import INK, PALE, factor_looks
+from ifp.analysis.figures.style import INK, PALE, factor_looks, plain
 from ifp.codes import ACTIVE_NATS
 from ifp.errors import IfpError
 
@@ -44,7 +44,7 @@ def plot_gan(records: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for code, style in zip(codes, itertools.cycle(_STYLES), strict=False):
         by_step = records.groupby("step")[BOUND + code]
         mean, color = by_step.mean(), looks[f"code {code}"].color
-        ax.plot(mean.index, mean, color=color, linestyle=style, linewidth=1.2, label=f"code {code}")
+        ax.plot(mean.index, mean, color=color, linestyle=style, linewidth=1.2, label=plain(f"code {code}"))
         if records["seed"].nunique() > 1:
             ax.fill_between(mean.index, by_step.min(), by_step.max(), color=color, alpha=0.15, linewidth=0)
     ax.axhline(0, color=PALE, linewidth=0.5)

@@ -11,11 +11,17 @@ from matplotlib.lines import Line2D
 
 from ifp.analysis.figures.plot_page import axes_or_new, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, INK, factor_looks, figure_width, plain
-from ifp.analysis.tables import read_csv
+from ifp.analysis.tables import Column, read_csv
 from ifp.analysis.training.plot_gan import is_gan, plot_gan
 from ifp.errors import IfpError
 from ifp.system.own_files import TrainRun, read_own_json
 from ifp.training.records import posterior_column
+
+RECORDS: dict[str, Column] = {
+    "seed": "whole", "step": "whole", "kl_nats": "number", "kl_nats_*": "number", "posterior_nmi*": "number",
+    "bound_nats_*": "number",
+}  # fmt: skip
+"""The columns of records.csv that are drawn."""
 
 
 def draw_training(
@@ -29,7 +35,7 @@ def draw_training(
     """
     inches = figure_width(width)
     advice = "run the same `ifp train` command again"
-    records = read_csv(folder / "records.csv", advice, numbers=("seed", "step", "beta"))
+    records = read_csv(folder / "records.csv", advice, RECORDS)
     factors = read_own_json(folder / "run.json", TrainRun, advice)["dataset"]["factor_names"]
     with paper_style():
         height = 0.35 * inches + 1.2

@@ -86,7 +86,11 @@ def _betas(run: Path) -> tuple[float, ...]:
     path = run / "pressures.csv"
     if not path.is_file():
         raise IfpError(f"{run} holds no pressures.csv yet; run the same `ifp anneal` command again to its end.")
-    betas = tuple(read_csv(path, "run the same `ifp anneal` command again", numbers=("beta",))["beta"].tolist())
+    betas = tuple(
+        read_csv(path, "run the same `ifp anneal` command again", {"beta": "given positive"}, rows=False)[
+            "beta"
+        ].tolist()
+    )
     falls = all(later < beta for beta, later in pairwise(betas))
     if not falls or not all(math.isfinite(beta) and beta > 0 for beta in betas):
         raise IfpError(f"The pressures in {path} do not fall; run the same `ifp anneal` command again.")

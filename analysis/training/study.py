@@ -24,6 +24,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, bad_value
 from ifp.networks.architecture import fit_architecture
+from ifp.system.checksums import may_trust
 from ifp.system.cluster import check_scheduler, connect, device_here
 from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
@@ -36,6 +37,7 @@ from ifp.training.run import train as train_networks
 from ifp.training.setup import Setup, set_up
 
 
+@may_trust
 def train(
     dataset: str | FactorDataset | np.ndarray,
     objective: str = "beta",
@@ -48,6 +50,7 @@ def train(
     data_dir: Path | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
+    trust: bool = False,
     **settings: Any,
 ) -> TrainResult:
     """Train VAEs on a whole data set with one of eleven objectives, DEFT among them, or GANs with informative codes.
@@ -72,6 +75,7 @@ def train(
     **settings : of `ifp.TrainConfig` by name (seeds, steps, batch, latents, architecture, ...), and hyper-parameters
         of the objective by name (beta, betas, gamma, ...), which may also stand in `options`. `pressures_from` is the
         folder of the `ifp anneal` run that DEFT's pressures are read from.
+    trust : whether to believe files of runs that are not as they were written.
 
     Raises
     ------

@@ -66,7 +66,8 @@ class _GanRun:
     def train(self, seed: int) -> None:
         """Train one GAN to its end, or until it diverges."""
         setup, config = self.setup, self.setup.config
-        state = self.folder.state(seed) or fresh_gan(config, setup.objective, setup.networks, seed)
+        fresh, found = fresh_gan(config, setup.objective, setup.networks, seed), self.folder.state(seed)
+        state = fresh if found is None else self.folder.checked_state(seed, found, fresh)
         trainer = GanTrainer(config, setup.objective, setup.networks, self.images, seed, state)
         for border in borders(config):
             if border <= trainer.step:

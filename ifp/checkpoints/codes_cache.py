@@ -19,12 +19,19 @@ from ifp.checkpoints.folders.locate import CheckpointFile
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.run_records import Record
 from ifp.checkpoints.source import ReadingOptions
-from ifp.datasets.npz_file import read_arrays
+from ifp.datasets.own_arrays import FLOAT, INT, TEXT, Declared, read_own_arrays
 from ifp.errors import IfpError
 from ifp.system.files import remove_partials, replacing
 from ifp.system.json_text import parse_json
 
-_ARRAYS = ("mean", "logvar", "step", "reconstruction", "key", "read_as")
+_ARRAYS = {
+    "mean": Declared(FLOAT, "ND", finite=True),
+    "logvar": Declared(FLOAT, "ND", finite=True),
+    "step": Declared(INT, "", low=-1),
+    "reconstruction": Declared(FLOAT, "R"),
+    "key": Declared(TEXT, ""),
+    "read_as": Declared(TEXT, ""),
+}
 
 
 class CodesCache:
@@ -49,10 +56,10 @@ class CodesCache:
         if not path.is_file():
             return None
         try:
-            arrays = read_arrays(path, _ARRAYS)
+            arrays = read_own_arrays(path, _ARRAYS, "delete it")
             if str(arrays["key"]) != self._key(file, how):
                 return None
-            family, container, reader = parse_json(str(arrays["read_as"]))
+            family, container, reader = map(str, parse_json(str(arrays["read_as"])))
             cost = arrays["reconstruction"].tolist()
             reconstruction = (float(cost[0]), float(cost[1])) if cost else None
             step = int(arrays["step"])

@@ -6,17 +6,16 @@ Shapes: F factors, N images.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ifp.errors import IfpError, unknown_name
+from ifp.system.printable import has_controls
 
-_UNPRINTED = ("Cc", "Cs", "Zl", "Zp")
-"""Unicode's categories of control characters, halves of letters, and breaks of lines and paragraphs."""
-
+LONGEST_NAME = 200
+"""Maximum number of characters of a factor's name."""
 MOVING = -1
 """The entry of a context that stands for the moving factor."""
 
@@ -60,15 +59,6 @@ class FactorSpace:
         return np.stack(np.unravel_index(np.asarray(index_N), self.sizes), axis=-1)
 
 
-def has_controls(text: str) -> bool:
-    r"""Whether a text holds a line break or another control character.
-
-    >>> has_controls("x\n"), has_controls("\x1b[2J"), has_controls("x 1 \u5f62")
-    (True, True, False)
-    """
-    return any(unicodedata.category(letter) in _UNPRINTED for letter in text)
-
-
 def check_factor_names(names: Sequence[str], count: int, whose: str) -> tuple[str, ...]:
     """`names` as they are, if they are `count` different ones of letters that print.
 
@@ -78,7 +68,8 @@ def check_factor_names(names: Sequence[str], count: int, whose: str) -> tuple[st
 
     Raises
     ------
-    IfpError : too few or many, two alike, one that is blank, or one with a line break or another control character.
+    IfpError : too few or many, two alike, one that is blank, one with a line break, another control
+        character or one that turns the direction of letters, or one of over 200 characters.
 
     >>> check_factor_names(["shape", "x 1"], 2, "a.npz")
     ('shape', 'x 1')
@@ -90,6 +81,11 @@ def check_factor_names(names: Sequence[str], count: int, whose: str) -> tuple[st
             raise IfpError(
                 f"The factor_names of {whose} must be not empty, nor blank, nor with line breaks or control characters "
                 f"in them, got {name!r}; rename that factor."
+            )
+        if len(name) > LONGEST_NAME:
+            raise IfpError(
+                f"The factor_names of {whose} must have at most {LONGEST_NAME} characters, got {len(name):,}; shorten "
+                f"{name[:20]!r}..."
             )
     twice = next((name for name in names if list(names).count(name) > 1), None)
     if twice is not None:

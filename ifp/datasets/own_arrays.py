@@ -15,6 +15,7 @@ import numpy as np
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
 from ifp.system.checksums import check_unchanged
+from ifp.system.printable import has_controls
 
 INT, FLOAT, TEXT = "iu", "f", "U"
 _IN_WORDS = {INT: "whole numbers", FLOAT: "floating-point numbers", TEXT: "texts"}
@@ -87,7 +88,7 @@ def _check_size(path: Path, advice: str) -> None:
 def _what_is_wrong(array: np.ndarray, declared: Declared, name: str, lengths: dict[str, tuple[int, str]]) -> str:
     """What is not as declared, in words that follow the name; "" where nothing is."""
     if array.dtype.kind not in declared.kind:
-        return f"must hold {_IN_WORDS[declared.kind]}, got {array.dtype}"
+        return f"must hold {_IN_WORDS.get(declared.kind, 'numbers')}, got {array.dtype}"
     if array.ndim != len(declared.axes):
         return f"must have {len(declared.axes)} axes ({declared.axes}), got the shape {list(array.shape)}"
     for axis, length in zip(declared.axes, array.shape, strict=True):
@@ -95,6 +96,8 @@ def _what_is_wrong(array: np.ndarray, declared: Declared, name: str, lengths: di
         if known != length:
             return f"must agree with {by!r} in the length of the axis {axis}: {length} here, {known} there"
     if declared.kind == TEXT:
+        if any(map(has_controls, set(array.ravel().tolist()))):
+            return "must hold no control characters"
         strangers = sorted(set(array.ravel().tolist()) - set(declared.among)) if declared.among is not None else []
         allowed = ", ".join(map(repr, declared.among or ()))
         return f"must hold {allowed} alone, got {strangers[0]!r}" if strangers else ""

@@ -14,13 +14,21 @@ import numpy as np
 
 from ifp.checkpoints.folders.locate import CheckpointFile, Located, locate
 from ifp.checkpoints.folders.settings_files import read_json
-from ifp.datasets.npz_file import read_arrays
+from ifp.datasets.own_arrays import FLOAT, INT, Declared, read_own_arrays
 from ifp.errors import IfpError
 from ifp.fingerprints.models import FEWEST_MODELS, KlTrace
 from ifp.formats import FINISHED, GAN_FORMAT, TRAIN_FORMAT, VAE_FORMAT
+from ifp.system.own_files import SeedRun, TrainStanding, read_own_json
 from ifp.system.printable import listed, printable
 
 _SHOWN_SEEDS = 5
+_RESTORE = "restore it, or run the same `ifp train` command again, which writes it anew"
+_RECORDS = {
+    "step": Declared(INT, "T", low=0, optional=True),
+    "beta": Declared(FLOAT, "T", no_infinity=True, optional=True),
+    "kl_nats": Declared(FLOAT, "TD", finite=True, optional=True),
+}
+"""The arrays of one network in records.npz that are read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +130,12 @@ def _single(argument: int, located: Located) -> TrainingSource:
     history = _history(folder.parent, int(seed)) if run is not None else None
     if run is None or history is None:
         return TrainingSource(located.name, argument, located.files)
-    level = folder.parent.name
+    level = printable(folder.parent.name)
     return TrainingSource(f"{level}/{located.name}", argument, located.files, level, history, *_data(run))
 
 
 def _models(argument: int, path: Path, seeds: Sequence[int], data: tuple[str, str]) -> Iterator[TrainingSource]:
-    run = path.resolve().name
+    run = printable(path.resolve().name)
     for seed in seeds:
         files = locate(path / f"seed-{seed}").files
         yield TrainingSource(f"{run}/seed-{seed}", argument, files, run, _history(path, seed), *data)
@@ -146,8 +154,9 @@ def _data(about: dict[str, Any]) -> tuple[str, str]:
 def _about(folder: Path, wanted: str) -> dict[str, Any] | None:
     """The run.json in `folder` if it is of the format `wanted`."""
     path = folder / "run.json"
-    content = read_json(path) if path.is_file() else {}
-    return content if content.get("format") == wanted else None
+    if not path.is_file() or read_json(path).get("format") != wanted:
+        return None
+    return read_own_json(path, TrainStanding if wanted == TRAIN_FORMAT else SeedRun, _RESTORE)
 
 
 def _seeds(about: dict[str, Any]) -> tuple[list[int], list[str]]:
@@ -156,7 +165,6 @@ def _seeds(about: dict[str, Any]) -> tuple[list[int], list[str]]:
     standing = {
         int(seed): entry.get("status") if isinstance(entry, dict) else None
         for seed, entry in (stored.items() if isinstance(stored, dict) else ())
-        if seed.isdecimal()
     }
     finished = sorted(seed for seed, status in standing.items() if status == FINISHED)
     others = [f"seed-{seed} ({status})" for seed, status in sorted(standing.items()) if status != FINISHED]
@@ -167,13 +175,10 @@ def _history(run: Path, seed: int) -> History | None:
     path = run / "records.npz"
     if not path.is_file():
         return None
-    names = [f"{seed}_{name}" for name in ("step", "beta", "kl_nats")]
-    arrays = read_arrays(path, names)
-    if len(arrays) < len(names):
+    arrays = read_own_arrays(path, {f"{seed}_{name}": declared for name, declared in _RECORDS.items()}, _RESTORE)
+    if len(arrays) < len(_RECORDS):
         return None
-    step_T, beta_T, kl_nats_TD = (arrays[name] for name in names)
-    if kl_nats_TD.ndim != 2 or not len(step_T) == len(beta_T) == len(kl_nats_TD):
-        raise IfpError(f"{path} is damaged: its records of seed {seed} have different lengths; restore it.")
+    step_T, beta_T, kl_nats_TD = (arrays[f"{seed}_{name}"] for name in _RECORDS)
     return History(step_T, beta_T.astype(np.float64), kl_nats_TD.astype(np.float64))
 
 

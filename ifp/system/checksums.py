@@ -6,12 +6,13 @@ a process that is killed between two writes leaves a folder without checksums, w
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from ifp.errors import IfpError
 from ifp.system.files import write_json
@@ -22,6 +23,7 @@ FILE_NAME = "checksums.json"
 _SUFFIXES = (".json", ".csv", ".npz")
 _MAX_BYTES = 2**20
 """Maximum size of checksums.json; a larger one is not ours."""
+P, R = ParamSpec("P"), TypeVar("R")
 _trusted: ContextVar[bool] = ContextVar("trusted", default=False)
 
 
@@ -33,6 +35,17 @@ def trusting(trust: bool) -> Iterator[None]:
         yield
     finally:
         _trusted.reset(token)
+
+
+def may_trust(call: Callable[P, R]) -> Callable[P, R]:
+    """A library call with an argument `trust`: with `trust=True` files are believed within it as by `trusting`."""
+
+    @functools.wraps(call)
+    def trusting_call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with trusting(bool(kwargs.get("trust", False))):
+            return call(*args, **kwargs)
+
+    return trusting_call
 
 
 def seal(folder: Path) -> None:

@@ -27,10 +27,11 @@ Share = Annotated[float, Meta(ge=0, le=1.000001)]
 """A number from 0 to 1."""
 Beta = Annotated[float, Meta(gt=0, le=1e300)]
 """A positive number."""
-Text = Annotated[str, Meta(max_length=10_000)]
-"""A text of any words."""
-Name = Annotated[str, Meta(min_length=1, max_length=10_000)]
-"""A text that is not empty."""
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*\Z"
+Text = Annotated[str, Meta(max_length=10_000, pattern=_NO_CONTROLS)]
+"""A text of any words, without control characters."""
+Name = Annotated[str, Meta(min_length=1, max_length=10_000, pattern=_NO_CONTROLS)]
+"""A text that is not empty, without control characters."""
 Cell = str | int | float | bool | None
 """What a table of ours holds in JSON."""
 Side = Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
@@ -38,11 +39,11 @@ Side = Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
 
 
 class DatasetEntry(Struct):
-    """The data set of a run."""
+    """The data set of a run; its name may hold a path of the user's, whatever that is called."""
 
-    name: str
+    name: Annotated[str, Meta(min_length=1, max_length=10_000)]
     image_shape: Annotated[list[Side], Meta(min_length=1, max_length=3)]
-    factor_names: list[str]
+    factor_names: list[Name]
 
 
 class AnnealRun(Struct):
@@ -58,22 +59,45 @@ class TrainRun(Struct):
 
     config: dict[str, Any]
     dataset: DatasetEntry
-    seeds: dict[str, SeedEntry]
+    seeds: dict[Annotated[str, Meta(pattern="^[0-9]{1,9}$")], SeedEntry]
+
+
+class RunData(Struct):
+    """The data set of a training, as far as models are told apart by it."""
+
+    name: Annotated[str, Meta(max_length=10_000)] = ""
+    checksum: Text = ""
+
+
+class TrainStanding(Struct):
+    """run.json of an `ifp train` run, as far as its models are found by it."""
+
+    seeds: dict[Annotated[str, Meta(pattern="^[0-9]{1,9}$")], SeedEntry]
+    config: dict[str, Any] = {}
+    dataset: RunData = RunData()
+
+
+class SeedRun(Struct):
+    """run.json of one network of an `ifp train` run."""
+
+    config: dict[str, Any] = {}
+    dataset: RunData = RunData()
 
 
 class SeedEntry(Struct):
     """How one network of an `ifp train` run stands."""
 
-    status: str
-    step: Count
+    status: Name
+    step: Count = 0
 
 
 class SweepAbout(Struct):
     """gan_sweep.json, the settings of a sweep of GANs."""
 
-    pressure: Annotated[list[float], Meta(min_length=2, max_length=2)]
-    threshold_nats: float
+    pressure: Annotated[list[Beta], Meta(min_length=2, max_length=2)]
+    threshold_nats: Number
     hold_steps: Count
+    direction: Name
 
 
 class EdgesRun(Struct):
@@ -119,4 +143,6 @@ def check_schema(content: Any, schema: Any, path: Path, advice: str) -> None:
 
 def _as_words(what: str) -> str:
     """The library's sentence in the words of this project."""
+    if " matching regex " in what:
+        what = "Expected a text of other characters"
     return what[:1].lower() + what[1:]

@@ -12,14 +12,13 @@ import io
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from ifp.checkpoints.posteriors import Sample, draw_sample
 from ifp.codes import Codes
-from ifp.datasets.npz_file import read_arrays
+from ifp.datasets.own_arrays import FLOAT, INT, Declared, read_own_arrays
 from ifp.errors import IfpError
 from ifp.objectives.registry import describe_options
 from ifp.seeds import derive_seed
@@ -31,6 +30,12 @@ from ifp.training.records import TrainRecord
 from ifp.training.setup import Setup
 from ifp.training.state import MemberState
 
+_CODES = {
+    "mean": Declared(FLOAT, "ND", finite=True),
+    "logvar": Declared(FLOAT, "ND", finite=True),
+    "beta": Declared(FLOAT + INT, "", no_infinity=True),
+}
+"""The arrays of the codes of one record."""
 IMAGES = 4096
 """Images of the sample, drawn from the whole data set; all of them where it has fewer."""
 
@@ -100,7 +105,7 @@ class CodesFolder(TrainFolder):
         IfpError : there are none, of a run that was not recorded by this class, or they are damaged.
         """
         path = self.codes_path(seed, step)
-        arrays: dict[str, Any] = read_arrays(path, ("mean", "logvar", "beta")) if path.is_file() else {}
+        arrays = read_own_arrays(path, _CODES, "train anew in another folder, `out`") if path.is_file() else {}
         shape = (len(self.sample.positions_NF), self.config.latents)
         if arrays.keys() != {"mean", "logvar", "beta"} or arrays["mean"].shape != shape:
             raise IfpError(

@@ -99,7 +99,7 @@ class TrainFolder(ResumableFolder):
             try:
                 kept = read_content(path)["records"]
                 self.records.put(seed, {name: value.numpy() for name, value in kept.items()})
-            except (KeyError, TypeError, AttributeError, ValueError) as error:
+            except (KeyError, TypeError, AttributeError, ValueError, IndexError, RuntimeError) as error:
                 raise damaged(path) from error
         # run.json is written after the state: it may be a record behind
         step = self.step(seed)
@@ -140,8 +140,14 @@ class TrainFolder(ResumableFolder):
             return None
         try:
             return MemberState.from_content(read_content(path)["state"])
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise damaged(path) from error
+
+    def checked_state(self, seed: int, state: MemberState, fresh: MemberState) -> MemberState:
+        """The state; raises IfpError where it is none of the network whose state before its first step is `fresh`."""
+        if not state.fits(fresh, self.config.steps) or state.step != self.step(seed):
+            raise damaged(self._state_path(seed), "holds another network than this run's")
+        return state
 
     def open(self) -> None:
         """Make the folders and write the run.json files; nothing is written before this."""
@@ -153,7 +159,9 @@ class TrainFolder(ResumableFolder):
         self._write_about()
 
     def _about_seed(self, seed: int) -> dict[str, Any]:
-        kept = {k: self.about[k] for k in ("ifp_version", "config", "objective", "dataset", "likelihood", "sigma")}
+        kept = {
+            k: self.about[k] for k in ("ifp_version", "config", "digest", "objective", "dataset", "likelihood", "sigma")
+        }
         return {"format": self.checkpoint_format, **kept, "seed": seed, "groups": self.groups}
 
     def keep(self, seed: int, state: MemberState, record: TrainRecord, *, checkpoint: bool) -> None:

@@ -81,8 +81,12 @@ class TrainRecords:
         self.of_seed.setdefault(seed, []).append(record)
 
     def put(self, seed: int, stored: dict[str, np.ndarray]) -> None:
-        """Take in all records of one network, as `arrays` gave them; earlier versions recorded no `posterior_nmi`."""
+        """Take in all records of one network, as `arrays` gave them; earlier versions recorded no `posterior_nmi`.
+
+        Raises KeyError or ValueError where the arrays are none of records.
+        """
         held = {"posterior_nmi": np.full(stored["nmi"].shape, np.nan)} | stored
+        _check_shapes(held, len(self.factor_names))
         columns = fields(self.record_type)
         rows = zip(*(held[column.name] for column in columns), strict=True)
         self.of_seed[seed] = [
@@ -142,6 +146,20 @@ class TrainRecords:
             writer.writeheader()
             writer.writerows(rows)
             replace_file(folder / "records.csv", text.getvalue().encode())
+
+
+_AXES = {"kl_nats": "TD", "nll_nats": "TD", "nmi": "TDF", "posterior_nmi": "TDF"}
+"""The axes of the arrays of records that are more than a number per record."""
+
+
+def _check_shapes(arrays: dict[str, np.ndarray], factors: int) -> None:
+    """Raise ValueError unless the arrays are numbers of records, of as many latents everywhere, in order of time."""
+    lengths = {"T": len(arrays["step"]), "D": arrays["kl_nats"].shape[-1], "F": factors}
+    for name, value in arrays.items():
+        if value.dtype.kind not in "iuf" or value.shape != tuple(lengths[axis] for axis in _AXES.get(name, "T")):
+            raise ValueError(f"{name} is an array of {value.dtype} {list(value.shape)}")
+    if arrays["step"].dtype.kind == "f" or (np.diff(arrays["step"], prepend=-1) <= 0).any():
+        raise ValueError("the steps do not rise")
 
 
 def posterior_column(rank: int, factor: str) -> str:

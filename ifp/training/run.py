@@ -211,13 +211,11 @@ class ChunkTraining:
         )
 
     def _state(self, seed: int) -> MemberState:
-        found = self.folder.state(seed)
-        if found is not None:
-            return found
-        if self.initial is not None:
+        found, setup = self.folder.state(seed), self.setup
+        if found is None and self.initial is not None:
             return self.initial(seed)
-        setup = self.setup
-        return fresh_member(setup.config, setup.objective, setup.network, self.statistics, seed)
+        fresh = fresh_member(setup.config, setup.objective, setup.network, self.statistics, seed)
+        return fresh if found is None else self.folder.checked_state(seed, found, fresh)
 
     def _give_up(self, seed: int, step: int) -> None:
         """Note that a network diverged before this step."""

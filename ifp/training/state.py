@@ -45,6 +45,17 @@ class MemberState:
         """Whether no parameter is NaN or infinite."""
         return all(bool(value.isfinite().all()) for value in self.parameters.values())
 
+    def fits(self, fresh: MemberState, steps: int) -> bool:
+        """Whether this is a state of the network whose state before its first step is `fresh`, within so many steps."""
+        known = type(self.step) is int and 0 <= self.step <= steps
+        alike = _alike(self.parameters, fresh.parameters) and _alike(self.objective, fresh.objective)
+        return (
+            known
+            and alike
+            and all(_remembers(found, fresh.parameters.get(name)) for name, found in self.moments.items())
+            and all(_remembers(found, fresh.objective.get(name)) for name, found in self.adversary.items())
+        )
+
     def content(self) -> dict[str, Any]:
         """A dictionary of tensors and numbers, on the CPU."""
         return {
@@ -98,6 +109,21 @@ def _verify(file: BinaryIO) -> None:
 def damaged(path: Path, clause: str = "is damaged") -> IfpError:
     """The error for a file from which a run cannot go on."""
     return IfpError(f"{path} {clause}; the run cannot go on from it, so delete its folder and begin anew.")
+
+
+def _alike(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> bool:
+    """Whether there are the same tensors, of the same shapes and types."""
+    return found.keys() == wanted.keys() and all(
+        isinstance(value, Tensor) and value.shape == wanted[name].shape and value.dtype == wanted[name].dtype
+        for name, value in found.items()
+    )
+
+
+def _remembers(found: dict[str, Tensor], of: Tensor | None) -> bool:
+    """Whether this is what Adam remembers of a parameter."""
+    if of is None or found.keys() != {"step", "exp_avg", "exp_avg_sq"}:
+        return False
+    return found["step"].numel() == 1 and all(found[name].shape == of.shape for name in ("exp_avg", "exp_avg_sq"))
 
 
 def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

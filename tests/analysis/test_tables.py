@@ -39,6 +39,8 @@ def test_texts_show_their_escapes(tmp_path: Path) -> None:
         (b"beta\n-1e999\n", "must not be infinite"),
         (b"beta\nTrue\n", "must hold numbers alone"),
         (b"step\n1\n", "lacks the column 'beta'"),
+        (b"beta\n", "has no rows"),
+        (b"beta\n1e301\n", "at most 1e\\+300"),
         (b"beta\n1,2\n", "cannot be read"),
         (b"beta\n1\n1,2,3\n", "cannot be read"),
         (b"beta,name\n1,\x1b[2J\n", "does not print"),
@@ -51,12 +53,12 @@ def test_texts_show_their_escapes(tmp_path: Path) -> None:
 def test_a_damaged_table_is_one_sentence(tmp_path: Path, data: bytes, reason: str) -> None:
     (tmp_path / "a.csv").write_bytes(data)
     with pytest.raises(IfpError, match=reason) as raised:
-        read_csv(tmp_path / "a.csv", "measure again", numbers=["beta"])
+        read_csv(tmp_path / "a.csv", "measure again", {"beta": "number"})
     assert "a.csv" in str(raised.value)
     assert "measure again" in str(raised.value)
 
 
 def test_empty_cells_are_nan(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("beta,name\n1.5,a\n,\n")
-    table = read_csv(tmp_path / "a.csv", "", texts=["name"], numbers=["beta"])
+    table = read_csv(tmp_path / "a.csv", "", {"beta": "number", "name": "text"})
     assert table["beta"].isna().tolist() == table["name"].isna().tolist() == [False, True]

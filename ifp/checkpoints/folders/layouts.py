@@ -20,6 +20,7 @@ from ifp.checkpoints.folders.pieces import shard_groups, split_pieces
 from ifp.checkpoints.folders.settings_files import read_json, settings_beside
 from ifp.errors import IfpError
 from ifp.formats import GAN_FORMAT, VAE_FORMAT
+from ifp.system.own_files import SeedRun, read_own_json
 from ifp.system.printable import listed, printable
 
 _SHOWN_NAMES = 5
@@ -62,6 +63,7 @@ def _ours(folder: Path) -> list[CheckpointFile]:
     run_file = folder / "run.json"
     if not run_file.is_file() or read_json(run_file).get("format") not in (VAE_FORMAT, GAN_FORMAT):
         return []
+    read_own_json(run_file, SeedRun, "restore it, or name a checkpoint beside it")
     return series_of([*_glob(folder, "*.pt"), *_glob(folder, "*.safetensors")], {})
 
 
