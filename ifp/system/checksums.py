@@ -23,7 +23,8 @@ FILE_NAME = "checksums.json"
 _SUFFIXES = (".json", ".csv", ".npz")
 _MAX_BYTES = 2**20
 """Maximum size of checksums.json; a larger one is not ours."""
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 _trusted: ContextVar[bool] = ContextVar("trusted", default=False)
 
 

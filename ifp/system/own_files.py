@@ -72,16 +72,16 @@ class RunData(Struct):
 class TrainStanding(Struct):
     """run.json of an `ifp train` run, as far as its models are found by it."""
 
-    seeds: dict[Annotated[str, Meta(pattern="^[0-9]{1,9}$")], SeedEntry]
+    seeds: dict[Annotated[str, Meta(pattern="^[0-9]{1,9}$")], SeedEntry | None]
     config: dict[str, Any] = {}
-    dataset: RunData = RunData()
+    dataset: RunData | None = None
 
 
 class SeedRun(Struct):
     """run.json of one network of an `ifp train` run."""
 
     config: dict[str, Any] = {}
-    dataset: RunData = RunData()
+    dataset: RunData | None = None
 
 
 class SeedEntry(Struct):
@@ -136,7 +136,7 @@ def check_schema(content: Any, schema: Any, path: Path, advice: str) -> None:
     try:
         msgspec.convert(content, schema)
     except msgspec.ValidationError as error:
-        what, _, where = str(error).replace("`", "").partition(" - at $.")
+        what, _, where = str(error).replace("`", "").replace(" - at key in $.", " - at $.").partition(" - at $.")
         field = f"the field {where}" if where else "its content"
         raise IfpError(f"{path}: {field} is not as it should be ({_as_words(what)}); {advice}.") from error
 

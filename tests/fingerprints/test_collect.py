@@ -277,5 +277,5 @@ def test_mistakes_are_one_sentence(run: Path, data: FactorDataset, tmp_path: Pat
         list_trainings([unfinished])
     shutil.copytree(run, tmp_path / "damaged")
     np.savez(tmp_path / "damaged" / "records.npz", **{"0_step": [1], "0_beta": [1.0, 2.0], "0_kl_nats": [[0.0]]})
-    with pytest.raises(IfpError, match="its records of seed 0 have different lengths"):
+    with pytest.raises(IfpError, match=r"records.npz.*length of the axis T"):
         list_trainings([tmp_path / "damaged"])

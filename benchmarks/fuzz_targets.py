@@ -1,0 +1,227 @@
+"""What is fuzzed: every reader of a file that may come from a stranger, with the files that it begins from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import fuzz_mutations as mutations
+import fuzz_seeds
+import numpy as np
+from PIL import Image
+
+import ifp
+from ifp.analysis.channels.files import load_results as load_channels
+from ifp.analysis.diffusion.results import MATRICES, load_results
+from ifp.analysis.freezing.saved_run import read_run
+from ifp.analysis.joint.results import read_whole
+from ifp.analysis.training.pressures_of_run import pressures_from
+from ifp.checkpoints.arrays.unwrap import unwrap
+from ifp.checkpoints.custom import read_codes
+from ifp.checkpoints.families.registry import recognise
+from ifp.checkpoints.files.contents import read_contents
+from ifp.checkpoints.folders.locate import locate
+from ifp.checkpoints.folders.settings_files import settings_beside
+from ifp.checkpoints.source import ReadingOptions, Source
+from ifp.datasets.folder import FolderDataset
+from ifp.datasets.npz import NpzDataset
+from ifp.datasets.smallnorb import NorbDesign, find_files, read_grid
+from ifp.fingerprints.find_models import list_trainings
+from ifp.system.checksums import check_unchanged
+from ifp.training.records import TrainRecords
+from ifp.training.state import MemberState, damaged, read_content
+
+NORB = NorbDesign(categories=1, instances=2, elevations=1, azimuths=1, lightings=1)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader and one of the files that it reads.
+
+    Attributes
+    ----------
+    folder : as prepared, copied into a place of its own. file : in it, the one that is changed.
+    read : is given the folder. seeds : contents to begin from beside that of the file.
+    """
+
+    name: str
+    folder: Path
+    file: str
+    read: Callable[[Path], object]
+    mutate: mutations.Mutate
+    seeds: Sequence[bytes] = ()
+
+    def contents(self) -> list[bytes]:
+        """What the changes begin from."""
+        path = self.folder / self.file
+        return [*([path.read_bytes()] if path.is_file() else []), *self.seeds]
+
+
+def _model(folder: Path, file: str) -> None:
+    contents = read_contents(folder / file)
+    source = unwrap(contents, {})
+    recognise(source).build(source, ReadingOptions())
+
+
+def _family(folder: Path) -> None:
+    """Builds the networks of arrays that have the names, shapes and types of the file, and no memory of their own."""
+    held = json.loads((folder / "shapes.json").read_text())
+    arrays, config = {}, held["config"]
+    for name, (shape, dtype) in held["arrays"].items():
+        if np.prod([max(size, 1) for size in shape], dtype=float) > 2**24 or np.dtype(dtype).hasobject:
+            return
+        arrays[name] = np.broadcast_to(np.zeros((), np.dtype(dtype)), shape).copy()
+    source = Source(folder / "model.pt", "torch zip", arrays, config if isinstance(config, dict) else {})
+    recognise(source).build(source, ReadingOptions())
+
+
+def _anneal(folder: Path) -> None:
+    run = read_run(folder)
+    run.freezing_points()
+    run.table()
+    run.headline()
+
+
+def _diagnosis(folder: Path) -> None:
+    results = load_results(folder)
+    results.sentences()
+    for name in ("nmi", "factors", "latents", "joint", "series", "steps", "changes", "comparison", "topology"):
+        results.table(name)
+    for estimator in results.estimators:
+        for matrix in MATRICES:
+            results.matrix_DF(matrix, estimator)
+
+
+def _state(folder: Path) -> None:
+    path = folder / ".resume" / "seed-0.pt"
+    content = read_content(path)
+    try:
+        TrainRecords(["place", "level"]).put(0, {name: value.numpy() for name, value in content["records"].items()})
+        state = MemberState.from_content(content["state"])
+        state.fits(state, 20)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RuntimeError) as error:  # as TrainFolder does
+        raise damaged(path) from error
+
+
+def _plot(folder: Path) -> None:
+    shutil.rmtree(folder / "drawn", ignore_errors=True)
+    ifp.plot(folder, out=folder / "drawn", formats=["png"], trust=True)
+
+
+def _norb(folder: Path) -> None:
+    read_grid(find_files(folder), NORB)
+
+
+def _write_norb(out: Path) -> None:
+    out.mkdir()
+    for instance, split in enumerate(("5x01235", "5x46789")):
+        name = f"smallnorb-{split}x9x18x6x2x96x96-{'testing' if instance == 0 else 'training'}"
+        matrices = {
+            "dat": (0x1E3D4C55, (1, 2, 96, 96), bytes(2 * 96 * 96)),
+            "cat": (0x1E3D4C54, (1, 1, 1), struct.pack("<i", 0)),
+            "info": (0x1E3D4C54, (1, 4, 1), struct.pack("<4i", instance, 0, 0, 0)),
+        }
+        for part, (magic, sizes, values) in matrices.items():
+            axes = {"dat": 4, "cat": 1, "info": 2}[part]
+            header = struct.pack(f"<{2 + len(sizes)}i", magic, axes, *sizes)
+            (out / f"{name}-{part}.mat").write_bytes(header + values)
+
+
+def _write_pictures(out: Path) -> None:
+    out.mkdir()
+    for number in range(3):
+        Image.new("L", (4, 4), number * 80).save(out / f"{number}.png")
+    (out / "factors.csv").write_text("file,place,level\n0.png,0,a\n1.png,1,b\n2.png,1,a\n")
+
+
+def prepare(out: Path) -> None:
+    """Make the folders of all targets in `out`, which is new."""
+    fuzz_seeds.make_folders(out)
+    checkpoints = out / "checkpoints"
+    fuzz_seeds.write_checkpoints(checkpoints)
+    _write_norb(out / "norb")
+    _write_pictures(out / "pictures")
+    (out / "data").mkdir()
+    factors = np.stack(np.meshgrid(range(3), range(4), indexing="ij"), axis=-1).reshape(-1, 2)
+    images = np.random.default_rng(0).integers(0, 255, (12, 4, 4), dtype=np.uint8)
+    np.savez(out / "data" / "data.npz", images=images, factors=factors, factor_names=np.array(["place", "level"]))
+    mean = np.random.default_rng(0).normal(size=(12, 2))
+    np.savez(out / "data" / "codes.npz", mean=mean, logvar=mean - 3, factors=factors, step=np.array(5))
+    (out / "settings").mkdir()
+    (out / "settings" / "specs.json").write_text('{"loss": "betaH", "betaH_B": 4, "img_size": [1, 64, 64]}')
+    (out / "settings" / "train.gin").write_text("vae.beta = 4  # nats\nloss.fn = @l2_loss\nshape = (1, 64, 64)\n")
+    for sums in out.rglob("checksums.json"):
+        if sums.parent.name != "anneal":
+            sums.unlink()
+    (out / "families").mkdir()
+
+
+def targets(out: Path) -> dict[str, Target]:
+    """All targets by name, of the folders in `out`."""
+    norb = "smallnorb-5x01235x9x18x6x2x96x96-testing"
+    in_json, in_csv, raw = mutations.mutate_json, mutations.mutate_csv, mutations.mutate_bytes
+    in_npz, in_zip = mutations.mutate_npz, mutations.mutate_zip
+    rows: list[tuple[str, str, str, Callable[[Path], object], mutations.Mutate]] = [
+        ("checkpoint, torch zip", "checkpoints", "zip.pt", partial(_model, file="zip.pt"), in_zip),
+        ("checkpoint, torch legacy", "checkpoints", "legacy.pt", partial(_model, file="legacy.pt"), raw),
+        ("checkpoint, safetensors", "checkpoints", "model.safetensors", partial(_model, file="model.safetensors"), raw),
+        (
+            "TensorFlow bundle, index",
+            "checkpoints/bundle",
+            "variables.index",
+            partial(_model, file="variables.index"),
+            raw,
+        ),
+        (
+            "TensorFlow bundle, data",
+            "checkpoints/bundle",
+            "variables.data-00000-of-00001",
+            partial(_model, file="variables.index"),
+            raw,
+        ),
+        ("families of code bases", "families", "shapes.json", _family, in_json),
+        ("settings, json", "settings", "specs.json", settings_beside, in_json),
+        ("settings, gin", "settings", "train.gin", settings_beside, raw),
+        ("SmallNORB, images", "norb", f"{norb}-dat.mat", _norb, raw),
+        ("SmallNORB, info", "norb", f"{norb}-info.mat", _norb, raw),
+        ("data, npz", "data", "data.npz", lambda at: NpzDataset(at / "data.npz").describe(), in_npz),
+        ("data, folder's csv", "pictures", "factors.csv", lambda at: FolderDataset(at).describe(), in_csv),
+        ("codes, npz", "data", "codes.npz", lambda at: read_codes(at / "codes.npz"), in_npz),
+        ("anneal, run.json", "anneal", "run.json", _anneal, in_json),
+        ("anneal, trace.npz", "anneal", "trace.npz", _anneal, in_npz),
+        ("anneal, pressures.csv", "anneal", "pressures.csv", pressures_from, in_csv),
+        ("checksums.json", "anneal", "checksums.json", lambda at: check_unchanged(at / "summary.csv"), in_json),
+        ("train, run.json", "train", "run.json", lambda at: list_trainings([at]), in_json),
+        ("train, seed's run.json", "train/seed-0", "run.json", locate, in_json),
+        ("train, records.npz", "train", "records.npz", lambda at: list_trainings([at]), in_npz),
+        ("train, state", "train", ".resume/seed-0.pt", _state, in_zip),
+        ("whole, whole.json", "whole", "whole.json", lambda at: read_whole(at).report(), in_json),
+        ("whole, mi.csv", "whole", "mi.csv", lambda at: read_whole(at).report(), in_csv),
+        ("whole, joint_edges.csv", "whole", "joint_edges.csv", lambda at: read_whole(at).report(), in_csv),
+        ("diagnosis.json", "diagnosis", "diagnosis.json", _diagnosis, in_json),
+        ("channels.json", "channels", "channels.json", load_channels, in_json),
+        ("channels, similarity.npz", "channels", "similarity.npz", load_channels, in_npz),
+    ]
+    drawn = {
+        "anneal": ("run.json", "trace.npz"), "train": ("run.json", "records.csv"), "diagnosis": ("diagnosis.json",),
+        "whole": ("whole.json", "mi.csv", "derivative.csv", "peaks.csv", "steps.csv", "joint_information.csv",
+                  "joint_freezing_points.csv", "joint_summary.csv", "joint_edges.csv", "spectrum.csv"),
+        "channels": ("channels.json", "similarity.npz", "traversals.npz"), "shift": ("melting.csv", "shift.json"),
+        "directions": ("directions.csv", "traversals.npz", "directions.json"),
+    }  # fmt: skip
+    by_suffix = {".json": in_json, ".npz": in_npz, ".csv": in_csv}
+    for folder, files in drawn.items():
+        rows += [
+            (f"plot, {folder}'s {file}", folder, file, _plot, by_suffix[Path(file).suffix])
+            for file in files
+            if (out / folder / file).is_file()
+        ]
+    made = {name: Target(name, out / folder, file, read, mutate) for name, folder, file, read, mutate in rows}
+    family = made["families of code bases"]
+    shapes = fuzz_seeds.family_shapes()
+    return made | {family.name: Target(family.name, family.folder, family.file, family.read, family.mutate, shapes)}
