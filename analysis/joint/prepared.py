@@ -25,6 +25,8 @@ TABLES = (
     "mi", "derivative", "peaks", "steps", "joint_information", "joint_freezing_points", "joint_summary", "pressures",
 )  # fmt: skip
 EDGE_TABLES = ("spectrum", "joint_edges")
+TEXTS = ("name", "factor")
+"""Columns of text, which pandas would read as numbers where they look like some."""
 _FOUND: dict[str, Column] = {"beta": "given positive", "low": "positive", "high": "positive", "value": "number"}
 COLUMNS: dict[str, dict[str, Column]] = {
     "mi": {"seed": "whole", "beta": "given positive", "mi_nats": "number", "cap_nats": "number", "near_cap": "flag"},

@@ -25,6 +25,7 @@ from ifp.errors import IfpError
 from ifp.formats import FINISHED
 from ifp.system.checksums import unseal
 from ifp.system.files import write_json
+from ifp.system.json_text import load_json
 from ifp.system.own_files import read_own_json
 from ifp.system.progress import Progress
 from ifp.system.versions import versions
@@ -128,7 +129,7 @@ def _edges(path: Path, setup: Setup, progress: Progress) -> pd.DataFrame:
         )  # fmt: skip
         for name, table in edge_tables(edges).items():
             write_csv(table, path / f"{name}.csv")
-    return read_csv(path / "joint_edges.csv", _AGAIN, texts=tuple(TEXTS))
+    return read_csv(path / "joint_edges.csv", _AGAIN, texts=TEXTS, rows=False)
 
 
 def _moved_nats(folder: MultiRateFolder, seed: int) -> float:
@@ -156,7 +157,7 @@ def _measured(path: Path, key: str) -> bool:
     if not all((path / f"{name}.csv").is_file() for name in (*TABLES, *EDGE_TABLES)):
         return False
     try:
-        return bool(json.loads((path / ABOUT).read_text())["key"] == key)
+        return bool(load_json(path / ABOUT)["key"] == key)
     except (OSError, ValueError, KeyError, TypeError):  # a damaged file is one that is not there
         return False
 
@@ -175,5 +176,5 @@ def read_response_tables(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[st
             f"There is no {folder / (f'{missing[0]}.csv' if missing else ABOUT)}; give the folder of a finished run of "
             "multi-rate networks."
         )
-    tables = {name: read_csv(folder / f"{name}.csv", _AGAIN, texts=tuple(TEXTS)) for name in names}
+    tables = {name: read_csv(folder / f"{name}.csv", _AGAIN, texts=TEXTS, rows=False) for name in names}
     return tables, read_own_json(folder / ABOUT, ResponseAbout, _AGAIN)

@@ -14,7 +14,7 @@ import pandas as pd
 from ifp.analysis.freezing.median_interval import median_interval
 from ifp.analysis.joint.points import FACTOR, ordered_values
 from ifp.analysis.joint.prepared import COOL, HEAT, MEASURE_AGAIN
-from ifp.analysis.tables import read_csv
+from ifp.analysis.tables import Column, read_csv
 
 SUMMARY_COLUMNS = (
     "factor", "networks", "median", "low", "high", "frozen", "beta_alone", "beta_given_rest", "cool_median",
@@ -23,6 +23,8 @@ SUMMARY_COLUMNS = (
 OBJECTIVE_COLUMNS = ("beta", "multi_rate_nats", "cool_nats", "heat_nats", "excess_nats")
 INSIDE, BELOW_IT, ABOVE_IT, UNKNOWN = "inside", "below", "above", ""
 """Where a factor's median lies with respect to those of cooled and heated networks."""
+RECORDS: dict[str, Column] = {"seed": "whole", "beta": "number", "recon_nats": "number", "kl_nats": "number"}
+"""The columns of records.csv that are read."""
 
 
 def summarise_response(points: pd.DataFrame, edges: pd.DataFrame, beside: pd.DataFrame | None) -> pd.DataFrame:
@@ -79,7 +81,7 @@ def compare_objectives(curves: pd.DataFrame, cooled: Path | None) -> pd.DataFram
 def cooled_records(cooled: Path, direction: str) -> pd.DataFrame | None:
     """The records of the networks that were cooled, or heated, in a folder; None where they were not."""
     path = (cooled / HEAT if direction == HEAT else cooled) / "records.csv"
-    return read_csv(path, MEASURE_AGAIN, numbers=("seed", "beta", "recon_nats", "kl_nats")) if path.is_file() else None
+    return read_csv(path, MEASURE_AGAIN, RECORDS) if path.is_file() else None
 
 
 def _objective_at(records: pd.DataFrame, beta_G: np.ndarray) -> np.ndarray:
