@@ -18,7 +18,6 @@ from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.figures.plot_layout import on_lines, shortened
 from ifp.analysis.figures.plot_page import (
-    FORMATS,
     axes_or_new,
     beta_axis,
     new_figure,
@@ -26,7 +25,7 @@ from ifp.analysis.figures.plot_page import (
     pyplot_figure,
     save_figure,
 )
-from ifp.analysis.figures.style import INK, NEUTRAL, PALE, FactorLook, factor_looks, figure_width, plain
+from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, FactorLook, factor_looks, figure_width, plain
 from ifp.analysis.freezing.naming import check_names
 from ifp.analysis.freezing.plot_lanes import draw_line_samples
 from ifp.analysis.joint.plot_marks import ARROWS
