@@ -10,8 +10,36 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ifp.analysis.freezing.summary import summarize
+
 FOLDER = Path(__file__).parents[1] / "experiments"
 Load = Callable[[Path, Sequence[str]], dict[str, ModuleType]]
+
+
+def test_freezing_points_of_four_data_sets_obey_the_bounds() -> None:
+    kept = FOLDER / "ifp_distributions" / "results"
+    points = pd.read_csv(kept / "freezing_points.csv")
+    assert points["dataset"].nunique() == 4
+    key = ["dataset", "factor", "context"]
+    curves = points[points["status"] == "frozen"].pivot_table(
+        index=[*key, "beta_closed_form", "beta_upper"], columns=["method", "direction"], values="beta_ifp"
+    )
+    curves = curves.reset_index(["beta_closed_form", "beta_upper"])
+    exact, cool, heat = (curves[column] for column in (("exact", "equilibrium"), ("train", "cool"), ("train", "heat")))
+    # a crossing of .1 nat lies a little below the onset, and nothing is held above the upper edge
+    assert (exact.dropna() >= 0.8 * curves["beta_closed_form"]).all()
+    assert (exact.dropna() <= 1.02 * curves["beta_upper"]).all()
+    bracket = exact.notna() & cool.notna() & heat.notna()
+    assert bracket.sum() >= 30
+    assert (cool[bracket] <= 1.05 * exact[bracket]).mean() > 0.95
+    assert (heat[bracket] >= 0.95 * exact[bracket]).mean() > 0.95
+    found = summarize(points[(points["dataset"] == "sprites") & (points["method"] == "exact")])
+    stored = pd.read_csv(kept / "summary.csv").query("dataset == 'sprites' and run == 'exact'")
+    same = ["factor", "measure", "n", "median", "low", "high"]
+    pd.testing.assert_frame_equal(
+        found[same].sort_values(same[:2], ignore_index=True), stored[same].sort_values(same[:2], ignore_index=True),
+        rtol=1e-4,
+    )  # fmt: skip
 
 
 def test_tables_of_many_seeds_follow_from_the_measures(load_experiment: Load) -> None:
