@@ -10,7 +10,7 @@ Shapes: R products in a stack, I rows, K inner, J columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 
 import numpy as np
@@ -50,13 +50,26 @@ def _parts(rows: int, multiplications_per_row: int) -> int:
     return 1 if rows <= most else next(fitting, 0)
 
 
+def layers_round_alike_alone(sides: Iterable[tuple[int, int]], rows: int) -> bool:
+    """Whether layers of these (inputs, outputs) round alike in a stack of one and of more, forward and backward."""
+    return all(
+        _one_rounds_as_two(*shape, straight, torch.float32)
+        for inputs, outputs in sides
+        for *shape, straight in (
+            (rows, inputs, outputs, True),
+            (inputs, rows, outputs, True),
+            (rows, outputs, inputs, False),
+        )
+    )
+
+
 @cache
 def _one_rounds_as_two(rows: int, inner: int, columns: int, straight: bool, dtype: torch.dtype) -> bool:
-    """Whether a stack of one takes the same kernel as one of more: processors differ in it."""
+    """Whether PyTorch's product in a stack of one takes the same kernel as in one of more: processors differ in it."""
     generator = torch.Generator().manual_seed(0)
     a = torch.randn(2, rows, inner, generator=generator, dtype=dtype)
     b = torch.randn(2, inner, columns, generator=generator, dtype=dtype)
-    b = b if straight else b.transpose(1, 2).contiguous().transpose(1, 2)
+    b = b if straight else b.mT.contiguous().mT
     return torch.equal(torch.bmm(a, b)[:1], torch.bmm(a[:1], b[:1]))
 
 

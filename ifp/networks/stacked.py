@@ -7,7 +7,8 @@ On a CPU with one thread a member's numbers do not depend, to the last bit, on w
 more than independent members:
 
 - kernels round alike wherever a member lies in a tensor only if its slice is whole vectors (`ifp.networks.adam`);
-- on a CPU a product of a batch of one takes another code path than one of more, so a member alone is given a twin.
+- on a CPU a product of a batch of one may take another code path than one of more: where that is so (it is tried), or
+  could not be tried, a member alone is given a twin.
 
 Shapes: M members, R rows of the stacked tensors (the members, or a member alone and its twin).
 """
@@ -38,6 +39,7 @@ class StackedVaes:
     precision : of the products of both passes, one of `ifp.system.precision.PRECISIONS`; parameters and what follows
         stay float32.
     moments : each member's, to go on from.
+    alike_alone : whether a member alone is known to round as one among others, so that it needs no twin.
     channels_last : whether a member alone on a CPU has its convolutions' weights with the channels last: faster, and
         rounded differently.
 
@@ -57,10 +59,12 @@ class StackedVaes:
         precision: str = "float32",
         moments: Sequence[Moments] = (),
         channels_last: bool = False,
+        alike_alone: bool = False,
     ) -> None:
         self.device = device
         self._low_precision = precision == "bfloat16"
         self._channels_last = channels_last
+        self._twin_alone = network.twin_alone and not alike_alone and device.type == "cpu"
         self.network = network
         self.row_members = self._rows_for(len(members))
         rows = self.row_members
@@ -77,8 +81,7 @@ class StackedVaes:
         return self.row_members[-1] + 1
 
     def _rows_for(self, members: int) -> list[int]:
-        alone = members == 1 and self.network.twin_alone and self.device.type == "cpu"
-        return [0, 0] if alone else list(range(members))
+        return [0, 0] if members == 1 and self._twin_alone else list(range(members))
 
     def _leaves(self, stacked: Parameters) -> Parameters:
         if self._channels_last and self.device.type == "cpu" and len(self.row_members) == 1:

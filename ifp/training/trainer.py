@@ -7,7 +7,7 @@ the same bits alone and in a batch, as long as each of its slices is whole vecto
 
 Nothing in a step waits for the device.
 
-Shapes: M members, R rows (a member alone on a CPU has a twin), K steps of a block, B images, P pixels, D latents.
+Shapes: M members, R rows (a member alone on a CPU may have a twin), K steps of a block, B images, P pixels, D latents.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor
 from ifp.networks.adam import Moments, StackedAdam
 from ifp.networks.convolutional import ConvNetwork
 from ifp.networks.fully_connected import VECTOR, MlpNetwork, Network, PixelStatistics
+from ifp.networks.products import layers_round_alike_alone
 from ifp.networks.stacked import StackedVaes
 from ifp.objectives.base import ADVERSARY, Batch, Objective, State, fresh_state
 from ifp.seeds import derive_seed
@@ -45,6 +46,17 @@ def make_network(config: TrainConfig, objective: Objective, image_shape: tuple[i
 def can_batch(config: TrainConfig, network: Network, device: torch.device) -> bool:
     """Whether members may train as one batch: on a CPU, where that leaves every bit of theirs as it is alone."""
     return device.type != "cpu" or (network.twin_alone and config.batch % VECTOR == 0 and config.hidden % VECTOR == 0)
+
+
+def _alike_alone(state: MemberState, config: TrainConfig, device: torch.device) -> bool:
+    """Whether the products of a training step round alike in a batch of one member and in one of more."""
+    if device.type != "cpu":
+        return True
+    weights = {**state.parameters, **state.objective}
+    sides = {(len(v), v.shape[1]) for name, v in weights.items() if name.endswith("weight") and v.ndim == 2}
+    # products of codes with each other, as in covariances
+    sides.add((config.latents, config.latents))
+    return layers_round_alike_alone(sides, config.batch)
 
 
 def generator(config: TrainConfig, seed: int, purpose: str, step: int = 0, device: str = "cpu") -> torch.Generator:
@@ -112,6 +124,7 @@ class Trainer:
             precision=config.precision,
             moments=[state.moments for state in states],
             channels_last=True,
+            alike_alone=network.twin_alone and _alike_alone(states[0], config, images.device),
         )
         rows = [states[member] for member in self.vaes.row_members]
         self.state: State = {

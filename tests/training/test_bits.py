@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ifp.training import trainer
 from ifp.training.trainer import Trainer
 
 from .small_runs import Interrupted, assert_equal_bits, config_for, run_into, stored
@@ -58,6 +59,25 @@ def test_alone_in_a_batch_and_resumed_the_bits_are_the_same(
         assert_equal_bits(stored(tmp_path / "resumed", seed), stored(tmp_path / "all", seed))
     for name in ("records.npz", "records.csv", "seed-1/step-000040.pt"):
         assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "all" / name).read_bytes(), name
+
+
+def test_with_a_twin_and_without_the_bits_are_the_same(
+    bars: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a product of a batch of one takes another code path than one of more, a network alone has a twin."""
+    config, rows = config_for(bars), []
+    plain = Trainer.run
+
+    def run(one: Trainer, steps: int) -> None:
+        rows.append(len(one.vaes.row_members))
+        plain(one, steps)
+
+    monkeypatch.setattr(Trainer, "run", run)
+    for alike in (True, False):
+        monkeypatch.setattr(trainer, "_alike_alone", lambda *state, alike=alike: alike)
+        run_into(tmp_path / str(alike), config)
+    assert set(rows) == {1, 2}
+    assert_equal_bits(stored(tmp_path / "True", 0), stored(tmp_path / "False", 0))
 
 
 def test_seeds_differ(bars: str, tmp_path: Path) -> None:
