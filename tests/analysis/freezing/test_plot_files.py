@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -129,16 +127,3 @@ def test_unknown_kinds_methods_and_formats_are_refused(
     with pytest.raises(IfpError, match="Unknown figure format 'svg'"):
         save_figure(Figure(), tmp_path / "x", points, formats=["svg"])
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_run_is_read_and_drawn_without_torch(small_folder: Path, tmp_path: Path) -> None:
-    code = (
-        "import sys, pathlib, ifp.analysis\n"
-        f"ifp.analysis.draw_run(pathlib.Path({str(small_folder)!r}), out=pathlib.Path({str(tmp_path)!r}))\n"
-        "assert 'torch' not in sys.modules\n"
-        # seaborn imports pyplot, but no figure is among its windows
-        "import matplotlib.pyplot\n"
-        "assert matplotlib.pyplot.get_fignums() == []\n"
-    )
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=tmp_path)
-    assert (tmp_path / "ifp_distribution.pdf").exists()
