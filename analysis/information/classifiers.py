@@ -17,9 +17,9 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ifp.analysis.information.fitting import fit
+from ifp.system.blas import one_blas_thread
 
 WIDTH, NARROW = 128, 64
 """Width of the network's hidden layers; they are narrow for one or two coordinates."""
@@ -61,7 +61,7 @@ def fit_classifier(model: Any, x_ND: np.ndarray, value_N: np.ndarray) -> bool:
     """Fit in place, on one thread; whether it could be fitted (a single value cannot)."""
     if len(np.unique(value_N)) < 2:
         return False
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         fit(model, x_ND, value_N)  # whether the network has converged is no matter: it is judged out of sample
     return True
 
@@ -69,6 +69,6 @@ def fit_classifier(model: Any, x_ND: np.ndarray, value_N: np.ndarray) -> bool:
 def probabilities(model: Any, x_ND: np.ndarray, values: int) -> np.ndarray:
     """p(value | x) [N, V]; 0 for values that the model was not fitted to."""
     p_NV = np.zeros((len(x_ND), values))
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         p_NV[:, np.asarray(model.classes_, dtype=np.intp)] = model.predict_proba(x_ND)
     return np.nan_to_num(p_NV)

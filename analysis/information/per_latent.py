@@ -16,7 +16,6 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ifp.analysis.information.assignments import (
     CELLS_PER_DISTINCT,
@@ -35,6 +34,7 @@ from ifp.analysis.information.resampling import bootstrap_mi_nats, observed_mi_n
 from ifp.codes import Codes
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.seeds import numpy_generator
+from ifp.system.blas import one_blas_thread
 from ifp.system.progress import Progress
 
 ESTIMATORS = ("histogram", "posterior")
@@ -168,7 +168,7 @@ def measure_information(
         observed.append(observed_mi_nats(*tables))
         generator = numpy_generator(seed, "information", "permutations")  # anew: the same for every block
         # one thread: the products are small, so threads gain little and lose much on a busy machine
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_blas_thread():
             permuted.append(permuted_mi_nats(*tables, permutations=permutations, generator=generator, progress=tell))
             bootstrap.append(bootstrap_mi_nats(*tables, times_BN, progress=tell))
     permuted_PDF = np.concatenate(permuted, axis=1)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ifp.analysis.information.assignments import posterior_assignments
 from ifp.analysis.information.intervals import RECORD_PERMUTATIONS
 from ifp.analysis.information.mutual_information import factor_entropy_nats, stacked_rows
 from ifp.analysis.information.resampling import observed_mi_nats, permuted_mi_nats
 from ifp.seeds import numpy_generator
+from ifp.system.blas import one_blas_thread
 
 MOST_IMAGES = 1000
 """Images that are measured, so that records take a small part of a training's time."""
@@ -32,7 +32,7 @@ def posterior_nmi(
     mean_ND, logvar_ND, factors_NF = (array[:MOST_IMAGES] for array in (mean_ND, logvar_ND, factors_NF))
     rows_FN, row_starts = stacked_rows(factors_NF, sizes)
     # one thread: the products are small, and many networks may train beside this one
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         tables = (*posterior_assignments(mean_ND, logvar_ND), rows_FN, row_starts)
         generator = numpy_generator(0, "information", "permutations")
         floor_PDF = permuted_mi_nats(*tables, permutations=RECORD_PERMUTATIONS, generator=generator)

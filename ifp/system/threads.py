@@ -42,11 +42,10 @@ def single_threaded_kernels() -> Iterator[None]:
 
 def _one_thread_per_product() -> AbstractContextManager[object]:
     try:
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from ifp.system.blas import one_blas_thread
     except ImportError:  # benchmarks/gpu.py runs without it
         return nullcontext()
-    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
-    return limits
+    return one_blas_thread()
 
 
 def run_jobs(
