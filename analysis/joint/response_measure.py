@@ -147,7 +147,7 @@ def _key(folder: MultiRateFolder, seeds: Sequence[int], cooled: Path | None, thr
     digest = hashlib.sha256(json.dumps([FORMAT, threshold_nats, GRID, list(seeds), folder.config.digest()]).encode())
     for seed in seeds:
         for record in folder.records.of_seed[seed]:
-            digest.update(folder.curve_path(seed, record.step).read_bytes())
+            digest.update(folder.kept_curve(seed, record.step)[1].tobytes())
     if cooled is not None:
         digest.update((cooled / "whole.json").read_bytes())
     return digest.hexdigest()

@@ -88,7 +88,9 @@ def response_config(
                 f"Multi-rate networks are trained at all betas at once, so that `{name}` has no meaning; leave it out."
             )
     if stored:
-        wanted = {name: value for name, value in settings.items() if name not in ("beta_max", "beta_min", "preset")}
+        wanted = {
+            name: value for name, value in settings.items() if name not in ("beta_max", "beta_min", "preset", *_LAW)
+        }
         options = dict(stored["options"])
         options |= {
             option: settings[end]

@@ -15,9 +15,9 @@ from numpy.testing import assert_allclose
 import ifp
 from ifp.cli import main
 
-from .command import FAST, whole
+from .command import BETAS, FAST, whole
 
-SHORT = ["--method", "multi-rate", *FAST, "--steps", "300", "--seeds", "1"]
+SHORT = ["--method", "multi-rate", *FAST, "--steps", "160", "--seeds", "1", "--records", "12"]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_it_reads_the_whole_curve_beside_cooling_and_heating(beside: tuple[Path,
     folder = out / "multi-rate"
     curves = pd.read_csv(folder / "response_curves.csv")
     # the range of the cooled run, as many betas as --records says
-    assert_allclose(curves["beta"], np.geomspace(20, 0.05, 20), rtol=1e-9)
+    assert_allclose(curves["beta"], np.geomspace(20, 0.05, 12), rtol=1e-9)
     assert_allclose(curves["objective_nats"], curves["recon_nats"] + curves["beta"] * curves["kl_nats"], rtol=1e-9)
     latents = curves.filter(regex=r"^kl_nats_\d$")
     assert latents.iloc[-1].max() > 1  # at the lowest beta much is held
@@ -57,7 +57,7 @@ def test_the_objective_is_compared_on_the_same_images_and_noise(beside: tuple[Pa
     best = objective[["cool_nats", "heat_nats"]].min(axis=1)
     assert_allclose(objective["excess_nats"], objective["multi_rate_nats"] - best)
     # at a beta between two records, between their parts
-    row = objective.iloc[10]
+    row = objective.iloc[6]
     parts = []
     for _, of_seed in records.groupby("seed"):
         of_seed = of_seed.sort_values("beta")
@@ -85,11 +85,30 @@ def test_the_same_command_finds_everything_done_and_draws_again(beside: tuple[Pa
     assert set(shown["shows"]) == {"curve", "point", "objective", "beside", "edge"}
 
 
+def test_curves_that_are_missing_are_said_and_settings_are_taken_up(
+    beside: tuple[Path, Result], squares: str, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(beside[0] / "multi-rate", tmp_path / "copy"))
+    (folder / "curves" / "seed-0" / "step-000160.npz").unlink()
+    result = whole("--dataset", squares, *SHORT, *BETAS, "--out", str(folder))
+    assert result.exit_code == 2
+    assert "step-000160.npz, the curves of a record, is missing or of another run" in result.stderr
+    # the settings of a run that lay beside a cooled one, alone: the same network to the bit
+    again = tmp_path / "again"
+    config = ["--config", str(beside[0] / "multi-rate" / "run.json"), "--method", "multi-rate", "--threads", "1"]
+    result = whole(*config, "--out", str(again))
+    assert result.exit_code == 0, result.output
+    assert "Nothing lies beside" in result.stdout
+    columns = ["beta", "recon_nats", "kl_nats_0", "kl_nats_1", "kl_nats_2"]
+    first, second = (pd.read_csv(path / "response_curves.csv")[columns] for path in (beside[0] / "multi-rate", again))
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
 def test_a_dry_run_says_the_cost_and_writes_nothing(squares: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
     result = whole("--dataset", squares, *SHORT, "--dry-run", "--json", "--out", str(out))
     cost = json.loads(result.stdout)
-    assert (cost["networks"], cost["steps"]) == (1, 300)
+    assert (cost["networks"], cost["steps"]) == (1, 160)
     assert cost["reading_seconds"] > 0
     assert cost["seconds_all"] == cost["seconds"] + cost["reading_seconds"]
     assert not out.exists()
@@ -129,7 +148,7 @@ def test_what_lies_beside_must_be_of_the_same_images(beside: tuple[Path, Result]
 def test_without_factors_the_latents_are_said(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 2, (64, 1, 1), dtype=np.uint8) * np.full((8, 8), 255, dtype=np.uint8)
     result = ifp.anneal_whole(
-        ifp.dataset(images), method="multi-rate", steps=200, seeds=1, latents=2, hidden=32, batch=32, records=12,
+        ifp.dataset(images), method="multi-rate", steps=60, seeds=1, latents=2, hidden=32, batch=32, records=12,
         learning_rate=5e-3, threads=1, beta_max=30.0, beta_min=0.3,
     )  # fmt: skip
     assert "amortised response, no bracket" in repr(result)
