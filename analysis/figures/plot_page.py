@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import warnings
@@ -21,7 +22,7 @@ from ifp.analysis.figures.plot_fonts import choose_fonts
 from ifp.analysis.figures.style import FORMATS, STYLE, check_formats
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError
-from ifp.system.files import whole_file
+from ifp.system.files import replacing
 
 # no dates and no versions: equal runs give equal bytes
 _METADATA: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None, "Creator": None}, "png": {"Software": None}}
@@ -97,7 +98,9 @@ def save_figure(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: Sequ
         choose_fonts(figure)
         files.enter_context(_laid_out(figure))
         for kind, path in paths.items():
-            figure.savefig(files.enter_context(whole_file(path)), format=kind, metadata=_METADATA[kind])
+            drawn = io.BytesIO()  # in memory first: on a full disk matplotlib fails in ways that do not say so
+            figure.savefig(drawn, format=kind, metadata=_METADATA[kind])
+            files.enter_context(replacing(path)).write(drawn.getvalue())
         write_csv(data, table, digits=6)
     return [*paths.values(), table]
 

@@ -127,8 +127,12 @@ class ResumableFolder:
         self._write_about()
 
     def close(self, status: str) -> None:
-        """Write the final status ("finished", "stopped") into run.json, and the checksums of what is there."""
+        """Write the final status ("finished", "stopped") into run.json, and the checksums of what is there.
+
+        What killed processes left half written is cleared away, also where nothing was left to compute.
+        """
         self.about["status"] = status
+        remove_partials(self.path)
         unseal(self.path)
         self._write_about()
         seal(self.path)

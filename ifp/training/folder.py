@@ -21,7 +21,7 @@ from ifp.errors import IfpError
 from ifp.formats import DIVERGED, FINISHED, RUNNING, TRAIN_FORMAT, VAE_FORMAT
 from ifp.objectives.registry import describe_options, make_objective
 from ifp.system.checksums import unseal
-from ifp.system.files import reason_of, write_json, write_whole
+from ifp.system.files import reason_of, remove_partials, write_json, write_whole
 from ifp.system.json_text import load_json
 from ifp.system.precision import describe_products
 from ifp.system.resumable import RUN_FILE, ResumableFolder, about_settings
@@ -152,6 +152,7 @@ class TrainFolder(ResumableFolder):
     def open(self) -> None:
         """Make the folders and write the run.json files; nothing is written before this."""
         (self.path / ".resume").mkdir(parents=True, exist_ok=True)
+        remove_partials(self.path)
         unseal(self.path)
         for seed in range(self.config.seeds):
             self._seed_folder(seed).mkdir(exist_ok=True)

@@ -96,3 +96,12 @@ def test_another_run_is_refused_with_the_difference(tmp_path: Path, change: dict
         Walk(tmp_path)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == before
+
+
+def test_what_a_killed_process_left_half_written_goes_when_the_run_ends(tmp_path: Path) -> None:
+    """Also where that was the last file, so that nothing is left to compute and the folder is not opened again."""
+    Walk(tmp_path / "run").open()
+    left = tmp_path / "run" / f".records.{2**22 + 1}-1.partial.csv"  # above the largest number of a process
+    left.write_text("half")
+    Walk(tmp_path / "run").close("finished")
+    assert not left.exists()
