@@ -273,7 +273,7 @@ def clock_jumps(case: Case, out: Path, rng: random.Random) -> tuple[int, list[st
 
 FAULTS: dict[str, tuple[int, Callable[[Case, Path, random.Random], tuple[int, list[str]]]]] = {
     "SIGKILL": (6, killed(signal.SIGKILL)),
-    "SIGKILL three times": (8, killed(signal.SIGKILL, times=3)),
+    "SIGKILL five times": (8, killed(signal.SIGKILL, times=5)),
     "SIGTERM": (3, killed(signal.SIGTERM)),
     "SIGINT twice": (3, killed(signal.SIGINT, signal.SIGINT)),
     "SIGSTOP, SIGCONT": (2, stopped_and_continued),
