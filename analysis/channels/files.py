@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import Struct
 
 from ifp.analysis.channels.declared import ARRAYS, CLUSTERING, TRAVERSAL, ChannelsFile, check_channels
-from ifp.analysis.channels.hotspots import Hotspots
+from ifp.analysis.channels.hotspot import Hotspots
 from ifp.analysis.channels.result import FORMAT, TABLES, ChannelsResult
 from ifp.analysis.channels.stored import plain, read_hotspot, read_map, read_rows
 from ifp.analysis.tables import write_csv

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.channels.fragment_origins import FragmentOrigin, fate_of, origin_of
-from ifp.analysis.channels.hotspots import FACTOR_NMI, Hotspot
+from ifp.analysis.channels.hotspot import Hotspot
+from ifp.analysis.channels.hotspots import FACTOR_NMI
 from ifp.fingerprints.models import Similarity
 
 FRAGMENT_COLUMNS = (

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.channels.fragment_tables import Level, fragment_table, link_table
-from ifp.analysis.channels.hotspots import SHARE, Hotspot, find_hotspots
+from ifp.analysis.channels.hotspot import Hotspot
+from ifp.analysis.channels.hotspots import SHARE, find_hotspots
 from ifp.errors import IfpError, bad_value
 from ifp.fingerprints.models import FEWEST_MODELS, Model, Similarity
 

@@ -23,7 +23,7 @@ from ifp.errors import IfpError, bad_value
 from ifp.fingerprints.models import KlTrace, Model, Similarity
 
 if TYPE_CHECKING:
-    from ifp.analysis.channels.hotspots import Hotspots
+    from ifp.analysis.channels.hotspot import Hotspots
 
 CHANNEL_COLUMNS = (
     "channel", "name", "member", "run", "latents", "beta_ifp", "status", "bracket_low", "bracket_high", "kl_nats",

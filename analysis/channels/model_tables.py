@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.channels.hotspots import Hotspots
+from ifp.analysis.channels.hotspot import Hotspots
 from ifp.fingerprints.collect import ModelEnsemble
 from ifp.fingerprints.comparisons import SpaceComparisons
 from ifp.fingerprints.estimates import Estimate, Ratio

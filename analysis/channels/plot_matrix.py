@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from ifp.analysis.channels.hotspots import Hotspots
+from ifp.analysis.channels.hotspot import Hotspots
 from ifp.analysis.channels.structure import middle, structure_of
 from ifp.analysis.figures.plot_page import axes_or_new
 from ifp.analysis.figures.style import BAND, INK, plain

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ifp.analysis.channels.hotspots import Hotspot
+from ifp.analysis.channels.hotspot import Hotspot
 from ifp.analysis.channels.plot_structure_page import CONNECTOR_IN, GAP_IN, ImageRows, Page
 from ifp.analysis.channels.structure import middle
 from ifp.analysis.figures.plot_layout import EDGE_IN, beside

@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ifp.analysis.channels.hotspots import Hotspots
+from ifp.analysis.channels.hotspot import Hotspots
 from ifp.analysis.channels.plot_hotspot_freezing import plot_hotspot_freezing, told_channels
 from ifp.analysis.channels.plot_representatives import checked_traversals, draw_below, draw_beside
 from ifp.analysis.channels.plot_structure_page import MOST_ROWS, ROW_IN, Page, plan_page

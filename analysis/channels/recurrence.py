@@ -11,7 +11,8 @@ import pandas as pd
 
 from ifp.analysis.channels.fragments import FragmentMap, fragment_map
 from ifp.analysis.channels.freezing import hotspot_freezing
-from ifp.analysis.channels.hotspots import SHARE, Hotspots, find_hotspots
+from ifp.analysis.channels.hotspot import Hotspots
+from ifp.analysis.channels.hotspots import SHARE, find_hotspots
 from ifp.analysis.channels.settings import ChannelSettings
 from ifp.analysis.channels.stability import stability
 from ifp.checkpoints.traversals import latent_traversals

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.channels.fragments import FragmentMap
-from ifp.analysis.channels.hotspots import Hotspots
+from ifp.analysis.channels.hotspot import Hotspots
 from ifp.analysis.channels.stored import hotspot_content, map_content
 from ifp.analysis.figures.result import Result
 from ifp.analysis.figures.style import figure_width

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ifp.analysis.channels.hotspots import Hotspots, cluster, models_of
+from ifp.analysis.channels.hotspot import Hotspots
+from ifp.analysis.channels.hotspots import cluster, models_of
 from ifp.errors import bad_value
 
 LOW = 0.1

@@ -17,7 +17,7 @@ import pandas as pd
 
 from ifp.analysis.channels.fragment_tables import FRAGMENT_COLUMNS, LINK_COLUMNS, Level
 from ifp.analysis.channels.fragments import FragmentMap
-from ifp.analysis.channels.hotspots import Hotspot, Spread
+from ifp.analysis.channels.hotspot import Hotspot, Spread
 
 
 def hotspot_content(hotspot: Hotspot) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.channels.hotspots import Hotspot, Hotspots
+from ifp.analysis.channels.hotspot import Hotspot, Hotspots
 
 
 @dataclass(frozen=True, eq=False)

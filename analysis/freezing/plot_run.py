@@ -34,7 +34,7 @@ from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE
 from ifp.analysis.freezing.curve_table import curve_table
 from ifp.analysis.freezing.distribution_table import Lane, lanes_table, prepare_lanes
 from ifp.analysis.freezing.naming import check_names, factor_order
-from ifp.analysis.freezing.plot_distribution import plot_lanes
+from ifp.analysis.freezing.plot_distribution import draw_distribution
 from ifp.analysis.freezing.plot_trace import plot_trace, trace_legend
 from ifp.analysis.freezing.saved_run import check_table, read_run
 from ifp.analysis.freezing.summary import summarize
@@ -127,7 +127,7 @@ def distribution_figure(
     figure = figure or new_figure(width_in, 1.0)
     ax = figure.add_subplot()
     conditions = on_lines(run.conditions(), width_in)
-    plot_lanes(lanes, run.threshold_nats, kind=kind, scale=scale, conditions=conditions, ax=ax)
+    draw_distribution(lanes, run.threshold_nats, kind=kind, scale=scale, conditions=conditions, ax=ax)
     lines = len(ax.get_xlabel().splitlines()) + add_legend(figure, [ax], legend_labels(lanes, kind))
     low, high = ax.get_ylim()
     figure.set_size_inches(width_in, _LANE_IN[kind] * (high - low) + _TICKS_IN + _LINE_IN * lines)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ifp.analysis.channels.freezing import channel_freezing, hotspot_freezing
-from ifp.analysis.channels.hotspots import Hotspot, Hotspots, Spread
+from ifp.analysis.channels.hotspot import Hotspot, Hotspots, Spread
 from ifp.analysis.freezing.points import FROZEN, FROZEN_AT_START, NEVER_FROZE, NEVER_MELTED
 from ifp.codes import Codes
 from ifp.errors import IfpError

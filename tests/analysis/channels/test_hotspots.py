@@ -13,7 +13,8 @@ import pytest
 from sklearn.cluster import OPTICS
 
 from ifp.analysis.channels.clusters import SMALLEST_DISTANCE, profile_of
-from ifp.analysis.channels.hotspots import Hotspots, distances, find_hotspots
+from ifp.analysis.channels.hotspot import Hotspots
+from ifp.analysis.channels.hotspots import distances, find_hotspots
 from ifp.analysis.channels.stability import stability
 from ifp.errors import IfpError
 from ifp.fingerprints.fingerprints import GaussianFingerprints, JoinedFingerprints, LabelFingerprints

@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 
-from ifp.analysis.channels.hotspots import Hotspot, Hotspots, Spread, roman
+from ifp.analysis.channels.hotspot import Hotspot, Hotspots, Spread
+from ifp.analysis.channels.hotspots import roman
 from ifp.analysis.channels.plot_structure import draw_structure, plot_structure
 from ifp.analysis.channels.structure import structure_table
 from ifp.analysis.figures.plot_page import save_figure
