@@ -218,8 +218,8 @@ def test_every_import_is_declared_and_every_requirement_imported() -> None:
     optional = requirements(extras["topology"] + extras["cluster"])
     assert third_party(SOURCES) == needed | optional
     beside = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
-    # a peer that benchmarks/training.py measures beside us only where somebody has installed it
-    assert third_party(beside) <= needed | extra | {"disent", "lightning"}
+    # used only where somebody has installed them: a peer that benchmarks/training.py measures beside us, and the fuzzer
+    assert third_party(beside) <= needed | extra | {"disent", "lightning", "atheris"}
 
 
 def test_every_requirement_is_pinned() -> None:
