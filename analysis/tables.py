@@ -18,7 +18,7 @@ import pandas as pd
 
 from ifp.errors import IfpError
 from ifp.system.checksums import check_unchanged
-from ifp.system.files import cannot_read, whole_file
+from ifp.system.files import cannot_read, cannot_write, whole_file
 from ifp.system.printable import has_controls, printable
 
 MAX_BYTES = 2**26
@@ -38,7 +38,12 @@ _FORMULA = re.compile("'*[=+\\-@\t\r]")
 
 
 def write_csv(table: pd.DataFrame, path: Path, *, digits: int | None = None) -> None:
-    """Write `table` to `path`: comma-separated, a header, no index, NaN empty; numbers in full or to `digits`."""
+    """Write `table` to `path`: comma-separated, a header, no index, NaN empty; numbers in full or to `digits`.
+
+    Raises
+    ------
+    IfpError : the file cannot be written, as on a full disk; what was at `path` is still there.
+    """
     number = None if digits is None else f"%.{digits}g"
     safe = table.copy(deep=False)
     for place in range(table.shape[1]):
@@ -46,8 +51,11 @@ def write_csv(table: pd.DataFrame, path: Path, *, digits: int | None = None) -> 
         if column.dtype.kind == "O":
             safe.isetitem(place, column.map(quoted).array)
     safe.columns = pd.Index([quoted(name) for name in table.columns])
-    with whole_file(path) as partial:
-        safe.to_csv(partial, index=False, lineterminator="\n", float_format=number)
+    try:
+        with whole_file(path) as partial:
+            safe.to_csv(partial, index=False, lineterminator="\n", float_format=number)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def quoted(value: Any) -> Any:

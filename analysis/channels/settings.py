@@ -11,7 +11,7 @@ from ifp.checkpoints.source import ReadingOptions
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.fingerprints.models import WAYS
 from ifp.seeds import check_seed
-from ifp.system.settings import is_number
+from ifp.system.settings import check_threshold, is_number
 
 POINTS = 1000
 """Images that are compared where nobody says, if the data have so many."""
@@ -54,5 +54,4 @@ class ChannelSettings:
             )
         if self.min_samples is not None and (not is_number(self.min_samples) or self.min_samples < 2):
             raise bad_value("min_samples", self.min_samples, "a whole number of at least 2")
-        if not is_number(self.threshold) or not 0 < self.threshold < float("inf"):
-            raise bad_value("threshold", self.threshold, "a positive number")
+        check_threshold("threshold", self.threshold)

@@ -22,7 +22,7 @@ from ifp.analysis.figures.plot_fonts import choose_fonts
 from ifp.analysis.figures.style import FORMATS, STYLE, check_formats
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError
-from ifp.system.files import replacing
+from ifp.system.files import cannot_write, replacing
 
 # no dates and no versions: equal runs give equal bytes
 _METADATA: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None, "Creator": None}, "png": {"Software": None}}
@@ -89,19 +89,22 @@ def save_figure(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: Sequ
 
     Raises
     ------
-    IfpError : a format other than pdf and png.
+    IfpError : a format other than pdf and png; files that cannot be written, as on a full disk.
     """
     check_formats(formats)
     paths = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in formats}
     table = stem.with_name(f"{stem.name}.csv")
-    with paper_style(), ExitStack() as files:
-        choose_fonts(figure)
-        files.enter_context(_laid_out(figure))
-        for kind, path in paths.items():
-            drawn = io.BytesIO()  # in memory first: on a full disk matplotlib fails in ways that do not say so
-            figure.savefig(drawn, format=kind, metadata=_METADATA[kind])
-            files.enter_context(replacing(path)).write(drawn.getvalue())
-        write_csv(data, table, digits=6)
+    try:
+        with paper_style(), ExitStack() as files:
+            choose_fonts(figure)
+            files.enter_context(_laid_out(figure))
+            for kind, path in paths.items():
+                drawn = io.BytesIO()  # in memory first: on a full disk matplotlib fails in ways that do not say so
+                figure.savefig(drawn, format=kind, metadata=_METADATA[kind])
+                files.enter_context(replacing(path)).write(drawn.getvalue())
+            write_csv(data, table, digits=6)
+    except OSError as error:
+        raise cannot_write(stem.with_name(f"{stem.name}.{'/'.join(formats)}"), error) from error
     return [*paths.values(), table]
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ifp.datasets.factors import MOVING
 from ifp.errors import IfpError
-from ifp.system.settings import check_positive
+from ifp.system.settings import check_threshold
 from ifp.trace import DIVERGED, NO_NUISANCE, AnnealTrace
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def freezing_points(
         dataset, likelihood = dataset or trace.dataset, likelihood or trace.likelihood
         factor_names, trace = factor_names or trace.factor_names, trace.trace
     threshold_nats = 0.1 if threshold_nats is None else threshold_nats
-    check_positive("threshold_nats", threshold_nats)
+    check_threshold("threshold_nats", threshold_nats)
     strangers = sorted(set(trace.factor_M.tolist()) - set(factor_names or trace.factor_M.tolist()))
     if factor_names and strangers:
         raise IfpError(

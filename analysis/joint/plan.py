@@ -32,7 +32,7 @@ from ifp.system.devices import check_device
 from ifp.system.json_text import load_json
 from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
-from ifp.system.settings import check_positive
+from ifp.system.settings import check_threshold
 from ifp.training.codes_folder import CodesFolder
 from ifp.training.config import OWN, TrainConfig
 from ifp.training.cost import train_cost
@@ -158,7 +158,7 @@ def plan_whole(
     """
     figure_width(width)
     check_formats(formats)
-    check_positive("threshold_nats", threshold_nats)
+    check_threshold("threshold_nats", threshold_nats)
     check_scheduler(scheduler)
     if scheduler is not None and (objective in GANS or method == "closed-form"):
         raise IfpError("`scheduler` is for the training of VAEs; leave it out here.")

@@ -26,7 +26,7 @@ from ifp.system.devices import check_device
 from ifp.system.files import remove_partials
 from ifp.system.out_folder import SHIFT, result_folder
 from ifp.system.progress import Progress, Say, silent, unsaid
-from ifp.system.settings import is_number
+from ifp.system.settings import check_threshold, is_number
 from ifp.training.probe import ProbeConfig
 
 HIGHEST_BETA = 300.0
@@ -98,8 +98,7 @@ def shift(
         if not is_number(value) or value < FEWEST_IMAGES:
             raise bad_value(name, value, f"a whole number of at least {FEWEST_IMAGES}")
     check_seed(seed)
-    if not is_number(threshold) or not threshold > 0:
-        raise bad_value("threshold", threshold, "a positive number")
+    check_threshold("threshold", threshold)
     folder = None if out is None else result_folder(out, SHIFT, "out")
     if folder is not None:
         remove_partials(folder)

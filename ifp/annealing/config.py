@@ -17,7 +17,9 @@ from ifp.system.precision import PRECISIONS
 from ifp.system.settings import (
     LATER_DEFAULTS,
     Kind,
+    check_positive,
     check_stored,
+    check_threshold,
     clip_to_steps,
     floats_as_declared,
     is_number,
@@ -113,9 +115,8 @@ class AnnealConfig:
         twice = next((name for name in self.factors if self.factors.count(name) > 1), None)
         if twice is not None:
             raise IfpError(f"The factor {twice!r} is named twice; name each factor to test once.")
-        for name in ("threshold_nats", "learning_rate"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise bad_value(name, getattr(self, name), "a positive number")
+        check_threshold("threshold_nats", self.threshold_nats)
+        check_positive("learning_rate", self.learning_rate)
         for name in ("hold_steps", "stop_recon_nats"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise bad_value(name, getattr(self, name), "a number of at least 0")

@@ -29,7 +29,7 @@ from ifp.exact.states import Depth
 from ifp.exact.targets import DEEP_GROWTH, DEEPEST_KL_NATS, FLOOR, LEAST_KL_NATS, kl_targets
 from ifp.likelihood import Likelihood, as_likelihood
 from ifp.system.progress import Progress
-from ifp.system.settings import check_positive
+from ifp.system.settings import check_positive, check_threshold
 from ifp.theory.closed_form import FreezingBounds, Images, freezing_bounds
 from ifp.theory.flat import edges_of_the_others, flat_exact_trace, is_flat
 from ifp.trace import OK, AnnealTrace
@@ -180,7 +180,7 @@ def _check(
 ) -> None:
     if latents not in FLOOR:
         raise bad_value("latents", latents, "1 or 2 for the exact method", "train networks for more")
-    check_positive("threshold_nats", threshold_nats)
+    check_threshold("threshold_nats", threshold_nats)
     check_positive("tolerance", tolerance)
     if beta_floor is not None:
         check_positive("beta_floor", beta_floor)

@@ -126,6 +126,11 @@ def cannot_read(path: Path, error: Exception, advice: str, what: str = "cannot b
     return IfpError(f"{path} {what} ({reason}); {advice}.")
 
 
+def cannot_write(path: Path, error: OSError) -> IfpError:
+    """The error for a file of results that was not written; the one before it is still whole."""
+    return IfpError(f"{path} cannot be written ({reason_of(error)}); make room or choose another place, and try again.")
+
+
 def reason_of(error: OSError | RuntimeError) -> str:
     """Why a file could not be written, for the middle of a sentence; torch.save makes a RuntimeError of a full disk."""
     return error.strerror if isinstance(error, OSError) and error.strerror else "the disk may be full"

@@ -34,6 +34,21 @@ def check_positive(name: str, value: Any) -> None:
         raise bad_value(name, value, "a positive number")
 
 
+THRESHOLDS_NATS = (1e-9, 1e9)
+"""The least and the largest threshold of information; beyond them curves are rounding errors, or never reach it."""
+
+
+def check_threshold(name: str, value: Any) -> None:
+    """Raise IfpError unless the threshold `name`, in nats, lies in the range of numbers that can be measured.
+
+    >>> check_threshold("threshold_nats", 0.1)
+    """
+    check_positive(name, value)
+    low, high = THRESHOLDS_NATS
+    if not low <= float(value) <= high:
+        raise bad_value(name, value, f"a number of nats from {low:g} to {high:g}")
+
+
 KINDS: Mapping[str, Kind] = {
     "int": (lambda value: is_number(value) and isinstance(value, int), "a whole number"),
     "float": (is_number, "a number"),

@@ -62,3 +62,33 @@ def test_empty_cells_are_nan(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("beta,name\n1.5,a\n,\n")
     table = read_csv(tmp_path / "a.csv", "", {"beta": "number", "name": "text"})
     assert table["beta"].isna().tolist() == table["name"].isna().tolist() == [False, True]
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_the_file_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    from ifp.analysis.figures.plot_page import save_figure
+
+    table, path = pd.DataFrame({"x": [1]}), tmp_path / "a.csv"
+    write_csv(table, path)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(IfpError, match=r"a.csv cannot be written \(No space left on device\); make room"):
+        write_csv(pd.DataFrame({"x": [2]}), path)
+    figure = Figure(figsize=(1, 1))
+    with pytest.raises(IfpError, match=r"figure.csv cannot be written \(No space left on device\); make room"):
+        save_figure(figure, tmp_path / "figure", table, formats=["png"])
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("encoder error -2 when writing image file")  # as PIL has it, without a number
+
+    monkeypatch.setattr(Figure, "savefig", broken)
+    with pytest.raises(IfpError, match=r"figure.pdf cannot be written \(the disk may be full\)"):
+        save_figure(figure, tmp_path / "figure", table, formats=["pdf"])
+    assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
+    assert path.read_text() == "x\n1\n"

@@ -15,6 +15,8 @@ from ifp.errors import IfpError
     [
         ({"contexts": 0}, "contexts must be a whole number of at least 1, got 0"),
         ({"threshold_nats": 0.0}, "threshold_nats must be a positive number, got 0.0"),
+        ({"threshold_nats": 1e-300}, "threshold_nats must be a number of nats from 1e-09 to 1e\\+09, got 1e-300"),
+        ({"threshold_nats": 1e300}, "threshold_nats must be a number of nats from"),
         ({"threshold_nats": float("nan")}, "threshold_nats must be a positive number"),
         ({"sigma": -1.0}, "sigma must be a positive number, got -1.0"),
         ({"beta_max": 1.0, "beta_min": 2.0}, "upside down: beta_max 1 must be above beta_min 2"),
