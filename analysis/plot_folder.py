@@ -176,6 +176,7 @@ def _draw_shift(asked: _Asked) -> list[Path]:
     from ifp.analysis.shift.plot_shift import draw_shift
 
     asked.refuse("of `ifp shift`, whose figure is always the same", *_TRAVERSALS_ONLY, "order", "labels")
+    read_json(asked.run / "shift.json", "run the same `ifp shift` command again")  # no newer format is drawn
     return draw_shift(asked.run, **asked.page)
 
 
@@ -217,6 +218,7 @@ def _draw_directions(asked: _Asked) -> list[Path]:
     from ifp.analysis.directions.plot_directions import draw_directions
 
     asked.refuse("directions of a decoder, whose figure is always the same", *_TRAVERSALS_ONLY, "order", "labels")
+    read_json(asked.run / "directions.json", "run the same `ifp directions` command again")
     return draw_directions(asked.run, **asked.page)
 
 

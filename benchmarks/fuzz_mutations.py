@@ -5,6 +5,7 @@ Most bytes of a zip or a JSON text changed at random give a file that no reader 
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import random
@@ -69,7 +70,7 @@ def mutate_json(data: bytes, rng: random.Random) -> bytes:
             if len(places) > 20_000:
                 break
         if not places:
-            content = rng.choice(VALUES)
+            content = copy.deepcopy(rng.choice(VALUES))
             continue
         holder, key = rng.choice(places)
         _change(holder, key, rng, places)
@@ -86,7 +87,7 @@ def _keys(value: Any) -> list[Any]:
 def _change(holder: Any, key: Any, rng: random.Random, places: list[tuple[Any, Any]]) -> None:
     kind = rng.randrange(8)
     if kind <= 3:
-        holder[key] = rng.choice(VALUES)
+        holder[key] = copy.deepcopy(rng.choice(VALUES))
     elif kind == 4:
         del holder[key]
     elif kind == 5 and isinstance(holder, dict):

@@ -130,9 +130,16 @@ class AnnealTrace:
         """Read a trace; raises IfpError when the file is missing, damaged or of another layout."""
         if not path.exists():
             raise IfpError(f"There is no {path}; is the folder an `ifp anneal` run, and has it finished a chunk?")
-        return cls(**read_own_arrays(path, _FILE, "delete it and run the same command again"))
+        trace = cls(**read_own_arrays(path, _FILE, _ADVICE))
+        for method, direction in set(zip(trace.method_M.tolist(), trace.direction_M.tolist(), strict=True)):
+            if direction not in _DIRECTIONS[method]:
+                raise IfpError(f"{path} holds a curve of {method!r} in the direction {direction!r}; {_ADVICE}.")
+        return trace
 
 
+_ADVICE = "delete it and run the same command again"
+_DIRECTIONS = {"closed-form": ("",), "exact": ("cool", "heat", "equilibrium"), "train": ("cool", "heat")}
+"""The directions in which the members of each method are followed."""
 _FILE = {
     "factor_M": Declared(TEXT, "M"),
     "context_MF": Declared(INT, "MF", low=-1),

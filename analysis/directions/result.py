@@ -19,6 +19,7 @@ from ifp.analysis.figures.result import Result
 from ifp.analysis.figures.style import figure_width
 from ifp.analysis.tables import json_rows, write_csv
 from ifp.system.files import whole_file, write_json
+from ifp.system.format_version import KEY, VERSION
 from ifp.system.out_folder import DIRECTIONS, writing_result
 from ifp.system.versions import versions
 
@@ -119,6 +120,7 @@ class DirectionsResult(Result):
         """What directions.json holds."""
         return {
             "format": FORMAT,
+            KEY: VERSION,
             "name": self.name,
             "settings": dict(self.settings),
             "mean_minmax": {kind: self.mean(kind) if len(self.minmax[kind]) else None for kind in KINDS},

@@ -31,6 +31,14 @@ def read_run(folder: Path) -> Annealing:
     trace = read_curves(folder)
     if len(trace) == 0:
         raise IfpError(f"{folder / 'trace.npz'} holds no curve yet; run the same `ifp anneal` command again.")
+    names = run["dataset"]["factor_names"]
+    strangers = sorted(set(trace.factor_M.tolist()) - set(names))
+    if strangers or trace.context_MF.shape[1] != len(names):
+        what = f"a curve of {strangers[0]!r}" if strangers else f"contexts of {trace.context_MF.shape[1]} factors"
+        raise IfpError(
+            f"{folder / 'trace.npz'} holds {what}, and {folder / 'run.json'} names {', '.join(names)}: they are of two "
+            "runs; run the same `ifp anneal` command in a new folder."
+        )
     return Annealing(trace, run, path=folder)
 
 

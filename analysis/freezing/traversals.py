@@ -18,6 +18,7 @@ from ifp.analysis.tables import write_csv
 from ifp.array_like import as_array, as_traversals
 from ifp.datasets.factors import MOVING
 from ifp.exact import annealing as exact
+from ifp.system.format_version import KEY, VERSION
 from ifp.system.out_folder import BOUNDS, result_folder
 from ifp.system.progress import Progress, silent
 from ifp.theory import closed_form
@@ -73,6 +74,7 @@ def exact_annealing(
         progress=progress,
     )  # fmt: skip
     run: dict[str, Any] = {
+        KEY: VERSION,
         "ifp_version": ifp.__version__,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "config": {

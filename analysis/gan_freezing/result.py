@@ -17,6 +17,7 @@ from ifp.analysis.gan_freezing.points import SUMMARY_COLUMNS
 from ifp.analysis.tables import json_rows, write_csv
 from ifp.system.checksums import seal, unseal
 from ifp.system.files import write_json
+from ifp.system.format_version import KEY, VERSION
 from ifp.system.out_folder import result_folder
 from ifp.training.outcome import Outcome
 
@@ -123,7 +124,7 @@ class GanSweep(Result):
         unseal(folder)
         write_csv(self.points, folder / f"{POINTS}.csv")
         write_csv(self.summary[list(SUMMARY_COLUMNS)], folder / f"{SUMMARY}.csv")
-        write_json(folder / ABOUT, {**self.about, "mark": MARK})
+        write_json(folder / ABOUT, {KEY: VERSION, **self.about, "mark": MARK})
         figures = draw_sweep(folder, width=width, formats=formats) if formats else ()
         seal(folder)
         return tuple(figures)

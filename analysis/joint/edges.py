@@ -16,6 +16,7 @@ import ifp
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import BETA_CONVENTION
+from ifp.system.format_version import KEY, VERSION
 from ifp.system.json_text import load_json
 from ifp.system.out_folder import check_out
 from ifp.system.progress import Progress, silent
@@ -83,6 +84,7 @@ def compute_edges(
     )  # fmt: skip
     about: dict[str, Any] = {
         "format": FORMAT,
+        KEY: VERSION,
         "ifp_version": ifp.__version__,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "dataset": {

@@ -20,6 +20,7 @@ from ifp.analysis.tables import write_csv
 from ifp.seeds import numpy_generator
 from ifp.system.checksums import unseal
 from ifp.system.files import write_json
+from ifp.system.format_version import KEY, VERSION
 from ifp.system.json_text import load_json
 from ifp.system.progress import Progress
 from ifp.system.versions import versions
@@ -139,6 +140,7 @@ def _about(
     unsure = (mi["mi_upper_nats"] - mi["mi_nats"] > UNSURE_NATS) & (not all_images)
     return {
         "format": FORMAT,
+        KEY: VERSION,
         "key": key,
         "seeds": list(seeds),
         "directions": list(study.folders),

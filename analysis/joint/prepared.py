@@ -14,7 +14,7 @@ from ifp.analysis.tables import Column, read_csv
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.formats import FINISHED
-from ifp.system.own_files import Beta, Count, Name, read_own_json
+from ifp.system.own_files import Beta, Count, Name, Number, read_own_json
 from ifp.system.progress import Progress, silent
 from ifp.training.codes_folder import CodesFolder
 from ifp.training.config import TrainConfig
@@ -33,14 +33,14 @@ COLUMNS: dict[str, dict[str, Column]] = {
     "derivative": {"beta": "given positive", "mi_nats": "number", "slope": "number", "slope_noise": "number",
                    "latents": "number", "latents_noise": "number"},
     "peaks": _FOUND,
-    "steps": _FOUND,
+    "steps": {**_FOUND, "latents_after": "number"},
     "joint_information": {"direction": "text", "seed": "whole", "beta": "given positive", "kl_nats_*": "number",
                           "info_nats_*": "number"},
     "joint_freezing_points": {"kind": "text", "name": "text", "direction": "text", "seed": "whole",
                               "beta_ifp": "positive", "status": "text"},
     "joint_summary": {"factor": "text", "networks": "whole", "cool_median": "positive", "heat_median": "positive",
                       "cool_low": "positive", "cool_high": "positive", "heat_low": "positive", "heat_high": "positive"},
-    "pressures": {"beta": "given positive"},
+    "pressures": {"beta": "given positive", "measure": "text"},
     "spectrum": {"beta_edge": "given positive"},
     "joint_edges": {"factor": "text", "beta_alone": "number", "beta_given_rest": "number", "given_rest_low": "number",
                     "given_rest_high": "number"},
@@ -107,6 +107,17 @@ class WholeAbout(Struct):
     seeds: list[Count] = []
     directions: list[Name] = []
     threshold_nats: Beta = 0.1
+
+
+class WholeMeasured(WholeAbout, kw_only=True):
+    """whole.json, what the report reads of it."""
+
+    images: Count
+    cap_nats: Number
+    half_width_ln_beta: Number
+    noise_nats: Number
+    why_empty: dict[str, str]
+    unsure_below_beta: Beta | None
 
 
 def read_whole_table(folder: Path, name: str) -> pd.DataFrame:

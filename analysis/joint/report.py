@@ -56,7 +56,7 @@ def whole_report(
         betas = ", ".join(f"{beta:g}" for beta in tables["pressures"]["beta"])
         parts.append(f"Suggested DEFT pressures [{betas}], from the {tables['pressures']['measure'].iloc[0]}")
     else:
-        parts.append(f"No DEFT pressures are suggested. {about['why_empty']['pressures']}")
+        parts.append(f"No DEFT pressures are suggested. {about['why_empty'].get('pressures', '')}")
     if about["unsure_below_beta"] is not None:
         parts.append(
             f"Below beta {about['unsure_below_beta']:.3g} MI is known to no more than {UNSURE_NATS:g} nats: "
@@ -127,7 +127,7 @@ def why_nothing_froze(curves: pd.DataFrame, threshold_nats: float) -> str:
 def _places(places: pd.DataFrame, name: str, dataset: str, about: Mapping[str, Any]) -> str | PrintedTable:
     """The peaks or steps as a table, or why there are none."""
     if not len(places):
-        return f"{TITLES[name]}: none above the noise. {about['why_empty'][name]}"
+        return f"{TITLES[name]}: none above the noise. {about['why_empty'].get(name, '')}"
     rows = []
     for _, row in places.iterrows():
         texts = {

@@ -25,6 +25,7 @@ from ifp.errors import IfpError
 from ifp.formats import FINISHED
 from ifp.system.checksums import unseal
 from ifp.system.files import write_json
+from ifp.system.format_version import KEY, VERSION
 from ifp.system.json_text import load_json
 from ifp.system.own_files import read_own_json
 from ifp.system.progress import Progress
@@ -107,6 +108,7 @@ def measure_response(
         write_csv(table, folder.path / f"{name}.csv")
     about = {
         "format": FORMAT,
+        KEY: VERSION,
         "key": key,
         "seeds": seeds,
         "images": len(folder.sample("kept codes", IMAGES).positions_NF),

@@ -13,13 +13,22 @@ import pandas as pd
 from ifp.analysis.figures.style import FORMATS
 from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.freezing.saved_run import read_about
-from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, HEAT, read_study, read_whole_table
+from ifp.analysis.joint.prepared import (
+    COOL,
+    EDGE_TABLES,
+    HEAT,
+    MEASURE_AGAIN,
+    WholeMeasured,
+    read_study,
+    read_whole_table,
+)
 from ifp.analysis.joint.report import Report, edges_report, images_read, whole_report, why_nothing_froze
 from ifp.analysis.joint.whole_result import WholeResult
 from ifp.analysis.tables import json_rows
 from ifp.errors import IfpError
 from ifp.system.checksums import seal
 from ifp.system.files import write_json
+from ifp.system.own_files import check_schema
 from ifp.system.progress import Progress, silent
 from ifp.training.outcome import Outcome
 
@@ -65,7 +74,10 @@ class WholeAnnealing(WholeResult):
 
     def report(self) -> Report:
         """What the command prints: sentences and tables as texts, in order."""
-        return whole_report(self.tables, self.about, str(self.run["config"]["dataset"]), self.order)
+        if self.path is not None:  # as a stranger may have written it
+            check_schema(self.about, WholeMeasured, self.path / "whole.json", MEASURE_AGAIN)
+        named = self.run["config"].get("dataset") or self.dataset
+        return whole_report(self.tables, self.about, str(named), self.order)
 
     def nothing_froze(self) -> str:
         """Why no latent took up information, and what to change; "" where one did."""

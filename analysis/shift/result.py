@@ -19,6 +19,7 @@ from ifp.analysis.shift.melting import FEWEST_PAIRS
 from ifp.analysis.tables import json_rows, write_csv
 from ifp.formats import BETA_CONVENTION
 from ifp.system.files import write_json
+from ifp.system.format_version import KEY, VERSION
 from ifp.system.out_folder import SHIFT, writing_result
 from ifp.system.versions import versions
 
@@ -113,6 +114,7 @@ class ShiftResult(Result):
         """What shift.json holds."""
         return {
             "format": FORMAT,
+            KEY: VERSION,
             "baseline": self.baseline,
             "mitigated": self.mitigated,
             "probe": dataclasses.asdict(self.config),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ifp.errors import IfpError
+from ifp.system.format_version import check_version
 from ifp.system.json_text import load_json
 
 _PARTIAL = re.compile(r"\..*\.(\d+)-\d+\.partial(\.[^.]*)?")
@@ -103,6 +104,7 @@ def read_json(path: Path, advice: str) -> dict[str, Any]:
         raise cannot_read(path, error, advice, "cannot be read as JSON") from error
     if not isinstance(content, dict):
         raise IfpError(f"{path} holds no settings; {advice}.")
+    check_version(content, path)
     return content
 
 

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from ifp.errors import IfpError
 from ifp.system.checksums import check_digest, check_unchanged
 from ifp.system.files import cannot_read
+from ifp.system.format_version import check_version
 from ifp.system.json_text import load_json
 
 MOST_PIXELS = 2**24
@@ -46,12 +47,22 @@ class DatasetEntry(Struct):
     factor_names: list[Name]
 
 
-class AnnealRun(Struct):
-    """run.json of an `ifp anneal` run of traversals."""
+class AnnealSettings(Struct):
+    """The settings of an annealing, as far as they are read back."""
 
-    config: dict[str, Any]
+    dataset: Annotated[str, Meta(max_length=10_000)] = ""
+    threshold_nats: Annotated[float, Meta(ge=1e-9, le=1e9)] = 0.1
+    objective: Name = "beta"
+    options: dict[str, Any] = {}
+
+
+class AnnealRun(Struct):
+    """run.json of an `ifp anneal` run, of traversals or of a whole data set."""
+
+    config: AnnealSettings
     dataset: DatasetEntry
-    likelihood: str
+    likelihood: Name
+    sigma: Number | None = None
 
 
 class TrainRun(Struct):
@@ -104,7 +115,12 @@ class EdgesRun(Struct):
     """run.json of the closed form of a whole data set."""
 
     dataset: DatasetEntry
-    likelihood: str
+    likelihood: Name
+    sigma: Number | None = None
+    joint_edge: Number = 0.0
+    images: Count = 0
+    everything: Count = 0
+    varying_pixels: Count = 0
 
 
 def read_own_json(path: Path, schema: Any, advice: str) -> dict[str, Any]:
@@ -125,6 +141,7 @@ def read_own_json(path: Path, schema: Any, advice: str) -> dict[str, Any]:
         raise cannot_read(path, error, advice) from error
     if not isinstance(content, dict):
         raise IfpError(f"{path} holds no table of fields; {advice}.")
+    check_version(content, path)
     check_schema(content, schema, path, advice)
     check_digest(content, path)
     check_unchanged(path)

@@ -11,6 +11,7 @@ from ifp.errors import IfpError
 from ifp.formats import BETA_CONVENTION
 from ifp.system.checksums import check_digest, seal, unseal
 from ifp.system.files import read_json, remove_partials, write_json
+from ifp.system.format_version import KEY, VERSION
 from ifp.system.out_folder import check_out
 from ifp.system.settings import is_same_run
 from ifp.system.versions import versions
@@ -36,6 +37,7 @@ def about_settings(config: RunConfig, dataset: dict[str, Any]) -> dict[str, Any]
     `dataset` : the `FactorDataset.identity()` of its data set.
     """
     return {
+        KEY: VERSION,
         "ifp_version": ifp.__version__,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "config": config.to_json(),

@@ -22,6 +22,7 @@ from ifp.formats import DIVERGED, FINISHED, RUNNING, TRAIN_FORMAT, VAE_FORMAT
 from ifp.objectives.registry import describe_options, make_objective
 from ifp.system.checksums import unseal
 from ifp.system.files import reason_of, remove_partials, write_json, write_whole
+from ifp.system.format_version import KEY, VERSION
 from ifp.system.json_text import load_json
 from ifp.system.precision import describe_products
 from ifp.system.resumable import RUN_FILE, ResumableFolder, about_settings
@@ -163,7 +164,7 @@ class TrainFolder(ResumableFolder):
         kept = {
             k: self.about[k] for k in ("ifp_version", "config", "digest", "objective", "dataset", "likelihood", "sigma")
         }
-        return {"format": self.checkpoint_format, **kept, "seed": seed, "groups": self.groups}
+        return {"format": self.checkpoint_format, KEY: VERSION, **kept, "seed": seed, "groups": self.groups}
 
     def keep(self, seed: int, state: MemberState, record: TrainRecord, *, checkpoint: bool) -> None:
         """Take in a record of a network and put the network away; a checkpoint too where asked for.
