@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from ifp.errors import IfpError, bad_value
 
@@ -85,7 +85,7 @@ def median_interval(values_M: np.ndarray, cluster_M: np.ndarray, *, level: float
 @cache
 def _rank(clusters: int, level: float) -> int:
     """The largest k for which the k-th lowest to the k-th highest hold the median with `level`; 0 if none does."""
-    missed = binom.cdf(np.arange((clusters + 1) // 2), clusters, 0.5)  # by the (k + 1)-th lowest, on one side
+    missed = bdtr(np.arange((clusters + 1.0) // 2), clusters, 0.5)  # by the (k + 1)-th lowest, on one side
     return int((missed <= (1 - level) / 2).sum())
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -72,6 +71,8 @@ def _draw_ridge(ax: Axes, lanes: list[Lane], scale: str) -> None:
 
 
 def _draw_hist(ax: Axes, lanes: list[Lane], scale: str) -> None:
+    import seaborn as sns  # a second of imports, which other figures and tables do without
+
     panels = _draw_rows(ax, lanes)
     edges = bin_edges(lanes, scale=scale)
     # seaborn counts in the coordinates of the axis
@@ -97,6 +98,8 @@ def _draw_hist(ax: Axes, lanes: list[Lane], scale: str) -> None:
 
 def _draw_densities(panel: Axes, lane: Lane, scale: str, reach: float) -> None:
     """The densities of a lane's shown measures, drawn to `reach` bandwidths beyond the data; heating as an outline."""
+    import seaborn as sns  # see `_draw_hist`
+
     for measure in lane.shown:
         values, heating = lane.values(measure), measure == HEAT
         if not has_density(values, scale=scale):

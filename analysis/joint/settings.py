@@ -24,7 +24,6 @@ from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.system.files import read_json
 from ifp.system.progress import Progress, silent
-from ifp.theory.joint_edges import conditional_edges, joint_edges
 from ifp.training.config import OWN, TrainConfig
 from ifp.training.presets import preset_train_config
 
@@ -193,6 +192,8 @@ def _with_range(
 ) -> dict[str, Any]:
     """`options` with both ends of beta: 1.3 joint edges, and a part of the lowest factor's edge given all others."""
     if "beta_start" not in options:
+        from ifp.theory.joint_edges import joint_edges  # loads torch
+
         edges = joint_edges(
             dataset, config.pixel_likelihood, images=EDGE_IMAGES, seed=config.seed, eigenvalues=1,
             contexts=0, progress=progress,
@@ -212,6 +213,8 @@ def _lowest(beta_start: float, dataset: FactorDataset, config: TrainConfig, prog
     without = min(1.0, beta_start / WITHOUT_FACTORS)
     lowest = without
     if dataset.labelled:
+        from ifp.theory.joint_edges import conditional_edges  # loads torch
+
         edge_FC = conditional_edges(dataset, config.pixel_likelihood, seed=config.seed, progress=progress)
         medians = [np.median(edge_C[edge_C > 0]) for edge_C in edge_FC if (edge_C > 0).any()]
         if medians:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from ifp.analysis.diffusion.holders import above_noise_DF
 from ifp.analysis.information.intervals import LEVEL
@@ -181,5 +181,5 @@ def _shift_row(name: str, known_S2: np.ndarray, censored: int) -> dict[str, obje
 
 def _mean_interval(value_S: np.ndarray) -> tuple[float, float]:
     """Student's interval of the mean."""
-    reach = student_t.ppf((1 + LEVEL) / 2, len(value_S) - 1) * value_S.std(ddof=1) / np.sqrt(len(value_S))
+    reach = stdtrit(len(value_S) - 1, (1 + LEVEL) / 2) * value_S.std(ddof=1) / np.sqrt(len(value_S))
     return float(value_S.mean() - reach), float(value_S.mean() + reach)

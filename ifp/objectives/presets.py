@@ -14,7 +14,6 @@ from typing import Any
 
 from ifp.errors import IfpError, unknown_name
 from ifp.objectives.deft_pressures import published_options
-from ifp.objectives.registry import get_objective
 
 Options = Mapping[str, Any]
 
@@ -159,6 +158,8 @@ def find_preset(study: str, objective: str) -> Preset:
     ------
     IfpError : an unknown study or objective, or a study that did not train it.
     """
+    from ifp.objectives.registry import get_objective  # loads torch
+
     get_objective(objective)
     if study not in STUDIES:
         raise unknown_name("preset", study, STUDIES)
