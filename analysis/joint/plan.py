@@ -160,8 +160,8 @@ def plan_whole(
     check_formats(formats)
     check_threshold("threshold_nats", threshold_nats)
     check_scheduler(scheduler)
-    if scheduler is not None and (objective in GANS or method == "closed-form"):
-        raise IfpError("`scheduler` is for the training of VAEs; leave it out here.")
+    if scheduler is not None and (objective in GANS or method != "train"):
+        raise IfpError("`scheduler` is for the cooling and heating of VAEs; leave it out here.")
     wanted, device = device, device_here(device, scheduler)
     if objective in GANS:
         refuse_method(objective, config, method)
@@ -192,8 +192,8 @@ def plan_whole(
         check_settings({**settings, "preset": preset})
         return plan_response(
             dataset, {**settings, "preset": preset}, config=config, direction=direction, threshold_nats=threshold_nats,
-            data_dir=data_dir, device=device, threads=threads, width=width, order=order, labels=labels, out=out,
-            for_cost=for_cost, progress=progress, say=say,
+            data_dir=data_dir, device=device, threads=threads, width=width, formats=formats, order=order, labels=labels,
+            out=out, for_cost=for_cost, progress=progress, say=say,
         )  # fmt: skip
     if out is not None:
         (check_folder if method == "closed-form" else CodesFolder.check_kind)(as_folder(out, "out"))

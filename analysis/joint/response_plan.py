@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,13 +46,15 @@ class ResponsePlan:
 
     Attributes
     ----------
-    cooled : the folder of the cooled run beside; None without one. width, order, labels : of the figure and tables.
+    cooled : the folder of the cooled run beside; None without one. width, formats, order, labels : of the figure
+        and tables.
     """
 
     setup: Setup
     cooled: Path | None
     threshold_nats: float
     width: str | float
+    formats: Sequence[str]
     order: tuple[str, ...]
     labels: Mapping[str, str]
 
@@ -75,7 +77,7 @@ class ResponsePlan:
         path = response_folder(as_folder(out, "out"))
         with no_folder_if_refused(path):
             result = self._run(path, progress, say)
-        return result.written(path, width=self.width, progress=progress)
+        return result.written(path, width=self.width, formats=self.formats, progress=progress)
 
     def _run(self, path: Path, progress: Progress, say: Say) -> WholeResponse:
         setup, config = self.setup, self.setup.config
@@ -106,6 +108,7 @@ def plan_response(
     device: str,
     threads: int | None,
     width: str | float,
+    formats: Sequence[str],
     order: Any,
     labels: Any,
     out: str | Path | None,
@@ -144,7 +147,7 @@ def plan_response(
     made = response_config(wanted, stored, data, progress, range_of=known)
     check_beside(cooled, data, made)
     setup = set_up_multi_rate(data, made, device=device, threads=threads)
-    return ResponsePlan(setup, cooled, threshold_nats, width, *naming)
+    return ResponsePlan(setup, cooled, threshold_nats, width, formats, *naming)
 
 
 def _refuse_other(path: Path) -> None:

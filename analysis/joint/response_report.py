@@ -49,7 +49,8 @@ def _factors(tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any], facto
         texts = {"factor": name, "multi-rate": _points(of_factor)}
         if beside:
             texts |= {"cooling": _number(row["cool_median"]), "heating": _number(row["heat_median"])}
-            texts |= {"in the bracket": str(row["place"]) if row["place"] not in (UNKNOWN, None) else "unknown"}
+            known = isinstance(row["place"], str) and row["place"] != UNKNOWN  # an empty cell is read as a number
+            texts |= {"in the bracket": str(row["place"]) if known else "unknown"}
         texts |= {"alone": _number(row["beta_alone"]), "given the rest": _number(row["beta_given_rest"])}
         rows.append(texts)
     note = f"beta at which all latents together hold {about['threshold_nats']:g} nat of the factor: each network"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
+from ifp.analysis.figures.style import FORMATS
 from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.joint.points import FACTOR
 from ifp.analysis.joint.report import Report
@@ -112,7 +114,14 @@ class WholeResponse(WholeResult):
 
         return plot_response(self, ax=ax)
 
-    def written(self, folder: Path, *, width: str | float = "icml", progress: Progress = silent) -> Self:
+    def written(
+        self,
+        folder: Path,
+        *,
+        width: str | float = "icml",
+        formats: Sequence[str] = FORMATS,
+        progress: Progress = silent,
+    ) -> Self:
         """Write tables and figure into `folder`, factors in the order of the report."""
         from ifp.analysis.joint.plot_response import draw_response
 
@@ -122,9 +131,11 @@ class WholeResponse(WholeResult):
         result = replace(self, tables=tables).with_tables_in(folder)
         if not (folder / ABOUT).is_file():  # it is there where the run was measured in this folder
             write_json(folder / ABOUT, self.about)
-        progress("Figures", 0, 1)
-        figures = draw_response(folder, width=width, order=self.order, labels=self.factor_labels)
-        progress("Figures", 1, 1)
+        figures = list[Path]()
+        if formats:
+            progress("Figures", 0, 1)
+            figures = draw_response(folder, width=width, formats=formats, order=self.order, labels=self.factor_labels)
+            progress("Figures", 1, 1)
         seal(folder)
         return replace(result, figures=tuple(figures))
 

@@ -96,9 +96,11 @@ def test_curves_that_are_missing_are_said_and_settings_are_taken_up(
     # the settings of a run that lay beside a cooled one, alone: the same network to the bit
     again = tmp_path / "again"
     config = ["--config", str(beside[0] / "multi-rate" / "run.json"), "--method", "multi-rate", "--threads", "1"]
+    config += ["--format", "none"]
     result = whole(*config, "--out", str(again))
     assert result.exit_code == 0, result.output
     assert "Nothing lies beside" in result.stdout
+    assert not (again / "figures").exists()
     columns = ["beta", "recon_nats", "kl_nats_0", "kl_nats_1", "kl_nats_2"]
     first, second = (pd.read_csv(path / "response_curves.csv")[columns] for path in (beside[0] / "multi-rate", again))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
