@@ -97,7 +97,7 @@ class Stretch:
 
 
 @dataclass
-class KeptStates:
+class KeptState:
     """What a record would have written: a network after a step, or that it diverged before it (no state)."""
 
     seed: int
@@ -115,7 +115,7 @@ class _Collecting:
     steps: int
     records: TrainRecords
     states: dict[int, MemberState | None]
-    kept: list[KeptStates] = field(default_factory=list)
+    kept: list[KeptState] = field(default_factory=list)
     diverged: set[int] = field(default_factory=set)
 
     def state(self, seed: int) -> MemberState | None:
@@ -135,17 +135,17 @@ class _Collecting:
         self.records.add(seed, record)
         own = MemberState.from_content(state.content())  # without the memory of the batch that it is a view of
         self.states[seed] = own
-        self.kept.append(KeptStates(seed, own.step, own, record, checkpoint))
+        self.kept.append(KeptState(seed, own.step, own, record, checkpoint))
 
 
 class _RemoteTraining(ChunkTraining):
     def _give_up(self, seed: int, step: int) -> None:
         folder: Any = self.folder
         folder.diverged.add(seed)
-        folder.kept.append(KeptStates(seed, step, None))
+        folder.kept.append(KeptState(seed, step, None))
 
 
-def train_stretch(shared: SharedTraining, stretch: Stretch, site: Site) -> list[KeptStates]:
+def train_stretch(shared: SharedTraining, stretch: Stretch, site: Site) -> list[KeptState]:
     """Train a chunk for a while, at least to its next record."""
     setup, images, evaluation = shared.made(site.device)
     records = TrainRecords(setup.dataset.space.names if setup.dataset.labelled else ())
@@ -199,7 +199,7 @@ def train_elsewhere(
             list(chunk), [state_of(seed) for seed in chunk], [folder.records.of_seed.get(s, []) for s in chunk]
         )
 
-    def save(kept: Sequence[KeptStates]) -> list[Stretch]:
+    def save(kept: Sequence[KeptState]) -> list[Stretch]:
         for one in kept:
             if one.state is None or one.record is None:
                 give_up(folder, one.seed, one.step, say)
