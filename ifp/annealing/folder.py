@@ -6,9 +6,9 @@ be drawn, and resuming means computing the curves that are missing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ifp.annealing.chunk_files import ChunkFiles
 from ifp.annealing.config import AnnealConfig
@@ -36,6 +36,11 @@ class RunFolder(ResumableFolder):
     """The folder of an annealing run, to be checked before its traversals are rendered; see `ResumableFolder`."""
 
     kind = "an annealing run"
+    # contexts are drawn one after the other, and no member depends on the others
+    wider = ("seeds", "contexts")
+    fixed: ClassVar[Mapping[str, str]] = {
+        "steps": "beta's law is spread over all steps, so that a longer run is another from its first step on"
+    }
 
 
 class RunWriter(Curves, RunFolder):
@@ -66,10 +71,12 @@ class RunWriter(Curves, RunFolder):
     def _take_over(self, stored: dict[str, Any]) -> None:
         """Go on with the run that is in the folder: its curves are finished."""
         super()._take_over(stored)
-        if (self.path / "trace.npz").exists():
-            super().add(AnnealTrace.load(self.path / "trace.npz"))
-        for _, trace in self._chunks.read():
-            super().add(trace)
+        more_contexts = "contexts" in self._fewer(stored)
+        traces = [AnnealTrace.load(self.path / "trace.npz")] if (self.path / "trace.npz").exists() else []
+        for trace in (*traces, *(chunk for _, chunk in self._chunks.read())):
+            # curves of equal images are drawn along the range of the others, which more contexts may change
+            kept = (trace.method_M == "closed-form") | (trace.beta_closed_form_M > 0) | (not more_contexts)
+            super().add(trace if kept.all() else trace.select(kept))
 
     def add(self, trace: AnnealTrace) -> None:
         """Take in the curves of a finished chunk and save them; OSError where they cannot be written."""

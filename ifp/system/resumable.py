@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -69,6 +70,10 @@ class ResumableFolder:
     """What the folder holds, in words with an article."""
     format: ClassVar[str | None] = None
     """The entry "format" in run.json; None for none."""
+    wider: ClassVar[tuple[str, ...]] = ()
+    """The settings of which the same run may be given more: what is there is kept, and the rest is added."""
+    fixed: ClassVar[Mapping[str, str]] = {}
+    """Why other settings cannot be changed afterwards, as a clause that follows a semicolon."""
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self.path = path
@@ -104,15 +109,22 @@ class ResumableFolder:
         if not self._is_same_run(stored):
             now, then = self.about["config"], stored["config"]
             differ = [f"{k} {then.get(k)!r} there, {now[k]!r} now" for k in now if then.get(k) != now[k]]
-            raise IfpError(f"{self.path} holds another run ({'; '.join(differ)}); choose a new folder as `out`.")
+            why = "".join(f"{clause}; " for name, clause in self.fixed.items() if now.get(name) != then.get(name))
+            raise IfpError(f"{self.path} holds another run ({'; '.join(differ)}); {why}choose a new folder as `out`.")
         if stored.get("dataset") != self.about["dataset"]:
             raise IfpError(f"{self.path} holds a run on other images of that name; choose a new folder as `out`.")
         return stored
 
     def _is_same_run(self, stored: dict[str, Any]) -> bool:
-        """Whether the settings in the folder's run.json are those of this run."""
+        """Whether the settings in the folder's run.json are those of this run, or of a part of it."""
         check_digest(stored, self.path / RUN_FILE)
-        return is_same_run(stored, self.about)
+        return is_same_run(stored, self.about) or bool(self._fewer(stored))
+
+    def _fewer(self, stored: dict[str, Any]) -> dict[str, int]:
+        """The settings of which the run in the folder has fewer, where all others are this run's; empty otherwise."""
+        now, then = self.about["config"], stored["config"]
+        fewer = {name: then[name] for name in self.wider if _is_less(then.get(name), now.get(name))}
+        return fewer if is_same_run(stored, {"config": {**now, **fewer}, "digest": "of no run"}) else {}
 
     def _take_over(self, stored: dict[str, Any]) -> None:
         """Go on with the run in the folder, whose run.json holds `stored`."""
@@ -141,3 +153,7 @@ class ResumableFolder:
 
     def _write_about(self) -> None:
         write_json(self.path / RUN_FILE, self.about)
+
+
+def _is_less(then: Any, now: Any) -> bool:
+    return isinstance(then, int) and isinstance(now, int) and then < now

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -52,6 +52,11 @@ class TrainFolder(ResumableFolder):
     """
 
     kind = "a training run"
+    wider = ("seeds",)
+    fixed: ClassVar[Mapping[str, str]] = {
+        "steps": "records, and what follows the course of the training, are spread over all steps, so that a longer "
+        "run is another from its first step on"
+    }
     format = TRAIN_FORMAT
     checkpoint_format: ClassVar[str] = VAE_FORMAT
     records_type: ClassVar[type[TrainRecords]] = TrainRecords

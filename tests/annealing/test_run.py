@@ -233,3 +233,32 @@ def test_exact_minimum_is_below_every_network(dataset: NpzDataset) -> None:
     assert (gap > -1.5).all()
     assert np.quantile(gap, 0.05) > -0.5
     assert np.median(gap) > 0
+
+
+def test_a_finished_run_is_made_wider(dataset: NpzDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its curves are kept, those of further contexts and seeds are added; steps cannot be, and why is said."""
+    narrow, out = config(contexts=1, factors=["place"]), tmp_path / "run"
+    wide = replace(narrow, contexts=2, seeds=2)
+    before = finish(dataset, narrow, out, Resources(chunk=4))
+    added: list[AnnealTrace] = []
+    add = RunWriter.add
+
+    def watched(self: RunWriter, trace: AnnealTrace) -> None:
+        added.append(trace)
+        add(self, trace)
+
+    monkeypatch.setattr(RunWriter, "add", watched)
+    found = finish(dataset, wide, out, Resources(chunk=4))
+    computed, there = (sum(int((t.method_M != "closed-form").sum()) for t in traces) for traces in (added, [before]))
+    assert computed == int((found.method_M != "closed-form").sum()) - there
+    expected = anneal(dataset, wide)
+    assert found.labels() == expected.labels()
+    trained = found.method_M == "train"
+    np.testing.assert_array_equal(found.kl_nats_MTD[trained], expected.kl_nats_MTD[trained])
+    # exact curves agree to 1e-8 with those of other batches
+    np.testing.assert_allclose(found.kl_nats_MTD, expected.kl_nats_MTD, rtol=1e-8, atol=1e-8)
+    assert json.loads((out / "run.json").read_text())["config"]["contexts"] == 2
+    with pytest.raises(IfpError, match=r"steps 40 there, 80 now\); beta's law is spread over all steps"):
+        start(dataset, replace(wide, steps=80), out)
+    with pytest.raises(IfpError, match=r"holds another run \(seeds 2 there, 1 now\)"):
+        start(dataset, replace(wide, seeds=1), out)

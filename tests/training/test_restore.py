@@ -9,6 +9,7 @@ import pytest
 
 from ifp.adversarial.run import train_gans
 from ifp.datasets.base import FactorDataset
+from ifp.errors import IfpError
 from ifp.formats import FINISHED
 from ifp.training.run import train
 from tests.adversarial.conftest import gan_setup, two_bars  # noqa: F401
@@ -69,3 +70,15 @@ def test_what_run_json_says_of_the_networks_is_not_trusted(tmp_path: Path, bars:
     path.write_text(json.dumps(content))
     (tmp_path / "run" / "checksums.json").unlink(missing_ok=True)
     assert setup_for(config).folder(tmp_path / "run").status(0) == FINISHED
+
+
+def test_a_finished_run_gets_more_networks(tmp_path: Path, bars: str) -> None:
+    run_into(tmp_path / "run", config_for(bars, seeds=1))
+    state = (tmp_path / "run" / ".resume" / "seed-0.pt").read_bytes()
+    run_into(tmp_path / "run", config_for(bars, seeds=2))
+    run_into(tmp_path / "fresh", config_for(bars, seeds=2))
+    assert (tmp_path / "run" / ".resume" / "seed-0.pt").read_bytes() == state
+    for name in ("records.npz", "records.csv", "seed-0/run.json", "seed-1/step-000040.pt"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
+    with pytest.raises(IfpError, match=r"steps 40 there, 80 now\); records, .* is another from its first step on"):
+        setup_for(config_for(bars, seeds=2, steps=80)).folder(tmp_path / "run")
