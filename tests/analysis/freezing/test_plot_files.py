@@ -131,14 +131,14 @@ def test_unknown_kinds_methods_and_formats_are_refused(
 
 
 @pytest.mark.parametrize("kind", ["pdf", "png"])
-def test_a_figure_for_which_there_is_no_room_is_an_error_of_the_system(tmp_path: Path, kind: str) -> None:
+def test_a_figure_for_which_there_is_no_room_is_one_sentence(tmp_path: Path, kind: str) -> None:
     """As of a full disk; matplotlib itself ends in errors of its own."""
     figure = Figure((3, 2))
     figure.subplots().plot([0, 1])
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(IfpError, match=r"cannot be written \(File too large\)"):
             save_figure(figure, tmp_path / "figure", pd.DataFrame({"x": [0, 1]}), formats=[kind])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
