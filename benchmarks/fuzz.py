@@ -42,13 +42,8 @@ class Fuzzing:
         self.runs = self.accepted = self.refused = 0
         self.failures: dict[str, int] = {}
         self.slowest_s = self.most_mib = 0.0
-        self.reading = False
         self._base = _peak_mib()
-        sys.addaudithook(self._audit)
-
-    def _audit(self, event: str, args: tuple[Any, ...]) -> None:
-        if self.reading and event in FORBIDDEN:
-            raise RuntimeError(f"a reader caused {event}")
+        _watch()
 
     def once(self, data: bytes) -> bool:
         """Read a file of this content; whether it was accepted."""
@@ -58,7 +53,7 @@ class Fuzzing:
         self.runs += 1
         begun, accepted = time.process_time(), False
         try:
-            self.reading = True
+            _state.reading = True
             self.target.read(self.folder)
             accepted = True
         except (IfpError, NothingFroze):
@@ -66,7 +61,7 @@ class Fuzzing:
         except (Exception, SystemExit) as error:
             self._fail(_kind(error), data, traceback.format_exc())
         finally:
-            self.reading = False
+            _state.reading = False
         seconds, grown = time.process_time() - begun, _peak_mib() - self._base
         if seconds > MOST_SECONDS:
             self._fail("over 10 s", data, f"{seconds:.1f} s")
@@ -89,6 +84,25 @@ class Fuzzing:
         """The counts, for the table."""
         names = ("runs", "accepted", "refused", "failures", "slowest_s", "most_mib")
         return {"target": self.target.name, **{name: getattr(self, name) for name in names}}
+
+
+class _State:
+    """Whether a reader is at work, and whether what it does is watched: a hook of Python's audit stays for ever."""
+
+    reading = watched = False
+
+
+_state = _State()
+
+
+def _watch() -> None:
+    def audit(event: str, args: tuple[Any, ...]) -> None:
+        if _state.reading and event in FORBIDDEN:
+            raise RuntimeError(f"a reader caused {event}")
+
+    if not _state.watched:
+        sys.addaudithook(audit)
+        _state.watched = True
 
 
 def _peak_mib() -> float:
@@ -170,6 +184,26 @@ def _one(name: str, options: argparse.Namespace) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
+def fuzz_together(
+    made: Path, keep: Path, only: list[str], runs: int, seconds: float, seed: int
+) -> Iterator[dict[str, Any]]:
+    """The counts of each target whose name holds one of `only` (empty: all), one after the other in this process."""
+    sys.path.insert(0, str(HERE))
+    import fuzz_targets
+
+    from ifp.system.checksums import trusting
+
+    with warnings.catch_warnings(action="ignore"):
+        for name, target in fuzz_targets.targets(made).items():
+            if only and not any(part in name for part in only):
+                continue
+            with tempfile.TemporaryDirectory(prefix="ifp-fuzz-") as place, trusting(name != "checksums.json"):
+                fuzzing = Fuzzing(target, Path(place), keep)
+                for _ in fuzz_alone(fuzzing, runs, seconds, seed):
+                    pass
+            yield fuzzing.content()
+
+
 def _names(made: Path) -> list[str]:
     """Make the folders of all targets, in a process of its own, and list their names."""
     listing = f"import fuzz_targets, pathlib, json\nat = pathlib.Path({str(made)!r})\nat.mkdir(exist_ok=True)\n"
@@ -187,6 +221,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1_000_000, help="executions of each target")
     parser.add_argument("--seconds", type=float, default=3600, help="at most this long for each target")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--together", action="store_true", help="all targets in one process, without atheris")
     parser.add_argument("--alone", action="store_true", help="without atheris")
     parser.add_argument("--keep", type=Path, default=Path("fuzz-failures"), help="the folder for failures and counts")
     parser.add_argument(
@@ -200,6 +235,11 @@ def main() -> None:
         return
     print("| target | executions | accepted | refused | failures | slowest, CPU s | most MiB |\n" + 7 * "|---" + "|")
     made = options.made or Path(tempfile.mkdtemp(prefix="ifp-fuzz-made-"))
+    if options.together:
+        _names(made)
+        for found in fuzz_together(made, options.keep, options.only, options.runs, options.seconds, options.seed):
+            print(_row(found), flush=True)
+        return
     for name in _names(made):
         if options.only and not any(part in name for part in options.only):
             continue
@@ -221,16 +261,20 @@ def main() -> None:
         command += ["--alone"] if options.alone else []
         with open(keep / "log.txt", "wb") as log:
             subprocess.run(command, stdout=log, stderr=log, check=False)
-        print(_row(name, keep / "counts.json"), flush=True)
+        counts = keep / "counts.json"
+        print(
+            _row(json.loads(counts.read_text()))
+            if counts.is_file()
+            else f"| {name} | did not run; see {keep}/log.txt |"
+        )
 
 
-def _row(name: str, counts: Path) -> str:
-    if not counts.is_file():
-        return f"| {name} | did not run; see {counts.parent}/log.txt |"
-    found = json.loads(counts.read_text())
+def _row(found: dict[str, Any]) -> str:
     failed = "; ".join(f"{kind} ({times})" for kind, times in found["failures"].items()) or "none"
     numbers = (f"{found[key]:,}" for key in ("runs", "accepted", "refused"))
-    return f"| {name} | {' | '.join(numbers)} | {failed} | {found['slowest_s']:.2f} | {found['most_mib']:.0f} |"
+    return (
+        f"| {found['target']} | {' | '.join(numbers)} | {failed} | {found['slowest_s']:.2f} | {found['most_mib']:.0f} |"
+    )
 
 
 if __name__ == "__main__":

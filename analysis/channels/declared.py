@@ -166,9 +166,17 @@ def check_channels(
     ----------
     content : of a `ChannelsFile`. arrays : of `ARRAYS`. path : of channels.json.
     """
-    wrong = _wrong_clustering(content, arrays, similarity) or _wrong_map(content)
+    wrong = _wrong_rows(content) or _wrong_clustering(content, arrays, similarity) or _wrong_map(content)
     if wrong:
         raise IfpError(f"{path}: {wrong}; {advice}.")
+
+
+def _wrong_rows(content: Mapping[str, Any]) -> str:
+    """The table whose rows have not all the same columns, in words; "" where there is none."""
+    for name, rows in content["tables"].items():
+        if any(row.keys() != rows[0].keys() for row in rows):
+            return f"the rows of the field tables.{name} have different columns"
+    return ""
 
 
 def _wrong_clustering(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray], similarity: Similarity) -> str:

@@ -8,6 +8,7 @@ Shapes: D latents, F factors.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from ifp.analysis.metrics.topology import COLUMNS as TOPOLOGY_COLUMNS
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError, unknown_name
 from ifp.system.files import whole_file
-from ifp.system.own_files import check_schema, read_own_json
+from ifp.system.own_files import Cell, Name, Number, Text, check_schema, read_own_json
 
 FILE_NAME, FORMAT = "diagnosis.json", "ifp diagnosis 1"
 NMI_COLUMNS = (
@@ -56,18 +57,18 @@ TEXT_COLUMNS = {
 FLAG_COLUMNS = {"nmi1_above_noise", "nmi2_above_noise", "above_noise", "within_noise"}
 
 
-Matrices = dict[str, list[list[float | None]]]
+Matrices = dict[str, list[list[Number | None]]]
 
 
 class DiagnosisFile(Struct):
     """What is read of diagnosis.json."""
 
     verdict: dict[str, list[str]]
-    verdict_estimator: str
-    factor_names: list[str]
-    kl_nats: list[float]
+    verdict_estimator: Text
+    factor_names: list[Name]
+    kl_nats: list[Number]
     about: dict[str, Any]
-    tables: dict[str, list[dict[str, str | int | float | bool | None]]]
+    tables: dict[str, list[dict[str, Cell]]]
     holds: dict[str, list[list[bool]]]
     nmi: Matrices
     nmi_low: Matrices
@@ -192,4 +193,28 @@ def load_results(folder: Path) -> Results:
     if missing:
         raise IfpError(f"{path} lacks {', '.join(missing)}; run the same `ifp diagnose` command again.")
     check_schema(content, DiagnosisFile, path, "run the same `ifp diagnose` command again")
+    wrong = _what_does_not_fit(content)
+    if wrong:
+        raise IfpError(f"{path}: {wrong}; run the same `ifp diagnose` command again.")
     return Results(content)
+
+
+def _what_does_not_fit(content: Mapping[str, Any]) -> str:
+    """What does not fit together of a diagnosis whose fields are as declared, in words; "" where all does."""
+    names, estimators = content["factor_names"], list(content["nmi"])
+    if len(set(names)) != len(names):
+        return "the field factor_names holds a name twice"
+    if content["verdict_estimator"] not in (*estimators, ""):
+        return "the field verdict_estimator names none of the field nmi"
+    for field in (*MATRICES, "holds"):
+        if list(content[field]) != estimators:
+            return f"the field {field} has other estimators than the field nmi"
+        for estimator, rows in content[field].items():
+            if len(rows) != len(content["kl_nats"]) or any(len(row) != len(names) for row in rows):
+                return f"the field {field}.{estimator} must have a row per latent and a number per factor"
+    for table, rows in content["tables"].items():
+        for column in {column for row in rows for column in row}.intersection(TABLES.get(table, ())):
+            allowed = str if column in TEXT_COLUMNS else bool if column in FLAG_COLUMNS else int | float
+            if not all(row.get(column) is None or isinstance(row[column], allowed) for row in rows):
+                return f"the column {column} of the field tables.{table} holds another thing than it should"
+    return ""

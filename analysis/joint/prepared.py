@@ -109,9 +109,11 @@ class WholeAbout(Struct):
     threshold_nats: Beta = 0.1
 
 
-class WholeMeasured(WholeAbout, kw_only=True):
+class WholeMeasured(Struct):
     """whole.json, what the report reads of it."""
 
+    seeds: list[Count]
+    threshold_nats: Beta
     images: Count
     cap_nats: Number
     half_width_ln_beta: Number

@@ -43,6 +43,9 @@ def draw_shift(
         raise IfpError(f"There is no {path}; give the folder of an `ifp shift` run.")
     inches = figure_width(width)
     melting = read_csv(path, "run the same `ifp shift` command again", MELTING)
+    twice = melting.duplicated(["kind", "name", "side", "number"])
+    if twice.any() or not set(melting["side"]) <= set(SIDES) or not (melting["kind"] == "factor").any():
+        raise IfpError(f"{path} must have one row per factor, side and model; run the same `ifp shift` command again.")
     with paper_style():
         figure, shown = shift_figure(melting, width_in=inches)
     return save_figure(figure, (out or folder / "figures") / "ifp_shift", shown, formats=formats)

@@ -33,7 +33,7 @@ Text = Annotated[str, Meta(max_length=10_000, pattern=_NO_CONTROLS)]
 """A text of any words, without control characters."""
 Name = Annotated[str, Meta(min_length=1, max_length=10_000, pattern=_NO_CONTROLS)]
 """A text that is not empty, without control characters."""
-Cell = str | int | float | bool | None
+Cell = str | Annotated[int, Meta(ge=-(2**53), le=2**53)] | Number | bool | None
 """What a table of ours holds in JSON."""
 Side = Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
 """A side of an image, or its channels."""
