@@ -21,12 +21,13 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ifp.exact.ideal_vae import TraversalBatch, kl_nats, make_grid
+from ifp.exact.fitted_grid import grid_of
+from ifp.exact.ideal_vae import TraversalBatch, kl_nats
 from ifp.exact.solutions import States
 from ifp.likelihood import Bernoulli
 
-COARSE = 1.0
-"""Spacing of the grid on which the curvature is computed, in units of the narrowest posterior's standard deviation."""
+COARSE, FITTED_COARSE = 1.0, 0.8
+"""Spacings of the grids (see `ifp.exact.solve`) on which the curvature is computed."""
 SOFTEST = 1e-3
 """Curvatures below this share of that at a fixed decoder are raised to it: no step is longer than a thousandfold."""
 DOWNHILL = 0.3
@@ -86,7 +87,7 @@ def scaled_hessian(batch: TraversalBatch, states: States, level_M: Tensor, at_M:
 def _reconstruction_hessian(batch: TraversalBatch, states: States) -> Tensor:
     """The Hessian of R [M, V, V] in means, in units of their standard deviations, and log stds."""
     images, latents = states.mean_MND.shape[1:]
-    grid = make_grid(states.mean_MND, states.log_std_MND, spacing=COARSE)
+    grid = grid_of(states.mean_MND, states.log_std_MND, uniform=COARSE, fitted=FITTED_COARSE)
     std = states.log_std_MND.exp()
     offset = ((grid.z_MGD[:, :, None] - states.mean_MND[:, None]) / std[:, None]).float()  # [M, G, N, D]
     log_q = -0.5 * (offset**2).sum(3) - states.log_std_MND.sum(2)[:, None].float()

@@ -128,20 +128,38 @@ def make_batch(
 class Grid:
     """Quadrature points z_MGD and weights weight_MG (0 for the padding of members that need fewer points).
 
-    log_narrowest_MD : logarithm of the narrowest posterior's standard deviation that the grid was made for.
+    log_narrowest_MTD : logarithm of the narrowest standard deviation that the grid was made for, at T places that start
+        at low_MD and are step_MD apart; T is 1 where it is the same everywhere.
     """
 
     z_MGD: Tensor
     weight_MG: Tensor
-    log_narrowest_MD: Tensor
+    log_narrowest_MTD: Tensor
+    low_MD: Tensor
+    step_MD: Tensor
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the spacing follows the widths of the posteriors."""
+        return self.log_narrowest_MTD.shape[1] > 1
+
+    def log_narrowest_at(self, mean_MND: Tensor) -> Tensor:
+        """The same [M, N, D] (or [M, 1, D]) for posteriors with these means."""
+        if not self.fitted:
+            return self.log_narrowest_MTD
+        places = self.log_narrowest_MTD.shape[1]
+        nearest = ((mean_MND - self.low_MD[:, None]) / self.step_MD[:, None]).round_().clamp_(0, places - 1)
+        return self.log_narrowest_MTD.gather(1, nearest.long())
 
     def take(self, rows: Tensor) -> Grid:
-        """The grids of these members."""
-        return Grid(self.z_MGD[rows], self.weight_MG[rows], self.log_narrowest_MD[rows])
+        """The grids of these members, no longer than the longest of them."""
+        taken = Grid(*(value[rows] for value in vars(self).values()))
+        points = int((taken.weight_MG != 0).any(0).sum())
+        return replace(taken, z_MGD=taken.z_MGD[:, :points], weight_MG=taken.weight_MG[:, :points])
 
     def to(self, dtype: torch.dtype) -> Grid:
         """The same grid with points and weights in this precision."""
-        return Grid(self.z_MGD.to(dtype), self.weight_MG.to(dtype), self.log_narrowest_MD)
+        return replace(self, z_MGD=self.z_MGD.to(dtype), weight_MG=self.weight_MG.to(dtype))
 
 
 def grid_points(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACING, reach: float = REACH) -> Tensor:
@@ -171,7 +189,7 @@ def make_grid(mean_MND: Tensor, log_std_MND: Tensor, *, spacing: float = SPACING
         right = axis[:, None, :, None].expand(-1, z.shape[1], -1, -1)
         z = torch.cat([left, right], 3).flatten(1, 2)
         weight = (weight[:, :, None] * more[:, None]).flatten(1, 2)
-    return Grid(z, weight, log_std_MND.amin(1))
+    return Grid(z, weight, log_std_MND.amin(1, keepdim=True), low_MD, step_MD)
 
 
 def reconstruction(

@@ -23,15 +23,15 @@ from ifp.exact.candidates import (
     fresh_starts,
     in_chunks,
 )
-from ifp.exact.ideal_vae import make_grid
+from ifp.exact.fitted_grid import grid_of
 from ifp.exact.solutions import POWER, Solutions, States, concatenate, penalised_nats
 from ifp.exact.solve import evaluate, solve
 
 RANKING_TOLERANCE = 1e-7
 """Convergence where candidates are only ranked; differences of interest are above 1e-5 of beta."""
-RANKING_SPACING = 1.2
-"""Spacing of the grid, in units of the narrowest posterior's standard deviation, on which candidates are compared that
-may be as far apart as `UNRELAXED_MARGIN`."""
+RANKING_SPACING, FITTED_RANKING_SPACING = 1.2, 0.95
+"""Spacings of the grids (see `ifp.exact.solve`) on which candidates are compared that may be as far apart as
+`UNRELAXED_MARGIN`."""
 FINAL_STEPS = 150
 """Evaluations for a finalist on each of its grids; who wins is minimised to the end afterwards."""
 BETTER = 1e-6
@@ -100,10 +100,12 @@ def _near_enough(
     """
     behind = []
     single = around.batch.in_single_precision()
+    # the grid does not depend on the order of the images
+    mean, log_std = known.states.mean_MND, known.states.log_std_MND
+    grids = grid_of(mean, log_std, uniform=RANKING_SPACING, fitted=FITTED_RANKING_SPACING)
     for part in in_chunks(around, starts):
-        mean, log_std = part.states.mean_MND, part.states.log_std_MND
         batch = single.take(batch_rows(around, members, part.rival_C))
-        recon = evaluate(batch, part.states, make_grid(mean, log_std, spacing=RANKING_SPACING))[0]
+        recon = evaluate(batch, part.states, grids.take(part.rival_C))[0]
         behind.append((recon - known.recon_nats_M[part.rival_C]) / known.level_M[part.rival_C])
     return starts.take(first_of_each(torch.cat(behind), starts.rival_C, UNRELAXED_KEPT, UNRELAXED_MARGIN))
 

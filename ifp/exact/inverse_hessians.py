@@ -69,7 +69,8 @@ class FullInverse:
         # the update is s u' + u s' with u = rho ((1 + rho y'Hy) s / 2 - H y)
         side = by * (more * step_AV - moved)
         left, right = torch.stack([step_AV, side], 2), torch.stack([side, step_AV], 1)
-        return FullInverse(torch.baddbmm(self.inverse_AVV, left, right))
+        # in place: nobody else holds these matrices, and they are the largest arrays of a step
+        return FullInverse(self.inverse_AVV.baddbmm_(left, right))
 
     def take(self, rows: Tensor) -> FullInverse:
         return FullInverse(self.inverse_AVV[rows])

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ifp.exact.arrangements import FEW_IMAGES
 from ifp.exact.curvature import MOST_VARIABLES, inverse_curvature
+from ifp.exact.fitted_grid import grid_of
 from ifp.exact.ideal_vae import (
     SPACING,
     Grid,
@@ -24,7 +25,6 @@ from ifp.exact.ideal_vae import (
     grid_points,
     kl_gradient,
     kl_nats,
-    make_grid,
     reconstruction,
 )
 from ifp.exact.inverse_hessians import FullInverse, InverseHessian, LimitedMemory
@@ -41,6 +41,8 @@ ROUNDS, REFRESH = 30, 8
 ROUGH_SPACING, FEW_IMAGES_SPACING = 1.0, 0.5
 """Spacing of the grids of rough descents and of few images, in standard deviations of the narrowest posterior. Few
 images lie many of their standard deviations apart, and then the integrand has branch points near the real line."""
+FITTED_SPACING, FITTED_ROUGH_SPACING = 0.55, 0.75
+"""Spacing where grids are fitted to the widths of the posteriors: errors are those of `SPACING` and `ROUGH_SPACING`."""
 SHRINKAGE = 1.2
 """A solution whose narrowest posterior shrank by more than this factor is solved again on a finer grid."""
 COVERAGE = 4.8
@@ -100,12 +102,14 @@ def solve_from(
     if tolerance is None:
         tolerance = TOLERANCE if exact else FIXED_DECODER_TOLERANCE
     few = start.mean_MND.shape[1] <= FEW_IMAGES
-    spacing = ROUGH_SPACING if rough else FEW_IMAGES_SPACING if few else SPACING
+    uniform, fitted = ROUGH_SPACING if rough else FEW_IMAGES_SPACING if few else SPACING, FITTED_SPACING
+    if rough:
+        fitted = FITTED_ROUGH_SPACING
     evaluated = batch.in_single_precision() if single else batch
     learned = memory
     for attempt in range(1 if rough else ROUNDS if exact else GRID_TRIES):
         before = States.from_vector(vector[rows], latents)
-        grid = make_grid(before.mean_MND, before.log_std_MND, spacing=spacing)
+        grid = grid_of(before.mean_MND, before.log_std_MND, uniform=uniform, fitted=fitted)
         scale, longest_step = _scale_and_longest_step(before, level_M[rows])
         metric: FullInverse | LimitedMemory
         if exact:
@@ -124,7 +128,7 @@ def solve_from(
             learned = _in_order(minimum.metrics)
         vector[rows] = minimum.x_MV
         after = States.from_vector(minimum.x_MV, latents)
-        again = _outgrown(grid, before, after) & (grid_points(after.mean_MND, after.log_std_MND) <= MOST_POINTS)
+        again = _outgrown(grid, after) & (grid_points(after.mean_MND, after.log_std_MND) <= MOST_POINTS)
         if exact:
             short = minimum.decrement_M > tolerance * level_M[rows]
             tries_M[rows] += ~short
@@ -133,10 +137,15 @@ def solve_from(
         if not len(rows):
             break
     states = States.from_vector(vector, latents)
-    grid = make_grid(states.mean_MND, states.log_std_MND, spacing=spacing)
-    recon = evaluate(evaluated, states, grid)[0]
     kl = kl_nats(states.mean_MND, states.log_std_MND)
-    return Solutions(states, level_M * (kl.sum(1) / at_M) ** power, recon, kl, level_M, at_M), learned
+    beta = level_M * (kl.sum(1) / at_M) ** power
+    if rough and grid.fitted:
+        # no posterior is much narrower than the grid resolves where it is, so that its values rank the candidates
+        recon = minimum.value_M - beta * kl.sum(1) / (power + 1)
+    else:
+        grid = grid_of(states.mean_MND, states.log_std_MND, uniform=uniform, fitted=fitted)
+        recon = evaluate(evaluated, states, grid)[0]
+    return Solutions(states, beta, recon, kl, level_M, at_M), learned
 
 
 def _in_order(parts: Sequence[tuple[Tensor, InverseHessian]]) -> LimitedMemory:
@@ -160,9 +169,9 @@ def _scale_and_longest_step(states: States, level_M: Tensor) -> tuple[Tensor, Te
     return inverse, torch.cat([std, half], 1)
 
 
-def _outgrown(grid: Grid, before: States, after: States) -> Tensor:
+def _outgrown(grid: Grid, after: States) -> Tensor:
     """Whether the posteriors [M] became too narrow for their grid, or came near its end."""
-    narrow = before.log_std_MND.amin(1) - after.log_std_MND.amin(1) > math.log(SHRINKAGE)
+    narrow = (grid.log_narrowest_at(after.mean_MND) - after.log_std_MND).amax(1) > math.log(SHRINKAGE)
     reach = COVERAGE * after.log_std_MND.exp()
     used = grid.weight_MG[:, :, None] > 0
     low = grid.z_MGD.masked_fill(~used, math.inf).amin(1)
@@ -203,6 +212,6 @@ class _Objective:
         by = beta[:, None, None]
         gradient = torch.cat([(r_mean + by * k_mean).flatten(1), (r_log_std + by * k_log_std).flatten(1)], 1)
         # between the points of a grid too coarse for it a posterior pays nothing; such states are out of bounds
-        unresolved = (s.log_std_MND.amin(1) < grid.log_narrowest_MD - math.log(UNRESOLVED)).any(1)
+        unresolved = (grid.log_narrowest_at(s.mean_MND) - s.log_std_MND > math.log(UNRESOLVED)).flatten(1).any(1)
         value = recon + beta * kl / (self._power + 1)
         return torch.where(unresolved, math.inf, value), gradient
