@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,17 @@ from msgspec import Struct
 
 from ifp.analysis.joint.edges import affordable_images, edge_tables
 from ifp.analysis.joint.measure import measure_points
-from ifp.analysis.joint.prepared import COOL, EDGE_TABLES, HEAT, TEXTS, read_study
+from ifp.analysis.joint.prepared import COLUMNS, COOL, EDGE_TABLES, HEAT, TEXTS, read_study
 from ifp.analysis.joint.response_settings import METHOD
 from ifp.analysis.joint.response_summary import compare_objectives, cooled_records, summarise_response
-from ifp.analysis.tables import read_csv, write_csv
+from ifp.analysis.tables import Column, read_csv, write_csv
 from ifp.errors import IfpError
 from ifp.formats import FINISHED
 from ifp.system.checksums import unseal
 from ifp.system.files import write_json
 from ifp.system.format_version import KEY, VERSION
 from ifp.system.json_text import load_json
-from ifp.system.own_files import read_own_json
+from ifp.system.own_files import Beta, Number, read_own_json
 from ifp.system.progress import Progress
 from ifp.system.versions import versions
 from ifp.theory.joint_edges import joint_edges
@@ -43,11 +44,28 @@ SETTLED_SHARE = 0.75
 _AGAIN = "run the same `ifp anneal --whole --method multi-rate` command again"
 
 
+_COLUMNS: dict[str, dict[str, Column]] = {
+    "response_curves": {"seed": "whole", "beta": "given positive", "recon_nats": "number", "kl_nats": "number",
+                        "objective_nats": "number", "kl_nats_*": "number", "info_nats_*": "number"},
+    "response_points": {"kind": "text", "name": "text", "direction": "text", "seed": "whole", "beta_ifp": "positive",
+                        "status": "text"},
+    "response_summary": {"factor": "text", "networks": "whole", "median": "positive", "beta_alone": "number",
+                         "beta_given_rest": "number", "cool_median": "positive", "heat_median": "positive",
+                         "place": "text"},
+    "response_objective": {"beta": "given positive", "multi_rate_nats": "number", "cool_nats": "number",
+                           "heat_nats": "number", "excess_nats": "number"},
+    **{name: COLUMNS[name] for name in EDGE_TABLES},
+}  # fmt: skip
+"""The columns of each table that are drawn or printed."""
+_WITH_ROWS = ("response_curves", "response_points", "response_objective", "spectrum")
+
+
 class ResponseAbout(Struct):
     """multi_rate.json, what is read of it."""
 
     seeds: list[int] = []
-    threshold_nats: float = 0.1
+    threshold_nats: Beta = 0.1
+    moved_nats: Number | None = None
 
 
 def measure_response(
@@ -114,7 +132,9 @@ def measure_response(
         "images": len(folder.sample("kept codes", IMAGES).positions_NF),
         "threshold_nats": threshold_nats,
         "betas": len(folder.betas()),
-        "moved_nats": max(_moved_nats(folder, seed) for seed in seeds),
+        "moved_nats": max(
+            (moved for moved in map(partial(_moved_nats, folder), seeds) if moved is not None), default=None
+        ),
         "beside": [name for name in (COOL, HEAT) if cooled is not None and cooled_records(cooled, name) is not None],
         "versions": versions(),
     }
@@ -134,12 +154,12 @@ def _edges(path: Path, setup: Setup, progress: Progress) -> pd.DataFrame:
     return read_csv(path / "joint_edges.csv", _AGAIN, texts=TEXTS, rows=False)
 
 
-def _moved_nats(folder: MultiRateFolder, seed: int) -> float:
+def _moved_nats(folder: MultiRateFolder, seed: int) -> float | None:
     """The largest change of a latent's KL at any beta between the record at `SETTLED_SHARE` and the last."""
     steps = [record.step for record in folder.records.of_seed[seed]]
     before = [step for step in steps if step <= SETTLED_SHARE * folder.config.steps]
     if not before:
-        return float("nan")
+        return None
     first, last = (folder.kept_curve(seed, step)[1] for step in (before[-1], steps[-1]))
     return float(np.abs(last - first).max())
 
@@ -178,5 +198,9 @@ def read_response_tables(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[st
             f"There is no {folder / (f'{missing[0]}.csv' if missing else ABOUT)}; give the folder of a finished run of "
             "multi-rate networks."
         )
-    tables = {name: read_csv(folder / f"{name}.csv", _AGAIN, texts=TEXTS, rows=False) for name in names}
+    tables = {name: read_csv(folder / f"{name}.csv", _AGAIN, _COLUMNS[name], rows=name in _WITH_ROWS) for name in names}
+    curves, factors = tables["response_curves"], tables["response_summary"]["factor"]
+    for column in ("kl_nats_0", *(f"info_nats_{name}" for name in factors)):
+        if column not in curves:
+            raise IfpError(f"{folder / 'response_curves.csv'} lacks the column {column!r}; {_AGAIN}.")
     return tables, read_own_json(folder / ABOUT, ResponseAbout, _AGAIN)

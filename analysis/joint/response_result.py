@@ -105,8 +105,7 @@ class WholeResponse(WholeResult):
         """How the training ended, how it was measured, and the tables as rows that strict JSON can hold."""
         ended = self.outcome.to_json() if self.outcome is not None else {}
         tables = {name: json_rows(self.tables[name]) for name in IN_JSON}
-        moved = json_rows(pd.DataFrame([{"moved_nats": self.about.get("moved_nats")}]))[0]
-        return {**ended, **self.about, **moved, "mark": MARK, **tables}
+        return {**ended, **self.about, "mark": MARK, **tables}
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the figure, or the KL of every latent into `ax`, and return its (first) axes; nothing is saved."""

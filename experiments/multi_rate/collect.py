@@ -2,7 +2,7 @@
 
     python experiments/multi_rate/collect.py work
 
-`work` holds the folders known, sprites and single-BETA of the commands in README.md.
+`work` holds the folders known, sprites, known-alone-BETA and sprites-alone-BETA of the commands in README.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
         objective.to_csv(given.out / f"objective_{name}.csv", index=False, float_format="%.6g")
         for kind in ("png", "pdf"):
             shutil.copy(folder / "figures" / f"multi_rate.{kind}", given.out / f"{name}.{kind}")
-    alone = singles(given.work, given.work / "known" / "multi-rate")
+    alone = pd.concat([singles(given.work, name) for name in runs])
     alone.to_csv(given.out / "trained_at_one_beta.csv", index=False, float_format="%.5g")
     stored = json.loads((given.work / runs[0] / "multi-rate" / "run.json").read_text())
     about = {"cores": os.cpu_count(), "machine": platform.machine(), "versions": stored["versions"]}
@@ -59,11 +59,11 @@ def points_of(folder: Path, name: str) -> pd.DataFrame:
     return pd.concat([table, beside], axis=1).assign(run=name)
 
 
-def singles(work: Path, response: Path) -> pd.DataFrame:
+def singles(work: Path, run: str) -> pd.DataFrame:
     """The objective of networks trained at one beta alone, beside the multi-rate networks' at it, seed by seed."""
-    curves = pd.read_csv(response / "response_curves.csv")
+    curves = pd.read_csv(work / run / "multi-rate" / "response_curves.csv")
     rows = []
-    for folder in sorted(work.glob("single-*")):
+    for folder in sorted(work.glob(f"{run}-alone-*")):
         if not (folder / "records.csv").is_file():
             continue
         records = pd.read_csv(folder / "records.csv").groupby("seed").tail(1)
@@ -74,6 +74,7 @@ def singles(work: Path, response: Path) -> pd.DataFrame:
             ]
             rows.append(
                 {
+                    "run": run,
                     "beta": row["beta"], "seed": int(row["seed"]), "alone_kl_nats": row["kl_nats"],
                     "multi_rate_kl_nats": at[1],
                     "alone_objective_nats": row["recon_nats"] + row["beta"] * row["kl_nats"],

@@ -106,6 +106,28 @@ def test_curves_that_are_missing_are_said_and_settings_are_taken_up(
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
+@pytest.mark.parametrize(
+    ("table", "find", "put", "words"),
+    [
+        ("response_curves", "info_nats_size", "info_nats_sizes", "lacks the column 'info_nats_size'"),
+        ("response_summary", "median", "middle", "lacks the column 'median'"),
+        ("response_objective", "\n20.0", "\n-20.0", "must hold positive numbers"),
+    ],
+)
+def test_tampered_tables_are_one_sentence(
+    beside: tuple[Path, Result], tmp_path: Path, table: str, find: str, put: str, words: str
+) -> None:
+    folder = Path(shutil.copytree(beside[0] / "multi-rate", tmp_path / "copy"))
+    path = folder / f"{table}.csv"
+    text = path.read_text()
+    assert find in text
+    path.write_text(text.replace(find, put, 1))
+    result = CliRunner().invoke(main, ["plot", str(folder), "--trust"])
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_dry_run_says_the_cost_and_writes_nothing(squares: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
     result = whole("--dataset", squares, *SHORT, "--dry-run", "--json", "--out", str(out))
