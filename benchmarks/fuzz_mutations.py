@@ -169,7 +169,7 @@ def mutate_npy(data: bytes, rng: random.Random) -> bytes:
         array = np.array(rng.choice((0, -1, 1e300, float("nan"), "x")))
     elif kind == 4 and array.size and array.dtype.kind in "iuf":
         array = array.copy()
-        limits = (0, -1, 127) if array.dtype.kind != "f" else (0, -1, 1e30, 1e-30, float("nan"), float("inf"))
+        limits = (0, 1, 127) if array.dtype.kind != "f" else (0, -1, 1e30, 1e-30, float("nan"), float("inf"))
         array.flat[rng.randrange(array.size)] = rng.choice(limits)
     elif kind == 5 and array.size and array.dtype.kind in "iuf":
         array = np.full_like(array, rng.choice((0, 1, 127) if array.dtype.kind != "f" else (0, float("nan"), -1e30)))

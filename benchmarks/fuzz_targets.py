@@ -64,18 +64,24 @@ class Target:
 
 def _model(folder: Path, file: str) -> None:
     contents = read_contents(folder / file)
+    if not file.endswith(".pt"):  # arrays alone, whose names no code base has
+        return
     source = unwrap(contents, {})
     recognise(source).build(source, ReadingOptions())
 
 
 def _family(folder: Path) -> None:
     """Builds the networks of arrays that have the names, shapes and types of the file, and no memory of their own."""
-    held = json.loads((folder / "shapes.json").read_text())
-    arrays, config = {}, held["config"]
-    for name, (shape, dtype) in held["arrays"].items():
-        if np.prod([max(size, 1) for size in shape], dtype=float) > 2**24 or np.dtype(dtype).hasobject:
-            return
-        arrays[name] = np.broadcast_to(np.zeros((), np.dtype(dtype)), shape).copy()
+    arrays = {}
+    try:  # what no file of arrays can hold is not asked about
+        held = json.loads((folder / "shapes.json").read_text())
+        config = held["config"]
+        for name, (shape, dtype) in held["arrays"].items():
+            if np.dtype(dtype).kind not in "iufb" or np.prod([max(size, 1) for size in shape], dtype=float) > 2**24:
+                return
+            arrays[name] = np.zeros(shape, np.dtype(dtype))
+    except (ValueError, TypeError, KeyError, OverflowError, AttributeError):
+        return
     source = Source(folder / "model.pt", "torch zip", arrays, config if isinstance(config, dict) else {})
     recognise(source).build(source, ReadingOptions())
 

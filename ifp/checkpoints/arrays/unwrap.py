@@ -62,7 +62,7 @@ class Unwrapped:
             values = plain_values(stated)
             settings |= values if isinstance(values, dict) else {}
         self._without_weights = Source(contents.path, contents.container, {}, settings, _step(tree))
-        self._sets = weight_sets(contents.tree)
+        self._sets = [found for found in weight_sets(contents.tree) if found.arrays]
         # E and D are an encoder and a decoder; netQ on the discriminator's features is an encoder of codes
         read = {"E", "D"} <= set(tree) or {"discriminator", "netQ"} <= set(tree)
         adversarial = _ADVERSARIAL & set(tree) and not read
@@ -76,7 +76,7 @@ class Unwrapped:
 
     def loose(self) -> Iterator[Iterator[Source]]:
         """The same as `models`, for models whose arrays lie in several dictionaries."""
-        for weight_set in loose_sets(self._tree):
+        for weight_set in (found for found in loose_sets(self._tree) if found.arrays):
             yield from self._models_of(weight_set)
 
     def _models_of(self, weight_set: WeightSet) -> Iterator[Iterator[Source]]:

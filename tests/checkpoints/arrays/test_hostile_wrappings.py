@@ -88,3 +88,10 @@ def test_a_model_is_found_among_much_else() -> None:
     assert same(opened(overlapping), opened(state()))
     mixed = {"encoder": part(state(), "encoder"), "decoder": state()}
     assert same(opened(mixed), opened(state()))
+
+
+def test_halves_without_arrays_are_no_model() -> None:
+    """Objects of unknown classes in the places of an encoder and a decoder ended in a StopIteration once."""
+    halves = {f"{half}.0.weight": Foreign("a.B") for half in ("encoder", "decoder")}
+    with pytest.raises(IfpError, match="holds no model"):
+        opened({"state_dict": halves})
