@@ -41,7 +41,7 @@ def test_one_order_in_all_figures_and_the_table(run_folder: Path, tmp_path: Path
 def test_names_are_drawn_letter_by_letter(
     synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path, kind: str
 ) -> None:
-    names = ["cost $$", r"$\alph$", "a_b^c", r"\frac", "_hidden\nline"]
+    names = ["cost $$", r"$\alph$", "a_b^c", r"\frac", "_hidden"]
     trace = synthetic.sprites_like_trace(rng, contexts=3, methods=("exact",))
     renamed = dict(zip(synthetic.FACTORS, names, strict=True))
     trace = replace(trace, factor_M=np.array([renamed[name] for name in trace.factor_M]))
