@@ -67,3 +67,15 @@ def test_differences_are_paired_by_seed(load_experiment: Load) -> None:
     reach = 2.5706 * np.sqrt(3.5 / 6)  # t of 5 degrees of freedom, and the variance of 1 to 6
     assert found["mean_high"] - found["mean"] == pytest.approx(reach, rel=1e-4)
     assert np.isnan(paired.paired_difference(own[:5], reference)["median_low"])
+
+
+def test_the_summary_of_correlated_trainings_follows_from_the_measures(load_experiment: Load) -> None:
+    kept = FOLDER / "correlated_training" / "results"
+    load_experiment(FOLDER / "deft_vs_baselines", ("paired",))
+    summary = load_experiment(FOLDER / "correlated_training", ("summary",))["summary"]
+    found = summary.summarise(pd.read_csv(kept / "measures.csv"))
+    stored = pd.read_csv(kept / "summary.csv")
+    pd.testing.assert_frame_equal(stored, found, rtol=2e-3, atol=1e-4, check_dtype=False)
+    changes = summary.changes(pd.read_csv(kept / "measures.csv"))
+    pd.testing.assert_frame_equal(pd.read_csv(kept / "changes.csv"), changes, rtol=2e-3, atol=1e-4, check_dtype=False)
+    assert stored.loc[stored["trained"] != summary.ALIKE, "pairs"].min() >= 5
