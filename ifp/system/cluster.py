@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -171,15 +173,28 @@ def _local_client(distributed: Any, number: int, wanted: str) -> Iterator[Any]:
         each = [{"resources": {"GPU": 1}, "env": {"CUDA_VISIBLE_DEVICES": str(gpu)}} for gpu in range(number)]
     workers = {place: {"cls": kind, "options": {**options, **more}} for place, more in enumerate(each)}
     scheduler = {"cls": distributed.Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}}
-    # this client counts the deaths, so that it knows of each
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        distributed.SpecCluster(
-            workers=workers, scheduler=scheduler, name="ifp", silence_logs=logging.CRITICAL
-        ) as here,
-        distributed.Client(here, set_as_default=False) as client,
-    ):
-        yield client
+    with ExitStack() as stack:
+        # this client counts the deaths, so that it knows of each
+        stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
+        with _interrupts_ignored():
+            here = distributed.SpecCluster(
+                workers=workers, scheduler=scheduler, name="ifp", silence_logs=logging.CRITICAL
+            )
+        stack.enter_context(here)
+        yield stack.enter_context(distributed.Client(here, set_as_default=False))
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes that start within the block leave Ctrl-C to this one, which ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _wait_for_one(client: Any, scheduler: str, say: Say) -> None:
