@@ -79,3 +79,13 @@ def test_the_summary_of_correlated_trainings_follows_from_the_measures(load_expe
     changes = summary.changes(pd.read_csv(kept / "measures.csv"))
     pd.testing.assert_frame_equal(pd.read_csv(kept / "changes.csv"), changes, rtol=2e-3, atol=1e-4, check_dtype=False)
     assert stored.loc[stored["trained"] != summary.ALIKE, "pairs"].min() >= 5
+
+
+def test_the_summary_without_labels_follows_from_the_measures(load_experiment: Load) -> None:
+    kept = FOLDER / "unsupervised" / "results"
+    load_experiment(FOLDER / "deft_vs_baselines", ("configurations", "images", "measure", "paired"))
+    run = load_experiment(FOLDER / "unsupervised", ("run",))["run"]
+    found, stored = run.summarise(pd.read_csv(kept / "measures.csv")), pd.read_csv(kept / "summary.csv")
+    # five digits are kept of a reconstruction of 30 nats, and differences are of two of them
+    pd.testing.assert_frame_equal(stored, found, rtol=2e-3, atol=1e-3, check_dtype=False)
+    assert not len(pd.read_csv(kept / "pressures.csv"))
