@@ -80,7 +80,7 @@ def _family(folder: Path) -> None:
             if np.dtype(dtype).kind not in "iufb" or np.prod([max(size, 1) for size in shape], dtype=float) > 2**24:
                 return
             arrays[name] = np.zeros(shape, np.dtype(dtype))
-    except (ValueError, TypeError, KeyError, OverflowError, AttributeError):
+    except (ValueError, TypeError, KeyError, OverflowError, AttributeError, RecursionError):
         return
     source = Source(folder / "model.pt", "torch zip", arrays, config if isinstance(config, dict) else {})
     recognise(source).build(source, ReadingOptions())
