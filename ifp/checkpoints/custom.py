@@ -96,7 +96,7 @@ def read_codes(path: Path) -> Record:
     step = arrays.get("step")
     return Record(
         path.stem,
-        int(step) if step is not None and step.size == 1 and step.dtype.kind in "iu" else None,
+        int(step.item()) if step is not None and step.size == 1 and step.dtype.kind in "iu" else None,
         Codes(mean_ND, logvar_ND, factors_NF, names, sizes),
         reader="codes given as arrays",
     )

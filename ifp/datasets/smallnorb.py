@@ -183,8 +183,9 @@ def _grid_cells(files: dict[str, Path], split: str, design: NorbDesign) -> np.nd
         wrong = np.flatnonzero(~np.isin(value_N, list(allowed)))
         if len(wrong):
             raise IfpError(
-                f"{path} gives {name} {value_N[wrong[0]]} in row {wrong[0]}, where {', '.join(map(str, allowed[:2]))} .. "
-                f"{allowed[-1]} are possible; delete it and run `ifp data get smallnorb`."
+                f"{path} gives {name} {value_N[wrong[0]]} in row {wrong[0]}, where "
+                f"{', '.join(map(str, allowed[:2]))} .. {allowed[-1]} are possible; delete it and run `ifp data get "
+                "smallnorb`."
             )
     return design.grid.ravel(np.stack([category_N, instance_N, elevation_N, azimuth_N // 2, lighting_N], axis=1))
 

@@ -140,7 +140,7 @@ def test_more_values_than_are_measured(tmp_path: Path) -> None:
         read_codes(written(tmp_path, mean=mean, logvar=mean, factors=np.arange(len(mean))[:, None]))
 
 
-@pytest.mark.parametrize(("step", "read"), [(5, 5), (0, 0), (1.5, None), ("a", None), ([1, 2], None)])
+@pytest.mark.parametrize(("step", "read"), [(5, 5), (0, 0), ([[5]], 5), (1.5, None), ("a", None), ([1, 2], None)])
 def test_the_step_is_a_whole_number_or_unknown(
     step: Any, read: int | None, tmp_path: Path, arrays: dict[str, np.ndarray]
 ) -> None:
