@@ -176,6 +176,9 @@ def _wrong_rows(content: Mapping[str, Any]) -> str:
     for name, rows in content["tables"].items():
         if any(row.keys() != rows[0].keys() for row in rows):
             return f"the rows of the field tables.{name} have different columns"
+        values = [value for row in rows for value in row.values()]
+        if any(isinstance(value, dict | list) or (type(value) is int and abs(value) > 2**53) for value in values):
+            return f"the field tables.{name} holds a list or a whole number that is too large"
     return ""
 
 
