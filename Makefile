@@ -4,10 +4,10 @@ BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage lint types notebooks bench clean
+.PHONY: help install demo test test-all coverage lint types notebooks bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -20,8 +20,11 @@ install: $(STAMP) ## make .venv with the pinned versions and the project in it
 demo: $(STAMP) ## the annealing test on sprites, a few minutes: table and figures in runs/demo
 	$(BIN)/ifp anneal --dataset sprites --preset quick --out runs/demo
 
-test: $(STAMP) ## the whole test suite in two processes, no network
+test: $(STAMP) ## the test suite in two processes, under 6 minutes, no network
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-all: $(STAMP) ## the same with the tests that take long: notebooks, kills, known answers of long trainings
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m ""
 
 coverage: $(STAMP) ## the test suite with line coverage of the three packages
 	$(BIN)/python -m pytest --cov=ifp --cov=ifp.analysis --cov=ifp.cli --cov-report=term-missing:skip-covered

@@ -69,6 +69,7 @@ def test_permuting_members_permutes_results() -> None:
     assert same(mixed.kl_nats_MTD, straight.kl_nats_MTD[order])
 
 
+@pytest.mark.slow
 def test_conv_member_among_others_equals_member_alone() -> None:
     # in float64, because Adam turns the rounding of a vanishing gradient into a whole step; on a CPU the run itself
     # trains convolutional members one at a time

@@ -22,6 +22,7 @@ def points() -> pd.DataFrame:
     return freezing_points(ifp.anneal(dataset, config, threads=2), dataset="sprites", factor_names=dataset.space.names)
 
 
+@pytest.mark.slow
 def test_members_obey_the_theory(points: pd.DataFrame) -> None:
     shares = consistency(points).set_index("check")
     assert shares.loc["exact within [0.8 lower edge, 1.02 upper edge]", "share"] == 1
@@ -31,6 +32,7 @@ def test_members_obey_the_theory(points: pd.DataFrame) -> None:
     assert (shares["of"] >= 10).all()
 
 
+@pytest.mark.slow
 def test_information_above_the_threshold_needs_beta_below_the_upper_edge(points: pd.DataFrame) -> None:
     equilibrium = points[points["direction"] == "equilibrium"]
     assert (equilibrium["status"] == "frozen").all()

@@ -16,6 +16,7 @@ from .written_out import sprites_traversal
 ORACLE = Path(__file__).parents[2] / "../shared/fixtures/sprites-oracle-true-geometry.json"
 
 
+@pytest.mark.slow
 def test_sprites_agree_with_the_oracle() -> None:
     if not ORACLE.exists():
         pytest.skip("needs ../shared/fixtures/sprites-oracle-true-geometry.json")

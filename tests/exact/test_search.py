@@ -54,6 +54,7 @@ def two_factors(ratio: float) -> np.ndarray:
     return np.stack([np.sqrt(ratio) * quantiles[grid[:, 0]], quantiles[grid[:, 1]]], axis=1)
 
 
+@pytest.mark.slow
 def test_two_latents_are_followed_to_the_crossing_of_the_second() -> None:
     # (further apart the product of the two is not the lowest state: the first latent's 9 values leave room by then)
     ratio = 3.0

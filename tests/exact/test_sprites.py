@@ -35,6 +35,7 @@ def drawn(cells: list[FactorTraversal]) -> AnnealTrace:
     )
 
 
+@pytest.mark.slow
 def test_sprites_equilibrium_lies_between_the_edges(drawn: AnnealTrace) -> None:
     equilibrium = crossings(drawn)["equilibrium"]
     lower, upper = drawn.beta_closed_form_M[::3], drawn.beta_upper_M[::3]

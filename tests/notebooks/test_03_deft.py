@@ -17,5 +17,6 @@ SHORTER = {
 }
 
 
+@pytest.mark.slow
 def test_it_runs_and_shows_what_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_runs_as_stored("03_deft", tmp_path, monkeypatch, SHORTER)

@@ -68,7 +68,6 @@ def test_the_optimum_stays_where_it_is() -> None:
     np.testing.assert_allclose(trace.kl_nats_TD[-1], expected, rtol=0.05)
 
 
-@pytest.mark.slow
 def test_heating_melts_each_latent_just_above_its_closed_form() -> None:
     x, eigenvalues = images()
     config = ProbeConfig(low=0.02, high=0.6, steps=4000, hold_steps=0, records=100, learning_rate=5e-3)

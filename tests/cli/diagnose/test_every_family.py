@@ -64,7 +64,6 @@ def write_of_family(family: str, folder: Path) -> tuple[Path, tuple[int, int, in
     return array_files.write(folder, example), example.image_shape, example.latents
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("family", families())
 def test_one_file_of_every_family_in_one_command(family: str, tmp_path: Path) -> None:
     path, image_shape, latents = write_of_family(family, tmp_path)

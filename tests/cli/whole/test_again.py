@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from .command import BETAS, COOL, FAST, NO_FIGURES, Ran, whole
 
@@ -41,6 +42,7 @@ def test_another_threshold_measures_again_without_training(run: tuple[Path, Ran]
     assert highest[0] < highest[1]
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_bits(squares: str, tmp_path: Path) -> None:
     arguments = ["--dataset", squares, *FAST, *BETAS, "--seeds", "1", "--steps", "300", "--records", "12"]
     cut, undisturbed = tmp_path / "cut", tmp_path / "undisturbed"
