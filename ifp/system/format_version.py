@@ -27,5 +27,5 @@ def check_version(content: Mapping[str, Any], path: Path) -> None:
         by = f" by ifp {written}" if isinstance(written, str) else ""
         raise IfpError(
             f"{path} was written{by} in the format {version}, and this version of ifp reads formats up to {VERSION}; "
-            "update ifp (pip install --upgrade ifp), or read it with the version that wrote it."
+            "update ifp (`pip install --upgrade ifp`), or read it with the version that wrote it."
         )

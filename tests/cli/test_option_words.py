@@ -15,7 +15,7 @@ from ifp.cli import main
 from ifp.cli.option_words import with_options
 
 ROOT = Path(__file__).parents[2]
-COMMAND = re.compile(r"`ifp [^`]+`")
+COMMAND = re.compile(r"`(?:ifp|dask|pip) [^`]+`")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 

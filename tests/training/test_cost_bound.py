@@ -11,7 +11,6 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from ifp.analysis.joint import settings
 from ifp.analysis.joint.cost import seconds_of_all
 from ifp.cli import main
 from ifp.datasets.catalog import as_dataset
@@ -95,7 +94,7 @@ def test_a_dry_run_looks_for_no_range_of_beta(
         raise AssertionError
 
     for name in ("joint_edges", "conditional_edges"):
-        monkeypatch.setattr(settings, name, never)
+        monkeypatch.setattr(f"ifp.theory.joint_edges.{name}", never)
     # the one without ends is large, so that its cost is extrapolated
     size = ["--latents", "3", "--batch", "32"] if ends else ["--latents", "300", "--batch", "3000"]
     arguments = ["anneal", "--whole", "--dataset", squares, *FAST, *ends, *size]

@@ -56,6 +56,7 @@ def test_a_fork_that_puts_variances_first_is_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(choice.reading.test.moment_D, 1, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["btcvae"])
 def test_halves_of_a_public_interleaved_model_are_told(model: str, fixtures_dir: Path) -> None:
     data = Sprites()

@@ -32,6 +32,7 @@ def kl_nats_D(vae: Vae, images: np.ndarray) -> np.ndarray:
     return trained.kl_nats_D(*encode_images(vae.encode, images, CPU, lambda *_: None))
 
 
+@pytest.mark.slow
 def test_a_head_cut_in_halves_beside_log_sigma_is_read(tmp_path: Path, fixtures_dir: Path) -> None:
     """A public model with its rows reordered and its log variances halved: the same model in another dress."""
     path = fixtures_dir / "public-checkpoints" / "betaH_dsprites" / "model.pt"
@@ -48,6 +49,7 @@ def test_a_head_cut_in_halves_beside_log_sigma_is_read(tmp_path: Path, fixtures_
     assert kl_nats_D(choice.vae, images).sum() == pytest.approx(15.35, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_capacity_that_the_settings_state_tells_the_kind_of_variance(tmp_path: Path, fixtures_dir: Path) -> None:
     """A model whose KL was held at 25 nats: neither its moments nor a beta say how its head is to be read."""
     folder = fixtures_dir / "public-checkpoints" / "betaB_dsprites"
