@@ -32,6 +32,7 @@ for step in steps:
 """
 
 
+@pytest.mark.slow
 def test_steps_on_a_bare_machine(tmp_path: Path) -> None:
     """The parts share their imports; all of them go through with `--device cpu --smoke`, in a minute."""
     results = tmp_path / "results.md"

@@ -11,6 +11,7 @@ import pytest
 from ifp.objectives.registry import OBJECTIVES
 
 
+@pytest.mark.slow
 def test_training_stays_on_the_device_and_does_not_wait_for_it() -> None:
     program = Path(__file__).with_name("stand_in.py")
     run = subprocess.run([sys.executable, "-W", "ignore", program], capture_output=True, text=True)
