@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ifp.analysis.figures.plot_fonts import choose_fonts
-from ifp.analysis.figures.style import FORMATS, STYLE, check_formats
+from ifp.analysis.figures.style import FORMATS, STYLE, checked_formats
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError
 from ifp.system.files import cannot_write, replacing
@@ -82,7 +82,9 @@ def axes_or_new(ax: Axes | None, width_in: float, height_in: float) -> Axes:
     return new
 
 
-def save_figure(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+def save_figure(
+    figure: Figure, stem: Path, data: pd.DataFrame, *, formats: str | Sequence[str] = FORMATS
+) -> list[Path]:
     """Write `figure` in each format and `data`, what it shows, as csv; returns the paths, `stem` plus a suffix.
 
     All files are written whole or none of them is. The page is as large as the figure: no cropping to the content.
@@ -91,7 +93,7 @@ def save_figure(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: Sequ
     ------
     IfpError : a format other than pdf and png; files that cannot be written, as on a full disk.
     """
-    check_formats(formats)
+    formats = checked_formats(formats)
     paths = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in formats}
     table = stem.with_name(f"{stem.name}.csv")
     try:

@@ -125,11 +125,21 @@ def factor_looks(factors: Iterable[str]) -> dict[str, FactorLook]:
     }
 
 
-def check_formats(formats: Sequence[str]) -> None:
-    """Raise IfpError unless all are of FORMATS; none at all is allowed, and means no figure."""
-    for name in formats:
+def checked_formats(formats: str | Sequence[str]) -> tuple[str, ...]:
+    """The formats, out of a list or a text with commas; none at all is allowed, and means no figure.
+
+    >>> checked_formats("pdf"), checked_formats("pdf, png"), checked_formats(())
+    (('pdf',), ('pdf', 'png'), ())
+
+    Raises
+    ------
+    IfpError : one that is not of FORMATS.
+    """
+    names = tuple(name.strip() for name in (formats.split(",") if isinstance(formats, str) else formats))
+    for name in names:
         if name not in FORMATS:
             raise unknown_name("figure format", name, FORMATS)
+    return names
 
 
 def figure_width(width: str | float) -> float:

@@ -199,7 +199,7 @@ class Annealing(Result):
             labels=self.factor_labels if labels is None else labels,
         )  # fmt: skip
 
-    def save(self, folder: str | Path, *, width: str | float = "icml", formats: Sequence[str] = FORMATS) -> Path:
+    def save(self, folder: str | Path, *, width: str | float = "icml", formats: str | Sequence[str] = FORMATS) -> Path:
         """Write what `ifp anneal --out` writes: run.json, trace.npz, the tables, and figures of this width.
 
         Raises

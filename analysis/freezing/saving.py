@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ifp.analysis.figures.style import FORMATS, check_formats, figure_width
+from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError
@@ -22,7 +22,7 @@ def save_annealing(
     folder: Path,
     *,
     width: str | float = "icml",
-    formats: Sequence[str] = FORMATS,
+    formats: str | Sequence[str] = FORMATS,
     progress: Progress = silent,
 ) -> Annealing:
     """Write the run and what it says into `folder`, and return it as it lies there.
@@ -32,7 +32,7 @@ def save_annealing(
     IfpError : the folder holds something else, or an unknown width or format.
     """
     figure_width(width)
-    check_formats(formats)
+    formats = checked_formats(formats)
     check_free(folder, annealing)
     folder.mkdir(parents=True, exist_ok=True)
     unseal(folder)
@@ -46,7 +46,7 @@ def write_report(
     folder: Path,
     *,
     width: str | float = "icml",
-    formats: Sequence[str] = FORMATS,
+    formats: str | Sequence[str] = FORMATS,
     progress: Progress = silent,
 ) -> Annealing:
     """Write the tables and figures of a run whose run.json and trace.npz are in `folder` already."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.figures.style import FORMATS, check_formats, figure_width
+from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.naming import factor_naming
 from ifp.analysis.freezing.saving import write_report
@@ -58,7 +58,7 @@ def anneal(
     threads: int | None = None,
     scheduler: str | None = None,
     width: str | float = "icml",
-    formats: Sequence[str] = FORMATS,
+    formats: str | Sequence[str] = FORMATS,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
     progress: Progress = silent,
@@ -201,7 +201,7 @@ def plan_annealing(
     threads: int | None = None,
     scheduler: str | None = None,
     width: str | float = "icml",
-    formats: Sequence[str] = FORMATS,
+    formats: str | Sequence[str] = FORMATS,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | Sequence[str] | None = None,
     for_cost: bool = False,
@@ -223,7 +223,7 @@ def plan_annealing(
         raise bad_value("threads", threads, "a whole number of at least 1")
     figure_width(width)
     check_scheduler(scheduler)
-    check_formats(formats)
+    formats = checked_formats(formats)
     if "dataset" in settings:
         raise IfpError("The data set is the first argument; leave dataset= out.")
     # a config is made on purpose, so that its architecture is not exchanged for another

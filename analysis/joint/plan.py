@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ifp.adversarial.objective import GANS
-from ifp.analysis.figures.style import FORMATS, check_formats, figure_width
+from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width
 from ifp.analysis.freezing.naming import factor_naming
 from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.gan_freezing.study import SweepPlan, plan_sweep, refuse_method
@@ -138,7 +138,7 @@ def plan_whole(
     threads: int | None = None,
     scheduler: str | None = None,
     width: str | float = "icml",
-    formats: Sequence[str] = FORMATS,
+    formats: str | Sequence[str] = FORMATS,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | Sequence[str] | None = None,
     out: str | Path | None = None,
@@ -157,7 +157,7 @@ def plan_whole(
         the run in the folder `out`.
     """
     figure_width(width)
-    check_formats(formats)
+    formats = checked_formats(formats)
     check_threshold("threshold_nats", threshold_nats)
     check_scheduler(scheduler)
     if scheduler is not None and (objective in GANS or method != "train"):

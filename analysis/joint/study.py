@@ -36,7 +36,7 @@ def anneal_whole(
     threads: int | None = None,
     scheduler: str | None = None,
     width: str | float = "icml",
-    formats: Sequence[str] = FORMATS,
+    formats: str | Sequence[str] = FORMATS,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
     progress: Progress = silent,

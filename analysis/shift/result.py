@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.analysis.figures.result import Result
-from ifp.analysis.figures.style import FORMATS, check_formats, figure_width
+from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width
 from ifp.analysis.shift.melting import FEWEST_PAIRS
 from ifp.analysis.tables import json_rows, write_csv
 from ifp.formats import BETA_CONVENTION
@@ -136,7 +136,7 @@ class ShiftResult(Result):
             return plot_shift(self.melting, ax=ax)
 
     def save(
-        self, folder: str | os.PathLike[str], *, width: str | float = "icml", formats: Sequence[str] = FORMATS
+        self, folder: str | os.PathLike[str], *, width: str | float = "icml", formats: str | Sequence[str] = FORMATS
     ) -> Path:
         """Write shifts.csv, melting.csv, shift.json, the probes and the figure; returns the folder.
 
@@ -148,13 +148,13 @@ class ShiftResult(Result):
         return Path(folder)
 
     def write(
-        self, folder: str | os.PathLike[str], *, width: str | float = "icml", formats: Sequence[str] = FORMATS
+        self, folder: str | os.PathLike[str], *, width: str | float = "icml", formats: str | Sequence[str] = FORMATS
     ) -> list[Path]:
         """As `save`; returns the paths of the tables and of the figure's files."""
         from ifp.analysis.shift.plot_shift import draw_shift
 
         figure_width(width)
-        check_formats(formats)
+        formats = checked_formats(formats)
         with writing_result(folder, SHIFT) as out:
             for probe in self.probes:
                 probe.write(out)
