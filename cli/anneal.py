@@ -120,6 +120,8 @@ def anneal(
     if objective or option:
         raise IfpError("--objective and --option go with --whole, which trains on all images; add --whole.")
     settings = given_settings(options)
+    if settings.get("method") == "multi-rate":
+        raise IfpError("--method multi-rate goes with --whole, which trains on all images; add --whole.")
     config = _stored_config(config_file, settings)
     dataset = settings.pop("dataset", config.dataset if config else None)
     if dataset is None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ifp.adversarial.objective import NAMED_AFTER
 from ifp.analysis.figures.result import Result
-from ifp.analysis.figures.style import FORMATS
+from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width
 from ifp.analysis.gan_freezing.points import SUMMARY_COLUMNS
 from ifp.analysis.tables import json_rows, write_csv
 from ifp.system.checksums import seal, unseal
@@ -109,12 +109,14 @@ class GanSweep(Result):
         with paper_style() if ax is None else nullcontext():
             return plot_sweep(self.records, self.about, ax=ax)
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, *, width: str | float = "icml", formats: str | Sequence[str] = FORMATS) -> Path:
         """Write tables, settings and figure into a new or an empty folder; the networks are kept by `out` alone."""
+        figure_width(width)
+        formats = checked_formats(formats)
         path = result_folder(folder)
         path.mkdir(parents=True, exist_ok=True)
         write_csv(self.records, path / "records.csv")
-        self.write(path)
+        self.write(path, width=width, formats=formats)
         return path
 
     def write(self, folder: Path, *, width: str | float = "icml", formats: Sequence[str] = FORMATS) -> tuple[Path, ...]:

@@ -17,7 +17,6 @@ from ifp.analysis.joint.response_measure import ABOUT, read_response_tables
 from ifp.analysis.joint.response_report import MARK, response_report
 from ifp.analysis.joint.whole_result import WholeResult
 from ifp.analysis.tables import json_rows
-from ifp.system.checksums import seal
 from ifp.system.files import write_json
 from ifp.system.progress import Progress, silent
 from ifp.training.outcome import Outcome
@@ -130,13 +129,7 @@ class WholeResponse(WholeResult):
         result = replace(self, tables=tables).with_tables_in(folder)
         if not (folder / ABOUT).is_file():  # it is there where the run was measured in this folder
             write_json(folder / ABOUT, self.about)
-        figures = list[Path]()
-        if formats:
-            progress("Figures", 0, 1)
-            figures = draw_response(folder, width=width, formats=formats, order=self.order, labels=self.factor_labels)
-            progress("Figures", 1, 1)
-        seal(folder)
-        return replace(result, figures=tuple(figures))
+        return result.drawn_in(folder, draw_response, width=width, formats=formats, progress=progress)
 
 
 def read_response(folder: Path) -> WholeResponse:

@@ -26,7 +26,6 @@ from ifp.analysis.joint.report import Report, edges_report, images_read, whole_r
 from ifp.analysis.joint.whole_result import WholeResult
 from ifp.analysis.tables import json_rows
 from ifp.errors import IfpError
-from ifp.system.checksums import seal
 from ifp.system.files import write_json
 from ifp.system.own_files import check_schema
 from ifp.system.progress import Progress, silent
@@ -125,13 +124,7 @@ class WholeAnnealing(WholeResult):
         result = replace(self, tables=tables).with_tables_in(folder)
         if not (folder / "whole.json").is_file():  # it is there where the run was measured in this folder
             write_json(folder / "whole.json", self.about)
-        figures = list[Path]()
-        if formats:
-            progress("Figures", 0, 1)
-            figures = draw_joint(folder, width=width, formats=formats, order=self.order, labels=self.factor_labels)
-            progress("Figures", 1, 1)
-        seal(folder)
-        return replace(result, figures=tuple(figures))
+        return result.drawn_in(folder, draw_joint, width=width, formats=formats, progress=progress)
 
     def _points_in_order(self) -> pd.DataFrame:
         """`joint_freezing_points`: within each network factors in the order of the report, then its latents."""
@@ -194,13 +187,7 @@ class WholeEdges(WholeResult):
         tables = {**self.tables, "joint_edges": self.in_order("joint_edges", "factor")}
         result = replace(self, tables=tables).with_tables_in(folder)
         write_json(folder / "run.json", self.run)
-        figures = list[Path]()
-        if formats:
-            progress("Figures", 0, 1)
-            figures = draw_edges(folder, width=width, formats=formats, order=self.order, labels=self.factor_labels)
-            progress("Figures", 1, 1)
-        seal(folder)
-        return replace(result, figures=tuple(figures))
+        return result.drawn_in(folder, draw_edges, width=width, formats=formats, progress=progress)
 
 
 def read_whole(folder: Path) -> WholeAnnealing | WholeEdges:

@@ -1,8 +1,8 @@
-"""What the two results of a whole data set share: tables by name, the report's sentences, a folder of their own."""
+"""What the results of a whole data set share: tables by name, the report's sentences, a folder of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -11,11 +11,11 @@ import pandas as pd
 
 from ifp.analysis.figures.conditions import conditions_of
 from ifp.analysis.figures.result import Result
-from ifp.analysis.figures.style import figure_width
+from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width
 from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.joint.report import Report
 from ifp.analysis.tables import write_csv
-from ifp.system.checksums import unseal
+from ifp.system.checksums import seal, unseal
 from ifp.system.files import write_json
 from ifp.system.out_folder import result_folder
 from ifp.system.progress import Progress, silent
@@ -23,7 +23,7 @@ from ifp.system.progress import Progress, silent
 
 @dataclass(frozen=True, eq=False, repr=False)
 class WholeResult(Result):
-    """What the results of training and of the closed form share.
+    """What the results of trainings and of the closed form share.
 
     Attributes
     ----------
@@ -63,24 +63,32 @@ class WholeResult(Result):
         """The sentences of the report."""
         return [part for part in self.report() if isinstance(part, str)]
 
-    def written(self, folder: Path, *, width: str | float = "icml", progress: Progress = silent) -> Self:
+    def written(
+        self,
+        folder: Path,
+        *,
+        width: str | float = "icml",
+        formats: Sequence[str] = FORMATS,
+        progress: Progress = silent,
+    ) -> Self:
         """Write tables and figure into `folder`, and return the result as it lies there."""
         raise NotImplementedError
 
-    def save(self, folder: str | Path, *, width: str | float = "icml") -> Path:
+    def save(self, folder: str | Path, *, width: str | float = "icml", formats: str | Sequence[str] = FORMATS) -> Path:
         """Write run.json, the tables and the figure into a folder of its own, which `ifp plot` can read.
 
         The networks themselves are kept by `ifp.anneal_whole(..., out=folder)` alone.
 
         Raises
         ------
-        IfpError : the folder is a file or holds something already, or an unknown width.
+        IfpError : the folder is a file or holds something already, or an unknown width or format.
         """
         figure_width(width)
+        formats = checked_formats(formats)
         path = result_folder(folder)
         path.mkdir(parents=True, exist_ok=True)
         write_json(path / "run.json", self.run)
-        self.written(path, width=width)
+        self.written(path, width=width, formats=formats)
         return path
 
     def in_order(self, name: str, column: str) -> pd.DataFrame:
@@ -97,3 +105,21 @@ class WholeResult(Result):
         for name, table in self.tables.items():
             write_csv(table, folder / f"{name}.csv")
         return replace(self, path=folder)
+
+    def drawn_in(
+        self,
+        folder: Path,
+        draw: Callable[..., list[Path]],
+        *,
+        width: str | float,
+        formats: Sequence[str],
+        progress: Progress,
+    ) -> Self:
+        """Draw the figure of the tables in `folder` by `draw`, if there is a format, and write the checksums."""
+        figures = list[Path]()
+        if formats:
+            progress("Figures", 0, 1)
+            figures = draw(folder, width=width, formats=formats, order=self.order, labels=self.factor_labels)
+            progress("Figures", 1, 1)
+        seal(folder)
+        return replace(self, figures=tuple(figures))

@@ -146,6 +146,7 @@ MISTAKES = [
     (["--dataset", "{bars}", "--background", "x.png"], "background"),
     (["--dataset", "npz:missing.npz"], "missing.npz"),
     (["--config", "missing.json"], "cannot be read as JSON"),
+    (["--dataset", "{bars}", "--method", "multi-rate"], "--method multi-rate goes with --whole"),
     (["--dataset", "{bars}", "--format", "svg"], "Unknown figure format 'svg'"),
     (["--dataset", "smallnorb", "--data-dir", "{empty}"], "toys"),
 ]

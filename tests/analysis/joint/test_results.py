@@ -69,7 +69,13 @@ def test_the_closed_form_is_a_result_too(dataset: ArrayDataset, tmp_path: Path) 
     with pytest.raises(ifp.IfpError, match="ax must be one matplotlib Axes"):
         result.plot(ax=5)  # type: ignore[arg-type]
     plt.close("all")
-    again = read_whole(result.save(tmp_path / "edges"))
+    again = read_whole(result.save(tmp_path / "edges", formats="png"))
+    assert {path.name for path in (tmp_path / "edges" / "figures").iterdir()} == {"joint_edges.png", "joint_edges.csv"}
+    result.save(tmp_path / "tables", formats=())
+    assert not (tmp_path / "tables" / "figures").exists()
+    with pytest.raises(ifp.IfpError, match="Unknown figure format 'svg'"):
+        result.save(tmp_path / "none", formats="svg")
+    assert not (tmp_path / "none").exists()
     pd.testing.assert_frame_equal(again.tables["spectrum"], result.tables["spectrum"])
 
 
