@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pytest
 
 from ifp.analysis.information.mutual_information import histogram_nmi
+from ifp.checkpoints.posteriors import draw_sample
+from ifp.datasets.catalog import load_dataset
 from ifp.system.progress import silent
 from ifp.training.run import train
 from tests.training.small_runs import assert_equal_bits, config_for, run_into, setup_for, stored
@@ -74,3 +78,26 @@ def test_a_piece_that_is_behind_does_not_replace_what_is_home(
     state.unlink()
     pieces.take_home(tmp_path / "piece", tmp_path / "home", 0)
     assert_equal_bits(stored(tmp_path / "home", 0), before)
+
+
+def test_networks_that_are_there_are_measured_and_counted(
+    pieces: ModuleType, bars_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the real measures need 1,000 images; which checkpoints are measured is asked here
+    monkeypatch.setattr(sys.modules["measure"], "measure_checkpoint", lambda *given: {"recon_nats": 1.0})
+    config = config_for(f"npz:{bars_npz}", seeds=3, steps=8, records=2, checkpoint_every=8)
+    kept = pd.DataFrame({"configuration": ["old", "beta"], "seed": [0, 5], "step": [9, 9], "mig": [0.5, 0.25]})
+    kept.to_csv(tmp_path / "measures.csv", index=False)
+    for network in (0, 2):
+        pieces.train_piece(config, pieces.piece_folder(tmp_path, "beta", network), network, 60, "cpu")
+    assert pieces.missing({"beta": config}, tmp_path) == ["beta, network 1: 0 of 8 steps"]
+    sample = draw_sample(load_dataset(config.dataset), 18, 1, silent)
+    said = pieces.measure_there({"beta": config}, tmp_path, sample)
+    assert said == ["beta: 2 of 3 networks measured"]
+    measures, training = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("measures", "training"))
+    # what was kept of a configuration whose work is gone stays, what is measured anew is replaced
+    assert measures[["configuration", "seed", "step"]].to_numpy().tolist() == [
+        ["old", 0, 9], ["beta", 0, 8], ["beta", 2, 8],
+    ]  # fmt: skip
+    assert measures["recon_nats"].notna().tolist() == [False, True, True]
+    assert training["seed"].unique().tolist() == [0, 2]

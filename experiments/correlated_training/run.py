@@ -27,19 +27,15 @@ from configurations import SCALES, configurations, with_steps
 from images import write_images
 from measure import checkpoints, measure_checkpoint, step_of
 from summary import draw
+from trained import train_to_end
 
-from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.checkpoints.posteriors import Sample, draw_regime, draw_sample
-from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import load_dataset
 from ifp.datasets.correlated import Pair
 from ifp.datasets.regime import correlated_sampler
 from ifp.system.files import write_json
 from ifp.system.progress import silent
 from ifp.system.versions import versions
-from ifp.training.config import TrainConfig
-from ifp.training.run import train
-from ifp.training.setup import set_up
 
 HERE = Path(__file__).resolve().parent
 METHODS = ("beta", "beta-tc", "factor", "deft-rate")
@@ -91,10 +87,9 @@ def main() -> None:
         pairs = REGIMES[regime]
         steps = scale.training["steps"] // (1 if method in STAGED else 2)
         run = run_of(work, method, regime)
-        if not (run / "minutes.json").is_file():
-            records = min(scale.training["records"], steps)
-            config = replace(configs[method], seeds=given.seeds, correlate=pairs, steps=steps, records=records)
-            train_one(config, dataset, run)
+        records = min(scale.training["records"], steps)
+        config = replace(configs[method], seeds=given.seeds, correlate=pairs, steps=steps, records=records)
+        train_to_end(config, dataset, run)
         on = samples if not pairs else {name: samples[name] for name in (INDEPENDENT, regime)}
         rows = measured(run, steps, on, given.seeds).assign(method=method, trained=regime)
         kept = pd.concat([kept, rows], ignore_index=True)
@@ -112,17 +107,6 @@ def run_of(work: Path, method: str, regime: str) -> Path:
     return work / f"{method}-{regime}"
 
 
-def train_one(config: TrainConfig, dataset: FactorDataset, folder: Path) -> None:
-    """Train the networks of one method and regime to their end."""
-    started = time.process_time()
-    setup = set_up(dataset, config, device="cpu", threads=1)
-    run = setup.folder(folder)
-    outcome = train(setup, run, nmi=histogram_nmi, say=lambda text: print(f"{folder.name}: {text}", flush=True))
-    run.close("finished")
-    minutes = (time.process_time() - started) / 60
-    write_json(folder / "minutes.json", {"cpu_minutes": minutes, **outcome.to_json()})
-
-
 def measured(run: Path, steps: int, samples: dict[str, Sample], seeds: int) -> pd.DataFrame:
     """One row per seed and regime of the measured images, after `steps` steps."""
     rows = []
@@ -135,14 +119,16 @@ def measured(run: Path, steps: int, samples: dict[str, Sample], seeds: int) -> p
 
 
 def write_machine(out: Path, work: Path) -> None:
-    """Write machine.json: hardware, versions and the minutes of each training."""
-    found = {path.parent.name: json.loads(path.read_text()) for path in sorted(work.glob("*/minutes.json"))}
-    names = {run_of(work, method, regime).name for regime, method in PLAN}
+    """Write machine.json: hardware, versions and the minutes of each training, here or when its rows were measured."""
+    path = out / "machine.json"
+    minutes = json.loads(path.read_text())["trainings"] if path.is_file() else {}
+    minutes |= {path.parent.name: json.loads(path.read_text()) for path in sorted(work.glob("*/minutes.json"))}
+    names = {run_of(work, method, regime).name for regime, method in PLAN} | set(METHODS)
     about = {
         "cores": os.cpu_count(), "machine": platform.machine(), "versions": versions(),
-        "trainings": {name: about for name, about in found.items() if name in names},
+        "trainings": {name: minutes[name] for name in sorted(names & set(minutes))},
     }  # fmt: skip
-    write_json(out / "machine.json", about)
+    write_json(path, about)
 
 
 if __name__ == "__main__":

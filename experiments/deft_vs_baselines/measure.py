@@ -5,6 +5,7 @@ All on one sample of images, drawn uniformly whatever the training images were.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,17 @@ PERMUTATIONS = 10
 """Of the labels, for the noise floor."""
 
 
-def measure_run(run: Path, sample: Sample, device: str, *, dci_always: bool) -> pd.DataFrame:
-    """One row for each checkpoint of each seed of an `ifp train` run.
+def measure_run(
+    run: Path, sample: Sample, device: str, *, dci_always: bool, only: Collection[int] | None = None
+) -> pd.DataFrame:
+    """One row for each checkpoint of each seed of an `ifp train` run, or of the seeds in `only`.
 
     DCI costs more than all the rest: without `dci_always` it is measured at the last checkpoint alone.
     """
     rows = []
     for seed, paths in checkpoints(run).items():
+        if only is not None and seed not in only:
+            continue
         for path in paths:
             metrics = ("mig", "dci-fast") if dci_always or path == paths[-1] else ("mig",)
             rows.append({"seed": seed, "step": step_of(path)} | measure_checkpoint(path, sample, device, metrics))

@@ -2,12 +2,13 @@
 
     python experiments/deft_vs_baselines/pieces.py --scale paper                                  # what is missing
     python experiments/deft_vs_baselines/pieces.py --scale paper --only beta --network 0 --minutes 8 --device cuda
+    python experiments/deft_vs_baselines/pieces.py --scale paper --measure                        # what is at its end
 
 The second line trains until the time is over and stops at a record; the same line goes on, here or on another machine
 to which OUT/pieces/beta-0 was carried. That folder holds one network: where it was put away, its records, and the
 checkpoints of this visit; run the first line where the results are kept after each visit: it takes the checkpoints
 home, so that the folder that travels stays small (its size is printed). When all networks of a configuration are
-there, run.py measures them as if it had trained them.
+there, run.py measures them as if it had trained them; the third line measures what is there, and says how many.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import torch
 from configurations import SCALES, Scale, configurations, run_folder, with_steps
-from run import HERE, prepare
+from measure import measure_run
+from run import HERE, gather, prepare, write_machine
 
 from ifp.analysis.information.mutual_information import histogram_nmi
+from ifp.checkpoints.posteriors import Sample, draw_sample
 from ifp.datasets.catalog import load_dataset
-from ifp.system.progress import Progress
+from ifp.system.progress import Progress, silent
 from ifp.training.config import TrainConfig
 from ifp.training.run import train
 from ifp.training.setup import set_up
@@ -44,6 +48,7 @@ def main() -> None:
     parser.add_argument("--scale", choices=list(SCALES), required=True)
     parser.add_argument("--only", help="the configuration to train; without it nothing is trained")
     parser.add_argument("--network", type=int, default=0, help="the network of it to train")
+    parser.add_argument("--measure", action="store_true", help="measure the networks that are at their end")
     parser.add_argument("--minutes", type=float, default=8.0, help="until the last record of this visit")
     parser.add_argument("--out", type=Path, help="default: results/SCALE beside this file")
     parser.add_argument("--device", default="auto")
@@ -54,6 +59,11 @@ def main() -> None:
     configs = all_configurations(scale, out)
     if given.only is None:
         print("\n".join(missing(configs, out)))
+        if given.measure:
+            some = next(iter(configs.values()))
+            sample = draw_sample(load_dataset(some.dataset), scale.measured_images, 1, silent)
+            print("\n".join(measure_there(configs, out, sample)))
+            write_machine(out, list(configs), 1)
         return
     if given.only not in configs:
         parser.error(f"there is no configuration {given.only!r}; choose from {', '.join(configs)}")
@@ -118,6 +128,24 @@ def missing(configs: dict[str, TrainConfig], out: Path) -> list[str]:
         if min(steps) == config.steps and not (home / "minutes.json").is_file():
             lines.append(f"{name}: trained; run.py --only {name} measures it")
     return lines or ["Nothing is missing."]
+
+
+def measure_there(configs: dict[str, TrainConfig], out: Path, sample: Sample) -> list[str]:
+    """Measure the networks that are home and at their end, write the tables, and say how many there are of each."""
+    lines = []
+    for name, config in configs.items():
+        home = run_folder(out, name)
+        there = [network for network in range(config.seeds) if step_at(home, network) == config.steps]
+        if there:
+            measured = measure_run(home, sample, "cpu", dci_always=False, only=there)
+            measured.to_csv(home / "measures.csv", index=False, float_format="%.5g")
+            of_pieces = [piece_folder(out, name, network) / "records.csv" for network in there]
+            records = [pd.read_csv(path) for path in of_pieces if path.is_file()]
+            if records:
+                pd.concat(records).to_csv(home / "records.csv", index=False, float_format="%.6g")
+            lines.append(f"{name}: {len(there)} of {config.seeds} networks measured")
+    gather(out, list(configs))
+    return lines
 
 
 def take_home(piece: Path, home: Path, network: int) -> None:

@@ -79,7 +79,7 @@ def main() -> None:
     with ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn")) as pool:
         for wave in (trainings, first, {name: job for name, job in probes.items() if name not in first}):
             _run_all(pool, wave, lambda: gather(out, list(configs)))
-    write_machine(out, given.jobs)
+    write_machine(out, list(configs), given.jobs)
 
 
 def _run_all(pool: ProcessPoolExecutor, jobs: dict[str, Callable[[], float]], keep: Callable[[], None]) -> None:
@@ -157,25 +157,31 @@ def probe_shift(name: str, *, dataset: str, scale: Scale, out: Path, device: str
 
 
 def gather(out: Path, names: Sequence[str]) -> None:
-    """Write the tables of all configurations that are there: training.csv, measures.csv, shifts.csv, melting.csv."""
+    """Write the tables of all configurations that are there: training.csv, measures.csv, shifts.csv, melting.csv.
+
+    Rows of configurations whose work is gone stay as they were kept.
+    """
     for source, table in (("records.csv", "training"), ("measures.csv", "measures")):
-        found = [
-            pd.read_csv(run_folder(out, name) / source).assign(configuration=name)
-            for name in names
-            if (run_folder(out, name) / "minutes.json").is_file()
-        ]
-        _write(found, out / f"{table}.csv")
+        folders = {name: run_folder(out, name) for name in names}
+        _write({name: path / source for name, path in folders.items() if (path / "measures.csv").is_file()}, out, table)
     for table in ("shifts", "melting"):
-        folders = {name: out / "work" / f"shift-{name}" / f"{table}.csv" for name in SHIFTED}
-        found = [pd.read_csv(path).assign(configuration=name) for name, path in folders.items() if path.is_file()]
-        _write(found, out / f"{table}.csv")
+        _write({name: out / "work" / f"shift-{name}" / f"{table}.csv" for name in SHIFTED}, out, table)
 
 
-def _write(tables: Sequence[pd.DataFrame], path: Path) -> None:
-    if tables:
-        table = pd.concat(tables, ignore_index=True)
-        table.insert(0, "configuration", table.pop("configuration"))
-        table.to_csv(path, index=False, float_format="%.5g")
+def _write(sources: dict[str, Path], out: Path, table: str) -> None:
+    """The kept rows of a table, those of configurations that have a source replaced by it."""
+    path = out / f"{table}.csv"
+    kept = pd.read_csv(path) if path.is_file() else pd.DataFrame({"configuration": []})
+    found = {name: pd.read_csv(source) for name, source in sources.items() if source.is_file()}
+    names = list(dict.fromkeys([*kept["configuration"], *found]))
+    parts = [
+        found[name].assign(configuration=name) if name in found else kept[kept["configuration"] == name]
+        for name in names
+    ]
+    if parts:
+        joined = pd.concat(parts, ignore_index=True)
+        joined.insert(0, "configuration", joined.pop("configuration"))
+        joined.to_csv(path, index=False, float_format="%.5g")
 
 
 def _portable(config: TrainConfig, out: Path) -> dict[str, Any]:
@@ -184,9 +190,13 @@ def _portable(config: TrainConfig, out: Path) -> dict[str, Any]:
     return {**stored, "dataset": stored["dataset"].replace(f"{out}{os.sep}", "")}
 
 
-def write_machine(out: Path, jobs: int) -> None:
-    """Write machine.json: hardware, versions, and the minutes of each configuration."""
-    minutes = {path.parent.name: json.loads(path.read_text()) for path in sorted((out / "work").glob("*/minutes.json"))}
+def write_machine(out: Path, names: Sequence[str], jobs: int) -> None:
+    """Write machine.json: hardware, versions, and the minutes of each configuration, here or where it was measured."""
+    about_path = out / "machine.json"
+    minutes = json.loads(about_path.read_text())["minutes"] if about_path.is_file() else {}
+    minutes |= {
+        path.parent.name: json.loads(path.read_text()) for path in sorted((out / "work").glob("*/minutes.json"))
+    }
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     about = {
         "processor": _processor(),
@@ -196,9 +206,9 @@ def write_machine(out: Path, jobs: int) -> None:
         "system": platform.system(),
         "python": platform.python_version(),
         "versions": versions(),
-        "minutes": minutes,
+        "minutes": {name: minutes[name] for name in names if name in minutes},
     }
-    write_json(out / "machine.json", about)
+    write_json(about_path, about)
 
 
 def _processor() -> str:

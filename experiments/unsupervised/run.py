@@ -29,22 +29,18 @@ from configurations import SCALES, configurations
 from images import write_images
 from measure import checkpoints, measure_checkpoint
 from paired import paired_difference
+from trained import train_to_end
 
 import ifp
-from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.metrics.udr import udr
 from ifp.checkpoints.encoded_runs import read_model
 from ifp.checkpoints.posteriors import Sample, draw_sample, encode_images
 from ifp.checkpoints.source import ReadingOptions
 from ifp.codes import kl_nats
-from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import load_dataset
 from ifp.system.files import write_json
 from ifp.system.progress import silent
 from ifp.system.versions import versions
-from ifp.training.config import TrainConfig
-from ifp.training.run import train
-from ifp.training.setup import set_up
 
 HERE = Path(__file__).resolve().parent
 ANNEALING = {
@@ -83,8 +79,7 @@ def main() -> None:
             continue
         clock = time.process_time()
         run = work / name
-        if not (run / "minutes.json").is_file():
-            train_one(replace(configs[name], seeds=given.seeds), dataset, run)
+        train_to_end(replace(configs[name], seeds=given.seeds), dataset, run)
         rows.append(measured(run, sample, given.seeds).assign(configuration=name))
         about[f"{name}_cpu_minutes"] = _minutes(clock)
         table = pd.concat(rows, ignore_index=True)
@@ -105,16 +100,6 @@ def annealed_pressures(work: Path, out: Path) -> list[float]:
             shutil.copy(folder / name, out)
     print("\n".join(found.sentences()), flush=True)
     return [float(beta) for beta in found.tables["pressures"]["beta"]]
-
-
-def train_one(config: TrainConfig, dataset: FactorDataset, folder: Path) -> None:
-    """Train the networks of one configuration to their end."""
-    clock = time.process_time()
-    setup = set_up(dataset, config, device="cpu", threads=1)
-    run = setup.folder(folder)
-    outcome = train(setup, run, nmi=histogram_nmi, say=lambda text: print(f"{folder.name}: {text}", flush=True))
-    run.close("finished")
-    write_json(folder / "minutes.json", {"cpu_minutes": _minutes(clock), **outcome.to_json()})
 
 
 def measured(run: Path, sample: Sample, seeds: int) -> pd.DataFrame:
