@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="networks of each method")
     parser.add_argument("--work", type=Path, default=HERE / "work")
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--first", type=int, help="so many trainings; default: all, those that matter most first")
     parser.add_argument("--steps", type=int, help="a shorter training, for a trial")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -66,7 +67,8 @@ def main() -> None:
     sample = draw_sample(dataset, scale.measured_images, 1, silent)
     given.out.mkdir(parents=True, exist_ok=True)
     table, rows = given.out / "measures.csv", list[pd.DataFrame]()
-    for (base, gamma), config in methods(configurations(scale, f"npz:{images}", [1.0]), scale.divide).items():
+    planned = methods(configurations(scale, f"npz:{images}", [1.0]), scale.divide)
+    for (base, gamma), config in list(planned.items())[: given.first]:
         run = given.work / name_of(base, gamma)
         train_to_end(replace(config, seeds=given.seeds), dataset, run)
         if not (run / "measures.csv").is_file():
