@@ -16,6 +16,15 @@ from ifp.networks.fully_connected import MlpNetwork, PixelStatistics
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = (1, 2, 6)
+OTHER_KINDS = [
+    start + b"\0" * 600
+    for start in (
+        b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08\0\x04\0\x10\0", b"\x08\x01\x12\x07", b"\x08\x07\x12\x07pytorch",
+        b"\x1f\x8b\x08", b"version https://git-lfs.github.com/spec/v1", b"<!DOCTYPE html>", b"\x80\x04K\x01.",
+        b"\0" * 257 + b"ustar",
+    )
+]  # fmt: skip
+"""The first bytes of files that are refused by their kind: HDF5, SavedModel, ONNX, gzip and others."""
 
 
 def small_data() -> Any:
@@ -44,13 +53,15 @@ def small_codes(seed: int, models: int = 1) -> list[Any]:
 
 
 def make_folders(out: Path) -> None:
-    """Make the folders anneal, train, whole, diagnosis, channels, shift and directions in `out`."""
+    """Make the folders anneal, train, whole, sweep, diagnosis, channels, shift and directions in `out`."""
     data = small_data()
     small = {"steps": 20, "records": 4, "batch": 8, "device": "cpu", "threads": 1}
     ifp.anneal(data, contexts=2, seeds=1, hidden=8, out=out / "anneal", **small)
     network = {"architecture": "mlp", "hidden": 8, "latents": 2}
     ifp.train(data, "beta", out=out / "train", seeds=1, **network, **small)
     ifp.anneal_whole(data, out=out / "whole", seeds=1, **network, **{**small, "steps": 60, "records": 12})
+    gan = {"steps": 30, "hold_steps": 10, "records": 4, "batch": 8, "hidden": 8, "device": "cpu", "threads": 1}
+    ifp.anneal_whole(data, objective="infogan", out=out / "sweep", seeds=1, architecture="mlp", latents=2, **gan)
     counts = {"permutations": 20, "bootstraps": 20}
     ifp.diagnose(small_codes(0)[0], metrics="none", **counts).save(out / "diagnosis")
     ifp.channels(small_codes(1, 5), points=200).save(out / "channels")

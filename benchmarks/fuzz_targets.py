@@ -6,7 +6,7 @@ import json
 import shutil
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import ifp
 from ifp.analysis.channels.files import load_results as load_channels
 from ifp.analysis.diffusion.results import MATRICES, load_results
 from ifp.analysis.freezing.saved_run import read_run
+from ifp.analysis.gan_freezing.study import read_sweep
 from ifp.analysis.joint.results import read_whole
 from ifp.analysis.training.pressures_of_run import pressures_from
 from ifp.checkpoints.arrays.unwrap import unwrap
@@ -36,6 +37,7 @@ from ifp.system.checksums import check_unchanged
 from ifp.training.records import TrainRecords
 from ifp.training.state import MemberState, damaged, read_content
 
+SWEEP = ("gan_sweep.json", "gan_freezing_points.csv", "gan_freezing_summary.csv", "records.csv")
 NORB = NorbDesign(categories=1, instances=2, elevations=1, azimuths=1, lightings=1)
 
 
@@ -91,6 +93,12 @@ def _anneal(folder: Path) -> None:
     run.freezing_points()
     run.table()
     run.headline()
+
+
+def _sweep(folder: Path) -> None:
+    sweep = read_sweep(folder)
+    sweep.table()
+    sweep.headline()
 
 
 def _diagnosis(folder: Path) -> None:
@@ -190,6 +198,7 @@ def targets(out: Path) -> dict[str, Target]:
             partial(_model, file="variables.index"),
             raw,
         ),
+        ("checkpoint, other containers", "checkpoints", "other.bin", partial(_model, file="other.bin"), raw),
         ("families of code bases", "families", "shapes.json", _family, in_json),
         ("settings, json", "settings", "specs.json", settings_beside, in_json),
         ("settings, gin", "settings", "train.gin", settings_beside, raw),
@@ -198,18 +207,22 @@ def targets(out: Path) -> dict[str, Target]:
         ("data, npz", "data", "data.npz", lambda at: NpzDataset(at / "data.npz").describe(), in_npz),
         ("data, folder's csv", "pictures", "factors.csv", lambda at: FolderDataset(at).describe(), in_csv),
         ("codes, npz", "data", "codes.npz", lambda at: read_codes(at / "codes.npz"), in_npz),
-        ("anneal, run.json", "anneal", "run.json", _anneal, in_json),
-        ("anneal, trace.npz", "anneal", "trace.npz", _anneal, in_npz),
+        ("anneal, run.json", "anneal", "run.json", read_run, in_json),
+        ("anneal, trace.npz", "anneal", "trace.npz", read_run, in_npz),
+        ("table, anneal's run.json", "anneal", "run.json", _anneal, in_json),
+        ("table, anneal's trace.npz", "anneal", "trace.npz", _anneal, in_npz),
         ("anneal, pressures.csv", "anneal", "pressures.csv", pressures_from, in_csv),
         ("checksums.json", "anneal", "checksums.json", lambda at: check_unchanged(at / "summary.csv"), in_json),
         ("train, run.json", "train", "run.json", lambda at: list_trainings([at]), in_json),
         ("train, seed's run.json", "train/seed-0", "run.json", locate, in_json),
         ("train, records.npz", "train", "records.npz", lambda at: list_trainings([at]), in_npz),
         ("train, state", "train", ".resume/seed-0.pt", _state, in_zip),
+        *((f"sweep, {file}", "sweep", file, _sweep, in_json if file.endswith("json") else in_csv) for file in SWEEP),
         ("whole, whole.json", "whole", "whole.json", lambda at: read_whole(at).report(), in_json),
         ("whole, mi.csv", "whole", "mi.csv", lambda at: read_whole(at).report(), in_csv),
         ("whole, joint_edges.csv", "whole", "joint_edges.csv", lambda at: read_whole(at).report(), in_csv),
-        ("diagnosis.json", "diagnosis", "diagnosis.json", _diagnosis, in_json),
+        ("diagnosis.json", "diagnosis", "diagnosis.json", load_results, in_json),
+        ("table, diagnosis.json", "diagnosis", "diagnosis.json", _diagnosis, in_json),
         ("channels.json", "channels", "channels.json", load_channels, in_json),
         ("channels, similarity.npz", "channels", "similarity.npz", load_channels, in_npz),
     ]
@@ -218,7 +231,7 @@ def targets(out: Path) -> dict[str, Target]:
         "whole": ("whole.json", "mi.csv", "derivative.csv", "peaks.csv", "steps.csv", "joint_information.csv",
                   "joint_freezing_points.csv", "joint_summary.csv", "joint_edges.csv", "spectrum.csv"),
         "channels": ("channels.json", "similarity.npz", "traversals.npz"), "shift": ("melting.csv", "shift.json"),
-        "directions": ("directions.csv", "traversals.npz", "directions.json"),
+        "directions": ("directions.csv", "traversals.npz", "directions.json"), "sweep": SWEEP,
     }  # fmt: skip
     by_suffix = {".json": in_json, ".npz": in_npz, ".csv": in_csv}
     for folder, files in drawn.items():
@@ -228,6 +241,8 @@ def targets(out: Path) -> dict[str, Target]:
             if (out / folder / file).is_file()
         ]
     made = {name: Target(name, out / folder, file, read, mutate) for name, folder, file, read, mutate in rows}
-    family = made["families of code bases"]
-    shapes = fuzz_seeds.family_shapes()
-    return made | {family.name: Target(family.name, family.folder, family.file, family.read, family.mutate, shapes)}
+    seeds = {
+        "families of code bases": fuzz_seeds.family_shapes(),
+        "checkpoint, other containers": fuzz_seeds.OTHER_KINDS,
+    }
+    return made | {name: replace(made[name], seeds=contents) for name, contents in seeds.items()}

@@ -17,17 +17,17 @@ RUNS = ROOT / "tests" / "data" / "format-0"
 
 @pytest.fixture(scope="module")
 def fuzzing() -> Any:
-    """The modules `fuzz` and `fuzz_targets`, which import each other as scripts do."""
+    """The modules `fuzz_execution` and `fuzz_targets`, which import each other as scripts do."""
     before = set(sys.modules)
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
-        import fuzz
+        import fuzz_execution
         import fuzz_targets
 
-        yield fuzz, fuzz_targets
+        yield fuzz_execution, fuzz_targets
     finally:
         sys.path.remove(str(ROOT / "benchmarks"))
-        for name in {"fuzz", "fuzz_targets", "fuzz_mutations", "fuzz_seeds"} - before:
+        for name in {"fuzz_execution", "fuzz_targets", "fuzz_mutations", "fuzz_seeds"} - before:
             sys.modules.pop(name, None)
 
 
