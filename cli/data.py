@@ -86,9 +86,13 @@ def describe(name: str, data_dir: Path | None, background: Path | None, as_json:
 @data_dir_option
 @quiet_option
 def get(name: str, data_dir: Path | None, quiet: bool) -> None:
-    """Download the files of an official data set that are not there yet."""
+    """Download the files of an official data set that are not there yet.
+
+    It says first how many bytes come and what is free. A download that was stopped goes on where it stopped. Checksums
+    are verified where they are published; where none is, that of the first download is kept in NAME.sha256.
+    """
     from ifp.datasets.catalog import DATASETS, is_own
-    from ifp.datasets.download import default_data_dir, fetch, official_files
+    from ifp.datasets.download import default_data_dir, download_plan, fetch, official_files
     from ifp.errors import unknown_name
 
     files = official_files(name)
@@ -99,6 +103,8 @@ def get(name: str, data_dir: Path | None, quiet: bool) -> None:
         return
     folder = data_dir or default_data_dir()
     with StageProgress(quiet=quiet) as stages:
+        if plan := download_plan(name, folder):
+            stages.say(plan)
         new = fetch(name, folder, lambda file, done, total: stages.update(f"Downloading {file} (bytes)", done, total))
     for path in new:
         echo(path)

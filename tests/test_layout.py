@@ -215,7 +215,7 @@ def test_every_import_is_declared_and_every_requirement_imported() -> None:
     needed = requirements(config()["options"]["install_requires"])
     extra = requirements(" ".join(config()["options.extras_require"].values()))
     extras = config()["options.extras_require"]
-    optional = requirements(extras["topology"] + extras["cluster"])
+    optional = requirements(extras["topology"] + extras["cluster"] + extras["hdf5"])
     assert third_party(SOURCES) == needed | optional
     beside = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
     # used only where somebody has installed them: a peer that benchmarks/training.py measures beside us, and the fuzzer

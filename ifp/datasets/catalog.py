@@ -21,12 +21,24 @@ DATASETS: dict[str, str] = {
     "toys": "stand-in for SmallNORB with its design: 48,600 grey 64 x 64 images of shaded solids; no download",
     "arrow": "DEFT's correlative set, drawn anew: 32,768 binary 64 x 64 images of an arrow, its place and angle; "
     "no download",
+    "xysquares": "three squares on a grid, one per colour channel: 262,144 RGB 64 x 64 images; no download",
     "dsprites": "the official dSprites file",
     "smallnorb": "the official SmallNORB files",
+    "shapes3d": "the official 3D Shapes file: 480,000 RGB 64 x 64 images of a room (needs ifp[hdf5])",
+    "mpi3d-toy": "the official MPI3D file, simply rendered: 1,036,800 RGB 64 x 64 images of a robot arm",
+    "mpi3d-realistic": "the official MPI3D file, realistically rendered",
+    "mpi3d-real": "the official MPI3D file of photographs",
+    "mpi3d-complex": "the official MPI3D file of photographs of everyday things, 460,800 images",
+    "cars3d": "the official Cars3D archive or folder: 17,568 RGB images at 64 x 64",
     "npz:PATH": "your own images: arrays images, factors, factor_names in an .npz file (docs/own_data.md)",
     "images:FOLDER": "your own images: pictures in a folder, factors.csv beside them (docs/own_data.md)",
 }
 """What `--dataset` takes, and one line on each."""
+
+OFFICIAL = (
+    "dsprites", "smallnorb", "shapes3d", "mpi3d-toy", "mpi3d-realistic", "mpi3d-real", "mpi3d-complex", "cars3d",
+)  # fmt: skip
+"""The data sets that are read from files which their authors published."""
 
 
 def load_dataset(
@@ -37,7 +49,7 @@ def load_dataset(
     Parameters
     ----------
     name : a key of `DATASETS`, "npz:" and the path of a file, or "images:" and the path of a folder.
-    data_dir : where the files of `dsprites` and `smallnorb` lie; None means their usual folder.
+    data_dir : where the official files lie; None means their usual folder.
     background : the picture of `sprites-scream`; None means the built-in texture.
     progress : called with the images read and all, where reading takes time.
 
@@ -73,14 +85,14 @@ def load_dataset(
         from ifp.datasets.arrow import Arrow
 
         return Arrow()
-    if name == "dsprites":
-        from ifp.datasets.dsprites import DSprites
+    if name == "xysquares":
+        from ifp.datasets.xysquares import XYSquares
 
-        return DSprites(data_dir)
-    if name == "smallnorb":
-        from ifp.datasets.smallnorb import SmallNorb
+        return XYSquares()
+    if name in OFFICIAL:
+        from ifp.datasets.official import open_official
 
-        return SmallNorb(data_dir, progress=progress)
+        return open_official(name, data_dir, progress=progress)
     raise _unknown(name)
 
 
@@ -124,14 +136,10 @@ def check_available(name: str, *, data_dir: Path | None = None, background: Path
         check_there(Path(name.removeprefix(NPZ_PREFIX)).expanduser())
     elif name.startswith(FOLDER_PREFIX):
         check_folder(Path(name.removeprefix(FOLDER_PREFIX)))
-    elif name == "dsprites":
-        from ifp.datasets import download, dsprites
+    elif name in OFFICIAL:
+        from ifp.datasets.official import find_official
 
-        dsprites.find_official(data_dir or download.default_data_dir())
-    elif name == "smallnorb":
-        from ifp.datasets import download, smallnorb
-
-        smallnorb.find_files(data_dir or download.default_data_dir())
+        find_official(name, data_dir)
     elif name not in DATASETS:
         raise _unknown(name)
 

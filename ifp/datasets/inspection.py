@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from ifp.datasets.catalog import load_dataset
-from ifp.datasets.download import check_file, default_data_dir, find_file, official_files
+from ifp.datasets.download import check_file, default_data_dir, find_official_file, missing_files, official_files
+from ifp.datasets.official import count_images, open_official
 from ifp.errors import IfpError
 from ifp.system.progress import Progress, silent
 
@@ -19,6 +20,7 @@ PINNED = {
     "sprites-noisy": "3ab6143fa8dc1f01b6899499d5cae5bdb3b74231100390cb214bd66ff7e998a5",
     "sprites-scream": "f075869c85ca549d3dde65f6a0f8972addb069e099234701e7f96a690511a28d",
     "toys": "b976a780cb602b7d996d2de90ffba08fa30c69b013b462dd6635a082bcfc01f4",
+    "xysquares": "c8b573fda8a02c706fa0806a10069c150e479def0c5c7084ef605dafcdbf953d",
     "arrow": "861268d4ae9c8595e5c78ec7d9d9a3a9895bf764624c88424610191c7fc572bd",
 }
 """The sample checksums of rendered data, from the machine on which they were first made (x86-64, NumPy 2.4)."""
@@ -39,7 +41,7 @@ def files_state(name: str, data_dir: Path | None) -> str:
     files = official_files(name)
     if not files:
         return "rendered on this machine"
-    missing = [file.name for file in files if find_file(folder, file.name) is None]
+    missing = missing_files(name, folder)
     if missing:
         return f"{len(missing)} of {len(files)} missing in {folder}; run `ifp data get {name}`"
     return f"in {folder}"
@@ -55,11 +57,7 @@ def describe(name: str, data_dir: Path | None = None, background: Path | None = 
     if not official_files(name):
         dataset = load_dataset(name, data_dir=data_dir, background=background)
         return {**dataset.describe(), "checksum": dataset.checksum()}
-    from ifp.datasets.dsprites import DSprites
-    from ifp.datasets.smallnorb import SmallNorb
-
-    described = DSprites(read=False) if name == "dsprites" else SmallNorb(read=False)
-    return {**described.describe(), "files": files_state(name, data_dir)}
+    return {**open_official(name, read=False).describe(), "files": files_state(name, data_dir)}
 
 
 def check(name: str, data_dir: Path | None = None, progress: Progress = silent) -> list[Check]:
@@ -78,29 +76,14 @@ def check(name: str, data_dir: Path | None = None, progress: Progress = silent) 
 def _official(name: str, data_dir: Path | None, progress: Progress) -> Iterator[Check]:
     folder = data_dir or default_data_dir()
     for file in official_files(name):
-        path = find_file(folder, file.name)
+        path = find_official_file(folder, file)
         if path is None:
             yield Check(file.name, False, f"missing in {folder}; run `ifp data get {name}`")
         else:
             yield _attempt(path.name, partial(check_file, path, file))
-    if all(find_file(folder, file.name) for file in official_files(name)):
+    if not missing_files(name, folder):
         # whatever the checksums say: someone may have packed the right images again
-        yield _attempt("images", partial(_count_images, name, folder, progress))
-
-
-def _count_images(name: str, folder: Path, progress: Progress) -> str:
-    if name == "smallnorb":
-        from ifp.datasets.smallnorb import find_files, read_grid
-
-        images = read_grid(find_files(folder), progress=progress)
-        return f"{len(images):,}: every category, instance, elevation, azimuth and lighting once"
-    from ifp.datasets.dsprites import SPACE, find_official, read_blocks
-
-    done = 0
-    for block in read_blocks(find_official(folder), SPACE, 1024):
-        done += len(block)
-        progress(f"Checking {name}", done, len(SPACE))
-    return f"{done:,}: one for each combination of {', '.join(SPACE.names)}"
+        yield _attempt("images", partial(count_images, name, folder, progress))
 
 
 def _other(name: str) -> Iterator[Check]:

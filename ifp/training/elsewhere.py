@@ -34,7 +34,7 @@ from ifp.training.state import MemberState
 
 STRETCH_SECONDS = 20.0
 """A worker sends back what it has at the first record after so long."""
-RENDERED = tuple(name for name in DATASETS if name.startswith("sprites") or name in ("toys", "arrow"))
+RENDERED = tuple(name for name in DATASETS if name.startswith("sprites") or name in ("toys", "arrow", "xysquares"))
 """Data sets that every worker makes by itself from their name; others travel."""
 
 

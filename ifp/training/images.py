@@ -1,7 +1,8 @@
 """TrainingImages: a data set on the device as bytes, from which batches are taken by index.
 
 Binary images that the data set keeps packed (8 pixels per byte) are unpacked once where memory allows, and batch by
-batch where it does not; the numbers are the same.
+batch where it does not. Images that lie in a file, and would take over STORED_BYTES of the CPU's memory, are read batch
+by batch. The numbers are the same.
 
 Shapes: N images, P pixels, F factors, M members, B images of a batch, K steps of a block.
 """
@@ -17,6 +18,8 @@ from torch import Tensor
 
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.cache import PackedGrid, grid_of
+from ifp.datasets.image_file import ImageFile
+from ifp.datasets.stored_grid import stored_images
 from ifp.errors import IfpError
 from ifp.likelihood import Likelihood
 from ifp.networks.fully_connected import PixelStatistics
@@ -26,6 +29,8 @@ RENDERED = 1024
 """Images rendered at a time."""
 UNPACKED_SHARE, MEMORY_SHARE = 0.25, 0.6
 """Shares of the free memory that unpacked binary images, and any images, may take."""
+STORED_BYTES = 2**30
+"""Images of a file that take more than this are not brought into the CPU's memory."""
 STATISTICS_IMAGES = 20_000
 """Images, evenly spaced, from which the mean image is taken."""
 
@@ -39,6 +44,7 @@ class TrainingImages:
     positions_NF : the factor positions of each image.
     packed : whether they are packed.
     probability_N : how likely each image is drawn, sum 1; None for all alike.
+    stored : the file in which the images lie, and the number of each in it; `bytes_NP` has no rows then.
     """
 
     def __init__(
@@ -49,8 +55,10 @@ class TrainingImages:
         *,
         packed: bool = False,
         probability_N: np.ndarray | None = None,
+        stored: tuple[ImageFile, np.ndarray] | None = None,
     ) -> None:
         self.bytes_NP = bytes_NP
+        self.stored = stored
         self.image_shape = image_shape
         self.positions_NF = positions_NF
         self.packed = packed
@@ -58,7 +66,7 @@ class TrainingImages:
         self._cumulative_N = None if probability_N is None else torch.from_numpy(np.cumsum(probability_N))
 
     def __len__(self) -> int:
-        return len(self.bytes_NP)
+        return len(self.positions_NF)
 
     @property
     def device(self) -> torch.device:
@@ -70,12 +78,14 @@ class TrainingImages:
         moved = self.bytes_NP.to(device)
         if moved is self.bytes_NP:
             return self
-        images = TrainingImages(moved, self.image_shape, self.positions_NF, packed=self.packed)
+        images = TrainingImages(moved, self.image_shape, self.positions_NF, packed=self.packed, stored=self.stored)
         images._cumulative_N = self._cumulative_N
         return images
 
     def describe(self) -> str:
         """Where the images are kept and how, in a few words."""
+        if self.stored is not None:
+            return f"{len(self):,} images, read batch by batch from {self.stored[0].path}"
         size = self.bytes_NP.numel() / 2**20
         how = "8 binary pixels per byte, unpacked batch by batch" if self.packed else "one byte per pixel"
         return f"{len(self):,} images in the memory of {self.device.type}, {size:,.0f} MiB, {how}"
@@ -93,6 +103,10 @@ class TrainingImages:
 
     def at(self, index_MB: Tensor) -> Tensor:
         """The images at these indices as float32 in [0, 1], [M, B, P]."""
+        if self.stored is not None:
+            file, number_N = self.stored
+            images = torch.from_numpy(file.images(number_N[index_MB.flatten().cpu().numpy()]))
+            return images.to(self.device).flatten(1).float().div_(255).reshape(*index_MB.shape, -1)
         rows = self.bytes_NP.index_select(0, index_MB.flatten().to(self.device))
         if self.packed:
             rows = rows[:, :, None].bitwise_right_shift(self._shifts_8).bitwise_and_(1).flatten(1)
@@ -140,6 +154,16 @@ def load_images(
         packed = not unpack
     else:
         positions_NF, nuisance_N = dataset.sample_images(count or everything, seed)
+        file = stored_images(dataset)
+        on_cpu = torch.device(device).type == "cpu"
+        if file is not None and on_cpu and len(positions_NF) * dataset.num_pixels > STORED_BYTES:
+            return TrainingImages(
+                torch.empty((0, dataset.num_pixels), dtype=torch.uint8),
+                dataset.image_shape,
+                positions_NF,
+                probability_N=None if probability is None else probability(positions_NF),
+                stored=(file, dataset.space.ravel(positions_NF)),
+            )
         _check_memory(dataset, len(positions_NF), len(positions_NF) * dataset.num_pixels, device)
         pixels, packed = _rendered(dataset, positions_NF, nuisance_N, progress), False
     return TrainingImages(

@@ -9,10 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ifp.datasets.catalog import DATASETS, as_dataset, load_dataset
+from ifp.datasets.catalog import DATASETS, OFFICIAL, as_dataset, check_available, load_dataset
 from ifp.errors import IfpError
 
-RENDERED = ["sprites", "sprites-noshape", "sprites-color", "sprites-noisy", "sprites-scream", "toys", "arrow"]
+RENDERED = [
+    "sprites",
+    "sprites-noshape",
+    "sprites-color",
+    "sprites-noisy",
+    "sprites-scream",
+    "toys",
+    "arrow",
+    "xysquares",
+]
 
 
 @pytest.mark.parametrize("name", RENDERED)
@@ -26,15 +35,17 @@ def test_rendered_data_need_no_files(name: str) -> None:
 
 
 def test_every_name_is_rendered_or_read_from_files() -> None:
-    assert set(DATASETS) == {*RENDERED, "dsprites", "smallnorb", "npz:PATH", "images:FOLDER"}
+    assert set(DATASETS) == {*RENDERED, *OFFICIAL, "npz:PATH", "images:FOLDER"}
     assert all("\n" not in line for line in DATASETS.values())
 
 
-@pytest.mark.parametrize("name", ["dsprites", "smallnorb", "npz:images.npz"])
+@pytest.mark.parametrize("name", [*OFFICIAL, "npz:images.npz"])
 def test_files_that_are_not_there_are_one_sentence(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(IfpError):
+    with pytest.raises(IfpError, match=r"missing|no file"):
         load_dataset(name, data_dir=tmp_path)
+    with pytest.raises(IfpError, match=r"missing|no file"):
+        check_available(name, data_dir=tmp_path)
 
 
 def test_npz(tmp_path: Path) -> None:

@@ -29,13 +29,26 @@ class Server:
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, bytes, int | None]] = {}
         self.asked: list[str] = []
+        self.ranges: list[str | None] = []
+        self.version, self.resumes = '"one"', True
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.asked.append(self.path)
                 status, body, promised = server.answers.get(self.path, (404, b"nothing here", None))
+                whole, start = len(body), 0
+                wanted, version = self.headers.get("Range"), self.headers.get("If-Range", server.version)
+                server.ranges.append(wanted)
+                if status == 200 and wanted and version == server.version and server.resumes:
+                    start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+                    status = 206 if start < whole else 416
+                body = body[start:]
                 self.send_response(status)
+                if status == 206:
+                    self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
+                if server.version:
+                    self.send_header("ETag", server.version)
                 self.send_header("Content-Length", str(len(body) if promised is None else promised))
                 self.end_headers()
                 with contextlib.suppress(ConnectionError):  # the client may have heard enough
@@ -118,7 +131,88 @@ def test_failure_tells_every_url_its_error_and_what_to_do_by_hand(server: Server
     assert f"folder is {tmp_path}" in text
     assert f"\n  {NAME}\n" in text
     assert text.endswith("Ask a colleague.")
-    assert left_in(tmp_path) == []
+    assert f"the connection ended after 100 of {len(CONTENT):,} bytes" in text
+    assert f"What came of {NAME} is kept" in text
+    assert left_in(tmp_path) == [f"{NAME}.part", f"{NAME}.part.json"]
+
+
+def stopped_after(server: Server, tmp_path: Path, count: int) -> None:
+    """A download from the first mirror that broke off after `count` bytes."""
+    server.answers = {f"/first/{NAME}": (200, CONTENT[:count], len(CONTENT))}
+    with pytest.raises(IfpError):
+        fetch("toyset", tmp_path)
+    assert (tmp_path / f"{NAME}.part").read_bytes() == CONTENT[:count]
+    server.asked, server.ranges = [], []
+
+
+@pytest.mark.parametrize("mirror", ["first", "second"])
+def test_a_stopped_download_goes_on_where_it_stopped(server: Server, tmp_path: Path, mirror: str) -> None:
+    stopped_after(server, tmp_path, 1000)
+    server.answers = {f"/{mirror}/{NAME}": (200, CONTENT, None)}
+    assert fetch("toyset", tmp_path) == [tmp_path / NAME]
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+    assert server.ranges[-1] == "bytes=1000-"
+    assert left_in(tmp_path) == [NAME]
+
+
+def test_a_mirror_that_sends_no_parts_or_another_version_starts_again(server: Server, tmp_path: Path) -> None:
+    stopped_after(server, tmp_path, 1000)
+    server.resumes = False
+    server.answers = {f"/first/{NAME}": (200, CONTENT, None)}
+    fetch("toyset", tmp_path)
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+    (tmp_path / NAME).unlink()
+    server.resumes = True
+    stopped_after(server, tmp_path, 1000)
+    server.version = '"two"'
+    server.answers = {f"/first/{NAME}": (200, CONTENT, None)}
+    fetch("toyset", tmp_path)
+    assert server.ranges == ["bytes=1000-"]
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+
+
+def test_a_part_that_was_damaged_on_the_disk_is_fetched_once_more(server: Server, tmp_path: Path) -> None:
+    stopped_after(server, tmp_path, 1000)
+    (tmp_path / f"{NAME}.part").write_bytes(bytes(1000))
+    server.answers = {f"/first/{NAME}": (200, CONTENT, None)}
+    fetch("toyset", tmp_path)
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+    assert server.ranges == ["bytes=1000-", None]
+
+
+def test_without_a_published_checksum_that_of_the_first_use_is_kept(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = download._mirrors()["toyset"]
+    monkeypatch.setitem(entry, "files", [{"name": NAME, "bytes": None, "hash": None}])
+    (file,) = official_files("toyset")
+    stopped_after(server, tmp_path, 1000)
+    # another mirror may hold another file, so that nothing of the first is gone on with
+    server.answers = {f"/second/{NAME}": (200, CONTENT, None)}
+    fetch("toyset", tmp_path)
+    assert server.ranges == ["bytes=1000-", None]
+    kept = (tmp_path / f"{NAME}.sha256").read_text().split()
+    assert kept == [hashlib.sha256(CONTENT).hexdigest(), NAME]
+    assert "first use" in check_file(tmp_path / NAME, file)
+    (tmp_path / NAME).write_bytes(CONTENT[:-1] + b"x")
+    with pytest.raises(IfpError, match="that of its first use"):
+        check_file(tmp_path / NAME, file)
+    (tmp_path / f"{NAME}.sha256").unlink()
+    assert "no checksum is published" in check_file(tmp_path / NAME, file)
+    monkeypatch.setitem(
+        entry["files"][0], "earlier_hash", f"md5:{hashlib.md5((tmp_path / NAME).read_bytes()).hexdigest()}"
+    )
+    assert check_file(tmp_path / NAME, *official_files("toyset")) == "fits: md5 of the file as first published"
+
+
+def test_a_disk_without_room_is_said_before_anything_is_asked(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(download._mirrors()["toyset"]["files"][0], "bytes", 10**18)
+    with pytest.raises(IfpError, match=r"toyset needs 1000000000\.00 GB in .*GB are free"):
+        fetch("toyset", tmp_path / "new")
+    assert server.asked == []
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_host_that_is_not_there_and_an_endless_answer(
@@ -174,8 +268,18 @@ def test_mirrors_json_is_complete() -> None:
     from ifp.datasets.smallnorb import PARTS, SPLITS
 
     assert {f.name for f in official_files("smallnorb")} == {f"{s}-{p}.mat.gz" for s in SPLITS for p in PARTS}
-    for name in ("smallnorb", "dsprites"):
+    from ifp.datasets.catalog import OFFICIAL
+
+    assert set(stored) == {"about", *OFFICIAL}
+    for name in OFFICIAL:
         assert stored[name]["checksum_source"]
+        assert stored[name]["by_hand"]
+        for file in official_files(name):
+            for known in filter(None, (file.hash, file.earlier_hash)):
+                algorithm, digest = known.split(":")
+                assert len(digest) == 2 * hashlib.new(algorithm).digest_size
+            assert all(file.name in url for url in file.urls)
+    for name in ("smallnorb", "dsprites"):
         for file in official_files(name):
             algorithm, digest = (file.hash or "").split(":")
             assert len(digest) == 2 * hashlib.new(algorithm).digest_size

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from ifp.datasets import mpi3d
 from ifp.datasets.catalog import load_dataset
+from ifp.datasets.factors import FactorSpace
 from ifp.errors import IfpError
 from ifp.likelihood import Bernoulli
+from ifp.training import images as images_module
 from ifp.training.config import TrainConfig
 from ifp.training.images import TrainingImages, load_images
 from ifp.training.run import train
@@ -39,6 +42,27 @@ def test_packed_images_are_the_same(rng: np.random.Generator) -> None:
     assert torch.equal(plain.at(index), packed.at(index))
     assert torch.equal(plain.statistics(Bernoulli()).mean_P, packed.statistics(Bernoulli()).mean_P)
     np.testing.assert_allclose(plain.statistics(Bernoulli()).mean_P, bits_NP.mean(0), rtol=1e-6)
+
+
+def test_images_of_a_large_file_are_read_batch_by_batch_and_are_the_same(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = FactorSpace(mpi3d.SPACE.names, (1, 1, 2, 1, 1, 3, 4))
+    pixels = rng.integers(0, 256, (len(space), 64, 64, 3), dtype=np.uint8)
+    np.savez(tmp_path / "mpi3d_toy.npz", images=pixels)
+    monkeypatch.setenv("IFP_CACHE", str(tmp_path / "cache"))
+    dataset = mpi3d.Mpi3d("mpi3d-toy", tmp_path, space=space)
+    for count in (0, 7):
+        held = load_images(dataset, count, 0, "cpu")
+        with monkeypatch.context() as patch:
+            patch.setattr(images_module, "STORED_BYTES", 1000)
+            read = load_images(dataset, count, 0, "cpu")
+        assert (held.stored, len(read.bytes_NP)) == (None, 0)
+        assert len(read) == len(held) == (count or len(space))
+        index_MB = torch.randint(len(held), (3, 5), generator=torch.Generator().manual_seed(0))
+        assert torch.equal(read.at(index_MB), held.at(index_MB))
+        assert torch.equal(read.statistics(Bernoulli()).mean_P, held.statistics(Bernoulli()).mean_P)
+        assert read.describe() == f"{len(read)} images, read batch by batch from {tmp_path / 'mpi3d_toy.npz'}"
 
 
 def test_all_images_are_drawn_alike_or_as_their_probabilities_say() -> None:

@@ -1,0 +1,139 @@
+"""HDF5 files of strangers, read with h5py: every claim is compared with what is expected or with the file's size first.
+
+A data set is refused that lies elsewhere (external and soft links, external storage, virtual data sets), that needs a
+filter which HDF5 would load as a plugin, or that claims more than the file can hold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifp.errors import IfpError
+
+BUILT_IN_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 6: "scaleoffset", 32000: "lzf"}
+"""The numbers of filters that h5py itself brings."""
+MAX_BYTES = 64 * 2**30
+"""No array may be larger than this once unpacked (64 GiB)."""
+MAX_CHUNK_BYTES = 2**30
+"""No chunk, which is unpacked as a whole, may be larger than this (1 GiB)."""
+MOST_TEXT_BYTES = 2**26
+"""The texts of one data set may have at most this many bytes together (64 MiB)."""
+_MOST_COMPRESSION = 1100
+"""Deflate makes at most 1,032 bytes of one."""
+_SLACK_BYTES = 2**26
+
+
+@contextmanager
+def opened(path: Path, advice: str) -> Iterator[Any]:
+    """The h5py file at `path`; whatever is wrong with it or what is read from it becomes one sentence.
+
+    Parameters
+    ----------
+    advice : what to do with a damaged file; the end of the sentence.
+
+    Raises
+    ------
+    IfpError : no h5py, no file, no HDF5, damage.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise IfpError(
+            f"Reading {path} needs the package h5py, which is not installed: pip install 'ifp[hdf5]'."
+        ) from error
+    if not path.is_file():
+        raise IfpError(f"There is no file {path}; {advice}.")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        if isinstance(error, IfpError):
+            raise
+        if isinstance(error, PermissionError):
+            raise IfpError(f"{path} may not be read; ask its owner for the right, or copy it.") from error
+        reason = " ".join(str(error).split())[:200]
+        raise IfpError(f"{path} is damaged or no HDF5 file ({reason}); {advice}.") from error
+
+
+def member(group: Any, name: str, path: Path) -> Any | None:
+    """What lies under `name` (parts between slashes) in a group: a group or a data set; None where nothing does.
+
+    Raises
+    ------
+    IfpError : a link on the way that leads elsewhere.
+    """
+    import h5py
+
+    for part in name.split("/"):
+        if not isinstance(group, h5py.Group):
+            return None
+        link = group.get(part, getlink=True)
+        if link is None:
+            return None
+        if not isinstance(link, h5py.HardLink):
+            raise IfpError(
+                f"{path} has a link under {name!r} that leads elsewhere, which is not followed; write the data itself "
+                "into the file."
+            )
+        group = group[part]
+    return group
+
+
+def checked(found: Any, name: str, path: Path) -> Any:
+    """The data set `found`, when it is safe to read: inside the file, with built-in filters, no larger than it can be.
+
+    Raises
+    ------
+    IfpError : it is not a data set, or not safe; the sentence says why.
+    """
+    import h5py
+
+    if not isinstance(found, h5py.Dataset):
+        raise IfpError(f"{path} has no array {name!r}; it may be a file of another kind.")
+    if found.is_virtual or found.external:
+        raise IfpError(
+            f"The array {name!r} of {path} lies in other files, which are not opened; copy it into one file."
+        )
+    plan = found.id.get_create_plist()
+    for at in range(plan.get_nfilters()):
+        number = plan.get_filter(at)[0]
+        if number not in BUILT_IN_FILTERS:
+            raise IfpError(
+                f"The array {name!r} of {path} is packed with filter {number}, which would have to be loaded from "
+                "elsewhere; write it anew with compression='gzip' or none."
+            )
+    if found.shape is None:
+        raise IfpError(f"The array {name!r} of {path} is empty.")
+    claimed, held = math.prod(found.shape) * found.dtype.itemsize, found.id.get_storage_size()
+    if claimed > min(MAX_BYTES, _SLACK_BYTES + _MOST_COMPRESSION * held):
+        raise IfpError(
+            f"The array {name!r} of {path} claims the shape {list(found.shape)} of {found.dtype}, "
+            f"{claimed / 2**30:.1f} GiB, but {held / 2**20:.1f} MiB are there; get the file again from where it came."
+        )
+    if found.chunks and math.prod(found.chunks) * found.dtype.itemsize > MAX_CHUNK_BYTES:
+        raise IfpError(f"The array {name!r} of {path} has chunks of over 1 GiB; write it anew with smaller ones.")
+    return found
+
+
+def read_texts(found: Any, name: str, path: Path, rows: np.ndarray | None = None) -> np.ndarray:
+    """The texts of a checked data set of one axis, one by one, because each may be as large as the file.
+
+    Raises
+    ------
+    IfpError : over 64 MiB of text.
+    """
+    total, texts = 0, []
+    for row in range(len(found)) if rows is None else rows:
+        value = found[int(row)]
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        total += len(text)
+        if total > MOST_TEXT_BYTES:
+            raise IfpError(f"The texts {name!r} of {path} have over 64 MiB; get the file again from where it came.")
+        texts.append(text)
+    return np.array(texts, dtype=str)
