@@ -4,7 +4,7 @@ BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all coverage lint types notebooks bench clean
+.PHONY: help install demo test test-all coverage lint types docs notebooks bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,15 @@ types: $(STAMP) ## mypy --strict on an installed copy
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target "$$target" .; \
 	cd "$$target"; $(BIN)/mypy -p ifp --config-file $(CURDIR)/setup.cfg --cache-dir $(CURDIR)/.mypy_cache
 
+# no network: the build fetches nothing, and pages that would are refused
+docs: .venv/.docs ## the documentation as a site: open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python docs/tools/outside_requests.py site
+
+.venv/.docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[docs]'
+	touch $@
+
 notebooks: $(STAMP) ## run the notebooks and store them with their outputs
 	$(BIN)/python notebooks/refresh.py
 
@@ -53,5 +62,5 @@ bench: $(STAMP) ## engine against a plain loop, theory against training, data, m
 	$(BIN)/python benchmarks/gan.py
 
 clean: ## remove the environment, caches and build outputs; runs/ stays
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf .venv build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

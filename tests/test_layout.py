@@ -56,7 +56,7 @@ def test_nothing_lies_at_the_top_by_mistake() -> None:
     top = {name for name in listed.splitlines() if "/" not in name}
     assert top == {
         ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md",
-        "constraints.txt", "pyproject.toml", "setup.cfg",
+        "constraints.txt", "mkdocs.yml", "pyproject.toml", "setup.cfg",
     }  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def test_every_folder_with_modules_is_a_package() -> None:
 def third_party(paths: list[Path]) -> set[str]:
     """What these files import from neither the project nor the standard library, by the names that pip knows."""
     pip_name = {"PIL": "pillow", "mpl_toolkits": "matplotlib", "sklearn": "scikit-learn",
-                "fontTools": "fonttools"}  # fmt: skip
+                "fontTools": "fonttools", "griffe": "mkdocstrings-python"}  # fmt: skip
     siblings = {path.stem for path in paths} | {"tests"}
     used = {
         area(name)
@@ -217,7 +217,7 @@ def test_every_import_is_declared_and_every_requirement_imported() -> None:
     extras = config()["options.extras_require"]
     optional = requirements(extras["topology"] + extras["cluster"] + extras["hdf5"])
     assert third_party(SOURCES) == needed | optional
-    beside = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+    beside = [path for folder in ("tests", "benchmarks", "docs") for path in sorted((ROOT / folder).rglob("*.py"))]
     # used only where somebody has installed them: a peer that benchmarks/training.py measures beside us, and the fuzzer
     assert third_party(beside) <= needed | extra | {"disent", "lightning", "atheris"}
 
