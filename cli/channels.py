@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ifp.cli.cell_options import cell_options, given_cells
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.option_help import GroupedCommand
@@ -64,7 +65,9 @@ if TYPE_CHECKING:
 @click.option("--encoder", "encoders", multiple=True, show_default="none",
               help="package.module:function of yours: images [N, C, H, W] in [0, 1] -> mean, logvar.")  # fmt: skip
 @click.option("--codes", multiple=True, type=click.Path(path_type=Path), show_default="none",
-              help="An .npz file with mean, logvar and factors, in place of PATH; repeat for several.")  # fmt: skip
+              help="An .npz file with mean, logvar and factors, or a .h5ad file with posteriors of cells, in place of "
+              "PATH; repeat for several.")  # fmt: skip
+@cell_options
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @scheduler_option
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
@@ -96,7 +99,7 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
         along_training=options["along_training"],
         hotspots=not options["no_hotspots"],
     )
-    formats = given_formats(options["formats"])
+    formats, cells = given_formats(options["formats"]), given_cells(options)
 
     # torch is loaded only now, when the settings are known to be good
     from ifp.analysis.channels.study import channels as compare_channels
@@ -108,6 +111,7 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
     with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
         result = compare_channels(
             [*paths, *map(EncoderByName, options["encoders"])],
+            cells=cells,
             reading=given_reading(options),
             hotspots=not options["no_hotspots"],
             progress=stages.update,

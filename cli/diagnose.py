@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ifp.cli.cell_options import cell_options, given_cells
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.cluster_options import scheduler_option
@@ -58,7 +59,9 @@ from ifp.errors import IfpError
 @click.option("--encoder", help="package.module:function of yours: images [N, C, H, W] in [0, 1] -> mean, logvar.",
               show_default="none")  # fmt: skip
 @click.option("--codes", multiple=True, type=click.Path(path_type=Path), show_default="none",
-              help="An .npz file with mean, logvar and factors, in place of PATH; repeat for several.")  # fmt: skip
+              help="An .npz file with mean, logvar and factors, or a .h5ad file with posteriors of cells, in place of "
+              "PATH; repeat for several.")  # fmt: skip
+@cell_options
 @click.option(
     "--anyway", is_flag=True, help="Give the numbers, without a verdict, though the self-test or the data test failed."
 )
@@ -84,12 +87,14 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     ifp diagnose model.pt --dataset dsprites
     ifp diagnose runs/betavae runs/deft --dataset sprites --out runs/compared
     ifp diagnose --codes codes.npz
+    ifp diagnose --codes cells.h5ad --factors cell_type,batch
     """
     from ifp.analysis.diffusion.settings import check_counts
     from ifp.analysis.figures.style import figure_width
     from ifp.analysis.metrics.choice import chosen_metrics
 
     _check_sources(paths, options)
+    cells = given_cells(options)
     check_counts(images=options["images"], permutations=options["permutations"], bootstraps=options["bootstraps"])
     figure_width(options["width"])
     names = given_names(options["names"], _num_models(paths, options))
@@ -107,7 +112,10 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     out = options["out"] or Path("runs") / f"diagnose-{_name(paths, options)}{'-correlated' * bool(correlate)}"
     result_folder(out, DIAGNOSIS, "--out")
     with no_folder_if_refused(out), StageProgress(quiet=options["quiet"]) as stages:
-        models: list[Any] = [*paths, *[Run(path.stem, (read_codes(path),)) for path in options["codes"]]]
+        models: list[Any] = [
+            *paths,
+            *[Run(path.stem, (read_codes(path, cells, stages.say),)) for path in options["codes"]],
+        ]
         result = diagnose_models(
             [EncoderByName(options["encoder"])] if options["encoder"] else models,
             options["dataset"],

@@ -18,7 +18,8 @@ USUAL_PRESET = "standard"
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Data": (
         "dataset", "data_dir", "background", "factor", "contexts", "nuisance", "images", "fixed_images", "points",
-        "encoder", "encoders", "codes", "correlate", "sigma", "inverse", "evaluate_correlated",
+        "encoder", "encoders", "codes", "cell_factors", "cell_bins", "mean_key", "variance_key",
+        "correlate", "sigma", "inverse", "evaluate_correlated",
     ),
     "How the files are read": (
         "series", "family", "activation", "head", "variance", "stage", "pixel_scaling", "weights", "image_shape",

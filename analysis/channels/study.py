@@ -15,6 +15,7 @@ from ifp.analysis.channels.model_tables import channel_table, model_table, space
 from ifp.analysis.channels.recurrence import Recurrence, find_recurrence
 from ifp.analysis.channels.result import ChannelsResult
 from ifp.analysis.channels.settings import POINTS, ChannelSettings
+from ifp.checkpoints.cells import CellOptions
 from ifp.checkpoints.custom import EncoderByName, read_codes
 from ifp.checkpoints.encode_models import as_named
 from ifp.checkpoints.in_memory import TAKES, is_encoder
@@ -46,6 +47,7 @@ def channels(
     dataset: str | FactorDataset | np.ndarray | None = None,
     *,
     codes: Sequence[str | os.PathLike[str]] = (),
+    cells: CellOptions | None = None,
     points: int | None = None,
     by: str = "latent",
     group_size: int | None = None,
@@ -75,7 +77,8 @@ def channels(
         model), modules with `encode`, functions images -> (mean, logvar), also named as "package.module:function"; or
         `ifp.Codes` alone.
     dataset : the images on which they are compared: a name, a data set, or images; None for codes.
-    codes : in place of models, .npz files with mean, logvar and factors.
+    codes : in place of models, .npz files with mean, logvar and factors, or .h5ad files with posteriors of cells.
+    cells : what is read of .h5ad files: columns that are factors, keys, bins.
     points : how many images are compared; they cap information at log2 of their number. None for 1000, or all images
         where there are fewer.
     by : what a channel is: "latent", "group" (of `group_size` latents) or "space" (a model's whole latent space).
@@ -114,7 +117,7 @@ def channels(
     check_scheduler(scheduler)
     with connect(scheduler, "cpu", say) as workers:
         return _channels(
-            models, dataset, codes, settings, points, check_device(device_here(device, scheduler)), data_dir,
+            models, dataset, codes, cells, settings, points, check_device(device_here(device, scheduler)), data_dir,
             background, workers, progress, say,
         )  # fmt: skip
 
@@ -123,6 +126,7 @@ def _channels(
     models: Any,
     dataset: str | FactorDataset | np.ndarray | None,
     codes: Sequence[str | os.PathLike[str]],
+    cells: CellOptions | None,
     settings: ChannelSettings,
     points: int | None,
     device: str,
@@ -133,7 +137,7 @@ def _channels(
     say: Say,
 ) -> ChannelsResult:
     hotspots, seed = settings.hotspots, settings.seed
-    records = _codes_of(models, codes, hotspots)
+    records = _codes_of(models, codes, cells, hotspots, say)
     if records:
         if dataset is not None:
             raise IfpError("Codes bring their own factors; leave the data set out.")
@@ -196,7 +200,9 @@ def _paths_and_encoders(models: Any) -> tuple[list[Path], list[Any]]:
     return paths, encoders
 
 
-def _codes_of(models: Any, files: Sequence[str | os.PathLike[str]], hotspots: bool) -> list[Record]:
+def _codes_of(
+    models: Any, files: Sequence[str | os.PathLike[str]], cells: CellOptions | None, hotspots: bool, say: Say
+) -> list[Record]:
     """The codes that were given in place of models, as arrays or as files."""
     named = list(models) if isinstance(models, list | tuple) else [models]
     in_memory = [model for model in named if isinstance(model, Codes)]
@@ -207,7 +213,7 @@ def _codes_of(models: Any, files: Sequence[str | os.PathLike[str]], hotspots: bo
     records = [Record(f"model {place}", None, model) for place, model in enumerate(in_memory)]
     for path in map(Path, files):
         try:
-            records.append(read_codes(path))
+            records.append(read_codes(path, cells, say))
         except IfpError as error:
             raise naming(str(path), error) from error
     return records

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from ifp.checkpoints.cells import CellOptions, is_cells, read_cells
 from ifp.checkpoints.in_memory import encode_in_memory
 from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.run_records import Record
 from ifp.codes import Codes
 from ifp.datasets.npz_file import read_arrays
 from ifp.errors import IfpError
-from ifp.system.progress import Progress
+from ifp.system.progress import Progress, Say, unsaid
 
 _ARRAYS = ("mean", "logvar", "factors", "factor_names", "factor_sizes", "step")
 MAX_VALUES = 10_000
@@ -70,8 +71,9 @@ def encode_by_function(name: str, sample: Sample, device: str, progress: Progres
     return encode_in_memory(function, sample, progress, name=name, device=device, called=called)
 
 
-def read_codes(path: Path) -> Record:
-    """Codes from an .npz file with the arrays
+def read_codes(path: Path, cells: CellOptions | None = None, say: Say = unsaid) -> Record:
+    """Codes from a .h5ad file, of which `cells` says what is read (`ifp.checkpoints.cells`), or an .npz file with
+
 
     - `mean`, `logvar`: [N, D], logvar the log of the variance;
     - `factors` (optional): integers [N, F]; `factor_names`: F strings;
@@ -84,7 +86,21 @@ def read_codes(path: Path) -> Record:
     IfpError : the file or an array in it is missing, damaged or not as above.
     """
     if not path.is_file():
-        raise IfpError(f"There is no file {path}; codes are an .npz file with the arrays mean, logvar, factors.")
+        raise IfpError(
+            f"There is no file {path}; codes are an .npz file with the arrays mean, logvar, factors, or a .h5ad file."
+        )
+    if is_cells(path):
+        how = cells or CellOptions()
+        codes = read_cells(
+            path, how.factors, mean_key=how.mean_key, variance_key=how.variance_key, bins=how.bins, seed=how.seed,
+            say=say,
+        )  # fmt: skip
+        return Record(path.stem, None, codes, reader="posteriors of cells in an AnnData file")
+    if cells is not None and (cells.factors or cells.mean_key or cells.variance_key or cells.bins is not None):
+        raise IfpError(
+            f"{path} is an .npz file, whose factors and arrays have names of their own; factors, bins, mean_key and "
+            "variance_key are for .h5ad files."
+        )
     arrays = read_arrays(path, _ARRAYS)
     for name in ("mean", "logvar"):
         if name not in arrays or arrays[name].dtype.kind not in "fiu":

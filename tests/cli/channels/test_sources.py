@@ -93,3 +93,18 @@ def test_a_function_of_ones_own_beside_models(
     )
     hotspots = table(tmp_path / "o", "hotspots")
     assert (hotspots["runs"] == 5).all()
+
+
+def test_posteriors_of_cells_are_compared(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py", reason="h5py, of the extra hdf5, is not installed")
+    kind = np.arange(300) % 3
+    for name in ("a", "b"):
+        with h5py.File(tmp_path / f"{name}.h5ad", "w") as file:
+            file["obs/_index"], file["obs/kind"] = np.arange(300), kind
+            file["obsm/latent_qzm"] = (kind[:, None] - 1.0) * 2
+            file["obsm/latent_qzv"] = np.full((300, 1), 0.01)
+    files = [word for name in ("a", "b") for word in ("--codes", tmp_path / f"{name}.h5ad")]
+    done(*files, "--factors", "kind", "--no-hotspots", "--points", 300, out=tmp_path / "out")
+    channels_found = table(tmp_path / "out", "channels")
+    # three posteriors that do not overlap: log2 of 3 bits
+    np.testing.assert_allclose(channels_found["information_bits"].iloc[:2], np.log2(3), atol=1e-3)

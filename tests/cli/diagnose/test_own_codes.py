@@ -115,3 +115,26 @@ def test_codes_of_different_images_are_not_compared(rng: np.random.Generator, tm
         np.savez(tmp_path / f"{name}.npz", mean=mean, logvar=mean, factors=factors)
     result = diagnose("--codes", tmp_path / "a.npz", "--codes", tmp_path / "b.npz", "--out", tmp_path / "out")
     check_mistake(result, "codes of different images", tmp_path / "out")
+
+
+def test_posteriors_of_cells_give_the_numbers_of_the_same_arrays(rng: np.random.Generator, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py", reason="h5py, of the extra hdf5, is not installed")
+    kind, size = np.arange(400) % 3, np.arange(400) / 7
+    mean, variance = kind[:, None] - 1 + 0.1 * rng.normal(size=(400, 2)), np.full((400, 2), 0.25)
+    with h5py.File(tmp_path / "cells.h5ad", "w") as file:
+        file["obs/_index"], file["obs/size"] = np.arange(400), size
+        file["obs/kind/codes"], file["obs/kind/categories"] = kind.astype(np.int8), np.array([b"a", b"b", b"c"])
+        file["obsm/latent_qzm"], file["obsm/latent_qzv"] = mean, variance
+    factors = np.stack([kind, np.arange(400) // 100], axis=1)
+    np.savez(tmp_path / "codes.npz", mean=mean, logvar=np.log(variance), factors=factors, factor_names=["kind", "size"])
+    expected = done("--codes", tmp_path / "codes.npz", out=tmp_path / "arrays")
+    asked = ("--codes", tmp_path / "cells.h5ad", "--factors", "kind,size")
+    found = done(*asked, "--bins", "size:4", out=tmp_path / "cells")
+    for name in ("kl_nats", "nmi", "floor_nmi", "nmi_low", "factor_names", "factor_sizes"):
+        assert found[name] == expected[name], name
+    check_mistake(diagnose(*asked, "--out", tmp_path / "out"), "holds numbers (400 different", tmp_path / "out")
+    check_mistake(diagnose(*asked, "--bins", "size", "--out", tmp_path / "out"), "NAME:NUMBER", tmp_path / "out")
+    mistake = diagnose("--codes", tmp_path / "codes.npz", "--factors", "kind", "--out", tmp_path / "out")
+    check_mistake(mistake, "for .h5ad files", tmp_path / "out")
+    mistake = diagnose("a.pt", "--dataset", "sprites", "--factors", "kind", "--out", tmp_path / "out")
+    check_mistake(mistake, "add --codes", tmp_path / "out")
