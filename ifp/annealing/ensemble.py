@@ -2,7 +2,7 @@
 
 All members of an ensemble have the same number of images and (padded) pixels. Parameters and Adam are those of
 `ifp.networks.stacked`, which says why a member's numbers do not depend on which others are in the batch; for that the
-noise comes from the member's own generator, and pixels are padded to multiples of 32.
+noise comes from the member's own generator, and pixels are padded to whole vectors (`ifp.annealing.members`).
 
 Shapes: M members, R rows (a member alone on a CPU has a twin), K steps, S noise draws per image, N images per step, P
 pixels, D latents.

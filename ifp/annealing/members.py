@@ -15,9 +15,12 @@ import torch
 
 from ifp.annealing.config import AnnealConfig
 from ifp.networks.convolutional import ConvNetwork
-from ifp.networks.fully_connected import VECTOR, LinearNetwork, MlpNetwork, Network, PixelStatistics
+from ifp.networks.fully_connected import VECTOR, LinearNetwork, MlpNetwork, Network, Parameters, PixelStatistics
 from ifp.seeds import derive_seed
 from ifp.theory.reduction import ReducedTraversal, reduce_traversal, rotate_gaussian
+
+PIXEL_COLUMNS = ("mean_P", "input_scale_P", "decoder.out.weight", "decoder.out.bias")
+"""Parameters of `MlpNetwork` with a column per pixel."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,15 @@ def make_network(config: AnnealConfig, image_shape: tuple[int, ...]) -> Network:
     return MlpNetwork(config.hidden, config.latents)
 
 
+def network_width(pixels: int, config: AnnealConfig) -> int:
+    """Pixels that the network of a member sees, padding included; few pixels are half a vector where that is safe."""
+    if config.architecture == "conv":
+        return pixels
+    # by hand (ifp.networks.mlp_step) every array of pixels is whole vectors, however few pixels an image has
+    by_hand = config.architecture == "mlp" and config.precision == "float32"
+    return VECTOR // 2 if by_hand and pixels <= VECTOR // 2 else padded_width(pixels)
+
+
 def padded_width(pixels: int) -> int:
     """Pixels after padding: the next of 32, 64, 96, 128, 160, 192, 224, 256, 320, ... (multiples of 32, 4 an octave).
 
@@ -127,7 +139,7 @@ def chunk_members(data: Sequence[MemberData], config: AnnealConfig, most: int) -
     groups: dict[tuple[int, int], list[int]] = {}
     for index, one in enumerate(data):
         images, pixels = one.values_NP.shape
-        groups.setdefault((images, pixels if config.architecture == "conv" else padded_width(pixels)), []).append(index)
+        groups.setdefault((images, network_width(pixels, config)), []).append(index)
     sizes = {shape: even_size(len(group), most) for shape, group in groups.items()}
     return [group[i : i + sizes[shape]] for shape, group in groups.items() for i in range(0, len(group), sizes[shape])]
 
@@ -158,11 +170,22 @@ def fresh_parameters(
     # step. Beside it, towards 0, the first step leads there.
     step = config.learning_rate * known.scale
     bias = torch.where(bias < 0, bias + step, bias - step).float()
-    pad = (0, width - len(bias))
+    # drawn for whole vectors, so that the random numbers of a network do not depend on how few pixels are enough
+    drawn = width if config.architecture == "conv" else padded_width(width)
+    pad = (0, drawn - len(bias))
     statistics = PixelStatistics(
         torch.nn.functional.pad(known.weight_P, pad),
         torch.nn.functional.pad(known.mean_P, pad),
         torch.nn.functional.pad(bias, pad),
         known.scale,
     )
-    return network.initial(statistics, member.torch_generator(config.seed, "weights"))
+    parameters = network.initial(statistics, member.torch_generator(config.seed, "weights"))
+    return parameters if drawn == width else _narrowed(parameters, width)
+
+
+def _narrowed(parameters: Parameters, width: int) -> Parameters:
+    """The parameters of an `MlpNetwork` without those of the last pixels, which are padding."""
+    return {
+        name: value[:width] if name == "encoder.0.weight" else value[:, :width] if name in PIXEL_COLUMNS else value
+        for name, value in parameters.items()
+    }

@@ -27,7 +27,7 @@ from ifp.annealing.members import (
     fresh_parameters,
     make_network,
     member_data,
-    padded_width,
+    network_width,
     stack_data,
 )
 from ifp.annealing.mlp_ensemble import MlpEnsemble, make_ensemble
@@ -197,7 +197,7 @@ def start_chunk(
     """Fresh members with their images on the device and their random streams at the start."""
     network = make_network(config, members[0].images.shape[1:])
     pixels = max(d.values_NP.shape[1] for d in data)
-    width = pixels if config.architecture == "conv" else padded_width(pixels)
+    width = network_width(pixels, config)
     fresh = [fresh_parameters(m, d, network, config, width) for m, d in zip(members, data, strict=True)]
     images_MNP, weight_MP = stack_data(data, width, device)
     ensemble = make_ensemble(

@@ -13,7 +13,7 @@ import torch
 
 from ifp.annealing.config import AnnealConfig
 from ifp.annealing.device_chunks import device_chunk_sizes
-from ifp.annealing.members import Member, MemberData, chunk_members, padded_width
+from ifp.annealing.members import Member, MemberData, chunk_members, network_width
 from ifp.annealing.train import record_block, start_chunk, train_block
 from ifp.system.devices import slots
 from ifp.system.threads import single_threaded_kernels
@@ -170,7 +170,7 @@ def _chunk_bytes(data: MemberData, config: AnnealConfig, chunk: int) -> int:
         # 765,000 weights, and some 200,000 activations per image through both networks, forward and backward
         weights, activations = 765_000, rows * 200_000
     else:
-        pixels = padded_width(pixels)
+        pixels = network_width(pixels, config)
         weights = 2 * pixels * config.hidden + 2 * config.hidden**2
         # logits, their gradient and the temporaries of both, then the hidden layers
         activations = rows * (6 * pixels + 8 * config.hidden)

@@ -45,7 +45,7 @@ class FlatParameters:
         starts, size = {}, 0
         for name, shape in self._shapes.items():
             starts[name] = size
-            size += _whole_vectors(rows * shape.numel())
+            size += whole_vectors(rows * shape.numel())
         # values, gradients and Adam's two moments
         self._memory = [torch.zeros(size, dtype=self._dtype) for _ in range(4)]
         windows = [
@@ -77,5 +77,6 @@ class FlatParameters:
                 torch.index_select(old[name], 0, rows_R, out=new[name])
 
 
-def _whole_vectors(elements: int) -> int:
+def whole_vectors(elements: int) -> int:
+    """The least multiple of `VECTOR` that is enough for so many elements."""
     return -(-elements // VECTOR) * VECTOR

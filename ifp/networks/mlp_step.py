@@ -3,7 +3,7 @@
 It is the step of `ifp.annealing.ensemble.Ensemble`, which differentiates automatically, with every array of a step
 allocated once: fresh memory is what costs most there. Passes forward are those of `MlpNetwork.encode` and `decode`.
 
-A kernel may treat the end of an array apart and round differently there. Arrays of pixels are whole vectors
+A kernel may treat the end of an array apart and round differently there. The decoder's output is whole vectors
 (`ifp.networks.adam`); small arrays are computed one operation at a time, each of which rounds in one way only.
 
 Shapes: R rows of the stacked tensors, S noise draws per image, N images per step, B = S x N, P pixels, H hidden units,
@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from ifp.likelihood import Bernoulli, Likelihood
-from ifp.networks.flat_adam import FlatParameters
+from ifp.networks.flat_adam import FlatParameters, whole_vectors
+from ifp.networks.fully_connected import VECTOR
 from ifp.networks.products import prepared_product
 
 _relu_backward = torch.ops.aten.threshold_backward.grad_input
@@ -34,6 +35,7 @@ class MlpStep:
     ----------
     x_RNP : the encoder's input, centred and weighted; to be filled before a pass.
     mean_RND, logvar_RND, out_RSNP : what `forward` gives; the output without its scale.
+    out : the memory of `out_RSNP`, whole vectors.
     """
 
     def __init__(self, parameters: FlatParameters, draws: int, images: int) -> None:
@@ -53,7 +55,9 @@ class MlpStep:
         self.mean_RND, self.logvar_RND, self._std, self._small = (array(images, latents) for _ in range(4))
         self._grad_mean, self._grad_logvar = array(images, latents), array(images, latents)
         self._z, self._grad_z, self._grad_z_noise = (array(draws, images, latents) for _ in range(3))
-        self.out_RSNP = array(draws, images, pixels)
+        size = rows * batch * pixels
+        self.out = first.new_zeros(whole_vectors(size))
+        self.out_RSNP = self.out[:size].view(rows, draws, images, pixels)
 
         e0, e1, grad_e0, grad_e1, self._grad_e1_more = (array(images, hidden) for _ in range(5))
         self._encoder = [
@@ -84,7 +88,7 @@ class MlpStep:
     def find_gradients(self, noise_RSND: Tensor, target: PixelTarget, pressure_R11: Tensor) -> None:
         """Those of `take`, into the parameters' `gradients`."""
         self.forward(noise_RSND)
-        target.output_to_gradient(self.out_RSNP)
+        target.output_to_gradient(self.out_RSNP, self.out)
         self._decoder_out.backward()
         for layer in reversed(self._decoder):
             layer.relu_backward()
@@ -165,12 +169,21 @@ class PixelTarget:
         self._is_logit = isinstance(likelihood, Bernoulli)
         per_residual = weight_RP[:, None, None] * (likelihood.inverse_variance / (draws * x_RNP.shape[1]))
         self._per_residual = per_residual * output_scale_R11[:, :, None]
-        self._minus_x = -self._per_residual * x_RNP[:, None]
+        self._is_small = x_RNP.shape[2] <= VECTOR
+        if self._is_small:
+            self._x = x_RNP[:, None]
+            self._per_residual = self._per_residual.expand(self._x.shape).contiguous()
+        else:
+            self._minus_x = -self._per_residual * x_RNP[:, None]
 
-    def output_to_gradient(self, out_RSNP: Tensor) -> None:
-        """Replace the output of the last layer by the gradient."""
+    def output_to_gradient(self, out_RSNP: Tensor, out: Tensor) -> None:
+        """Replace the output of the last layer by the gradient; `out` is all of its memory."""
         if self._scale is not None:
             out_RSNP.mul_(self._scale)
         if self._is_logit:
-            out_RSNP.sigmoid_()
-        torch.addcmul(self._minus_x, out_RSNP, self._per_residual, out=out_RSNP)
+            out.sigmoid_()
+        if self._is_small:
+            # rows of less than a vector: one operation at a time
+            out_RSNP.sub_(self._x).mul_(self._per_residual)
+        else:
+            torch.addcmul(self._minus_x, out_RSNP, self._per_residual, out=out_RSNP)

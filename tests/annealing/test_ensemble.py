@@ -10,7 +10,19 @@ import torch
 
 from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.ensemble import Ensemble
-from ifp.annealing.members import Member, MemberData, chunk_members, data_of, member_data, padded_width
+from ifp.annealing.members import (
+    Member,
+    MemberData,
+    chunk_members,
+    data_of,
+    fresh_parameters,
+    make_network,
+    member_data,
+    network_width,
+    padded_width,
+    stack_data,
+)
+from ifp.annealing.mlp_ensemble import MlpEnsemble
 from ifp.annealing.train import anneal_chunk, start_chunk, train_block
 from ifp.likelihood import Bernoulli
 from ifp.networks.adam import StackedAdam
@@ -208,3 +220,37 @@ def test_kl_is_not_negative_sums_to_the_total_and_betas_follow_the_direction() -
     for m, direction in enumerate(trace.direction_M):
         beta = trace.beta_MT[m][np.isfinite(trace.beta_MT[m])]
         assert (np.diff(beta) < 0).all() if direction == "cool" else (np.diff(beta) > 0).all()
+
+
+def test_few_pixels_are_half_a_vector_of_the_network_by_hand_and_of_no_other() -> None:
+    assert [network_width(p, config()) for p in (1, 16, 17, 33)] == [16, 16, 32, 64]
+    for other in (config(architecture="linear"), config(precision="bfloat16")):
+        assert network_width(5, other) == 32
+
+
+def test_fewer_columns_of_padding_change_rounding_alone() -> None:
+    settings = config(hidden=16, latents=2)
+    images = np.tri(3, 7, dtype=np.uint8)[:, None, None] * 255
+    pair = [Member("scale", (-1,), seed, "cool", images, 1.0, 1.0) for seed in range(2)]
+    data = data_of(pair, settings)
+    width = network_width(data[0].values_NP.shape[1], settings)
+    assert width == 16
+
+    def trained(width: int) -> list[torch.Tensor]:
+        fresh = [
+            fresh_parameters(m, d, make_network(settings, (1, 1, 7)), settings, width)
+            for m, d in zip(pair, data, strict=True)
+        ]
+        x, weight = (t.double() for t in stack_data(data, width, "cpu"))
+        ensemble = MlpEnsemble(
+            make_network(settings, (1, 1, 7)), [{n: v.double() for n, v in one.items()} for one in fresh],
+            x / 255, weight, likelihood=Bernoulli(), learning_rate=1e-2,
+        )  # fmt: skip
+        noise = torch.randn(40, 2, 5, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        ensemble.train(noise, torch.full((40, 2), 0.05, dtype=torch.float64))
+        return [*ensemble.evaluate(noise[0]), *(v[..., :6] for n, v in ensemble.parameters.items() if ".out." in n)]
+
+    narrow, wide = trained(width), trained(32)
+    assert narrow[1].sum(1).min() > 0.1  # something has been learned
+    for few, many in zip(narrow, wide, strict=True):
+        torch.testing.assert_close(few, many, rtol=1e-12, atol=1e-12)

@@ -19,7 +19,7 @@ PIXELS = 32
 def fresh(network: MlpNetwork, images_NP: Tensor, likelihood: Likelihood, scale: float, seed: int) -> Parameters:
     """A member whose decoder depends on z already, so that all of its gradients are there from the first step."""
     mean_P = images_NP.mean(0)
-    statistics = PixelStatistics(torch.ones(PIXELS), mean_P, likelihood.output_for(mean_P), scale)
+    statistics = PixelStatistics(torch.ones(len(mean_P)), mean_P, likelihood.output_for(mean_P), scale)
     generator = torch.Generator().manual_seed(seed)
     parameters = network.initial(statistics, generator)
     for name in ("decoder.out.weight", "encoder.logvar.weight"):
@@ -27,11 +27,13 @@ def fresh(network: MlpNetwork, images_NP: Tensor, likelihood: Likelihood, scale:
     return {name: value.to(images_NP.dtype) for name, value in parameters.items()}
 
 
-def batch(members: int, images: int, draws: int, latents: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+def batch(
+    members: int, images: int, draws: int, latents: int, dtype: torch.dtype, pixels: int = PIXELS
+) -> tuple[Tensor, ...]:
     """Images and weights of the members, and the noise and betas of four steps."""
     generator = torch.Generator().manual_seed(images)
-    x = 0.1 + 0.8 * torch.rand(members, images, PIXELS, generator=generator, dtype=dtype)
-    weight = torch.randint(0, 9, (members, PIXELS), generator=generator).to(dtype)
+    x = 0.1 + 0.8 * torch.rand(members, images, pixels, generator=generator, dtype=dtype)
+    weight = torch.randint(0, 9, (members, pixels), generator=generator).to(dtype)
     noise = torch.randn(4, members, draws, images, latents, generator=generator, dtype=dtype)
     return x, weight, noise, torch.full((4, members), 3.0, dtype=dtype)
 
@@ -63,10 +65,13 @@ def test_the_step_by_hand_is_the_step_of_automatic_differentiation(
 
 
 # numbers of elements that fill no vector, and noise draws that are summed and that are not
-@pytest.mark.parametrize(("images", "draws", "latents", "hidden"), [(3, 4, 1, 16), (6, 1, 1, 64), (7, 2, 3, 20)])
-def test_a_row_rounds_alike_wherever_it_lies(images: int, draws: int, latents: int, hidden: int) -> None:
+@pytest.mark.parametrize(
+    ("images", "draws", "latents", "hidden", "pixels"),
+    [(3, 4, 1, 16, 32), (6, 1, 1, 64, 32), (7, 2, 3, 20, 32), (3, 5, 1, 16, 16), (7, 1, 2, 64, 16)],
+)
+def test_a_row_rounds_alike_wherever_it_lies(images: int, draws: int, latents: int, hidden: int, pixels: int) -> None:
     network, likelihood = MlpNetwork(hidden, latents), Bernoulli()
-    x, weight, noise, beta = batch(9, images, draws, latents, torch.float32)
+    x, weight, noise, beta = batch(9, images, draws, latents, torch.float32, pixels)
     members = [fresh(network, x[m], likelihood, 1.0, m) for m in range(9)]
 
     def trained(rows: list[int]) -> list[Tensor]:
