@@ -19,6 +19,8 @@ LOWEST_LOGVAR = -10.0
 """Log variances are clamped here: where images show a code without loss, its likelihood has no maximum."""
 SCALE = math.sqrt(3)
 """Factor from a code to one of variance 1."""
+PRESSURE = "1 / weight of information"
+"""What stands in the place of beta, the weight of a KL that a GAN has not."""
 SCALING = "codes are U(-1, 1), of variance 1/3: means times sqrt(3), log variances + ln 3"
 """How codes are handed over, in words."""
 

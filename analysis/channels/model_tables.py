@@ -29,6 +29,7 @@ def model_table(ensemble: ModelEnsemble, similarity: Similarity, spaces: SpaceCo
             "model": model.name,
             "level": model.level,
             "beta": np.nan if model.beta is None else model.beta,
+            "beta_is": origin.pressure,
             "step": pd.NA if origin.step is None else origin.step,
             "latents": model.codes.num_latents,
             "live_channels": int((of_C == place).sum()),

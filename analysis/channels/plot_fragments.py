@@ -17,6 +17,7 @@ from ifp.analysis.channels.fragment_tables import SEPARATOR
 from ifp.analysis.channels.fragments import FragmentMap
 from ifp.analysis.figures.plot_page import axes_or_new, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import (
+    BETA,
     FORMATS,
     INK,
     NEUTRAL,
@@ -37,7 +38,7 @@ _NO_FACTOR = "no factor"
 _EDGE_PT, _LEVELS_APART_IN, _TICKS_APART_IN = 0.9, 0.2, 0.28
 
 
-def plot_fragment_map(found: FragmentMap, *, ax: Axes | None = None) -> Axes:
+def plot_fragment_map(found: FragmentMap, *, pressure: str = BETA, ax: Axes | None = None) -> Axes:
     """Draw the fragments at their betas, numbered as in `found.fragments`, and the links between them.
 
     Colour and marker tell a fragment's factor, its right half the colour of a second one, the marker's area the share
@@ -47,7 +48,7 @@ def plot_fragment_map(found: FragmentMap, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    found : of `fragment_map`.
+    found : of `fragment_map`. pressure : what beta is called.
     ax : where to draw; a new figure if None.
 
     Raises
@@ -58,7 +59,7 @@ def plot_fragment_map(found: FragmentMap, *, ax: Axes | None = None) -> Axes:
         raise IfpError("No level has a fragment, so that there is no map to draw.")
     ax = axes_or_new(ax, 5.5, _height_in(found, 5.5))
     height_H = heights_of(found)
-    x_of = _beta_axis(ax, [level.beta for level in found.levels])
+    x_of = _beta_axis(ax, [level.beta for level in found.levels], pressure)
     x_H = [x_of[beta] for beta in found.fragments["beta"]]
     for x in x_of.values():
         ax.axvline(x, color=PALE, linewidth=0.3, zorder=1)
@@ -85,13 +86,18 @@ def plot_fragment_map(found: FragmentMap, *, ax: Axes | None = None) -> Axes:
 
 
 def draw_fragment_map(
-    found: FragmentMap, folder: Path, *, width: str | float = "icml", formats: Sequence[str] = FORMATS
+    found: FragmentMap,
+    folder: Path,
+    *,
+    pressure: str = BETA,
+    width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Save `plot_fragment_map` as `folder`/fragments in each format and its fragments as csv; returns the paths."""
     width_in = figure_width(width)
     with paper_style():
         figure = new_figure(width_in, _height_in(found, width_in))
-        plot_fragment_map(found, ax=figure.subplots())
+        plot_fragment_map(found, pressure=pressure, ax=figure.subplots())
     return save_figure(figure, folder / "fragments", found.fragments, formats=formats)
 
 
@@ -108,7 +114,7 @@ def _draw_fragment(ax: Axes, row: pd.Series, x: float, height: float, looks: Seq
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3})  # fmt: skip
 
 
-def _beta_axis(ax: Axes, betas: Sequence[float]) -> dict[float, float]:
+def _beta_axis(ax: Axes, betas: Sequence[float], pressure: str) -> dict[float, float]:
     """Where each level stands: at its beta on a logarithmic axis, or all at even distances where some would collide."""
     width_in = ax.bbox.width / ax.figure.dpi
     room = max((betas[0] / betas[-1]) ** 0.06, 1.05)
@@ -128,7 +134,7 @@ def _beta_axis(ax: Axes, betas: Sequence[float]) -> dict[float, float]:
             labelled.append(level)
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticks([x_of[betas[level]] for level in labelled], [f"{betas[level]:.3g}" for level in labelled])
-    ax.set_xlabel(r"$\beta$" if ax.get_xscale() == "log" else r"$\beta$ (at even distances)")
+    ax.set_xlabel(pressure if ax.get_xscale() == "log" else f"{pressure} (at even distances)")
     return x_of
 
 

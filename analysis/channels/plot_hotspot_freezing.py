@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from ifp.analysis.figures.plot_layout import beside
 from ifp.analysis.figures.plot_legend import BOUND, INTERVAL, MEDIAN, mark_style
 from ifp.analysis.figures.plot_page import axes_or_new, beta_axis
-from ifp.analysis.figures.style import INK, NEUTRAL, PALE, SMALL_PT, FactorLook
+from ifp.analysis.figures.style import BETA, INK, NEUTRAL, PALE, SMALL_PT, FactorLook
 from ifp.analysis.freezing.median_interval import FEWEST_CLUSTERS
 from ifp.analysis.freezing.plot_lanes import crowding, spread
 from ifp.analysis.freezing.points import ABOVE, BELOW, FROZEN
@@ -30,6 +30,7 @@ def plot_hotspot_freezing(
     lanes: Sequence[tuple[str, FactorLook | None, pd.DataFrame]],
     medians: Sequence[pd.Series | None] | None = None,
     *,
+    pressure: str = BETA,
     ax: Axes | None = None,
 ) -> Axes:
     """Points at the betas where channels froze; open arrows at the bound of those that froze beyond the trace.
@@ -41,7 +42,7 @@ def plot_hotspot_freezing(
     ----------
     lanes : top first: a hotspot's name, the look of its factor (None: grey), and rows of `channel_freezing`.
     medians : for each the row of `hotspot_freezing`, None without one.
-    ax : where to draw; a new figure if None.
+    pressure : what beta is called. ax : where to draw; a new figure if None.
     """
     ax = axes_or_new(ax, 3.25, 0.4 + 0.17 * len(lanes))
     seen: list[float] = []
@@ -61,7 +62,7 @@ def plot_hotspot_freezing(
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     threshold = {f"{value:g}" for _, _, rows in lanes for value in rows["threshold_nats"]}
-    ax.set_xlabel(rf"$\beta$ at which the KL passes {', '.join(sorted(threshold))} nat", labelpad=1)
+    ax.set_xlabel(rf"{pressure} at which the KL passes {', '.join(sorted(threshold))} nat", labelpad=1)
     ax.text(1, 1, "frozen", transform=beside(ax, 0.05, 0.03), fontsize=SMALL_PT, color=NEUTRAL)
     return ax
 

@@ -38,11 +38,12 @@ def draw_results(
             traversals=results.traversals,
             freezing=results.find_table("freezing"),
             medians=results.find_table("hotspot_freezing"),
+            pressure=results.pressure_label,
             width=width,
             formats=formats,
         )
     if results.map is not None and results.map.hotspots:
-        paths += draw_fragment_map(results.map, out, width=width, formats=formats)
+        paths += draw_fragment_map(results.map, out, pressure=results.pressure_label, width=width, formats=formats)
     for path in stale.difference(paths):
         path.unlink(missing_ok=True)
     return paths

@@ -25,7 +25,7 @@ from ifp.analysis.diffusion.plot_series import ordinal
 from ifp.analysis.diffusion.plot_traversals import PixelFigure
 from ifp.analysis.figures.plot_layout import EDGE_IN, axes_at, text_width_in, write_notes
 from ifp.analysis.figures.plot_page import paper_style, save_figure
-from ifp.analysis.figures.style import FORMATS, NEUTRAL, SMALL_PT, factor_looks, figure_width
+from ifp.analysis.figures.style import BETA, FORMATS, NEUTRAL, SMALL_PT, factor_looks, figure_width
 
 
 def plot_structure(
@@ -34,6 +34,7 @@ def plot_structure(
     traversals: Mapping[int, np.ndarray] | None = None,
     freezing: pd.DataFrame | None = None,
     medians: pd.DataFrame | None = None,
+    pressure: str = BETA,
     width: str | float = "icml",
 ) -> Figure:
     """Draw the figure in our style, at exactly this width; its height follows from what there is to show.
@@ -45,7 +46,7 @@ def plot_structure(
     ----------
     traversals : by the number of a hotspot, the images [K, C, H, W] in [0, 1] that its representative draws; of any
         of the hotspots. freezing : what `channel_freezing` returned. medians : what `hotspot_freezing` returned.
-    width : a venue or inches; see `figure_width`.
+    pressure : what beta is called. width : a venue or inches; see `figure_width`.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def plot_structure(
             if page.images.every > 1:
                 notes.insert(0, f"every {ordinal(page.images.every)} value of {shape[0]}")
         if told:
-            _draw_lanes(figure, page, hotspots, told, names, medians)
+            _draw_lanes(figure, page, hotspots, told, names, medians, pressure)
         write_notes(figure, notes)
     return figure
 
@@ -95,11 +96,14 @@ def draw_structure(
     traversals: Mapping[int, np.ndarray] | None = None,
     freezing: pd.DataFrame | None = None,
     medians: pd.DataFrame | None = None,
+    pressure: str = BETA,
     width: str | float = "icml",
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Save `plot_structure` as `folder`/structure in each format and `structure_table` as csv; returns the paths."""
-    figure = plot_structure(hotspots, traversals=traversals, freezing=freezing, medians=medians, width=width)
+    figure = plot_structure(
+        hotspots, traversals=traversals, freezing=freezing, medians=medians, pressure=pressure, width=width
+    )
     return save_figure(figure, folder / "structure", structure_table(hotspots), formats=formats)
 
 
@@ -128,6 +132,7 @@ def _draw_lanes(
     told: Mapping[int, pd.DataFrame],
     names: Mapping[int, str],
     medians: pd.DataFrame | None,
+    pressure: str,
 ) -> None:
     looks = factor_looks(hotspots.factors)
     shown = [hotspot for hotspot in hotspots.hotspots if hotspot.number in told]
@@ -140,5 +145,6 @@ def _draw_lanes(
     plot_hotspot_freezing(
         [(names[hotspot.number], looks.get(hotspot.factor), told[hotspot.number]) for hotspot in shown],
         [rows.get(hotspot.number) for hotspot in shown],
+        pressure=pressure,
         ax=ax,
     )

@@ -21,7 +21,7 @@ from ifp.analysis.channels.fragments import FragmentMap
 from ifp.analysis.channels.hotspot import Hotspots
 from ifp.analysis.channels.stored import hotspot_content, map_content
 from ifp.analysis.figures.result import Result
-from ifp.analysis.figures.style import figure_width
+from ifp.analysis.figures.style import BETA, figure_width
 from ifp.analysis.tables import json_rows
 from ifp.errors import IfpError, unknown_name
 from ifp.fingerprints.models import Similarity
@@ -91,6 +91,17 @@ class ChannelsResult(Result):
         table = getattr(self.map, name, None) if name in ("fragments", "links") else self.tables.get(name)
         return None if table is None or table.empty else table
 
+    @property
+    def pressures(self) -> tuple[str, ...]:
+        """What the models' betas are, in words: "beta" of VAEs, "1 / weight of information" of GANs, each once."""
+        models = self.tables["models"]
+        return tuple(dict.fromkeys(models["beta_is"])) if "beta_is" in models else ("beta",)
+
+    @property
+    def pressure_label(self) -> str:
+        """What an axis of the models' betas is called."""
+        return " or ".join(BETA if word == "beta" else word for word in self.pressures)
+
     def content(self) -> dict[str, Any]:
         """What channels.json holds: numbers that are not finite as None."""
         clustered, tables = self.hotspots, {name: self.find_table(name) for name in TABLES}
@@ -135,7 +146,7 @@ class ChannelsResult(Result):
             raise IfpError("There are no hotspots in this comparison; leave hotspots=True to have them looked for.")
         return plot_structure(
             self.hotspots, traversals=self.traversals, freezing=self.find_table("freezing"),
-            medians=self.find_table("hotspot_freezing"), width=width,
+            medians=self.find_table("hotspot_freezing"), pressure=self.pressure_label, width=width,
         )  # fmt: skip
 
     def fragments(self, *, ax: Axes | None = None) -> Axes:
@@ -146,7 +157,7 @@ class ChannelsResult(Result):
         if self.map is None:
             raise IfpError("There is no map over beta: it needs at least 5 models at each of 2 betas.")
         with paper_style() if ax is None else nullcontext():
-            return plot_fragment_map(self.map, ax=ax)
+            return plot_fragment_map(self.map, pressure=self.pressure_label, ax=ax)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write tables, similarities and figures into a folder that `ifp plot` can read, and return the folder.

@@ -41,7 +41,11 @@ def spaces_shown(results: ChannelsResult) -> list[ShownTable | str]:
 
 def _groups(models: pd.DataFrame) -> dict[str, str]:
     """The name of the group of each model: its run, its beta, or both where a run has several betas."""
-    betas = models["beta"].map(lambda beta: "" if np.isnan(beta) else f"beta {beta:.6g}")
+    words = models["beta_is"] if "beta_is" in models else ["beta"] * len(models)
+    betas = pd.Series(
+        ["" if np.isnan(beta) else f"{word} {beta:.6g}" for word, beta in zip(words, models["beta"], strict=True)],
+        index=models.index,
+    )
     # a run at one beta needs its name alone, one on the way of a falling beta both
     several = models.groupby("level")["beta"].transform("nunique") > 1
     named = models["level"].where(~several, models["level"] + " ").where(models["level"] != "", "")

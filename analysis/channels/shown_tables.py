@@ -10,6 +10,7 @@ import pandas as pd
 from ifp.analysis.channels.result import ChannelsResult
 from ifp.analysis.channels.shown_spaces import spaces_shown
 from ifp.analysis.figures.shown_table import ShownTable
+from ifp.uniform_codes import PRESSURE
 
 NEAR_CAP_BITS = 1.0
 """A channel whose information is within this of log2 N may hold more than N points can show."""
@@ -31,7 +32,7 @@ def shown(results: ChannelsResult) -> list[ShownTable | str]:
             parts.append(_factors(results))
     fragments = results.find_table("fragments")
     if fragments is not None:
-        parts.append(_fragments(fragments))
+        parts.append(_fragments(fragments, " or ".join(results.pressures)))
     if results.find_table("spaces") is not None:
         parts += spaces_shown(results)
     return [*parts, *_resting_on(results)]
@@ -42,10 +43,11 @@ def _models(results: ChannelsResult) -> ShownTable:
     models = results.tables["models"]
     keys = models.assign(level=models["level"].where(models["level"] != "", models["model"]))
     groups = list(keys.groupby(["level", "beta"], sort=False, dropna=False))
+    heading = " or ".join(results.pressures)
     rows = [
         {
             "models": str(level),
-            "beta": _number(of_level["beta"].iloc[0]),
+            heading: _pressure(of_level.iloc[0], several=len(results.pressures) > 1),
             "number": str(len(of_level)),
             "live channels each": f"{of_level['live_channels'].mean():.1f}",
             "largest, bits": f"{of_level['most_bits'].max():.2f}",
@@ -56,6 +58,12 @@ def _models(results: ChannelsResult) -> ShownTable:
     ]
     title = f"{len(models)} models, {len(results.similarity.latents())} live channels"
     return ShownTable(title, pd.DataFrame(rows), _more(len(groups), "models.csv"), left=("models",))
+
+
+def _pressure(model: pd.Series, *, several: bool) -> str:
+    """The beta of a model; where models of several kinds stand together, a GAN's says that it is none."""
+    shown = _number(model["beta"])
+    return f"{shown} (1 / weight)" if several and model["beta_is"] == PRESSURE and shown != "-" else shown
 
 
 def _hotspots(results: ChannelsResult) -> ShownTable | str:
@@ -81,7 +89,8 @@ def _hotspots(results: ChannelsResult) -> ShownTable | str:
             "stability": f"{row['stability']:.2f} ({row['stability_low']:.2f})",
         }
         if frozen:
-            cells |= dict(zip(("IFP (beta)", "95 %", "frozen"), _freezing(frozen.get(hotspot.number)), strict=True))
+            names = (f"IFP ({' or '.join(results.pressures)})", "95 %", "frozen")
+            cells |= dict(zip(names, _freezing(frozen.get(hotspot.number)), strict=True))
         rows.append(cells)
     note = (
         "bits: lower and upper bound; tightness: mean NMI over pairs of channels; stability: mean and 10 % quantile of "
@@ -143,7 +152,7 @@ def _factors(results: ChannelsResult) -> ShownTable:
     return ShownTable("Factors: NMI of each model's best channel", pd.DataFrame(rows), left=("factor",))
 
 
-def _fragments(fragments: pd.DataFrame) -> ShownTable:
+def _fragments(fragments: pd.DataFrame, pressure: str) -> ShownTable:
     """The map over beta, one row per fragment."""
     rows = []
     for _, row in fragments.head(MOST_ROWS).iterrows():
@@ -151,7 +160,7 @@ def _fragments(fragments: pd.DataFrame) -> ShownTable:
         rows.append(
             {
                 "fragment": str(row["fragment"]),
-                "beta": _number(row["beta"]),
+                pressure: _number(row["beta"]),
                 "models": f"{row['runs']} of {row['of_runs']}",
                 "bits": f"{row['information_bits']:.2f}",
                 "factor": str(row["factor"]) or "-",

@@ -24,6 +24,8 @@ WIDTH_LIMITS_IN = (2.0, 20.0)
 FORMATS = ("pdf", "png")
 """Of the files of figures."""
 
+BETA = r"$\beta$"
+"""What axes call the weight of the KL."""
 SMALL_PT, MEDIUM_PT = 7.0, 8.0
 INK, NEUTRAL, PALE, BAND = "#222222", "#6E6E6E", "#8C8C8C", "#BDBDBD"
 

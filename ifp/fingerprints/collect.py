@@ -31,6 +31,7 @@ from ifp.system.progress import Progress, silent
 from ifp.system.settings import is_number
 from ifp.system.threads import torch_threads
 from ifp.system.workers import Workers
+from ifp.uniform_codes import PRESSURE
 
 FEWEST_POINTS = 16
 SELF_TEST_IMAGES = 1000
@@ -148,7 +149,8 @@ def _scalings(read: Sequence[tuple[Model, Origin]]) -> list[str]:
     """A sentence for the models whose codes were scaled, GANs, whose beta is a pressure of another kind."""
     said = {origin.scaling: model.name for model, origin in reversed(read) if origin.scaling}
     return [
-        f"{name} and others like it: {scaling}; beta is 1 / weight of information." for scaling, name in said.items()
+        f"{name} and others like it: {scaling}; what stands in the place of beta is {PRESSURE}."
+        for scaling, name in said.items()
     ]
 
 

@@ -26,6 +26,7 @@ from ifp.fingerprints.find_models import TrainingSource
 from ifp.fingerprints.models import Model
 from ifp.system.progress import silent
 from ifp.system.workers import Site
+from ifp.uniform_codes import PRESSURE
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,11 @@ class Origin:
     warning: str = ""
     beta_note: str = ""
     scaling: str = ""
+
+    @property
+    def pressure(self) -> str:
+        """What the model's beta is, in words."""
+        return PRESSURE if self.scaling else "beta"
 
 
 @dataclass(frozen=True, eq=False)

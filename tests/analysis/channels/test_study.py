@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import torch
 import ifp
 from ifp.analysis.channels.files import load_results
 from ifp.analysis.channels.result import ChannelsResult
+from ifp.analysis.channels.shown_tables import shown
 from ifp.analysis.channels.stored import plain
 from ifp.errors import IfpError
+from ifp.fingerprints.read_models import Origin
 from ifp.training.images import load_images
+from ifp.uniform_codes import PRESSURE, SCALING
 
 GRID = np.stack(np.meshgrid(range(4), range(6), indexing="ij"), axis=-1).reshape(-1, 2)
 FACTORS = np.tile(GRID, (8, 1))
@@ -66,6 +70,22 @@ def test_what_is_saved_is_read_back(result: ChannelsResult, tmp_path: Path) -> N
     result.write(tmp_path / "out", formats=())
     again = load_results(tmp_path / "out")
     assert plain(again.content()) == plain(result.content())
+
+
+def test_what_stands_in_the_place_of_beta_is_named(result: ChannelsResult) -> None:
+    """The pressure of GANs is 1 / weight of information, no beta; beside VAEs each model says what its number is."""
+    assert (Origin(None, scaling=SCALING).pressure, Origin(None).pressure) == (PRESSURE, "beta")
+    assert result.pressures == ("beta",)
+    models = result.tables["models"].assign(beta=[4.0, 4, 4, 10, 10], level=["vae"] * 3 + ["gan"] * 2)
+    for words, label, pressures in (
+        ([PRESSURE] * 5, PRESSURE, ["4", "10"]),
+        (["beta"] * 3 + [PRESSURE] * 2, rf"$\beta$ or {PRESSURE}", ["4", "10 (1 / weight)"]),
+    ):
+        of_gans = replace(result, tables={**result.tables, "models": models.assign(beta_is=words)})
+        assert of_gans.pressure_label == label
+        table = shown(of_gans)[0]
+        assert not isinstance(table, str)
+        assert table.table[" or ".join(of_gans.pressures)].tolist() == pressures
 
 
 def test_functions_are_models(tmp_path: Path) -> None:
