@@ -35,7 +35,8 @@ from ifp.errors import IfpError
 @click.option("--steps", type=int, default=60, help="Steps of the search from each start.")
 @click.option("--restarts", type=int, default=3, help="Random rotations to start from, beside the leading directions.")
 @click.option("--batch", type=int, default=64, help="Codes compared at a time, at least 16.")
-@click.option("--batches", type=int, default=8, help="Batches to search on, at least 2, and as many to measure on.")
+@click.option("--batches", type=int, default=8, help="Batches to search on, to choose the best end on, and to "
+              "measure on, at least 2 of each.")  # fmt: skip
 @click.option("--images", type=int, default=2000, help="Images whose posteriors give the codes.")
 @click.option("--seed", type=int, default=0, callback=checked_seed, help="The seed of images, draws and rotations.")
 @reading_options

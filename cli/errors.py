@@ -87,10 +87,29 @@ def usage_sentence(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx is not None else "ifp"
     if not isinstance(error, click.NoSuchOption):
         return error.format_message()
-    options = [name for param in error.ctx.command.params for name in param.opts] if error.ctx is not None else []
-    near = difflib.get_close_matches(error.option_name, options, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"`{command} --help` shows its options."
+    options = _options(error.ctx.command) if error.ctx is not None else []
+    bare = {name.lstrip("-"): name for name in options}  # the dashes are alike in all
+    near = difflib.get_close_matches(error.option_name.lstrip("-"), bare, n=1)
+    others = [f"`{name}`" for name in _commands_with(error.option_name, error.ctx)]
+    if others:
+        hint = f"that is an option of {', '.join(others)}."
+    else:
+        hint = f"did you mean {bare[near[0]]!r}?" if near else f"`{command} --help` shows its options."
     return f"`{command}` has no option {error.option_name!r}; {hint}"
+
+
+def _options(command: click.Command) -> list[str]:
+    return [name for param in command.params for name in param.opts if name.startswith("-")]
+
+
+def _commands_with(option: str, ctx: click.Context | None) -> list[str]:
+    """The commands beside this one that have the option: it was no slip of the keyboard."""
+    root = ctx.find_root() if ctx is not None else None
+    if root is None or not isinstance(root.command, click.Group):
+        return []
+    beside = {name: root.command.get_command(root, name) for name in root.command.list_commands(root)}
+    having = [name for name, command in beside.items() if command is not None and option in _options(command)]
+    return [f"{root.command_path} {name}" for name in having]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import pandas as pd
 
@@ -16,7 +17,7 @@ from ifp.analysis.metrics.arrays import MIN_SAMPLES
 from ifp.analysis.metrics.registry import varying_factors
 from ifp.analysis.metrics.topology import COLUMNS as TOPOLOGY_COLUMNS
 from ifp.analysis.metrics.topology import Topology
-from ifp.checkpoints.decoding import decoder_of
+from ifp.checkpoints.decoding import decoder_of, drawn_latents
 from ifp.checkpoints.run_records import Record, Run
 from ifp.codes import Codes
 from ifp.system.cpus import granted_cpus
@@ -156,7 +157,7 @@ def _left_out(record: Record, metrics: Sequence[str]) -> dict[str, str]:
     of_decoder = [name for name in metrics if name in DECODER_METRICS]
     of_codes = [name for name in metrics if name not in DECODER_METRICS]
     for name in of_decoder:
-        without = "no decoder" if record.choice is None or record.choice.vae.decoder is None else ""
+        without = "no decoder" if record.choice is None or not record.choice.vae.draws else ""
         if reason := without or DECODER_METRICS[name].missing():
             left_out[name] = reason
     if len(codes) < MIN_SAMPLES:
@@ -181,8 +182,10 @@ def _scores(
     for name in names:
         if name in DECODER_METRICS and record.choice is not None:
             started = time.perf_counter()
-            decode = decoder_of(record.choice.vae, settings.device)
-            score = DECODER_METRICS[name].run(record.codes, decode, settings.seed, settings.device, progress)
+            vae, seed = record.choice.vae, settings.seed
+            draw = partial(drawn_latents, vae, record.codes, seed=seed)
+            decode = decoder_of(vae, settings.device)
+            score = DECODER_METRICS[name].run(record.codes, decode, draw, seed, settings.device, progress)
             scores[name] = (score, time.perf_counter() - started)
             progress("metrics", len(scores), len(names))
     return scores

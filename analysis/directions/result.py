@@ -32,8 +32,8 @@ KINDS = ("found", "latent", "leading", "random")
 """What is measured: directions found; the model's own latents, of a checkpoint those of 0.1 nat or more; the directions
 along which images change most; random ones within the space of those found."""
 NOTE = (
-    "minmax: mean topological difference of images before and after a shift (0: a symmetry), on batches that were not "
-    "searched; cosine with the nearest latent, latents in units of their standard deviations"
+    "minmax: mean topological difference of images before and after a shift (0: a symmetry), on batches that were "
+    "neither searched nor chosen on; cosine with the nearest latent, latents in units of their standard deviations"
 )
 
 
@@ -55,8 +55,11 @@ class DirectionsResult(Result):
     directions : unit vectors [K, D] of each kind (`KINDS`), in units of the codes' standard deviations.
     minmax : MinMax [K, R] of each kind on the held-out batches.
     latents : the numbers of the latents of the kind "latent".
-    held_out_S : mean MinMax at the end of each start of the search: the leading directions, then random rotations.
+    held_out_S : mean MinMax at the end of each start of the search: the leading directions, then random rotations; on
+        the batches on which the best is chosen, which are others than those of `minmax`.
     kept_start : whether none of them was better than the leading directions themselves, which are then those found.
+    start_held_out : mean MinMax of the leading directions themselves, on the batches of the choice.
+    noise : latents of a GAN's generator that are its noise, the last ones.
     """
 
     name: str
@@ -67,15 +70,23 @@ class DirectionsResult(Result):
     settings: Mapping[str, Any]
     drawn: Drawn
     kept_start: bool = False
+    start_held_out: float = float("nan")
+    noise: int = 0
 
     def notes(self) -> list[str]:
         """What was not gained by the search, a sentence each; empty where it gained over all that is beside it."""
         found = self.mean("found")
         said = []
+        if self.noise:
+            codes = self.directions["found"].shape[1] - self.noise
+            said.append(
+                f"Latents are a generator's, of N(0, 1): its {codes} codes c = 2 Phi(z) - 1, and its "
+                f"{self.noise} values of noise, from number {codes} on."
+            )
         if self.kept_start:
             said.append(
-                f"No rotation was better on held-out batches than the leading directions ({self.mean('leading'):.3g} "
-                f"against {self.held_out_S.min():.3g}), so these are kept."
+                "No rotation was better on batches that were not searched than the leading directions "
+                f"({self.start_held_out:.3g} against {self.held_out_S.min():.3g}), so these are kept."
             )
         better = [kind for kind in ("latent", "random") if self.mean(kind) <= found]
         if better:

@@ -24,6 +24,8 @@ from ifp.system.progress import Progress, Say, silent, unsaid
 
 RANDOM_DIRECTIONS = 8
 """Random directions that are measured beside those found."""
+SETS = 3
+"""Of batches: to search on, to choose among the ends of the search, and to measure on."""
 FEWEST_CODES = 16
 """Fewest codes of a batch whose shape says anything."""
 TOPOLOGIES = ("lite", "full")
@@ -53,7 +55,8 @@ def directions(
 ) -> DirectionsResult:
     """Search for the orthogonal rotation of a decoder's leading directions that minimises the mean MinMax of a shift.
 
-    A checkpoint's codes are drawn from the posteriors of the data set's images, a generator's from N(0, 1).
+    A checkpoint's codes are drawn from the posteriors of the data set's images, a generator's from N(0, 1); a GAN's
+    checkpoint has latents of N(0, 1) for its codes and, behind them, for its noise.
 
     Parameters
     ----------
@@ -62,7 +65,8 @@ def directions(
     count : directions to search among; 0 takes those along which images change by at least 1 % of the most, at most 10.
     topology : "lite" (minimum spanning trees), or "full" (loops, needs ripser), five to ten times slower.
     steps, restarts : of the search from the leading directions, and from so many random rotations.
-    batch, batches : codes compared at a time; batches to search on, and as many to measure on.
+    batch, batches : codes compared at a time; batches to search on, to choose the best end of the search on, and to
+        measure on, so many of each.
     images : to encode. seed : of images, draws and rotations.
     trust : whether to believe files of runs that are not as they were written.
 
@@ -80,29 +84,31 @@ def directions(
     check_seed(seed)
     where = check_device(device)
     from ifp.topology.directions import find_directions
-    from ifp.topology.latents import direction_differences, posterior_draws, random_directions
+    from ifp.topology.latents import direction_differences, random_directions
 
     kl_nats_D: np.ndarray | None = None
+    noise = 0
     if isinstance(model, str | Path):
         name = Path(model).name
         record = _read(model, dataset, images, seed, reading, where, data_dir, background, progress, say)
-        from ifp.checkpoints.decoding import decoder_of
+        from ifp.checkpoints.decoding import decoder_of, drawn_latents
 
-        decode, codes = decoder_of(record.choice.vae, where), record.codes
-        kl_nats_D = codes.kl_nats_D()
-        drawn_RBD = posterior_draws(codes.mean_ND, codes.logvar_ND, batch, 2 * batches, seed)
+        vae, codes = record.choice.vae, record.codes
+        decode, kl_nats_D = decoder_of(vae, where), codes.kl_nats_D()
+        drawn_RBD = drawn_latents(vae, codes, batch, SETS * batches, seed)
+        noise = drawn_RBD.shape[2] - codes.num_latents
     else:
         if not callable(model):
             raise IfpError(f"A model is the path of a checkpoint or a generator z -> images, got {model!r}.")
         if latents < 1:
             raise bad_value("latents", latents, "the number of the generator's latents")
         name, decode = getattr(model, "__name__", type(model).__name__), model
-        drawn_RBD = numpy_generator(seed, "topology", "codes").normal(size=(2 * batches, batch, latents))
+        drawn_RBD = numpy_generator(seed, "topology", "codes").normal(size=(SETS * batches, batch, latents))
     if count > drawn_RBD.shape[2]:
         raise bad_value("count", count, f"at most the number of latents, {drawn_RBD.shape[2]}")
-    search_RBD, held_RBD = drawn_RBD[:batches], drawn_RBD[batches:]
+    search_RBD, choose_RBD, held_RBD = np.split(drawn_RBD, SETS)
     found = find_directions(
-        decode, search_RBD, held_RBD, count=count, topology=topology, steps=steps, restarts=restarts, seed=seed,
+        decode, search_RBD, choose_RBD, count=count, topology=topology, steps=steps, restarts=restarts, seed=seed,
         device=where, progress=progress,
     )  # fmt: skip
     # random directions within the space of those found, and its own latents, for comparison
@@ -125,10 +131,12 @@ def directions(
         latents=tuple(axes.tolist()),
         held_out_S=found.held_out_S,
         kept_start=found.kept_start,
+        start_held_out=found.start_held_out,
         settings={
             "topology": topology, "steps": steps, "restarts": restarts, "batch": int(drawn_RBD.shape[1]),
             "batches": batches, "shift": 0.125, "seed": seed, "count": len(span_KD),
         },
+        noise=noise,
         drawn=_pictures(decode, drawn_RBD, pictures_of, where),
     )  # fmt: skip
 
@@ -162,7 +170,7 @@ def _read(
     record = runs[0].last
     if record.doubts:
         raise IfpError(f"{model} is not searched: {record.doubts[0]}")
-    if record.choice is None or record.choice.vae.decoder is None:
+    if record.choice is None or not record.choice.vae.draws:
         raise IfpError(f"The decoder of {model} could not be read, and directions are those of a decoder.")
     return record
 

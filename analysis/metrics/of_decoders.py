@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ifp.analysis.metrics.registry import METRICS
 from ifp.analysis.metrics.score import Score
 from ifp.analysis.metrics.topology import topology
@@ -13,7 +15,7 @@ from ifp.codes import Codes
 from ifp.errors import IfpError
 from ifp.system.progress import Progress
 
-Decode = Callable[[Any], Any]
+Decode, Draw = Callable[[Any], Any], Callable[[int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,14 @@ class DecoderMetric:
 
     Attributes
     ----------
-    describes : one line. run : (codes, decode, seed, device, progress) -> score.
+    describes : one line. run : (codes, decode, draw, seed, device, progress) -> score, where draw(batch, repeats) gives
+        batches of what the decoder sees.
     beside : the other numbers of the score that are reported with its value.
     missing : says what has to be installed for it, a sentence; empty where nothing is missing.
     """
 
     describes: str
-    run: Callable[[Codes, Decode, int, str, Progress], Score]
+    run: Callable[[Codes, Decode, Draw, int, str, Progress], Score]
     beside: tuple[str, ...] = ()
     missing: Callable[[], str] = str
 
@@ -46,16 +49,16 @@ def _without_ripser() -> str:
 DECODER_METRICS: dict[str, DecoderMetric] = {
     "topology": DecoderMetric(
         "how far the shift of each active latent is from a symmetry of the images (after Balabin et al. 2024)",
-        lambda codes, decode, seed, device, progress: topology(
-            codes, decode, seed=seed, device=device, progress=progress
+        lambda codes, decode, draw, seed, device, progress: topology(
+            codes, decode, draw=draw, seed=seed, device=device, progress=progress
         ),
         beside=("random_value", "ratio", "active"),
         missing=_without_ripser,
     ),
     "topology-lite": DecoderMetric(
         "the same by minimum spanning trees, a lower bound; nothing to install",
-        lambda codes, decode, seed, device, progress: topology(
-            codes, decode, topology="lite", seed=seed, device=device, progress=progress
+        lambda codes, decode, draw, seed, device, progress: topology(
+            codes, decode, draw=draw, topology="lite", seed=seed, device=device, progress=progress
         ),
         beside=("random_value", "ratio", "active"),
     ),

@@ -60,6 +60,7 @@ def topology(
     topology: str = "full",
     batch: int = 64,
     repeats: int = 8,
+    draw: Callable[[int, int], np.ndarray] | None = None,
     seed: int = 0,
     device: str = "cpu",
     progress: Progress = silent,
@@ -71,6 +72,7 @@ def topology(
     codes : posteriors of at least 16 images; factors are not used. decode : z [B, D], a float64 tensor on `device`, ->
         images [B, ...] in [0, 1].
     topology : "full" (ripser) or "lite". batch, repeats : codes compared at a time, and how often.
+    draw : (batch, repeats) -> what the decoder sees, [R, B, L], the codes first; None takes draws from the posteriors.
 
     Raises
     ------
@@ -94,10 +96,13 @@ def topology(
     minmax_D, error_D = np.full(codes.num_latents, np.nan), np.full(codes.num_latents, np.nan)
     value = random_value = ratio = float("nan")
     if len(active):
-        z_RBD = posterior_draws(codes.mean_ND, codes.logvar_ND, batch, repeats, seed)
-        random_VD = np.zeros((RANDOM_DIRECTIONS, codes.num_latents))
+        if draw is None:
+            z_RBD = posterior_draws(codes.mean_ND, codes.logvar_ND, batch, repeats, seed)
+        else:
+            z_RBD = draw(batch, repeats)
+        random_VD = np.zeros((RANDOM_DIRECTIONS, z_RBD.shape[2]))
         random_VD[:, active] = random_directions(RANDOM_DIRECTIONS, len(active), seed)
-        directions_VD = np.vstack([np.eye(codes.num_latents)[active], random_VD])
+        directions_VD = np.vstack([np.eye(z_RBD.shape[2])[active], random_VD])
         found_VR = direction_differences(
             decode, z_RBD, directions_VD, topology=topology, device=device, progress=progress
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import ifp
 from ifp.analysis.freezing.saved_run import read_about
@@ -30,9 +31,14 @@ def pressures_from(
     IfpError : no run, an unfinished, damaged or other version's one, one on other terms, or one whose factors do not
         part into stages.
     """
-    if _of_training(run):
+    if not (run / "pressures.csv").is_file() and (objective := _trained(run)) is not None:
+        # `ifp anneal --whole` trains a beta-VAE whose beta follows a law, in a folder of the same kind
+        unfinished = objective.get("law") and objective["name"] == "beta"
         raise IfpError(
-            f"{run} is a run of `ifp train`, which finds no pressures; give the folder of an `ifp anneal` run."
+            f"{run} holds no pressures: it is an `ifp anneal --whole` run that is not at its end, which the same "
+            "command takes up, or a run of `ifp train` whose beta follows a law, which finds none."
+            if unfinished
+            else f"{run} is a run of `ifp train`, which finds no pressures; give the folder of an `ifp anneal` run."
         )
     about = read_about(run)
     betas = _betas(run)
@@ -63,16 +69,15 @@ def pressures_from(
     return betas
 
 
-def _of_training(run: Path) -> bool:
-    """Whether the folder is a training; that of `ifp anneal --whole` is one too, whose beta follows a law."""
-    if (run / "pressures.csv").is_file():
-        return False
+def _trained(run: Path) -> dict[str, Any] | None:
+    """The name and the options of what was trained in a folder of whole networks; None for a folder of another kind."""
     try:
         content = load_json(run / "run.json")
-        lawful = bool(content["config"]["options"].get("law")) and content["config"].get("objective", "beta") == "beta"
-        return content.get("format") in (TRAIN_FORMAT, VAE_FORMAT, GAN_FORMAT) and not lawful
+        if content.get("format") not in (TRAIN_FORMAT, VAE_FORMAT, GAN_FORMAT):
+            return None
+        return {"name": content["config"].get("objective", "beta"), "law": content["config"]["options"].get("law")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False  # what is wrong with it is said where it is read
+        return None  # what is wrong with it is said where it is read
 
 
 def _place(dataset: str) -> str:

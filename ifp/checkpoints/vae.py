@@ -58,6 +58,8 @@ class Vae:
     unused : names of arrays in the file that neither encoder nor decoder needed.
     named_head : whether means and spreads come from layers of their own, whose names tell which is which.
     code_bounds : of a GAN, gives the information bound H - NLL of each code on generated images, nats.
+    generator : of a GAN, latents [N, L] of N(0, 1), the codes' first and then the noise's -> images in [0, 1];
+        `generator_latents` is L. None where there is none, or it could not be read.
     may_be_laplace : whether the code base has models with Laplace latents, and nothing says that this is none.
     """
 
@@ -79,6 +81,13 @@ class Vae:
     named_head: bool = False
     may_be_laplace: bool = False
     code_bounds: Callable[[], tuple[float, ...]] | None = None
+    generator: nn.Module | None = None
+    generator_latents: int = 0
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws images of latents, by a decoder or by a generator."""
+        return self.decoder is not None or self.generator is not None
 
     def encode(self, images_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log variance, [N, D] each, of images in [0, 1]."""
@@ -142,7 +151,8 @@ class Vae:
     def to(self, device: torch.device) -> Vae:
         """The same model on `device`, in evaluation mode."""
         decoder = None if self.decoder is None else self.decoder.to(device).eval()
-        return dataclasses.replace(self, encoder=self.encoder.to(device).eval(), decoder=decoder)
+        generator = None if self.generator is None else self.generator.to(device).eval()
+        return dataclasses.replace(self, encoder=self.encoder.to(device).eval(), decoder=decoder, generator=generator)
 
     def assuming(self, *assumptions: Assumption, **changes: object) -> Vae:
         """A copy read in another way: `changes` to the attributes, and what they assume."""

@@ -94,7 +94,10 @@ def find_directions(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> Search:
-    """Search for the rotation; `restarts` random starts beside the leading directions."""
+    """Search for the rotation; `restarts` random starts beside the leading directions.
+
+    The best end is chosen on `held_out_RBD`, so that its value there flatters it: measure on others again.
+    """
     scale_D = z_RBD.reshape(-1, z_RBD.shape[-1]).std(axis=0)
     scale_D = np.where(scale_D > 0, scale_D, 1.0)
     start_KD = leading_directions(decode, z_RBD[0], scale_D, count, device)

@@ -78,6 +78,11 @@ def test_an_unknown_command_and_option() -> None:
         (["anneal", "--metod", "exact"], "Error: `ifp anneal` has no option '--metod'; did you mean '--method'?"),
         (["anneal", "--contexts", "two"], "Error: Invalid value for '--contexts': 'two' is not a valid integer."),
         (["data", "lst"], "Error: Unknown command 'lst': allowed are list, describe, get, check, export; did you mean"),
+        # it was no slip of the keyboard: other commands have it
+        (
+            ["train", "--format", "none"],
+            "Error: `ifp train` has no option '--format'; that is an option of `ifp anneal`, ",
+        ),
         (["--vresion"], "Error: `ifp` has no option '--vresion'; did you mean '--version'?"),
         (["anneel"], "Error: Unknown command 'anneel': allowed are"),
         (["data", "get"], "Error: Missing argument 'NAME'."),

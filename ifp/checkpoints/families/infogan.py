@@ -2,6 +2,7 @@
 
 The encoder is the trunk `discriminator` and the head `netQ`. Its codes are uniform on [-1, 1]; they are handed over on
 the scale of N(0, 1) (`ifp.uniform_codes`), which is said. There is no decoder: a generator needs noise beside codes.
+It is handed over as a function of both.
 Discrete codes are left out.
 
 Source: models/*.py of both repositories, train.py for the keys of a file. Layers are spectrally normalised in TC-GAN's
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ifp.checkpoints.families.family import Family
-from ifp.checkpoints.families.infogan_generator import Generator, bounds_of
+from ifp.checkpoints.families.infogan_generator import Generator, OfNormalLatents, bounds_of
 from ifp.checkpoints.rebuild.chain import ChainBuilder
 from ifp.checkpoints.rebuild.image_shapes import Images, flat_image, stated_image
 from ifp.checkpoints.rebuild.named_arrays import ShapeMismatch, array_of
@@ -95,10 +96,10 @@ def _build(source: Source, options: ReadingOptions) -> Sequence[Vae]:
 def _vae(source: Source, options: ReadingOptions, encoder: ChainBuilder, images: Images, latents: int) -> Vae:
     ours = source.config.get("format") == GAN_FORMAT
     module, pixels = encoder.module(), chosen_pixels(options)
-    bounds, generator = None, "not read, so no information bound is known"
+    bounds, generator, normal = None, "not read, so no information bound is known", None
     try:
-        made = Generator.of(source, latents)
-        bounds, generator = bounds_of(made, module), made.said
+        made = Generator.of(source, latents, images.shape)
+        bounds, generator, normal = bounds_of(made, module), made.said, OfNormalLatents(made, images.shape)
     except ShapeMismatch as error:
         generator = f"not read, so no information bound is known: {error}"
     weight = number_at(source.config, "info_weight")
@@ -130,6 +131,8 @@ def _vae(source: Source, options: ReadingOptions, encoder: ChainBuilder, images:
         assumptions=assumptions,
         named_head=True,
         code_bounds=bounds,
+        generator=normal,
+        generator_latents=0 if normal is None else normal.latents,
     )
 
 

@@ -5,6 +5,7 @@ Shapes: B images, D continuous codes, N values of noise.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,35 @@ IMAGES, BATCH = 1000, 250
 """Generated images from which the bounds are taken, and how many at a time."""
 NET = "netG"
 _LEAK, _HALVING = 0.1, 4
+
+
+class OfNormalLatents(nn.Module):
+    """A generator as a function of latents of N(0, 1), [B, D + N]: of its codes, then its noise -> images in [0, 1].
+
+    A latent g is the code 2 Phi(g) - 1, so that latents of N(0, 1) are codes of U(-1, 1), and a shift of a latent by a
+    share of its distribution is the shift of the code by that share. Discrete codes are held at their first value.
+    """
+
+    def __init__(self, generator: Generator, image_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        # copies: the bounds are taken on the CPU wherever this module goes
+        self.layers, self.complex_of = copy.deepcopy(generator.layers), copy.deepcopy(generator.complex_of)
+        self.codes, self.latents, self.flat = generator.codes, generator.codes + generator.noise, generator.flat
+        self.image_shape, self.signed = image_shape, any(isinstance(layer, nn.Tanh) for layer in generator.layers)
+        discrete = torch.zeros(generator.discrete, generator.levels)
+        discrete[:, :1] = 1
+        self.register_buffer("discrete_E", discrete.flatten(), persistent=False)
+
+    def forward(self, latent_BL: Tensor) -> Tensor:
+        """See the class."""
+        codes_BD = 2 * torch.special.ndtr(latent_BL[:, : self.codes]) - 1
+        discrete_BE = self.get_buffer("discrete_E").expand(len(latent_BL), -1)
+        parts = [latent_BL[:, self.codes :], discrete_BE, codes_BD]
+        if self.complex_of is not None:
+            parts.append(self.complex_of(codes_BD))
+        x = torch.cat(parts, 1)
+        out: Tensor = self.layers(x if self.flat else x[:, :, None, None]).reshape(-1, *self.image_shape)
+        return (out + 1) / 2 if self.signed else out
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +84,7 @@ class Generator:
         return f"takes {', '.join(parts)}; Q is tested on {IMAGES:,} of its images"
 
     @classmethod
-    def of(cls, source: Source, codes: int) -> Generator:
+    def of(cls, source: Source, codes: int, image_shape: tuple[int, int, int]) -> Generator:
         """The generator in a file; raises ShapeMismatch where there is none, or it takes something else."""
         weights, numbers = source.weights, ("num_z", "num_dis_c", "dis_c_dim")
         noise, discrete, levels = (int(number_at(source.config, name) or 0) for name in numbers)
@@ -64,8 +94,10 @@ class Generator:
             complex_of, more = chain.module(), chain.shape[0]
         flat = f"{NET}.lin1.weight" in weights
         inputs = noise + discrete * levels + codes + more
-        layers = _flat_layers(weights, inputs) if flat else _convolutions(weights, inputs)
-        return cls(layers.eval(), noise, discrete, levels, codes, complex_of, flat)
+        chain = _flat_layers(weights, inputs) if flat else _convolutions(weights, inputs)
+        if math.prod(chain.shape) != math.prod(image_shape):
+            raise ShapeMismatch(f"{NET} draws {list(chain.shape)} and the trunk takes {list(image_shape)}.")
+        return cls(chain.module().eval(), noise, discrete, levels, codes, complex_of, flat)
 
     def images(self, codes_BD: Tensor, generator: torch.Generator) -> Tensor:
         """Images of these codes, [B, ...], with fresh noise and discrete codes."""
@@ -105,23 +137,23 @@ def bounds_of(generator: Generator, encoder: nn.Module) -> Callable[[], tuple[fl
     return bounds
 
 
-def _flat_layers(weights: Weights, inputs: int) -> nn.Sequential:
+def _flat_layers(weights: Weights, inputs: int) -> ChainBuilder:
     """lin1, lin2, then transposed convolutions from 4 x 4 (TC-GAN for dSprites, ours) or lin3 (ours)."""
     chain = ChainBuilder(weights, (inputs,), set())
     for name in ("lin1", "lin2"):
         chain.linear(f"{NET}.{name}").batch_norm(f"{NET}.bn_{name}").activation("relu")
     if f"{NET}.lin3.weight" in weights:
-        return chain.linear(f"{NET}.lin3").activation("sigmoid").module()
+        return chain.linear(f"{NET}.lin3").activation("sigmoid")
     channels = int(array_of(weights, f"{NET}.tconv1.weight", 4).shape[0])
     side = math.isqrt(chain.shape[0] // max(channels, 1))
     chain.reshape(channels, side, side)
-    return _transposed(chain, 1, lambda: nn.LeakyReLU(_LEAK)).activation("sigmoid").module()
+    return _transposed(chain, 1, lambda: nn.LeakyReLU(_LEAK)).activation("sigmoid")
 
 
-def _convolutions(weights: Weights, inputs: int) -> nn.Sequential:
+def _convolutions(weights: Weights, inputs: int) -> ChainBuilder:
     """Transposed convolutions from one pixel (InfoGAN-PyTorch); three channels end in tanh."""
     chain = _transposed(ChainBuilder(weights, (inputs, 1, 1), set()), 1, nn.ReLU)
-    return chain.activation("sigmoid" if chain.shape[0] == 1 else "tanh").module()
+    return chain.activation("sigmoid" if chain.shape[0] == 1 else "tanh")
 
 
 def _transposed(chain: ChainBuilder, n: int, activation: Callable[[], nn.Module]) -> ChainBuilder:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from ifp.analysis.training.pressures_of_run import pressures_from
 from ifp.cli import main
 from ifp.errors import IfpError
+from ifp.formats import TRAIN_FORMAT
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +95,22 @@ def test_pressures_that_cannot_be_used(run: Path, text: str | None, words: str) 
         (run / "pressures.csv").write_text(text)
     with pytest.raises(IfpError, match=words):
         pressures_from(run)
+
+
+@pytest.mark.parametrize(
+    ("objective", "law", "words"),
+    [
+        (
+            "beta",
+            "geometric",
+            "not at its end, which the same command takes up, or a run of `ifp train` whose beta",
+        ),
+        ("beta", "", "is a run of `ifp train`, which finds no pressures"),
+        ("factor", "geometric", "is a run of `ifp train`, which finds no pressures"),
+    ],
+)
+def test_a_training_finds_no_pressures(tmp_path: Path, objective: str, law: str, words: str) -> None:
+    about = {"format": TRAIN_FORMAT, "config": {"objective": objective, "options": {"law": law}}}
+    (tmp_path / "run.json").write_text(json.dumps(about))
+    with pytest.raises(IfpError, match=words):
+        pressures_from(tmp_path)

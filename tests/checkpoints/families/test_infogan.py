@@ -101,6 +101,13 @@ def test_spectrally_normalised_networks_for_dsprites(tmp_path: Path) -> None:
     assert (vae.image_shape, vae.num_latents, vae.decoder) == ((1, 16, 16), 2, None)
     assert vae.code_bounds is not None
     assert len(vae.code_bounds()) == 2
+    assert vae.generator is not None
+    latents = torch.randn(6, 5)
+    # a latent of N(0, 1) is the code 2 Phi - 1; the public generator takes noise first
+    inputs = torch.cat([latents[:, 2:], torch.erf(latents[:, :2] / math.sqrt(2))], 1)
+    x = F.relu(generator.bn_lin2(generator.lin2(F.relu(generator.bn_lin1(generator.lin1(inputs))))))
+    drawn = generator.tconv2(leaky(generator.bn1(generator.tconv1(x.reshape(6, 4, 4, 4))))).sigmoid()
+    torch.testing.assert_close(vae.generator(latents), drawn, rtol=1e-4, atol=1e-5)
     said = {entry.what: entry.value for entry in vae.assumptions}
     assert "sqrt(3)" in said["scale"]
     assert said["generator"].startswith("takes 3 values of noise, 2 continuous codes; ")
@@ -150,6 +157,17 @@ def test_convolutional_heads_of_infogan(tmp_path: Path, channels: int) -> None:
     torch.testing.assert_close(logvar, head.conv_var(x).flatten(1) + math.log(3), rtol=1e-4, atol=1e-5)
     assert vae.code_bounds is not None
     assert all(map(math.isfinite, vae.code_bounds()))
+    assert vae.generator is not None
+    generator = networks["netG"]
+    discrete = F.one_hot(torch.zeros(6, dtype=torch.long), 10)
+    latents = torch.randn(6, 5)
+    x = torch.cat([latents[:, 2:], discrete, torch.erf(latents[:, :2] / math.sqrt(2))], 1)[:, :, None, None]
+    for n in range(1, 5 if channels == 1 else 6):
+        x = getattr(generator, f"tconv{n}")(x)
+        x = getattr(generator, f"bn{n}")(x) if hasattr(generator, f"bn{n}") else x
+        x = F.relu(x) if hasattr(generator, f"tconv{n + 1}") else x
+    drawn = x.sigmoid() if channels == 1 else (x.tanh() + 1) / 2
+    torch.testing.assert_close(vae.generator(latents), drawn, rtol=1e-4, atol=1e-5)
 
 
 def test_discrete_codes_alone_are_refused(tmp_path: Path) -> None:
