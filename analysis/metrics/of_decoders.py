@@ -15,7 +15,8 @@ from ifp.codes import Codes
 from ifp.errors import IfpError
 from ifp.system.progress import Progress
 
-Decode, Draw = Callable[[Any], Any], Callable[[int, int], np.ndarray]
+Decode = Callable[[Any], Any]
+Draw = Callable[[int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
