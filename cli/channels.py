@@ -26,6 +26,7 @@ from ifp.cli.trust_option import trust_option
 from ifp.datasets.catalog import check_available
 from ifp.errors import IfpError
 from ifp.fingerprints.find_models import check_enough_at
+from ifp.recording.find_recordings import all_recordings
 
 if TYPE_CHECKING:
     from ifp.analysis.channels.result import ChannelsResult
@@ -80,7 +81,8 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
 
     PATH is a checkpoint of any of the field's code bases, a folder with a series of them (the last counts), or the
     folder of an `ifp train` or `ifp anneal --whole` run, of which every seed is a model. Latents are compared by the
-    information they hold about the images, whatever their axes. Nothing in a checkpoint is executed.
+    information they hold about the images, whatever their axes. Nothing in a checkpoint is executed. Folders of an
+    ifp.Recorder are compared among themselves, by the codes that they hold, and need no --dataset.
 
     \b
     ifp channels runs/beta-30 runs/beta-4 --dataset sprites
@@ -90,15 +92,17 @@ def channels(paths: tuple[Path, ...], **options: Any) -> None:
     from ifp.analysis.figures.style import figure_width
 
     figure_width(options["width"])
-    _check_sources(paths, options)
-    if not options["codes"]:
+    recorded = all_recordings([*paths, *options["encoders"]], options["dataset"])
+    _check_sources(paths, options, recorded=recorded)
+    if not options["codes"] and not recorded:
         check_available(options["dataset"], data_dir=options["data_dir"], background=options["background"])
-    check_enough_at(
-        paths,
-        len(options["encoders"]) + len(options["codes"]),
-        along_training=options["along_training"],
-        hotspots=not options["no_hotspots"],
-    )
+    if not recorded:
+        check_enough_at(
+            paths,
+            len(options["encoders"]) + len(options["codes"]),
+            along_training=options["along_training"],
+            hotspots=not options["no_hotspots"],
+        )
     formats, cells = given_formats(options["formats"]), given_cells(options)
 
     # torch is loaded only now, when the settings are known to be good
@@ -146,7 +150,7 @@ def _print(result: ChannelsResult, out: Path, files: int, *, as_json: bool) -> N
     echo(f"Results and figures in {out} ({files} files).")
 
 
-def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
+def _check_sources(paths: tuple[Path, ...], options: dict[str, Any], *, recorded: bool) -> None:
     """Models or codes, and a data set where images are needed."""
     if not (paths or options["encoders"] or options["codes"]):
         raise IfpError("No model is named; give the PATHs of runs or checkpoints, --encoder or --codes.")
@@ -156,7 +160,7 @@ def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
         raise IfpError("--codes brings its own factors; leave --dataset out.")
     if options["codes"] and options["along_training"]:
         raise IfpError("--along-training is about the checkpoints of runs; leave it out with --codes.")
-    if options["dataset"] is None and not options["codes"]:
+    if options["dataset"] is None and not options["codes"] and not recorded:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
 
 

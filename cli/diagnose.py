@@ -25,6 +25,7 @@ from ifp.cli.reading_options import (
 from ifp.cli.regime_options import given_pairs, regime_options
 from ifp.cli.trust_option import trust_option
 from ifp.errors import IfpError
+from ifp.recording.find_recordings import all_recordings
 
 
 @click.command(cls=GroupedCommand)
@@ -77,8 +78,9 @@ from ifp.errors import IfpError
 def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     """Say what each latent of a VAE holds, which factors have diffused over several latents, and what leaked away.
 
-    PATH is a checkpoint of any of the field's code bases, or a folder with a series of them. Nothing in a checkpoint is
-    executed. Two PATHs are compared, with intervals; three and more are put side by side.
+    PATH is a checkpoint of any of the field's code bases, a folder with a series of them, or the folder of an
+    ifp.Recorder, which needs no --dataset. Nothing in a checkpoint is executed. Two PATHs are compared, with
+    intervals; three and more are put side by side.
 
     A model that seems to be misread, or not to know these images, gets no verdict: the command says what is wrong and
     what to try, and ends with exit code 1.
@@ -93,12 +95,15 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     from ifp.analysis.figures.style import figure_width
     from ifp.analysis.metrics.choice import chosen_metrics
 
-    _check_sources(paths, options)
+    recorded = all_recordings(paths, options["dataset"])
+    _check_sources(paths, options, recorded=recorded)
     cells = given_cells(options)
     check_counts(images=options["images"], permutations=options["permutations"], bootstraps=options["bootstraps"])
     figure_width(options["width"])
     names = given_names(options["names"], _num_models(paths, options))
-    check_inputs(paths, options["dataset"], data_dir=options["data_dir"], background=options["background"])
+    check_inputs(
+        () if recorded else paths, options["dataset"], data_dir=options["data_dir"], background=options["background"]
+    )
     formats, metrics = given_formats(options["formats"]), chosen_metrics(options["metrics"])
 
     # torch is loaded only now, when the settings are known to be good
@@ -154,7 +159,7 @@ def _num_models(paths: tuple[Path, ...], options: dict[str, Any]) -> int:
     return 1 if options["series"] or options["encoder"] else len(paths or options["codes"])
 
 
-def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
+def _check_sources(paths: tuple[Path, ...], options: dict[str, Any], *, recorded: bool) -> None:
     """Exactly one kind of source, and a data set where images are needed."""
     of_kind = {"PATH": paths, "--encoder": options["encoder"], "--codes": options["codes"]}
     sources = [kind for kind, given in of_kind.items() if given]
@@ -162,7 +167,7 @@ def _check_sources(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
         raise IfpError("Nothing to diagnose is named; give the PATH of a checkpoint, --encoder or --codes.")
     if len(sources) > 1:
         raise IfpError(f"{' and '.join(sources)} exclude each other; give one of them.")
-    if options["dataset"] is None and not options["codes"]:
+    if options["dataset"] is None and not options["codes"] and not recorded:
         raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
     if options["dataset"] is not None and options["codes"]:
         raise IfpError("--codes brings its own factors; leave --dataset out.")

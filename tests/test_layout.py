@@ -39,11 +39,11 @@ COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
 }  # fmt: skip
 LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before it, and the shared nouns at the root
     "system", "datasets", "theory", "exact", "topology", "networks", "objectives", "annealing", "checkpoints",
-    "training", "adversarial", "fingerprints",
+    "training", "recording", "adversarial", "fingerprints",
 ]  # fmt: skip
 TOPICS = [  # the rooms of analysis/, likewise
-    "figures", "information", "metrics", "freezing", "training", "diffusion", "shift", "gan_freezing", "joint",
-    "channels", "directions",
+    "figures", "information", "metrics", "freezing", "training", "recording", "diffusion", "shift", "gan_freezing",
+    "joint", "channels", "directions",
 ]  # fmt: skip
 FACES = {ROOT / "ifp" / "__main__.py"}
 """`python -m ifp` must be in the package it is named after, and only calls the command line."""
@@ -215,7 +215,8 @@ def test_every_import_is_declared_and_every_requirement_imported() -> None:
     needed = requirements(config()["options"]["install_requires"])
     extra = requirements(" ".join(config()["options.extras_require"].values()))
     extras = config()["options.extras_require"]
-    optional = requirements(extras["topology"] + extras["cluster"] + extras["hdf5"])
+    names = ("topology", "cluster", "hdf5", "tensorboard", "lightning")
+    optional = requirements("".join(extras[name] for name in names))
     assert third_party(SOURCES) == needed | optional
     beside = [path for folder in ("tests", "benchmarks", "docs") for path in sorted((ROOT / folder).rglob("*.py"))]
     # used only where somebody has installed them: a peer that benchmarks/training.py measures beside us, and the fuzzer

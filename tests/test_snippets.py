@@ -76,3 +76,16 @@ def test_metrics_of_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     said = capsys.readouterr().out
     assert said.startswith(f"<Mig {float(names['score']):.4g}> 0.99")  # type: ignore[arg-type]
     assert "<Modularity " in said
+
+
+def test_a_loop_of_ones_own_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = run(snippet("docs/own_loop.md", "A loop with a recorder"), tmp_path, monkeypatch)
+    said = capsys.readouterr().out
+    assert said.startswith("<RecordingResult: recording of a loop on arrays, 6 records to step 300, 4 latents, ")
+    assert "Over the series" in said or "- " in said
+    records = names["recorder"].result().records()  # type: ignore[attr-defined]
+    assert records["beta"].tolist() == [4, 4, 4, 1, 1, 1]
+    assert records["recon_nats"].notna().all()
+    assert (tmp_path / "runs" / "mine" / "codes" / "step-000300.npz").is_file()

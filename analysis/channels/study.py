@@ -31,7 +31,9 @@ from ifp.fingerprints.comparisons import SpaceComparisons
 from ifp.fingerprints.find_models import check_enough_at, check_enough_models
 from ifp.fingerprints.monte_carlo import DRAWS, compare_all
 from ifp.fingerprints.read_models import naming
+from ifp.fingerprints.recordings import models_of_recordings, read_recordings
 from ifp.formats import BETA_CONVENTION
+from ifp.recording.find_recordings import all_recordings
 from ifp.seeds import numpy_generator
 from ifp.system.checksums import may_trust
 from ifp.system.cluster import check_scheduler, connect, device_here
@@ -75,8 +77,8 @@ def channels(
     models : a model or a list of them: checkpoints of any of the field's code bases, folders with a series of them (the
         last counts), folders of `ifp train` or `ifp anneal --whole` runs and results of `ifp.train` (every seed is a
         model), modules with `encode`, functions images -> (mean, logvar), also named as "package.module:function"; or
-        `ifp.Codes` alone.
-    dataset : the images on which they are compared: a name, a data set, or images; None for codes.
+        `ifp.Codes`, or folders of an `ifp.Recorder`, alone.
+    dataset : the images on which they are compared: a name, a data set, or images; None for codes and recordings.
     codes : in place of models, .npz files with mean, logvar and factors, or .h5ad files with posteriors of cells.
     cells : what is read of .h5ad files: columns that are factors, keys, bins.
     points : how many images are compared; they cap information at log2 of their number. None for 1000, or all images
@@ -145,6 +147,15 @@ def _channels(
             raise IfpError("along_training is about the checkpoints of runs; leave it out with codes.")
         settings = _fitting(settings, points, len(records[0].codes), records[0].label, say)
         ensemble = models_of_codes(records, points=settings.points, seed=seed, betas=settings.betas)
+    elif all_recordings(named := list(models) if isinstance(models, list | tuple) else [models], dataset):
+        recordings = read_recordings(
+            [Path(model) for model in named], along=settings.along_training, hotspots=settings.hotspots
+        )
+        there = len(recordings[0].codes(recordings[0].records[-1].step))
+        settings = _fitting(settings, points, there, recordings[0].name, say)
+        ensemble = models_of_recordings(
+            recordings, points=settings.points, seed=seed, along=settings.along_training, betas=settings.betas
+        )
     else:
         paths, encoders = _paths_and_encoders(models)
         if dataset is None:

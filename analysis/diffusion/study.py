@@ -24,6 +24,8 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import DATASETS, is_own
 from ifp.datasets.correlated import Pair, as_pairs
 from ifp.errors import IfpError, bad_value
+from ifp.recording.find_recordings import all_recordings
+from ifp.recording.read_recording import read_recording
 from ifp.seeds import check_seed
 from ifp.system.checksums import may_trust
 from ifp.system.cluster import check_scheduler, connect
@@ -32,8 +34,8 @@ from ifp.system.progress import Progress, Say, silent, unsaid
 
 Model = str | Path | Codes | Run | Callable[[Any], Any] | Any
 """A checkpoint or a folder with a series of them, an nn.Module with `encode`, a function images [N, C, H, W] in [0, 1]
--> (mean, logvar), such a function's name "package.module:function", `Codes`, what `ifp.read_checkpoints` returns, or
-what `ifp.train` returns (the last checkpoint of each seed)."""
+-> (mean, logvar), such a function's name "package.module:function", `Codes`, what `ifp.read_checkpoints` returns,
+what `ifp.train` returns (the last checkpoint of each seed), or the folder of an `ifp.Recorder`."""
 
 
 @may_trust
@@ -70,7 +72,7 @@ def diagnose(
     ----------
     model : see `Model`; a list of models is compared. A folder with several checkpoints of one run is a series.
     dataset : the images to encode, best those of training: a name (`ifp data list`), a data set, or images
-        [N, H, W(, C)]; None for `Codes` and for what was encoded before.
+        [N, H, W(, C)]; None for `Codes`, for recordings and for what was encoded before.
     images : how many images to encode; below 1,000 intervals are wide. seed : of images, permutations and resamples.
     permutations : of the labels, for the noise floor. bootstraps : resamples of the images, for the intervals.
     metrics : "quick", "fast", "all", "none" or names; see `ifp.analysis.metrics`.
@@ -107,6 +109,8 @@ def diagnose(
         model = model.models() if len(model.models()) > 1 else model.models()[0]
     several = isinstance(model, list | tuple)
     models: Sequence[Any] = model if isinstance(model, list | tuple) else [model]
+    if all_recordings(models, dataset):
+        models = [read_recording(Path(one)).run() for one in models]
     if not models:
         raise IfpError("Nothing to diagnose is given; give a model, or a list of at least one.")
     check_seed(seed)

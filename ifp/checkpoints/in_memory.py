@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ifp.checkpoints.posteriors import Sample, encode_images
+from ifp.checkpoints.returned import NoPosteriorError, posterior_of
 from ifp.checkpoints.run_records import Record
 from ifp.errors import IfpError
 from ifp.system.progress import Progress
@@ -96,22 +97,16 @@ def _posteriors(encode: Callable[[Tensor], Any], images: Tensor, called: str, re
             f"{called} failed on images of shape {list(images.shape)} ({type(error).__name__}: {error}); "
             f"take a float tensor [N, C, H, W] in [0, 1], and {remedy}."
         ) from error
-    if not isinstance(returned, tuple | list) or len(returned) != 2:
-        raise IfpError(f"{called} returned {_told(returned)}; {remedy}.")
     try:
-        mean, logvar = (torch.as_tensor(part) for part in returned)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise IfpError(f"{called} returned {' and '.join(map(_told, returned))}; {remedy}.") from error
+        mean, logvar = posterior_of(returned, len(images))
+    except NoPosteriorError as error:
+        raise IfpError(f"{called} returned {error}; {remedy}.") from error
     if mean.ndim != 2 or mean.shape != logvar.shape or len(mean) != len(images):
         raise IfpError(
             f"{called} must return mean and logvar of shape [{len(images)}, latents], got "
             f"{list(mean.shape)} and {list(logvar.shape)}; {remedy}."
         )
     return mean, logvar
-
-
-def _told(returned: Any) -> str:
-    return f"{len(returned)} values" if isinstance(returned, tuple | list) else f"a {type(returned).__name__}"
 
 
 def _is_module(model: Any) -> bool:

@@ -27,6 +27,31 @@ OUTPUTS = ("logits", "probabilities", "values")
 """A decoder gives logits (before a sigmoid), probabilities (after it), or pixels on the scale of the (scaled) input."""
 
 
+def split_head(out_NE: Tensor, head: str) -> tuple[Tensor, Tensor]:
+    """Mean and spread, [N, D] each, out of what an encoder gives, by the order of its outputs (`HEADS`)."""
+    if head.startswith("halves"):
+        mean, spread = out_NE.chunk(2, dim=1)
+    else:
+        mean, spread = out_NE[:, 0::2], out_NE[:, 1::2]
+    return (spread, mean) if head.endswith("variance-first") else (mean, spread)
+
+
+def to_logvar(spread_ND: Tensor, variance: str) -> Tensor:
+    """The log variance out of a spread, by what that means: one of `VARIANCES`, "sigma", "variance" or `LAPLACE`."""
+    if variance == "log variance":
+        return spread_ND
+    if variance == "log sigma":
+        return 2 * spread_ND
+    if variance == LAPLACE:
+        return 2 * spread_ND + math.log(2)
+    if variance == "sigma":
+        return 2 * spread_ND.log()
+    if variance == "variance":
+        return spread_ND.log()
+    # log(softplus(s)) is s where exp(s) is lost beside 1
+    return 2 * torch.where(spread_ND < _SMALL_SOFTPLUS, spread_ND, F.softplus(spread_ND).log())
+
+
 @dataclass(frozen=True)
 class Assumption:
     """One thing that had to be known to read a model: what, its value, and where that comes from.
@@ -100,20 +125,8 @@ class Vae:
 
     def split(self, out_NE: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log variance, [N, D] each, out of what the encoder gives, by head and variance."""
-        if self.head.startswith("halves"):
-            mean, spread = out_NE[:, : self.num_latents], out_NE[:, self.num_latents :]
-        else:
-            mean, spread = out_NE[:, 0::2], out_NE[:, 1::2]
-        if self.head.endswith("variance-first"):
-            mean, spread = spread, mean
-        if self.variance == "log variance":
-            return mean, spread
-        if self.variance == "log sigma":
-            return mean, 2 * spread
-        if self.variance == LAPLACE:
-            return mean, 2 * spread + math.log(2)
-        # log(softplus(s)) is s where exp(s) is lost beside 1
-        return mean, 2 * torch.where(spread < _SMALL_SOFTPLUS, spread, F.softplus(spread).log())
+        mean, spread = split_head(out_NE, self.head)
+        return mean, to_logvar(spread, self.variance)
 
     def decode(self, z_ND: Tensor) -> Tensor:
         """Images in [0, 1], [N, C, H, W]: the means of the likelihood."""

@@ -97,7 +97,7 @@ def collect_models(
     IfpError : more points than images, numbers of betas and paths that differ, and see `list_trainings` and `read_run`.
     """
     options = options or ReadingOptions()
-    _check_points(points, dataset.listed_images, dataset.name)
+    check_points(points, dataset.listed_images, dataset.name)
     if paths and encoders:
         _check_betas(betas, len(paths), "model that has a path")
     else:
@@ -118,14 +118,14 @@ def collect_models(
         record = _encoded(encoder, sample, device)
         read.append((Model(record.label, first_rows(record.codes, points)), Origin(None, argument=len(paths) + number)))
     progress("models", total, total)
-    read, said = _with_betas(read, betas)
+    read, said = with_betas(read, betas)
     models, origins = zip(*read, strict=True)
     strangers = [place for place in places if place.checksum not in ("", dataset.checksum())]
     if strangers:
         notes.append(f"The models were trained on {strangers[0].data} and are compared on images of {dataset.name}.")
     of_models = [f"{m.name}: {text}" for m, o in read for text in (o.warning, o.beta_note) if text]
     notes += [*said, *of_models, *_units(read), *_scalings(read)]
-    return ModelEnsemble(_named_apart(models), origins, sample, tuple(notes), device, options)
+    return ModelEnsemble(named_apart(models), origins, sample, tuple(notes), device, options)
 
 
 def _read_there(
@@ -186,19 +186,19 @@ def models_of_codes(
                 "of different data cannot be compared; encode the same images with all."
             )
     check_same_latents([Run(record.label, (record,)) for record in records])
-    _check_points(points, len(first), records[0].label)
+    check_points(points, len(first), records[0].label)
     # the rows may lie in the order of the factors, where the first of them are no fair sample
     rows = numpy_generator(seed, "channels", "points").permutation(len(first))[:points]
     read = [
         (Model(record.label, rows_of(record.codes, rows)), Origin(None, record.step, number))
         for number, record in enumerate(records)
     ]
-    read, _ = _with_betas(read, betas)
+    read, _ = with_betas(read, betas)
     models, origins = zip(*read, strict=True)
-    return ModelEnsemble(_named_apart(models), origins)
+    return ModelEnsemble(named_apart(models), origins)
 
 
-def _with_betas(
+def with_betas(
     read: list[tuple[Model, Origin]], betas: Sequence[float]
 ) -> tuple[list[tuple[Model, Origin]], list[str]]:
     """The models with the betas that the user gave, and a sentence for each argument whose files say another."""
@@ -227,7 +227,7 @@ def _units(read: Sequence[tuple[Model, Origin]]) -> list[str]:
     return [f"The models have different likelihoods ({', '.join(likelihoods)}), so their betas do not compare."]
 
 
-def _named_apart(models: Sequence[Model]) -> tuple[Model, ...]:
+def named_apart(models: Sequence[Model]) -> tuple[Model, ...]:
     """The models with numbers behind equal names."""
     counts, seen = Counter(model.name for model in models), Counter[str]()
     out = []
@@ -238,7 +238,8 @@ def _named_apart(models: Sequence[Model]) -> tuple[Model, ...]:
     return tuple(out)
 
 
-def _check_points(points: int, there: int, name: str) -> None:
+def check_points(points: int, there: int, name: str) -> None:
+    """Raise IfpError unless so many points can be compared on so many images."""
     if not isinstance(points, int | np.integer) or isinstance(points, bool) or points < FEWEST_POINTS:
         raise bad_value("points", points, f"a whole number of at least {FEWEST_POINTS}")
     if points > there:

@@ -73,6 +73,18 @@ class TrainRun(Struct):
     seeds: dict[Annotated[str, Meta(pattern="^[0-9]{1,9}$")], SeedEntry]
 
 
+class RecordingRun(Struct):
+    """run.json of a recording of a user's own training loop."""
+
+    config: dict[str, Any]
+    dataset: DatasetEntry
+    seeds: dict[Annotated[str, Meta(pattern="^0$")], SeedEntry]
+    every: Count = 1
+    steps: Count | None = None
+    status: Name = "running"
+    doubts: dict[Name, Text] = {}
+
+
 class RunData(Struct):
     """The data set of a training, as far as models are told apart by it."""
 

@@ -112,25 +112,7 @@ class TrainRecords:
         )
         for seed in sorted(self.of_seed):
             for record in self.of_seed[seed]:
-                row: dict[str, Any] = {
-                    "seed": seed,
-                    "step": record.step,
-                    "beta": record.beta,
-                    "stage": record.stage,
-                    "recon_nats": record.recon_nats,
-                    "kl_nats": float(record.kl_nats.sum()),
-                    "active_latents": record.active_latents,
-                }
-                row |= {f"kl_nats_{latent}": float(value) for latent, value in enumerate(record.kl_nats)}
-                for rank in (1, 2):
-                    ranked_F = record.nmi_ranked(rank)
-                    row |= {f"nmi{rank}_{f}": float(v) for f, v in zip(self.factor_names, ranked_F, strict=True)}
-                for rank in (1, 2) if posterior else ():
-                    ranked_F = record.posterior_nmi_ranked(rank)
-                    row |= {
-                        posterior_column(rank, f): float(v) for f, v in zip(self.factor_names, ranked_F, strict=True)
-                    }
-                yield row
+                yield {"seed": seed, **row_of(record, self.factor_names, posterior=posterior)}
 
     def save(self, folder: Path) -> None:
         """Write records.npz and records.csv into `folder`, each whole or not at all."""
@@ -146,6 +128,25 @@ class TrainRecords:
             writer.writeheader()
             writer.writerows(rows)
             replace_file(folder / "records.csv", text.getvalue().encode())
+
+
+def row_of(record: TrainRecord, factor_names: Sequence[str], *, posterior: bool = True) -> dict[str, Any]:
+    """A record as a row of the table, without its seed; `posterior` : whether it has the columns of `posterior_nmi`."""
+    row: dict[str, Any] = {
+        "step": record.step,
+        "beta": record.beta,
+        "stage": record.stage,
+        "recon_nats": record.recon_nats,
+        "kl_nats": float(record.kl_nats.sum()),
+        "active_latents": record.active_latents,
+    }
+    row |= {f"kl_nats_{latent}": float(value) for latent, value in enumerate(record.kl_nats)}
+    for rank in (1, 2):
+        row |= {f"nmi{rank}_{f}": float(v) for f, v in zip(factor_names, record.nmi_ranked(rank), strict=True)}
+    for rank in (1, 2) if posterior else ():
+        ranked_F = record.posterior_nmi_ranked(rank)
+        row |= {posterior_column(rank, f): float(v) for f, v in zip(factor_names, ranked_F, strict=True)}
+    return row
 
 
 _AXES = {"kl_nats": "TD", "nll_nats": "TD", "nmi": "TDF", "posterior_nmi": "TDF"}

@@ -16,8 +16,9 @@ from ifp.checkpoints.files.containers import sniff
 from ifp.checkpoints.folders.checkpoint_files import CheckpointFile, entries, in_order, named_step, number_in
 from ifp.checkpoints.folders.layouts import checkpoints_in, left_out
 from ifp.checkpoints.folders.pieces import pieces_of
-from ifp.checkpoints.folders.settings_files import settings_beside
+from ifp.checkpoints.folders.settings_files import read_json, settings_beside
 from ifp.errors import IfpError
+from ifp.formats import RECORD_FORMAT
 from ifp.system.printable import listed, printable
 
 __all__ = ["CheckpointFile", "Located", "locate"]
@@ -95,7 +96,16 @@ def _located_folder(path: Path) -> Located:
             folder, files = runs[0]
             return Located(printable(path.resolve().name), tuple(files), tuple(left_out(folder, files)))
         level = [inner for folder in level for inner in entries(folder, Path.is_dir)][:_MAX_FOLDERS]
+    if _is_recording(path):
+        raise IfpError(
+            f"{path} is a recording of codes and holds no model; give a checkpoint, or record with `checkpoints=True`."
+        )
     raise IfpError(f"{path} holds no checkpoint that is known here; looked for, {DEPTH} folders deep: {LOOKED_FOR}.")
+
+
+def _is_recording(path: Path) -> bool:
+    run_file = path / "run.json"
+    return run_file.is_file() and read_json(run_file).get("format") == RECORD_FORMAT
 
 
 def _series_of_folders(runs: Sequence[tuple[Path, list[CheckpointFile]]]) -> list[CheckpointFile]:
