@@ -14,6 +14,7 @@ from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
 from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.earlier_run import stored_settings
+from ifp.cli.layout_options import layout_options
 from ifp.cli.naming_options import order_and_labels
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.output import echo
@@ -69,6 +70,7 @@ def _whole_defaults() -> dict[str, Any]:
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+@layout_options()
 def anneal(
     whole: bool,
     objective: str | None,

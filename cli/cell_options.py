@@ -16,13 +16,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def cell_options(command: Command) -> Command:
-    """--factors, --bins, --mean-key, --variance-key."""
+    """--factors, --mean-key, --variance-key; --bins is one of `layout_options`."""
     for option in reversed(
         (
             click.option("--factors", "cell_factors", show_default="none",
                          help="Columns of obs in a .h5ad file that are factors, such as cell_type,batch."),
-            click.option("--bins", "cell_bins", show_default="none",
-                         help="Put columns of numbers into bins of equally many cells: COLUMN:N,... or N for all."),
             click.option("--mean-key", show_default="ends in latent_qzm",
                          help="The key of posterior means in obsm of a .h5ad file."),
             click.option("--variance-key", show_default="ends in latent_qzv",
@@ -34,13 +32,13 @@ def cell_options(command: Command) -> Command:
 
 
 def given_cells(options: dict[str, Any]) -> CellOptions | None:
-    """What `cell_options` were given, None for nothing.
+    """What `cell_options` and --bins were given, None for nothing.
 
     Raises
     ------
     IfpError : options without --codes, or in another form than they have.
     """
-    names = {"cell_factors": "--factors", "cell_bins": "--bins", "mean_key": "--mean-key",
+    names = {"cell_factors": "--factors", "mean_key": "--mean-key",
              "variance_key": "--variance-key"}  # fmt: skip
     given = [option for name, option in names.items() if options[name] is not None]
     if not given and not options["codes"]:
@@ -55,6 +53,6 @@ def given_cells(options: dict[str, Any]) -> CellOptions | None:
         factors=factors,
         mean_key=options["mean_key"],
         variance_key=options["variance_key"],
-        bins=None if options["cell_bins"] is None else parse_bins(options["cell_bins"]),
+        bins=None if options["bins"] is None else parse_bins(options["bins"]),
         seed=options["seed"],
     )

@@ -11,6 +11,7 @@ import click
 from ifp.cli.cell_options import cell_options, given_cells
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.cluster_options import scheduler_option
+from ifp.cli.layout_options import layout_options
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.output import echo
 from ifp.cli.printing import print_line, print_table
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 @trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+@layout_options()
 def channels(paths: tuple[Path, ...], **options: Any) -> None:
     """Say which pieces of information the latents of many models hold again and again, and at which beta they freeze.
 

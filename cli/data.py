@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ifp.cli.checked_options import checked_seed
+from ifp.cli.layout_options import layout_options
 from ifp.cli.option_help import CommandGroup
 from ifp.cli.option_words import with_options
 from ifp.cli.output import echo
@@ -68,6 +69,7 @@ def list_(data_dir: Path | None, as_json: bool) -> None:
 @data_dir_option
 @background_option
 @json_option
+@layout_options("name")
 def describe(name: str, data_dir: Path | None, background: Path | None, as_json: bool) -> None:
     """What a data set is: images, factors, sizes, nuisance, and how it was read or made."""
     from ifp.datasets.inspection import describe as description
@@ -117,6 +119,7 @@ def get(name: str, data_dir: Path | None, quiet: bool) -> None:
 @data_dir_option
 @json_option
 @quiet_option
+@layout_options("name")
 def check(name: str, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
     """Verify the copy on this machine, offline: files, checksums, every image there once."""
     from ifp.datasets.inspection import check as look
@@ -147,6 +150,7 @@ def check(name: str, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
 @click.option("--seed", default=0, callback=checked_seed, help="Decides what is drawn.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 @quiet_option
+@layout_options("name")
 def export(
     name: str,
     out: Path,

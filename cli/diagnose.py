@@ -11,6 +11,7 @@ from ifp.cli.cell_options import cell_options, given_cells
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.cluster_options import scheduler_option
+from ifp.cli.layout_options import layout_options
 from ifp.cli.naming_options import given_names
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.output import echo
@@ -75,6 +76,7 @@ from ifp.recording.find_recordings import all_recordings
 @trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+@layout_options()
 def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     """Say what each latent of a VAE holds, which factors have diffused over several latents, and what leaked away.
 

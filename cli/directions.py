@@ -10,6 +10,7 @@ import click
 
 from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, checked_seed
+from ifp.cli.layout_options import layout_options
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.output import echo
 from ifp.cli.progress import StageProgress
@@ -46,6 +47,7 @@ from ifp.errors import IfpError
 @trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+@layout_options()
 def directions(checkpoint: Path, **options: Any) -> None:
     """Search for the directions of a CHECKPOINT's decoder whose shifts change the shape of its images least.
 

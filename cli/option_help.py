@@ -17,8 +17,9 @@ USUAL_PRESET = "standard"
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Data": (
-        "dataset", "data_dir", "background", "factor", "contexts", "nuisance", "images", "fixed_images", "points",
-        "encoder", "encoders", "codes", "cell_factors", "cell_bins", "mean_key", "variance_key",
+        "dataset", "grid", "bins", "data_dir", "background", "factor", "contexts", "nuisance", "images", "fixed_images",
+        "points",
+        "encoder", "encoders", "codes", "cell_factors", "mean_key", "variance_key",
         "correlate", "sigma", "inverse", "evaluate_correlated",
     ),
     "How the files are read": (

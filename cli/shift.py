@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ifp.cli.checked_options import checked_out, checked_seed
+from ifp.cli.layout_options import layout_options
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.output import echo
 from ifp.cli.progress import StageProgress
@@ -55,6 +56,7 @@ from ifp.errors import IfpError
 @trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+@layout_options()
 def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
     """Probe the models of BASELINE and MITIGATED alike, and say how far the melting points of their factors lie apart.
 

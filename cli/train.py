@@ -12,6 +12,7 @@ from ifp.cli.cheap_checks import check_inputs
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
 from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.earlier_run import stored_settings
+from ifp.cli.layout_options import layout_options
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.output import echo
 from ifp.cli.printing import print_line, print_table
@@ -58,6 +59,7 @@ FORMATS = {
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")
+@layout_options()
 def train(
     config_file: Path | None,
     out: Path | None,

@@ -5,12 +5,14 @@ Shapes: N images, F factors, H W C of an image.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ifp.datasets.binning import Bins, bins_for, by_quantiles
 from ifp.datasets.factors import check_factor_names
-from ifp.errors import IfpError
+from ifp.errors import IfpError, unknown_name
 
 CHANNELS = (1, 3, 4)
 """Allowed numbers of channels: grey, RGB, and RGB with transparency."""
@@ -70,10 +72,12 @@ def accept_images(images: np.ndarray, of: str) -> AcceptedImages:
     return AcceptedImages(_opaque(whole, done), (*scaled, *done))
 
 
-def accept_factors(factors: np.ndarray | None, names: np.ndarray | None, count: int, of: str) -> AcceptedFactors:
+def accept_factors(
+    factors: np.ndarray | None, names: np.ndarray | None, count: int, of: str, bins: Bins = None
+) -> AcceptedFactors:
     """The factors of a user's `count` images: one number per image where there are none.
 
-    Taken are [N, F] or [N] of integers, bool, text, or fractions that repeat.
+    Taken are [N, F] or [N] of integers, bool, text, or fractions that repeat; other fractions are put into `bins`.
 
     Raises
     ------
@@ -82,6 +86,8 @@ def accept_factors(factors: np.ndarray | None, names: np.ndarray | None, count: 
     if factors is None:
         if names is not None:
             raise IfpError(f"{of} has factor_names but no factors; add the array 'factors' [N, F].")
+        if bins is not None:
+            raise IfpError(f"{of} has no factors to put into bins; leave `bins` out.")
         return AcceptedFactors((np.arange(count),), ("image",), ())
     if factors.ndim == 1:
         factors = factors[:, None]
@@ -95,13 +101,38 @@ def accept_factors(factors: np.ndarray | None, names: np.ndarray | None, count: 
     if factors.dtype.kind not in "biufUS":
         hint = "factors.astype(str) makes text of them" if factors.dtype.kind == "O" else "number them"
         raise IfpError(f"The factors of {of} must be integers, text or fractions, got {factors.dtype}; {hint}.")
+    known = _accept_names(names, factors.shape[1], of)
+    if isinstance(bins, Mapping) and (strangers := sorted(set(bins) - set(known))):
+        raise unknown_name("factor for bins", strangers[0], known)
     done: list[str] = []
-    columns = tuple(_column(factors[:, at], at, of) for at in range(factors.shape[1]))
+    columns = tuple(_column(factors[:, at], at, of, known[at], bins, done) for at in range(factors.shape[1]))
     if factors.dtype.kind == "f" and any(column.dtype.kind == "f" for column in columns):
         done.append("fractional factor values numbered by size")
     if factors.dtype.kind in "US":
         done.append("factor values of text numbered in the order of the alphabet")
-    return AcceptedFactors(columns, _accept_names(names, len(columns), of), tuple(done))
+    return AcceptedFactors(columns, known, tuple(done))
+
+
+def factors_in_columns(
+    columns: Sequence[np.ndarray], names: np.ndarray | None, count: int, of: str, bins: Bins = None
+) -> AcceptedFactors:
+    """As `accept_factors`, of factors that each have an array [N], so that their types may differ.
+
+    What was done is said of each by its name.
+    """
+    if not columns:
+        return accept_factors(None, names, count, of, bins)
+    known = _accept_names(names, len(columns), of)
+    if isinstance(bins, Mapping) and (strangers := sorted(set(bins) - set(known))):
+        raise unknown_name("factor for bins", strangers[0], known)
+    accepted: list[np.ndarray] = []
+    done: list[str] = []
+    for name, values in zip(known, columns, strict=True):
+        own = {name: bins[name]} if isinstance(bins, Mapping) and name in bins else None
+        one = accept_factors(values, np.array([name]), count, of, own if isinstance(bins, Mapping) else bins)
+        accepted += one.columns
+        done += (what if what.startswith(name) else f"{name}: {what}" for what in one.done)
+    return AcceptedFactors(tuple(accepted), known, tuple(done))
 
 
 def _to_bytes(images: np.ndarray, of: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -156,8 +187,12 @@ def _opaque(images_NHWC: np.ndarray, done: list[str]) -> np.ndarray:
     )
 
 
-def _column(values_N: np.ndarray, at: int, of: str) -> np.ndarray:
-    """The values of one factor: integers, text, or fractions that repeat."""
+def _column(
+    values_N: np.ndarray, at: int, of: str, name: str = "", bins: Bins = None, done: list[str] | None = None
+) -> np.ndarray:
+    """The values of one factor: integers, text, or fractions that repeat; numbers of bins where these are asked for."""
+    if isinstance(bins, Mapping) and name in bins and values_N.dtype.kind not in "iuf":
+        raise IfpError(f"The factor {name!r} of {of} holds {values_N.dtype}, which is not put into bins; leave it out.")
     if values_N.dtype.kind == "S":
         try:
             return np.char.decode(values_N, "utf-8")
@@ -167,21 +202,35 @@ def _column(values_N: np.ndarray, at: int, of: str) -> np.ndarray:
             ) from error
     if values_N.dtype.kind == "b":
         return values_N.astype(np.int64)
+    if values_N.dtype.kind in "iu" and isinstance(bins, Mapping) and name in bins:
+        return _binned(values_N, name, bins[name], done)
     if values_N.dtype.kind != "f":
         return values_N
     if not np.isfinite(values_N).all():
         raise IfpError(
             f"Column {at} of the factors of {of} has NaN or infinite values; leave out the images without a label."
         )
+    whole_bins = bins_for(bins, name)
+    if isinstance(bins, Mapping) and whole_bins is not None:
+        return _binned(values_N, name, whole_bins, done)
     if (values_N == np.rint(values_N)).all() and np.abs(values_N).max(initial=0) < 2**53:
         return values_N.astype(np.int64)
     different = len(np.unique(values_N))
     if different > MOST_FRACTIONAL_VALUES * len(values_N):
+        if whole_bins is not None:
+            return _binned(values_N, name, whole_bins, done)
         raise IfpError(
             f"Column {at} of the factors of {of} is continuous ({different} different values, {len(values_N)} images), "
-            "and a factor needs values that repeat; bin it: numpy.digitize(v, numpy.quantile(v, [.2, .4, .6, .8]))."
+            "and a factor needs values that repeat; put it into bins of equally many images, such as `bins=5`."
         )
     return values_N
+
+
+def _binned(values_N: np.ndarray, name: str, count: int, done: list[str] | None) -> np.ndarray:
+    positions_N = by_quantiles(values_N.astype(np.float64), count)
+    if done is not None:
+        done.append(f"{name} put into {positions_N.max() + 1} bins of equally many images")
+    return positions_N
 
 
 def _accept_names(names: np.ndarray | None, count: int, of: str) -> tuple[str, ...]:

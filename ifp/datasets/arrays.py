@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ifp.array_like import as_array
-from ifp.datasets.accepted import AcceptedFactors, AcceptedImages, accept_factors, accept_images
+from ifp.datasets.accepted import AcceptedFactors, AcceptedImages, accept_factors, accept_images, factors_in_columns
 from ifp.datasets.base import FactorDataset
+from ifp.datasets.binning import Bins
 from ifp.datasets.factors import MOVING, FactorSpace
+from ifp.datasets.from_objects import arrays_of_object, is_data_object
 from ifp.datasets.joint_sampler import FactorSampler
+from ifp.datasets.layout import Grid, factors_of_grid, named_with, split_name
 from ifp.errors import IfpError, bad_value
 from ifp.seeds import numpy_generator
+from ifp.system.progress import Progress, silent
 
 _SHOWN_VALUES = 8
 """The number of a factor's values that a description lists; the rest is counted."""
@@ -166,21 +171,29 @@ class ArrayDataset(FactorDataset):
 
 
 def dataset(
-    images: np.ndarray,
-    factors: np.ndarray | None = None,
+    images: np.ndarray | Any,
+    factors: np.ndarray | Sequence[str] | None = None,
     names: Sequence[str] | None = None,
     *,
     name: str = "arrays",
+    grid: str | Grid | None = None,
+    bins: str | Bins = None,
+    progress: Progress = silent,
 ) -> ArrayDataset:
-    """A data set from arrays in memory.
+    """A data set from arrays in memory, or from a data set of Hugging Face's `datasets` or of PyTorch.
 
     Parameters
     ----------
-    images : [N, H, W], [N, H, W, C] or [N, C, H, W], C 1, 3 or 4; uint8 in 0..255, bool, or fractions in 0..1.
+    images : [N, H, W], [N, H, W, C] or [N, C, H, W], C 1, 3 or 4; uint8 in 0..255, bool, or fractions in 0..1. Or one
+        split of a Hugging Face data set with a column of images, or a PyTorch Dataset whose items are (image, label) or
+        {"image": image, ...}; each item is read once.
     factors : [N, F], or [N] for one: integers, text, or fractions that repeat. Without them the one factor is "image",
-        the image's number, and there are no freezing points of factors.
+        the image's number, and there are no freezing points of factors. Of a data set of another library: names of the
+        columns or labels that are factors; without them all that are numbers or text.
     names : of the F factors; "factor_0", ... without them.
     name : what tables and figures call the data.
+    grid, bins : factors from the order of the images, and bins of continuous ones: see `ifp.load_dataset`.
+    progress : called with the items read and all, of a data set of another library.
 
     Raises
     ------
@@ -193,11 +206,25 @@ def dataset(
     """
     if not isinstance(name, str) or not name:
         raise bad_value("name", name, "a text with at least one letter")
-    accepted = accept_images(as_array(images, "images", objects=True), name)
-    labels = None if factors is None else as_array(factors, "factors", objects=True)
-    given = None if names is None else _as_names(names)
-    columns = accept_factors(labels, given, len(accepted.images_NHWC), name)
-    return ArrayDataset(name, accepted, columns, labelled=factors is not None)
+    layout = split_name(named_with("", grid, bins))[1]
+    labelled = factors is not None
+    if is_data_object(images):
+        held = arrays_of_object(images, factors, progress)
+        accepted = accept_images(held.images, name)
+        labelled = bool(held.names)
+        given = _as_names(names if names is not None else held.names) if labelled else None
+        columns = factors_in_columns(held.columns, given, len(accepted.images_NHWC), name, layout.bins)
+        columns = AcceptedFactors(columns.columns, columns.names, (*held.done, *columns.done))
+    else:
+        accepted = accept_images(as_array(images, "images", objects=True), name)
+        labels = None if factors is None else as_array(factors, "factors", objects=True)
+        given = None if names is None else _as_names(names)
+        columns = accept_factors(labels, given, len(accepted.images_NHWC), name, layout.bins)
+    if layout.grid is not None:
+        if labelled or names is not None:
+            raise IfpError(f"{name} has factors of its own ({', '.join(columns.names)}); leave `grid` out.")
+        columns = factors_of_grid(layout.grid, len(accepted.images_NHWC), name)
+    return ArrayDataset(name, accepted, columns, labelled=labelled or layout.grid is not None)
 
 
 def _as_names(names: Sequence[str]) -> np.ndarray:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ifp.datasets.base import FactorDataset
+from ifp.datasets.binning import Bins
+from ifp.datasets.layout import PLAIN, Grid, named_with, split_name
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.system.progress import Progress, Say, silent, unsaid
 
@@ -42,13 +44,23 @@ OFFICIAL = (
 
 
 def load_dataset(
-    name: str, *, data_dir: Path | None = None, background: Path | None = None, progress: Progress = silent
+    name: str,
+    *,
+    grid: str | Grid | None = None,
+    bins: str | Bins = None,
+    data_dir: Path | None = None,
+    background: Path | None = None,
+    progress: Progress = silent,
 ) -> FactorDataset:
     """The data set called `name`.
 
     Parameters
     ----------
     name : a key of `DATASETS`, "npz:" and the path of a file, or "images:" and the path of a folder.
+    grid : of images of your own without factors: names and sizes of the factors in whose order they lie, the last
+        varying fastest, {"shape": 4, "scale": 8} or "shape:4,scale:8".
+    bins : of your own images: into how many bins of equally many images continuous factors are put, {"age": 5},
+        "age:5", or a number for all.
     data_dir : where the official files lie; None means their usual folder.
     background : the picture of `sprites-scream`; None means the built-in texture.
     progress : called with the images read and all, where reading takes time.
@@ -61,14 +73,18 @@ def load_dataset(
         raise bad_value("the name of a data set", name, "a text such as 'sprites'", "`ifp data list` shows the names")
     if background is not None and name != "sprites-scream":
         raise IfpError(f"Only sprites-scream has a background picture, got one for {name!r}; leave `background` out.")
+    if not is_own(name) and (grid is not None or bins is not None):
+        raise IfpError(f"{name} has factors of its own; `grid` and `bins` are for npz:PATH and images:FOLDER.")
+    name = named_with(name, grid, bins)
+    own, layout = split_name(name) if is_own(name) else (name, PLAIN)
     if name.startswith(NPZ_PREFIX):
         from ifp.datasets.npz import NpzDataset
 
-        return NpzDataset(Path(name.removeprefix(NPZ_PREFIX)))
+        return NpzDataset(Path(own.removeprefix(NPZ_PREFIX)), layout, name=name)
     if name.startswith(FOLDER_PREFIX):
         from ifp.datasets.folder import FolderDataset
 
-        return FolderDataset(Path(name.removeprefix(FOLDER_PREFIX)), progress=progress)
+        return FolderDataset(Path(own.removeprefix(FOLDER_PREFIX)), layout, name=name, progress=progress)
     if name == "sprites":
         from ifp.datasets.sprites import Sprites
 
@@ -130,12 +146,13 @@ def check_available(name: str, *, data_dir: Path | None = None, background: Path
     """Raise IfpError, as `load_dataset` does, for an unknown name or a file that is not there; reads no file."""
     if background is not None and name != "sprites-scream":
         raise IfpError(f"Only sprites-scream has a background picture, got one for {name!r}; leave `background` out.")
-    if name.startswith(NPZ_PREFIX):
+    own = split_name(name)[0] if is_own(name) else name
+    if own.startswith(NPZ_PREFIX):
         from ifp.datasets.npz_file import check_there
 
-        check_there(Path(name.removeprefix(NPZ_PREFIX)).expanduser())
-    elif name.startswith(FOLDER_PREFIX):
-        check_folder(Path(name.removeprefix(FOLDER_PREFIX)))
+        check_there(Path(own.removeprefix(NPZ_PREFIX)).expanduser())
+    elif own.startswith(FOLDER_PREFIX):
+        check_folder(Path(own.removeprefix(FOLDER_PREFIX)))
     elif name in OFFICIAL:
         from ifp.datasets.official import find_official
 
@@ -163,7 +180,7 @@ def short_name(name: str) -> str:
     >>> short_name("sprites"), short_name("npz:some/where/mine.npz"), short_name("images:pictures/")
     ('sprites', 'mine', 'pictures')
     """
-    prefix, colon, path = name.partition(":")
+    prefix, colon, path = (split_name(name)[0] if is_own(name) else name).partition(":")
     return Path(path).stem if colon else prefix
 
 

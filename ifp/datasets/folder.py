@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ifp.datasets.accepted import AcceptedFactors, accept_factors, accept_images
+from ifp.datasets.accepted import AcceptedFactors, accept_factors, accept_images, factors_in_columns
 from ifp.datasets.arrays import ArrayDataset
+from ifp.datasets.binning import Bins
 from ifp.datasets.catalog import check_folder
+from ifp.datasets.layout import PLAIN, DataLayout, factors_of_grid
 from ifp.errors import IfpError
 from ifp.system.progress import Progress, silent
 
@@ -39,12 +41,21 @@ class FolderDataset(ArrayDataset):
     fractions that repeat. Pictures without a row are left out, which `done` says. Without a table the one factor is the
     picture's number in the order of the names. `progress` counts pictures.
 
+    `layout` gives a grid in whose order the names of the pictures are, or bins.
+
     Raises
     ------
     IfpError : no folder, no pictures, a damaged one, one of another size, a table that does not name them.
     """
 
-    def __init__(self, folder: Path, *, progress: Progress = silent) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        layout: DataLayout = PLAIN,
+        *,
+        name: str = "",
+        progress: Progress = silent,
+    ) -> None:
         self.path = check_folder(folder)
         there = sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if _is_picture(p))
         if not there:
@@ -52,10 +63,18 @@ class FolderDataset(ArrayDataset):
         table = _find_table(self.path)
         rows = _read_table(table, there) if table else None
         self._files = rows.files if rows else there
-        columns = _columns(rows, str(table)) if rows else accept_factors(None, None, len(there), str(folder))
+        if layout.grid is not None:
+            if rows is not None:
+                raise IfpError(f"{folder} has factors of its own ({table}); leave `grid` out.")
+            columns = factors_of_grid(layout.grid, len(there), str(folder))
+        elif rows is not None:
+            columns = _columns(rows, str(table), layout.bins)
+        else:
+            columns = accept_factors(None, None, len(there), str(folder), layout.bins)
         accepted = accept_images(_read_pictures(self.path, self._files, progress), str(folder))
-        super().__init__(f"images:{folder}", accepted, columns, labelled=rows is not None)
-        if rows is None:
+        labelled = rows is not None or layout.grid is not None
+        super().__init__(name or f"images:{folder}", accepted, columns, labelled=labelled)
+        if not labelled:
             self.done = (f"no {TABLE}, so that the one factor is the picture's number", *self.done)
         if left_out := len(there) - len(self._files):
             self.done = (f"{left_out} of {len(there)} pictures left out, which {table} does not name", *self.done)
@@ -126,13 +145,12 @@ def _read_table(path: Path, there: list[str]) -> _Table:
     return _Table(files, [header[number] for number in factors], columns, [line for _, line in rows])
 
 
-def _columns(table: _Table, of: str) -> AcceptedFactors:
+def _columns(table: _Table, of: str, bins: Bins = None) -> AcceptedFactors:
     """The factors, each column in the simplest type that holds it."""
     count = len(table.files)
     # names first, so that errors on columns can use them
     names = accept_factors(np.zeros((count, len(table.names)), int), np.array(table.names), count, of).names
     columns: list[np.ndarray] = []
-    done: list[str] = []
     for name, column in zip(names, table.columns, strict=True):
         if "" in column:
             line = table.line_of_row[column.index("")]
@@ -140,10 +158,8 @@ def _columns(table: _Table, of: str) -> AcceptedFactors:
         values = np.array(column)
         with suppress(ValueError):  # then it is text
             values = values.astype(np.float64)
-        one = accept_factors(values, np.array([name]), count, of)
-        columns += one.columns
-        done += (f"{name}: {what}" for what in one.done)
-    return AcceptedFactors(tuple(columns), names, tuple(done))
+        columns.append(values)
+    return factors_in_columns(columns, np.array(names), count, of, bins)
 
 
 def _read_pictures(folder: Path, files: list[str], progress: Progress) -> np.ndarray:

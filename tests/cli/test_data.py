@@ -138,6 +138,31 @@ def test_export_round_trip_overwrite_and_silence(tmp_path: Path) -> None:
     assert ifp("data", "check", f"npz:{out}").exit_code == 0
 
 
+def test_a_grid_and_bins_are_options_of_images_of_ones_own(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "plain.npz", images=images)
+    plain = f"npz:{tmp_path / 'plain.npz'}"
+    shown = ifp("data", "describe", plain, "--grid", "shape:3,scale:4")
+    assert "shape 3, scale 4" in shown.stdout
+    dry = ifp(
+        "anneal", "--dataset", plain, "--grid", "shape:3,scale:4", "--dry-run", "--quiet", "--method", "closed-form"
+    )
+    assert dry.exit_code == 0, dry.output
+    np.savez(tmp_path / "age.npz", images=images, factors=np.arange(12) / 7, factor_names=["age"])
+    shown = ifp("data", "describe", f"npz:{tmp_path / 'age.npz'}", "--bins", "3")
+    assert "age 3" in shown.stdout
+    for words, sentence in (
+        (("data", "describe", plain, "--grid", "shape:3"), "multiply to the number of images"),
+        (("data", "describe", plain, "--grid", "shape"), "NAME:NUMBER"),
+        (("data", "describe", "sprites", "--bins", "3"), "--bins is for npz:PATH and images:FOLDER"),
+        (("train", "--grid", "shape:3"), "--grid is about images of your own"),
+    ):
+        refused = ifp(*words)
+        assert refused.exit_code == 2
+        assert sentence in refused.stderr
+        assert refused.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("nuisance", ["-1", "many", "1.5"])
 def test_export_refuses_a_bad_nuisance(tmp_path: Path, nuisance: str) -> None:
     ran = ifp("data", "export", "sprites", tmp_path / "out.npz", "--nuisance", nuisance)

@@ -129,7 +129,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "one image": ({"images": IMAGES[:1]}, "at least 2"),
     "object images": ({"images": np.array([None, 1], dtype=object)}, "never unpickled"),
     "object names": ({"factor_names": NAMES.astype(object)}, "never unpickled"),
-    "continuous factors": ({"factors": FACTORS + RNG.random(FACTORS.shape)}, "continuous .* numpy.digitize"),
+    "continuous factors": ({"factors": FACTORS + RNG.random(FACTORS.shape)}, "continuous .*bins=5"),
     "NaN factors": ({"factors": np.where(FACTORS == 0, np.nan, FACTORS)}, "without a label"),
     "complex factors": ({"factors": FACTORS * 1j}, "must be integers"),
     "deep factors": ({"factors": FACTORS[..., None]}, "shape \\[N, F\\]"),
