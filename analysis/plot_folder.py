@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ifp.analysis.figures.result import Result
-from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.analysis.figures.style import FORMATS, checked_formats
+from ifp.errors import IfpError, bad_value
 from ifp.formats import GAN_FORMAT, TRAIN_FORMAT, VAE_FORMAT
 from ifp.system.checksums import trusting
 from ifp.system.files import read_json
@@ -17,7 +18,6 @@ from ifp.system.out_folder import FIGURES, as_folder, check_finished, result_fol
 
 ALL = "all"
 """The word that stands for all kinds of figures that a folder has."""
-FORMATS = ("pdf", "png")
 _RUNS = (
     "the folder of a run of `ifp anneal` (of traversals or of a whole data set), `ifp train`, `ifp diagnose`, "
     "`ifp shift`, `ifp channels` or `ifp directions`"
@@ -38,7 +38,8 @@ def plot(
     formats: str | Sequence[str] = FORMATS,
     trust: bool = False,
 ) -> list[Path]:
-    """Draw the figures of a run into files; returns their paths, a csv of what it shows beside each figure.
+    """Draw the figures of a run into files; returns their paths: beside each figure a csv of what it shows and
+    a txt with its caption.
 
     Needs neither the data set nor a GPU. To see one figure of a result on the screen call `result.plot()`.
 
@@ -52,7 +53,7 @@ def plot(
     order, labels : the factors that come first, and what figures call a factor.
     out : the folder for the figures, which is new, empty or holds figures; RUN/figures by default, needed for a result
         that is in memory only.
-    formats : "pdf", "png" or both, in a list or separated by commas.
+    formats : of "pdf", "png", "svg" and "pgf" (which needs LaTeX), in a list or separated by commas.
     trust : whether to believe files that are not as they were written: edited settings, tables or curves.
 
     Raises
@@ -73,13 +74,10 @@ def plot(
                         out=out, formats=formats)  # fmt: skip
     if not isinstance(order, str | Sequence) or not isinstance(labels, str | Sequence | Mapping | None):
         raise IfpError(f"order and labels name factors, got order {order!r} and labels {labels!r}.")
-    wanted = _words("formats", formats)
-    for name in wanted:
-        if name not in FORMATS:
-            raise unknown_name("figure format", name, FORMATS)
+    wanted = checked_formats(_words("formats", formats))
     figures = None if out is None else result_folder(out, FIGURES, "out")
     check_finished(folder)
-    page = {"width": width, "formats": wanted or list(FORMATS), "out": figures}
+    page = {"width": width, "formats": wanted or FORMATS, "out": figures}
     asked = _Asked(folder, tuple(_words("kinds", kinds)), method, scale, order, labels, page)
     draw = next((draw for name, draw in _FOLDERS.items() if (folder / name).is_file()), None)
     if draw is None:

@@ -63,7 +63,10 @@ def _whole_defaults() -> dict[str, Any]:
 @scheduler_option
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
 @click.option(
-    "--format", "formats", default="pdf,png", help="Formats of the figures: pdf, png, both with a comma, or none."
+    "--format",
+    "formats",
+    default="pdf,png",
+    help="Formats of the figures: pdf, png, svg, pgf, comma-separated; or none.",
 )
 @order_and_labels
 @trust_option

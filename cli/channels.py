@@ -73,7 +73,12 @@ if TYPE_CHECKING:
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @scheduler_option
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
-@click.option("--format", "formats", default="pdf,png", help="Of the figures: pdf, png, both comma-separated, or none.")
+@click.option(
+    "--format",
+    "formats",
+    default="pdf,png",
+    help="Formats of the figures: pdf, png, svg, pgf, comma-separated; or none.",
+)
 @trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")

@@ -40,7 +40,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "scale": ("log", "linear"),
     "topology": ("lite", "full"),
     "kinds": KINDS,
-    "formats": ("pdf", "png", "none"),
+    "formats": ("pdf", "png", "svg", "pgf", "none"),
     "beta_max": ("auto",),
     "beta_min": ("auto",),
     "exact_floor": ("auto",),
@@ -53,7 +53,7 @@ OF_COMMAND: dict[tuple[str, str], tuple[str, ...]] = {
     ("plot", "method"): ("closed-form", "exact", "train"),
     ("train", "architecture"): ("mlp", "conv"),
     ("shift", "direction"): ("heat", "cool"),
-    ("plot", "formats"): ("pdf", "png"),
+    ("plot", "formats"): ("pdf", "png", "svg", "pgf"),
 }
 """Command and option -> the values, where they differ from those in other commands."""
 SEPARATED = ("metrics", "formats", "order", "correlate")

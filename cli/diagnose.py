@@ -71,7 +71,10 @@ from ifp.recording.find_recordings import all_recordings
 @scheduler_option
 @click.option("--width", default="icml", help="Width of the figures: icml, neurips, jmlr, tmlr or inches.")
 @click.option(
-    "--format", "formats", default="pdf,png", help="Formats of the figures: pdf, png, both with a comma, or none."
+    "--format",
+    "formats",
+    default="pdf,png",
+    help="Formats of the figures: pdf, png, svg, pgf, comma-separated; or none.",
 )
 @trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")

@@ -43,7 +43,12 @@ from ifp.errors import IfpError
 @reading_options
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--width", default="icml", help="Width of the figure: icml, neurips, jmlr, tmlr or inches.")
-@click.option("--format", "formats", default="pdf,png", help="Formats of the figure: pdf, png, or both with a comma.")
+@click.option(
+    "--format",
+    "formats",
+    default="pdf,png",
+    help="Formats of the figures: pdf, png, svg, pgf, comma-separated; or none.",
+)
 @trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout and nothing else there.")

@@ -31,7 +31,9 @@ from ifp.errors import IfpError
     help="The folder for the figures.",
     show_default="RUN/figures",
 )
-@click.option("--format", "formats", default="pdf,png", help="pdf, png or both, comma-separated.")
+@click.option(
+    "--format", "formats", default="pdf,png", help="Formats of the figures: pdf, png, svg, pgf, comma-separated."
+)
 @trust_option
 def plot(
     run: Path,
@@ -49,13 +51,13 @@ def plot(
     RUN is a folder of `ifp anneal`, `ifp train`, `ifp diagnose`, `ifp shift`, `ifp channels` or `ifp directions`.
 
     kde is the distribution of freezing points (ifp_distribution), trace the KL against beta (kl_trace); a csv of what
-    it shows lies beside each figure. Needs neither the data set nor a GPU.
+    it shows and a txt with its caption lie beside each figure. Needs neither the data set nor a GPU.
 
     Example: `ifp plot runs/demo --kind kde --kind hist --width neurips`
     """
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     if not wanted:
-        raise IfpError(f"--format must name pdf, png or both, got {formats!r}.")
+        raise IfpError(f"--format must name some of pdf, png, svg and pgf, got {formats!r}.")
     for path in draw_figures(
         run,
         kinds=kinds,

@@ -116,7 +116,7 @@ def _given_shape(text: str | None) -> tuple[int, int, int] | None:
 
 def given_formats(text: str) -> list[str]:
     """The figures' formats out of --format, [] for none; IfpError for others."""
-    from ifp.analysis.figures.style import FORMATS
+    from ifp.analysis.figures.style import KNOWN_FORMATS, checked_formats
 
     wanted = [name.strip() for name in text.split(",") if name.strip()]
     if wanted == ["none"]:
@@ -124,11 +124,11 @@ def given_formats(text: str) -> list[str]:
     for name in wanted:
         if name == "none":
             raise IfpError(f"--format none stands alone, got {text!r}; leave the others or none out.")
-        if name not in FORMATS:
-            raise unknown_name("figure format", name, [*FORMATS, "none"])
+        if name not in KNOWN_FORMATS:
+            raise unknown_name("figure format", name, [*KNOWN_FORMATS, "none"])
     if not wanted:
-        raise IfpError(f"--format must name pdf, png, both or none, got {text!r}.")
-    return wanted
+        raise IfpError(f"--format must name some of {', '.join(KNOWN_FORMATS)}, or none, got {text!r}.")
+    return list(checked_formats(wanted))
 
 
 def name_of_sources(paths: tuple[Path, ...]) -> str:

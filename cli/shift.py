@@ -51,7 +51,10 @@ from ifp.errors import IfpError
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--width", default="icml", help="Width of the figure: icml, neurips, jmlr, tmlr or inches.")
 @click.option(
-    "--format", "formats", default="pdf,png", help="Formats of the figure: pdf, png, both with a comma, or none."
+    "--format",
+    "formats",
+    default="pdf,png",
+    help="Formats of the figures: pdf, png, svg, pgf, comma-separated; or none.",
 )
 @trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")

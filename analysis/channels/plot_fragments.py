@@ -15,6 +15,7 @@ from ifp.analysis.channels.fragment_heights import heights_of
 from ifp.analysis.channels.fragment_origins import FragmentOrigin
 from ifp.analysis.channels.fragment_tables import SEPARATOR
 from ifp.analysis.channels.fragments import FragmentMap
+from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.plot_page import axes_or_new, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import (
     BETA,
@@ -92,13 +93,16 @@ def draw_fragment_map(
     pressure: str = BETA,
     width: str | float = "icml",
     formats: Sequence[str] = FORMATS,
+    of: str = "",
 ) -> list[Path]:
     """Save `plot_fragment_map` as `folder`/fragments in each format and its fragments as csv; returns the paths."""
     width_in = figure_width(width)
     with paper_style():
         figure = new_figure(width_in, _height_in(found, width_in))
         plot_fragment_map(found, pressure=pressure, ax=figure.subplots())
-    return save_figure(figure, folder / "fragments", found.fragments, formats=formats)
+    return save_figure(
+        figure, folder / "fragments", found.fragments, formats=formats, caption=caption("fragments", of=of)
+    )
 
 
 def _draw_fragment(ax: Axes, row: pd.Series, x: float, height: float, looks: Sequence[FactorLook]) -> None:

@@ -31,6 +31,7 @@ def draw_results(
     out = folder / "figures" if out is None else out
     stale = {path for stem in STEMS for path in out.glob(f"{stem}.*")} if out == folder / "figures" else set()
     paths: list[Path] = []
+    of = f"{len(results.tables['models'])} models on {results.about.get('dataset', {}).get('name', 'their data')}"
     if results.hotspots is not None:
         paths += draw_structure(
             results.hotspots,
@@ -41,9 +42,12 @@ def draw_results(
             pressure=results.pressure_label,
             width=width,
             formats=formats,
+            of=of,
         )
     if results.map is not None and results.map.hotspots:
-        paths += draw_fragment_map(results.map, out, pressure=results.pressure_label, width=width, formats=formats)
+        paths += draw_fragment_map(
+            results.map, out, pressure=results.pressure_label, width=width, formats=formats, of=of
+        )
     for path in stale.difference(paths):
         path.unlink(missing_ok=True)
     return paths

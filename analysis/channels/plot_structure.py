@@ -23,6 +23,7 @@ from ifp.analysis.channels.plot_structure_panels import draw_factors, draw_legen
 from ifp.analysis.channels.structure import structure_of, structure_table
 from ifp.analysis.diffusion.plot_series import ordinal
 from ifp.analysis.diffusion.plot_traversals import PixelFigure
+from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.plot_layout import EDGE_IN, axes_at, text_width_in, write_notes
 from ifp.analysis.figures.plot_page import paper_style, save_figure
 from ifp.analysis.figures.style import BETA, FORMATS, NEUTRAL, SMALL_PT, factor_looks, figure_width
@@ -99,12 +100,15 @@ def draw_structure(
     pressure: str = BETA,
     width: str | float = "icml",
     formats: Sequence[str] = FORMATS,
+    of: str = "",
 ) -> list[Path]:
     """Save `plot_structure` as `folder`/structure in each format and `structure_table` as csv; returns the paths."""
     figure = plot_structure(
         hotspots, traversals=traversals, freezing=freezing, medians=medians, pressure=pressure, width=width
     )
-    return save_figure(figure, folder / "structure", structure_table(hotspots), formats=formats)
+    return save_figure(
+        figure, folder / "structure", structure_table(hotspots), formats=formats, caption=caption("structure", of=of)
+    )
 
 
 def _chosen(hotspots: Hotspots) -> set[int]:

@@ -223,7 +223,7 @@ class ModelDiagnosis(Result):
 
         Parameters
         ----------
-        width : of the figures; a venue or inches. formats : of "pdf", "png"; none for no figures.
+        width : of the figures; a venue or inches. formats : of "pdf", "png", "svg", "pgf"; none for no figures.
 
         Raises
         ------

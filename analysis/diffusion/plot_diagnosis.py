@@ -18,9 +18,10 @@ from ifp.analysis.diffusion.plot_nmi import nmi_figure
 from ifp.analysis.diffusion.plot_series import nmi_series_figure
 from ifp.analysis.diffusion.plot_traversals import traversals_figure
 from ifp.analysis.diffusion.results import Results, load_results
+from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.plot_layout import add_heading
 from ifp.analysis.figures.plot_page import paper_style, save_figure
-from ifp.analysis.figures.style import FORMATS, figure_width
+from ifp.analysis.figures.style import FORMATS, KNOWN_FORMATS, figure_width
 from ifp.datasets.own_arrays import FLOAT, Declared, read_own_arrays
 from ifp.errors import IfpError, unknown_name
 
@@ -47,7 +48,8 @@ def draw_diagnosis(
 
     Parameters
     ----------
-    folder : what `ifp diagnose --out` wrote. width : a venue or inches; see `figure_width`. formats : of "pdf", "png".
+    folder : what `ifp diagnose --out` wrote. width : a venue or inches; see `figure_width`. formats : of "pdf", "png",
+        "svg" and "pgf".
     out : where to write; `folder/figures` if None, and there figures of an earlier diagnosis do not stay.
     figures : of `FIGURES`; None for all that can be drawn.
     estimator : of the figures that show one; None for the verdict's.
@@ -56,7 +58,7 @@ def draw_diagnosis(
     ------
     IfpError : not a diagnosis' folder, an unknown name, or a figure that is asked for and has no data.
     """
-    for names, known, kind in ((figures or (), FIGURES, "figure"), (formats, ("pdf", "png"), "figure format")):
+    for names, known, kind in ((figures or (), FIGURES, "figure"), (formats, KNOWN_FORMATS, "figure format")):
         for name in names:
             if name not in known:
                 raise unknown_name(kind, name, known)
@@ -79,7 +81,10 @@ def draw_diagnosis(
     into = out or folder / "figures"
     if out is None:
         _remove_stale(into, set(FIGURES) - set(possible))
-    saved = [save_figure(figure, into / name, data, formats=formats) for name, (figure, data) in drawn.items()]
+    saved = [
+        save_figure(figure, into / name, data, formats=formats, caption=caption(name, of=_of_what(results, name)))
+        for name, (figure, data) in drawn.items()
+    ]
     return [path for paths in saved for path in paths]
 
 
@@ -129,7 +134,8 @@ def draw_models(
         figure, data = models_figure(panels, estimator=shown[0].estimator, width_in=figure_width(width))
         if heading := " \N{MIDDLE DOT} ".join(_conditions(shown[0])):
             add_heading(figure, heading)
-    return save_figure(figure, out / "models", data, formats=formats)
+    words = caption("models", of=", ".join(_conditions(shown[0])))
+    return save_figure(figure, out / "models", data, formats=formats, caption=words)
 
 
 def heading_of(results: Results, *, both: bool = False) -> str:
@@ -137,6 +143,11 @@ def heading_of(results: Results, *, both: bool = False) -> str:
     compared = (results.content.get("compared") or {}) if both else {}
     model = f"{compared['a']}, {compared['b']}" if compared else (results.content.get("about") or {}).get("run")
     return " \N{MIDDLE DOT} ".join([*([str(model)] if model else []), *_conditions(results)])
+
+
+def _of_what(results: Results, name: str) -> str:
+    """The heading in a sentence."""
+    return heading_of(results, both=name == "comparison").replace(" \N{MIDDLE DOT} ", ", ")
 
 
 def _conditions(results: Results) -> list[str]:
@@ -214,5 +225,5 @@ def _load_traversals(path: Path) -> Traversals | None:
 
 def _remove_stale(folder: Path, names: set[str]) -> None:
     for name in sorted(names):
-        for suffix in (*FORMATS, "csv"):
+        for suffix in (*KNOWN_FORMATS, "csv", "txt"):
             (folder / f"{name}.{suffix}").unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ifp.analysis.directions.result import Drawn
+from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.plot_page import axes_or_new, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, SMALL_PT, figure_width
 from ifp.analysis.tables import Column, read_csv
@@ -59,7 +60,10 @@ def draw_directions(
     with paper_style():
         figure = new_figure(inches, max(rows * one * (1 + _GAP) + 0.47, 1.0))
         plot_directions(drawn, table, ax=figure.subplots())
-    return save_figure(figure, (out or folder / "figures") / "ifp_directions", table, formats=formats)
+    return save_figure(
+        figure, (out or folder / "figures") / "ifp_directions", table, formats=formats,
+        caption=caption("ifp_directions"),
+    )  # fmt: skip
 
 
 def plot_directions(drawn: Drawn, table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:

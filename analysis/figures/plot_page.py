@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,13 +20,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ifp.analysis.figures.plot_fonts import choose_fonts
-from ifp.analysis.figures.style import FORMATS, STYLE, checked_formats
+from ifp.analysis.figures.style import FORMATS, STYLE, checked_formats, latex_program
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError
 from ifp.system.files import cannot_write, replacing
 
 # no dates and no versions: equal runs give equal bytes
-_METADATA: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None, "Creator": None}, "png": {"Software": None}}
+_METADATA: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "Creator": None}, "png": {"Software": None}, "svg": {"Date": None, "Creator": None},
+}  # fmt: skip
 
 
 @contextmanager
@@ -83,31 +86,65 @@ def axes_or_new(ax: Axes | None, width_in: float, height_in: float) -> Axes:
 
 
 def save_figure(
-    figure: Figure, stem: Path, data: pd.DataFrame, *, formats: str | Sequence[str] = FORMATS
+    figure: Figure, stem: Path, data: pd.DataFrame, *, formats: str | Sequence[str] = FORMATS, caption: str = ""
 ) -> list[Path]:
-    """Write `figure` in each format and `data`, what it shows, as csv; returns the paths, `stem` plus a suffix.
+    """Write `figure` in each format, `data`, what it shows, as csv, and its caption as txt, if there is one.
 
-    All files are written whole or none of them is. The page is as large as the figure: no cropping to the content.
+    All files are written whole or none of them is. The page is as large as the figure: no cropping to the content. The
+    pixels of images in a pgf lie beside it, as LaTeX wants them.
+
+    Returns
+    -------
+    The paths, `stem` plus a suffix: the formats in their order, csv, txt.
 
     Raises
     ------
-    IfpError : a format other than pdf and png; files that cannot be written, as on a full disk.
+    IfpError : an unknown format; pgf without LaTeX, or with texts that LaTeX does not take; files that cannot be
+        written, as on a full disk.
     """
     formats = checked_formats(formats)
     paths = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in formats}
-    table = stem.with_name(f"{stem.name}.csv")
+    table, words = (stem.with_name(f"{stem.name}.{kind}") for kind in ("csv", "txt"))
     try:
         with paper_style(), ExitStack() as files:
             choose_fonts(figure)
             files.enter_context(_laid_out(figure))
             for kind, path in paths.items():
-                drawn = io.BytesIO()  # in memory first: on a full disk matplotlib fails in ways that do not say so
-                figure.savefig(drawn, format=kind, metadata=_METADATA[kind])
-                files.enter_context(replacing(path)).write(drawn.getvalue())
+                # in memory first: on a full disk matplotlib fails in ways that do not say so
+                for name, content in _drawn(figure, stem.name, kind).items():
+                    files.enter_context(replacing(path.with_name(name))).write(content)
+            if caption:
+                files.enter_context(replacing(words)).write(f"{caption}\n".encode())
             write_csv(data, table, digits=6)
     except OSError as error:
         raise cannot_write(stem.with_name(f"{stem.name}.{'/'.join(formats)}"), error) from error
-    return [*paths.values(), table]
+    return [*paths.values(), table, *([words] if caption else [])]
+
+
+def _drawn(figure: Figure, name: str, kind: str) -> dict[str, bytes]:
+    """The files of a figure in one format, by their names; more than one only of pgf with images."""
+    if kind == "pgf":
+        return _drawn_pgf(figure, name)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=kind, metadata=_METADATA[kind])
+    return {f"{name}.{kind}": drawn.getvalue()}
+
+
+def _drawn_pgf(figure: Figure, name: str) -> dict[str, bytes]:
+    """A pgf is drawn into a folder, because images do not fit into it; LaTeX measures the texts."""
+    from matplotlib.backends.backend_pgf import LatexError
+
+    with mpl.rc_context({"pgf.texsystem": latex_program()}), tempfile.TemporaryDirectory(prefix="ifp-pgf-") as place:
+        try:
+            figure.savefig(Path(place) / f"{name}.pgf")
+        except (LatexError, RuntimeError, ValueError) as error:
+            lines = str(error).strip().splitlines()
+            reason = next((line.strip("! .") for line in lines if line.startswith("!")), lines[0])
+            raise IfpError(
+                f"LaTeX does not take a text of the figure {name} ({reason}); give factors other labels by `labels`, "
+                "or choose svg or pdf."
+            ) from error
+        return {path.name: path.read_bytes() for path in sorted(Path(place).iterdir())}
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Only values: nothing here imports matplotlib or touches its settings.
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,12 @@ tmlr, 6.5 in, the text widths of their style files. All agree with tueplots (fig
 WIDTH_LIMITS_IN = (2.0, 20.0)
 
 FORMATS = ("pdf", "png")
-"""Of the files of figures."""
+"""The formats in which figures are saved where nobody says."""
+KNOWN_FORMATS = ("pdf", "png", "svg", "pgf")
+"""All formats that figures can be saved in; pgf needs LaTeX, which measures its texts."""
+
+LATEX_PROGRAMS = ("xelatex", "pdflatex", "lualatex")
+"""Programs that can measure the texts of pgf figures, the preferred one first."""
 
 BETA = r"$\beta$"
 """What axes call the weight of the KL."""
@@ -36,6 +42,9 @@ STYLE: dict[str, object] = {
     "text.usetex": False,
     "pdf.fonttype": 42,  # TrueType: conferences reject Type 3
     "ps.fonttype": 42,
+    "svg.fonttype": "path",  # the same letters on every machine
+    "svg.hashsalt": "ifp",  # equal figures give equal bytes
+    "pgf.rcfonts": False,  # the fonts of the document that reads the file
     "font.size": MEDIUM_PT,
     "axes.labelsize": MEDIUM_PT,
     "axes.titlesize": MEDIUM_PT,
@@ -135,13 +144,31 @@ def checked_formats(formats: str | Sequence[str]) -> tuple[str, ...]:
 
     Raises
     ------
-    IfpError : one that is not of FORMATS.
+    IfpError : one that is not of KNOWN_FORMATS, or "pgf" where no LaTeX is installed.
     """
     names = tuple(name.strip() for name in (formats.split(",") if isinstance(formats, str) else formats))
     for name in names:
-        if name not in FORMATS:
-            raise unknown_name("figure format", name, FORMATS)
+        if name not in KNOWN_FORMATS:
+            raise unknown_name("figure format", name, KNOWN_FORMATS)
+    if "pgf" in names:
+        latex_program()
     return names
+
+
+def latex_program() -> str:
+    """The LaTeX that measures the texts of pgf figures: the first of LATEX_PROGRAMS that is installed.
+
+    Raises
+    ------
+    IfpError : there is none.
+    """
+    for name in LATEX_PROGRAMS:
+        if shutil.which(name) is not None:
+            return name
+    raise IfpError(
+        f"The format pgf needs LaTeX to measure texts, and none of {', '.join(LATEX_PROGRAMS)} is installed here; "
+        "install TeX Live, or choose svg or pdf."
+    )
 
 
 def figure_width(width: str | float) -> float:

@@ -11,6 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 
+from ifp.analysis.figures.captions import caption
+from ifp.analysis.figures.conditions import conditions_in_words
 from ifp.analysis.figures.plot_layout import label_lines, on_lines
 from ifp.analysis.figures.plot_legend import (
     ABRUPT,
@@ -28,9 +30,9 @@ from ifp.analysis.figures.plot_legend import (
     add_legend,
 )  # fmt: skip
 from ifp.analysis.figures.plot_page import beta_axis, new_figure, paper_style, save_figure
-from ifp.analysis.figures.style import FORMATS, SMALL_PT, factor_looks, figure_width
+from ifp.analysis.figures.style import FORMATS, KNOWN_FORMATS, SMALL_PT, factor_looks, figure_width
 from ifp.analysis.freezing.annealing import Annealing
-from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE
+from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE
 from ifp.analysis.freezing.curve_table import curve_table
 from ifp.analysis.freezing.distribution_table import Lane, lanes_table, prepare_lanes
 from ifp.analysis.freezing.naming import check_names, factor_order
@@ -72,7 +74,7 @@ def draw_run(
     folder : what `ifp anneal --out` wrote. kinds : of `KINDS`, or "all" for all that can be drawn; None for the
         distribution ("kde") and, where there are curves, the "trace". width : a venue or inches; see `figure_width`.
     method : "exact", "train" or "closed-form" members only; None for all that is there.
-    out : where to write; `folder/figures` if None. formats : of "pdf", "png". scale : of beta in distributions.
+    out : where to write; `folder/figures` if None. formats : of `KNOWN_FORMATS`. scale : of beta in distributions.
     order : the factors that come first in all figures; the others follow, highest freezing point first.
     labels : what figures call a factor, by its name.
 
@@ -80,7 +82,7 @@ def draw_run(
     ------
     IfpError : not a run's folder, an unknown kind, width, method, format, scale or factor.
     """
-    for names, known, kind in ((kinds or (), (*KINDS, ALL), "kind"), (formats, FORMATS, "figure format"),
+    for names, known, kind in ((kinds or (), (*KINDS, ALL), "kind"), (formats, KNOWN_FORMATS, "figure format"),
                                ([scale], ("log", "linear"), "scale")):  # fmt: skip
         for name in names:
             if name not in known:
@@ -104,8 +106,35 @@ def draw_run(
             for kind in kinds
         }
     into = out or folder / "figures"
-    saved = [save_figure(figure, into / FILE_OF[kind], data, formats=formats) for kind, (figure, data) in drawn.items()]
+    words = {
+        kind: caption(
+            FILE_OF[kind], of=conditions_in_words(run.run), threshold_nats=run.threshold_nats,
+            says=[] if kind == "trace" else marks_in_words(summary, method),
+        )
+        for kind in drawn
+    }  # fmt: skip
+    saved = [
+        save_figure(figure, into / FILE_OF[kind], data, formats=formats, caption=words[kind])
+        for kind, (figure, data) in drawn.items()
+    ]
     return [path for paths in saved for path in paths]
+
+
+def marks_in_words(summary: pd.DataFrame, method: str | None) -> list[str]:
+    """What the marks of a distribution stand for, for its caption."""
+    measures = set(summary["measure"])
+    exact = EXACT in measures and method in (None, "exact")
+    trained = bool({COOL, HEAT} & measures) and method in (None, "train")
+    said = []
+    if exact:
+        said.append("Points: exact equilibrium of an ideal VAE, one per context, hollow where first-order; tick and "
+                    "grey bar: their median and its 95 % interval.")  # fmt: skip
+    if trained:
+        said.append("Arrows: the trained bracket, from the median while beta falls (left) to that while it rises "
+                    "(right); pale ones are single networks, open ones censored.")  # fmt: skip
+    if exact or trained:
+        return [*said, "Grey band behind: the edges of the theory."]
+    return ["Points: onsets (the lower edge of the theory), one per context; no curve was computed."]
 
 
 def distribution_figure(

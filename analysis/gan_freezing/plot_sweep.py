@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.plot_page import axes_or_new, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, figure_width
 from ifp.analysis.gan_freezing.points import RECORDS
@@ -37,7 +38,13 @@ def draw_sweep(
     with paper_style():
         figure = new_figure(inches, 0.55 * inches + 0.5)
         plot_sweep(records, about, ax=figure.subplots())
-    return save_figure(figure, (out or folder / "figures") / "ifp_gan_freezing", records, formats=formats)
+    words = caption(
+        "ifp_gan_freezing", of=f"{about.get('objective', 'GANs')} on {about.get('dataset', 'images')}",
+        threshold_nats=about["threshold_nats"],
+    )  # fmt: skip
+    return save_figure(
+        figure, (out or folder / "figures") / "ifp_gan_freezing", records, formats=formats, caption=words
+    )
 
 
 def plot_sweep(records: pd.DataFrame, about: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:

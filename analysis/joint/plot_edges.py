@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from ifp.analysis.figures.captions import caption
+from ifp.analysis.figures.conditions import conditions_in_words
 from ifp.analysis.figures.plot_layout import on_lines, shortened
 from ifp.analysis.figures.plot_page import (
     axes_or_new,
@@ -71,7 +73,8 @@ def draw_edges(
             result.tables["spectrum"], result.tables["joint_edges"], width_in=inches,
             conditions=result.conditions(), factor_names=result.factor_names, order=order, labels=labels,
         )  # fmt: skip
-    return save_figure(figure, (out or folder / "figures") / "joint_edges", shown, formats=formats)
+    words = caption("joint_edges", of=conditions_in_words(result.run))
+    return save_figure(figure, (out or folder / "figures") / "joint_edges", shown, formats=formats, caption=words)
 
 
 def plot_edges(result: WholeEdges, *, panel: str | None = None, ax: Axes | None = None) -> Axes:

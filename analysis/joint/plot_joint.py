@@ -12,6 +12,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ifp.analysis.figures.captions import caption
+from ifp.analysis.figures.conditions import conditions_in_words
 from ifp.analysis.figures.plot_layout import on_lines, shortened
 from ifp.analysis.figures.plot_legend import add_legend
 from ifp.analysis.figures.plot_page import (
@@ -68,7 +70,9 @@ def draw_joint(
             result.tables, width_in=inches, threshold_nats=result.about["threshold_nats"],
             conditions=result.conditions(), factor_names=result.factor_names, order=order, labels=labels,
         )  # fmt: skip
-    return save_figure(figure, (out or folder / "figures") / "joint_annealing", shown, formats=formats)
+    threshold = float(result.about["threshold_nats"])
+    words = caption("joint_annealing", of=conditions_in_words(result.run), threshold_nats=threshold)
+    return save_figure(figure, (out or folder / "figures") / "joint_annealing", shown, formats=formats, caption=words)
 
 
 def plot_whole(result: WholeAnnealing, *, panel: str | None = None, ax: Axes | None = None) -> Axes:

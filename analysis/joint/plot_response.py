@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from ifp.analysis.figures.captions import caption
+from ifp.analysis.figures.conditions import conditions_in_words
 from ifp.analysis.figures.plot_layout import on_lines, shortened
 from ifp.analysis.figures.plot_page import (
     axes_or_new,
@@ -64,7 +66,10 @@ def draw_response(
     )
     with paper_style():
         figure, shown = response_figure(named, width_in=inches)
-    return save_figure(figure, (out or folder / "figures") / "multi_rate", shown, formats=formats)
+    words = caption(
+        "multi_rate", of=conditions_in_words(result.run), threshold_nats=float(result.about["threshold_nats"])
+    )
+    return save_figure(figure, (out or folder / "figures") / "multi_rate", shown, formats=formats, caption=words)
 
 
 def plot_response(result: WholeResponse, *, ax: Axes | None = None) -> Axes:

@@ -11,12 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.plot_page import axes_or_new, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, FactorLook, factor_looks, figure_width, plain
 from ifp.analysis.shift.melting import MELTED
 from ifp.analysis.shift.result import SIDES
 from ifp.analysis.tables import Column, read_csv
 from ifp.errors import IfpError
+from ifp.system.files import read_json
 
 _LANE = 0.24
 """Half the vertical distance between the points of the two sides of a factor, in rows of the figure."""
@@ -48,7 +50,17 @@ def draw_shift(
         raise IfpError(f"{path} must have one row per factor, side and model; run the same `ifp shift` command again.")
     with paper_style():
         figure, shown = shift_figure(melting, width_in=inches)
-    return save_figure(figure, (out or folder / "figures") / "ifp_shift", shown, formats=formats)
+    return save_figure(figure, (out or folder / "figures") / "ifp_shift", shown, formats=formats,
+                       caption=caption("ifp_shift", of=_compared(folder)))  # fmt: skip
+
+
+def _compared(folder: Path) -> str:
+    """The data set, where shift.json says it."""
+    about = folder / "shift.json"
+    if not about.is_file():
+        return ""
+    dataset = read_json(about, "run the same `ifp shift` command again").get("dataset")
+    return str(dataset.get("name", "")) if isinstance(dataset, dict) else ""
 
 
 def shift_figure(melting: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.DataFrame]:

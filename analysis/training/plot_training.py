@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.plot_page import axes_or_new, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, INK, factor_looks, figure_width, plain
 from ifp.analysis.tables import Column, read_csv
@@ -36,7 +37,8 @@ def draw_training(
     inches = figure_width(width)
     advice = "run the same `ifp train` command again"
     records = read_csv(folder / "records.csv", advice, RECORDS)
-    factors = read_own_json(folder / "run.json", TrainRun, advice)["dataset"]["factor_names"]
+    run = read_own_json(folder / "run.json", TrainRun, advice)
+    factors = run["dataset"]["factor_names"]
     with paper_style():
         height = 0.35 * inches + 1.2
         if is_gan(records):
@@ -48,7 +50,8 @@ def draw_training(
         else:
             figure = new_figure(inches, height)
             plot_training(records, factors, ax=figure.subplots())
-    return save_figure(figure, (out or folder / "figures") / "ifp_training", records, formats=formats)
+    words = caption("ifp_training", of=f"{run['config'].get('objective', 'beta')} on {run['dataset']['name']}")
+    return save_figure(figure, (out or folder / "figures") / "ifp_training", records, formats=formats, caption=words)
 
 
 def plot_training(records: pd.DataFrame, factors: Sequence[str], *, ax: Axes | None = None) -> Axes:

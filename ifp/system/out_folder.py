@@ -46,7 +46,7 @@ SHIFT = ResultKind("a shift", ("shift.json",), ("probes",))
 BOUNDS = ResultKind("freezing bounds", ("freezing_bounds.csv",))
 CHANNELS = ResultKind("a comparison of channels", ("channels.json",))
 DIRECTIONS = ResultKind("directions of a decoder", ("directions.json",))
-FIGURES = ResultKind("figures", ("*.pdf", "*.png"))
+FIGURES = ResultKind("figures", ("*.pdf", "*.png", "*.svg", "*.pgf"))
 
 
 def as_folder(folder: Any, name: str = "folder") -> Path:

@@ -46,7 +46,7 @@ def test_a_sweep_is_a_training_with_a_moving_weight(tmp_path: Path, two_bars: Fa
     )
     assert (tmp_path / "run" / ".resume" / "seed-0.pt").read_bytes() == before
     names = {path.name for path in ifp.plot(tmp_path / "run", formats="png", out=tmp_path / "figures")}
-    assert names == {"ifp_gan_freezing.png", "ifp_gan_freezing.csv"}
+    assert names == {"ifp_gan_freezing.png", "ifp_gan_freezing.csv", "ifp_gan_freezing.txt"}
     saved = result.save(tmp_path / "saved")
     pd.testing.assert_frame_equal(read_sweep(saved).table(), result.table(), check_dtype=False)
 

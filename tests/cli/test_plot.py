@@ -49,7 +49,7 @@ def test_the_default_draws_the_two_figures_of_a_paper(run_folder: Path) -> None:
     assert result.exit_code == 0, result.output
     printed = [Path(line) for line in result.output.splitlines()]
     assert [path.name for path in printed] == [
-        f"{stem}.{suffix}" for stem in ("ifp_distribution", "kl_trace") for suffix in ("pdf", "png", "csv")
+        f"{stem}.{suffix}" for stem in ("ifp_distribution", "kl_trace") for suffix in ("pdf", "png", "csv", "txt")
     ]
     assert all(path.parent == run_folder / "figures" and path.stat().st_size > 100 for path in printed)
 
@@ -60,7 +60,7 @@ def test_all_kinds_into_another_folder_as_pdf(run_folder: Path, tmp_path: Path) 
     assert sorted(path.name for path in (tmp_path / "paper").iterdir()) == sorted(
         f"{stem}.{suffix}"
         for stem in ("ifp_distribution", "kl_trace", "ifp_hist", "ifp_strip", "ifp_ridge")
-        for suffix in ("pdf", "csv")
+        for suffix in ("pdf", "csv", "txt")
     )
 
 
@@ -85,8 +85,8 @@ def test_the_run_is_drawn_without_torch_and_without_windows(run_folder: Path, tm
         (["--width", "0.5"], "width must be"),
         (["--width", "nan"], "width must be"),
         (["--method", "both"], "Unknown method 'both': allowed are exact, train, closed-form"),
-        (["--format", "svg"], "Unknown figure format 'svg': allowed are pdf, png"),
-        (["--format", ","], "--format must name pdf, png or both"),
+        (["--format", "eps"], "Unknown figure format 'eps': allowed are pdf, png, svg, pgf"),
+        (["--format", ","], "--format must name some of pdf, png, svg and pgf"),
         (["--scale", "sqrt"], "Unknown scale 'sqrt'"),
         (["--order", "posX,shap"], "Unknown factor 'shap': allowed are shape, posX; did you mean 'shape'?"),
         (["--order", "scale"], "Unknown factor 'scale': allowed are shape, posX"),

@@ -85,7 +85,9 @@ def test_the_folder_says_what_was_done_and_holds_the_figure(done: Path) -> None:
     assert about["probe"]["direction"] == "heat"
     assert len(about["models"]) == 4
     assert about["models"][0]["beta"] == pytest.approx(2 * exact.SIGMA2)
-    assert {path.name for path in (done / "figures").iterdir()} == {f"ifp_shift.{end}" for end in ("pdf", "png", "csv")}
+    assert {path.name for path in (done / "figures").iterdir()} == {
+        f"ifp_shift.{end}" for end in ("pdf", "png", "csv", "txt")
+    }
     shown = pd.read_csv(done / "figures" / "ifp_shift.csv")
     assert set(shown["side"]) == {"baseline", "mitigated"}
 

@@ -110,7 +110,7 @@ def test_levels_too_close_for_their_betas_stand_at_even_distances(tmp_path: Path
 @pytest.mark.parametrize("width", ["icml", "tmlr"])
 def test_no_texts_overlap_and_nothing_leaves_the_page(width: str, tmp_path: Path) -> None:
     paths = draw_fragment_map(SPLIT_AND_MERGE, tmp_path, width=width, formats=("png",))
-    assert [path.name for path in paths] == ["fragments.png", "fragments.csv"]
+    assert [path.name for path in paths] == ["fragments.png", "fragments.csv", "fragments.txt"]
     assert pd.read_csv(paths[1])["fragment"].tolist() == [1, 2, 3, 4, 5, 6]
     inches = 3.25 if width == "icml" else 6.5
     with paper_style():

@@ -317,7 +317,7 @@ def test_any_size_stays_on_the_page_and_nothing_overlaps(
 def test_files_and_the_table_beside_them(rng: np.random.Generator, tmp_path: Path) -> None:
     hotspots = constructed(rng)
     paths = draw_structure(hotspots, tmp_path, width=2.0, formats=["pdf"])
-    assert [path.name for path in paths] == ["structure.pdf", "structure.csv"]
+    assert [path.name for path in paths] == ["structure.pdf", "structure.csv", "structure.txt"]
     first = [path.read_bytes() for path in paths]
     assert [path.read_bytes() for path in draw_structure(hotspots, tmp_path, width=2.0, formats=["pdf"])] == first
     table, order = structure_table(hotspots), hotspots.ordering_L

@@ -73,7 +73,7 @@ def page_width_in(pdf: Path) -> float:
 
 def test_everything_is_drawn_and_nothing_partial_left(folder: Path) -> None:
     names = sorted(path.name for path in (folder / "figures").iterdir())
-    assert names == sorted(f"{stem}.{suffix}" for stem in FIGURES for suffix in ("pdf", "png", "csv"))
+    assert names == sorted(f"{stem}.{suffix}" for stem in FIGURES for suffix in ("pdf", "png", "csv", "txt"))
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -124,7 +124,7 @@ def test_the_csv_files_hold_what_the_tables_hold(folder: Path) -> None:
 
 def test_the_estimator_can_be_chosen(folder: Path, tmp_path: Path) -> None:
     draw_diagnosis(folder, estimator="histogram", figures=["nmi_series"], formats=["pdf"], out=tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["nmi_series.csv", "nmi_series.pdf"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["nmi_series.csv", "nmi_series.pdf", "nmi_series.txt"]
     assert set(pd.read_csv(tmp_path / "nmi_series.csv")["estimator"]) == {"histogram"}
 
 
@@ -137,7 +137,7 @@ def test_one_checkpoint_has_no_series_and_leaves_none_of_before(
         (tmp_path / "figures" / name).write_text("old")
     draw_diagnosis(tmp_path, formats=["png"])
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
-        "kl.csv", "kl.png", "mine.pdf", "nmi.csv", "nmi.png",
+        "kl.csv", "kl.png", "kl.txt", "mine.pdf", "nmi.csv", "nmi.png", "nmi.txt",
     ]  # fmt: skip
     with pytest.raises(IfpError, match="has no data for the figure 'comparison'; it has for nmi, kl"):
         draw_diagnosis(tmp_path, figures=["comparison"])
@@ -196,7 +196,7 @@ def test_texts_neither_overlap_nor_leave_the_page(
 ) -> None:
     drawn: dict[str, Figure] = {}
 
-    def keep(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: object) -> list[Path]:
+    def keep(figure: Figure, stem: Path, data: pd.DataFrame, *, formats: object, caption: str) -> list[Path]:
         drawn[stem.name] = figure
         return []
 

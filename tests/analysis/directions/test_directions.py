@@ -55,7 +55,7 @@ def test_what_is_written_and_drawn_again(result: DirectionsResult, tmp_path: Pat
         assert held["found"].shape == (2, 9, 1, 8, 8)
     assert (folder / "figures" / "ifp_directions.png").is_file()
     drawn = ifp.plot(folder, out=tmp_path / "again", formats="png")
-    assert [path.name for path in drawn] == ["ifp_directions.png", "ifp_directions.csv"]
+    assert [path.name for path in drawn] == ["ifp_directions.png", "ifp_directions.csv", "ifp_directions.txt"]
     with pytest.raises(IfpError, match="with which `kinds` does not go"):
         ifp.plot(folder, kinds="kde")
 

@@ -91,12 +91,14 @@ def test_a_run_in_a_folder_goes_on_and_is_drawn(dataset: ArrayDataset, tmp_path:
     said: list[str] = []
     options = {"method": "closed-form", "contexts": 2, "out": tmp_path / "run"}
     first = ifp.anneal(dataset, **options)
-    assert {path.name for path in first.figures} == {f"ifp_distribution.{kind}" for kind in ("pdf", "png", "csv")}
+    assert {path.name for path in first.figures} == {
+        f"ifp_distribution.{kind}" for kind in ("pdf", "png", "csv", "txt")
+    }
     again = ifp.anneal(dataset, **options, say=said.append)
     assert any("curves are already there" in sentence for sentence in said)
     assert again.path == tmp_path / "run"
     drawn = ifp.plot(again, kinds="strip", out=tmp_path / "drawn", formats=["png"])
-    assert [path.name for path in drawn] == ["ifp_strip.png", "ifp_strip.csv"]
+    assert [path.name for path in drawn] == ["ifp_strip.png", "ifp_strip.csv", "ifp_strip.txt"]
 
 
 @pytest.mark.parametrize("kind", ["kde", "strip", "ridge", "hist", "trace"])

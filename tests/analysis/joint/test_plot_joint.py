@@ -85,7 +85,7 @@ def write_tables(folder: Path) -> None:
 def test_the_figure_of_a_folder_has_its_width_and_fonts(tmp_path: Path) -> None:
     write_tables(tmp_path)
     paths = draw_joint(tmp_path, width="neurips", formats=["pdf"])
-    assert [path.name for path in paths] == ["joint_annealing.pdf", "joint_annealing.csv"]
+    assert [path.name for path in paths] == ["joint_annealing.pdf", "joint_annealing.csv", "joint_annealing.txt"]
     content = paths[0].read_bytes()
     assert b"/Type3" not in content
     box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ", content)

@@ -70,7 +70,9 @@ def test_the_closed_form_is_a_result_too(dataset: ArrayDataset, tmp_path: Path) 
         result.plot(ax=5)  # type: ignore[arg-type]
     plt.close("all")
     again = read_whole(result.save(tmp_path / "edges", formats="png"))
-    assert {path.name for path in (tmp_path / "edges" / "figures").iterdir()} == {"joint_edges.png", "joint_edges.csv"}
+    assert {path.name for path in (tmp_path / "edges" / "figures").iterdir()} == {
+        f"joint_edges.{end}" for end in ("png", "csv", "txt")
+    }
     result.save(tmp_path / "tables", formats=())
     assert not (tmp_path / "tables" / "figures").exists()
     with pytest.raises(ifp.IfpError, match="Unknown figure format 'svg'"):

@@ -109,7 +109,7 @@ def test_the_figure_shows_every_factor_and_without_factors_the_kl(result: TrainR
 
 def test_the_figure_is_drawn_again_from_the_folder(result: TrainResult, tmp_path: Path) -> None:
     paths = ifp.plot(result, out=tmp_path / "of-result", formats=["png"])
-    assert [path.name for path in paths] == ["ifp_training.png", "ifp_training.csv"]
+    assert [path.name for path in paths] == ["ifp_training.png", "ifp_training.csv", "ifp_training.txt"]
     again = ifp.plot(result.save(tmp_path / "run"), formats=["png"])
     assert [path.parent for path in again] == [tmp_path / "run" / "figures"] * 2
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
@@ -190,4 +190,4 @@ def test_what_cannot_be_drawn_is_one_sentence(
         ifp.plot(places.get(run, run), **{"out": tmp_path / "figures", **options})
     if run == "result":
         names = [path.name for path in ifp.plot(result, out=tmp_path / "text", formats="png,")]
-        assert names == ["ifp_training.png", "ifp_training.csv"]
+        assert names == ["ifp_training.png", "ifp_training.csv", "ifp_training.txt"]

@@ -73,7 +73,7 @@ def test_what_is_written_and_printed(mapped: tuple[Path, str]) -> None:
         "channels.json", "similarity.npz", "traversals.npz", "checksums.json", "figures",
         *(f"{name}.csv" for name in names),
     }  # fmt: skip
-    figures = {"structure.png", "structure.csv", "fragments.png", "fragments.csv"}
+    figures = {f"{stem}.{suffix}" for stem in ("structure", "fragments") for suffix in ("png", "csv", "txt")}
     assert {path.name for path in (out / "figures").iterdir()} == figures
     # the representative of each hotspot of the first factor moves the first row of pixels alone
     numbers = np.flatnonzero(table(out, "hotspots")["factor"] == "first") + 1

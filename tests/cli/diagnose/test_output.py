@@ -43,7 +43,7 @@ def test_figures_and_metrics_on_demand(grid: str, model: Path, tmp_path: Path) -
     ]
     result = diagnose(*args, fast=False)
     assert result.exit_code == 0, result.output
-    assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".png", ".csv"}
+    assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".png", ".csv", ".txt"}
     assert {path.stem for path in (tmp_path / "figures").iterdir()} >= {"nmi", "kl", "traversals"}
     metrics = content_of(tmp_path)["about"]["metrics"]
     assert set(metrics) == {"mig", "modularity"}

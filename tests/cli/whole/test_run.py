@@ -41,7 +41,7 @@ def test_a_run_prints_and_writes_what_freezes_when(run: tuple[Path, Ran]) -> Non
     options = heated["objective"]["options"]
     assert (options["beta_start"], options["beta_end"], options["reseed_nats"]) == (0.05, 20, 0)
     assert {path.name for path in (out / "figures").iterdir()} == {
-        "joint_annealing.pdf", "joint_annealing.png", "joint_annealing.csv",
+        "joint_annealing.pdf", "joint_annealing.png", "joint_annealing.csv", "joint_annealing.txt",
     }  # fmt: skip
 
 
