@@ -37,6 +37,7 @@ _HOME = {
     "read_cells": "ifp.checkpoints.cells",
     "read_checkpoints": "ifp.checkpoints.encoded_runs",
     "read_correlated": "ifp.checkpoints.regimes",
+    "report": "ifp.analysis.report.study",
     "save_vae": "ifp.checkpoints.native",
     "set_up": "ifp.training.setup",
     "shift": "ifp.analysis.shift.study",

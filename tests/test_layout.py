@@ -34,7 +34,7 @@ KEPT_OUT = {  # folder -> packages that none of its files may import
     "cli": {"torch", "matplotlib", "seaborn"},
 }
 COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
-    "anneal", "plot", "train", "diagnose", "channels", "shift", "directions", "beta", "beta convert",
+    "anneal", "plot", "report", "train", "diagnose", "channels", "shift", "directions", "beta", "beta convert",
     "data", "data list", "data describe", "data get", "data check", "data export",
 }  # fmt: skip
 LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before it, and the shared nouns at the root
@@ -43,7 +43,7 @@ LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before i
 ]  # fmt: skip
 TOPICS = [  # the rooms of analysis/, likewise
     "figures", "information", "metrics", "freezing", "training", "recording", "diffusion", "shift", "gan_freezing",
-    "joint", "channels", "directions",
+    "joint", "channels", "directions", "report",
 ]  # fmt: skip
 FACES = {ROOT / "ifp" / "__main__.py"}
 """`python -m ifp` must be in the package it is named after, and only calls the command line."""

@@ -12,7 +12,7 @@ _IFP = "Information freezing points (the beta at which the KL of the posterior r
 _BETA = "beta in nats of reconstruction per nat of KL, both summed over pixels and latents"
 
 CAPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "ifp_distribution": (_IFP, ("Above a density for each factor, below a lane for each with every member.",)),
+    "ifp_distribution": (_IFP, ("Above a density for each factor of 10 values or more, below a lane for each.",)),
     "ifp_strip": (_IFP, ("A lane for each factor with every member.",)),
     "ifp_ridge": (_IFP, ("A row for each factor: its density, cut at the range of the data, members below.",)),
     "ifp_hist": (_IFP, ("A row for each factor: a histogram in bins common to all factors, with every member below.",)),

@@ -9,7 +9,7 @@ from ifp import __version__
 
 REQUIRED = (
     "torch", "numpy", "scipy", "scikit-learn", "seaborn", "threadpoolctl", "matplotlib", "msgspec", "pandas", "pillow",
-    "pooch", "joblib", "click", "rich",
+    "pooch", "joblib", "click", "rich", "jinja2", "markupsafe",
 )  # fmt: skip
 
 

@@ -147,7 +147,7 @@ MISTAKES = [
     (["--dataset", "npz:missing.npz"], "missing.npz"),
     (["--config", "missing.json"], "cannot be read as JSON"),
     (["--dataset", "{bars}", "--method", "multi-rate"], "--method multi-rate goes with --whole"),
-    (["--dataset", "{bars}", "--format", "svg"], "Unknown figure format 'svg'"),
+    (["--dataset", "{bars}", "--format", "eps"], "Unknown figure format 'eps'"),
     (["--dataset", "smallnorb", "--data-dir", "{empty}"], "toys"),
 ]
 

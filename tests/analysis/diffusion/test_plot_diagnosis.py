@@ -160,7 +160,7 @@ def test_without_labels_the_kl_is_drawn(tmp_path: Path, rng: np.random.Generator
 def test_mistakes_are_refused_before_anything_is_written(folder: Path, tmp_path: Path) -> None:
     for options, message in (
         ({"figures": ["nmis"]}, "Unknown figure 'nmis'.*did you mean 'nmi'"),
-        ({"formats": ["svg"]}, "Unknown figure format 'svg'"),
+        ({"formats": ["eps"]}, "Unknown figure format 'eps'"),
         ({"estimator": "knn"}, "Unknown estimator 'knn'"),
         ({"width": "a4"}, "width must be icml"),
     ):

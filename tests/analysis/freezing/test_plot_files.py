@@ -112,7 +112,7 @@ def test_a_factor_without_any_freezing_point_does_not_crash(
     ]
     for name, chosen in (("both", parts), ("only", parts[:1])):
         folder = synthetic.write_run(tmp_path / name, type(parts[0]).concatenate(chosen))
-        assert len(draw_run(folder, kinds=KINDS, formats=["png"])) == 2 * len(KINDS)
+        assert len(draw_run(folder, kinds=KINDS, formats=["png"])) == 3 * len(KINDS)
 
 
 def test_unknown_kinds_methods_and_formats_are_refused(

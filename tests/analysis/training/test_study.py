@@ -111,7 +111,7 @@ def test_the_figure_is_drawn_again_from_the_folder(result: TrainResult, tmp_path
     paths = ifp.plot(result, out=tmp_path / "of-result", formats=["png"])
     assert [path.name for path in paths] == ["ifp_training.png", "ifp_training.csv", "ifp_training.txt"]
     again = ifp.plot(result.save(tmp_path / "run"), formats=["png"])
-    assert [path.parent for path in again] == [tmp_path / "run" / "figures"] * 2
+    assert [path.parent for path in again] == [tmp_path / "run" / "figures"] * 3
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
     with pytest.raises(IfpError, match="in memory only"):
         ifp.plot(result)
@@ -173,7 +173,7 @@ def test_a_result_is_diagnosed_as_it_is(result: TrainResult) -> None:
         (5, {}, "run must be the path"),
         (None, {}, "run must be the path"),
         ("result", {"kinds": 5}, "kinds must be a name or a list of names, got 5"),
-        ("result", {"formats": "svg"}, "Unknown figure format 'svg': allowed are pdf, png"),
+        ("result", {"formats": "eps"}, "Unknown figure format 'eps': allowed are pdf, png"),
         ("result", {"out": "file/x"}, "must name a folder"),
         ("nowhere", {}, "anneal.*whole data set.*train.*diagnose.*shift.*channels"),
         (".", {}, "holds no run.json.*anneal.*whole data set.*train.*diagnose.*shift.*channels"),

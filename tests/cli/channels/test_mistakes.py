@@ -36,7 +36,7 @@ MISTAKES = [
     (["{models}", "--dataset", "{grid}", "--threshold", "0"], "threshold must be a positive number"),
     (["{models}", "--dataset", "{grid}", "--device", "cuda:7"], "device must be"),
     (["{models}", "--dataset", "{grid}", "--width", "journal"], "width must be"),
-    (["{models}", "--dataset", "{grid}", "--format", "svg"], "Unknown figure format 'svg'"),
+    (["{models}", "--dataset", "{grid}", "--format", "eps"], "Unknown figure format 'eps'"),
     (["{models}", "--dataset", "{grid}", "--head", "thirds"], "Unknown head 'thirds'"),
     (["{models}", "--dataset", "npz:{tmp}/wider.npz"], "takes images of shape (1, 3, 6)"),
     (["{models}", "{tmp}/diverged.pt", "--dataset", "{grid}"], "diverged.pt: The posteriors hold NaN or infinite"),

@@ -53,7 +53,7 @@ MISTAKES = [
     (["{model}", "--dataset", "{grid}", "--pixel-scaling", "0,inf"], "both finite"),
     (["{model}", "--dataset", "{grid}", "--metrics", "migs"], "Unknown metric 'migs'"),
     (["{model}", "--dataset", "{grid}", "--width", "journal"], "width must be"),
-    (["{model}", "--dataset", "{grid}", "--format", "svg"], "Unknown figure format 'svg'"),
+    (["{model}", "--dataset", "{grid}", "--format", "eps"], "Unknown figure format 'eps'"),
     (["{model}", "--dataset", "{grid}", "--format", "none,pdf"], "none stands alone"),
     (["{model}", "--dataset", "{grid}", "--format", ","], "--format must name"),
     (["{model}", "--dataset", "{grid}", "--name", "beta-VAE"], "--name must be a letter, = and a name"),
