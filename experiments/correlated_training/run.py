@@ -123,7 +123,8 @@ def write_machine(out: Path, work: Path) -> None:
     path = out / "machine.json"
     minutes = json.loads(path.read_text())["trainings"] if path.is_file() else {}
     minutes |= {path.parent.name: json.loads(path.read_text()) for path in sorted(work.glob("*/minutes.json"))}
-    names = {run_of(work, method, regime).name for regime, method in PLAN} | set(METHODS)
+    names = {run_of(work, method, regime).name for regime, method in PLAN}
+    names |= {method for method in METHODS if f"{method}-{INDEPENDENT}" not in minutes}  # the sibling's, measured here
     about = {
         "cores": os.cpu_count(), "machine": platform.machine(), "versions": versions(),
         "trainings": {name: minutes[name] for name in sorted(names & set(minutes))},

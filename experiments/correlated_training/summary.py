@@ -17,7 +17,7 @@ from ifp.analysis.figures.style import figure_width
 ALIKE = "independent"
 BASELINE = "beta"
 MEASURES = ("nmi1_histogram", "nmi2_histogram", "mig", "dci-fast", "recon_nats", "kl_nats", "active")
-SHOWN = {"mig": "MIG", "dci-fast": "DCI disentanglement", "nmi2_histogram": "NMI2"}
+SHOWN = {"mig": "MIG", "dci-fast": "DCI disentanglement", "nmi1_histogram_scale": "NMI1 of scale"}
 LOOKS = {ALIKE: ("#0072B2", "o"), "correlated": ("#D55E00", "^")}
 
 
@@ -44,13 +44,15 @@ def draw(folder: Path) -> None:
                         ax.plot(np.full(len(own), x), own, marker, color=color, markersize=2.8, mfc="none", mew=0.7)
                         if len(own):
                             ax.plot([x - 0.13, x + 0.13], [own.mean()] * 2, "-", color=color, linewidth=1.4)
-                ax.set_ylim(bottom=0)
                 ax.set_title(f"{label}; {regime}")
                 ax.set_xticks(range(len(methods)), methods)
+        for ax in axes[0]:
+            ax.set_ylim(bottom=0)  # of its column, when all rows are drawn
         for trained, (color, marker) in LOOKS.items():
             axes[0, 0].plot([], [], marker + "-", color=color, markersize=2.8, mfc="none", label=f"trained {trained}")
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-        save_figure(figure, folder / "trained", shown[["method", "trained", "seed", *MEASURES]])
+        columns = ["method", "trained", "seed", *dict.fromkeys((*MEASURES, *SHOWN))]
+        save_figure(figure, folder / "trained", shown[columns])
 
 
 def summarise(measures: pd.DataFrame) -> pd.DataFrame:
