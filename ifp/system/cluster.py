@@ -12,10 +12,12 @@ import importlib.util
 import logging
 import re
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from ifp.errors import IfpError, bad_value
 from ifp.system.cluster_run import ClusterRun
@@ -80,13 +82,35 @@ def _silence() -> None:
 
 
 def check_scheduler(scheduler: str | None) -> None:
-    """Raise IfpError, before any slow work, for an address that cannot be one, and where the extra is missing."""
+    """Raise IfpError, before any slow work, for an address that cannot be one or where nobody listens, and where the
+    extra is missing."""
     if scheduler is None:
         return
     if not isinstance(scheduler, str) or (local_number(scheduler) is None and not _ADDRESS.fullmatch(scheduler)):
         raise bad_value("scheduler", scheduler, ALLOWED)
     if importlib.util.find_spec("distributed") is None:
         raise IfpError(EXTRA)
+    if local_number(scheduler) is None:
+        _check_listening(scheduler)
+
+
+def _check_listening(address: str) -> None:
+    """Raise IfpError where nobody takes a connection at an address of TCP; others are tried when they are used."""
+    parts = urlsplit(address if "://" in address else f"tcp://{address}")
+    if parts.scheme not in ("tcp", "tls") or not parts.hostname:
+        return
+    try:
+        with socket.create_connection((parts.hostname, parts.port or 0), timeout=CONNECT_SECONDS):
+            pass
+    except (OSError, ValueError, UnicodeError) as error:  # no such host, a port above 65535
+        raise _no_answer(address) from error
+
+
+def _no_answer(address: str) -> IfpError:
+    return IfpError(
+        f"No scheduler answers at {address!r} within {CONNECT_SECONDS:g} seconds; start one with `dask scheduler` "
+        "and give the address that it prints, or local for processes on this machine."
+    )
 
 
 def device_here(device: str, scheduler: str | None) -> str:
@@ -147,10 +171,7 @@ def _client(distributed: Any, address: str) -> Iterator[Any]:
     try:
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError, ImportError) as error:
-        raise IfpError(
-            f"No scheduler answers at {address!r} within {CONNECT_SECONDS:g} seconds; start one with `dask scheduler` "
-            "and give the address that it prints, or local for processes on this machine."
-        ) from error
+        raise _no_answer(address) from error
     with client:
         yield client
 

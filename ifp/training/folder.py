@@ -2,7 +2,9 @@
 
 run.json (settings, versions, data, how each network stands), records.npz and records.csv, and for network K a folder
 seed-K with its run.json and checkpoints step-XXXXXX.pt, which `ifp diagnose` reads. `.resume` holds what is needed to
-go on. Every file is replaced whole at each record, so that a run may be killed at any moment.
+go on. Every file is replaced whole, so that a run may be killed at any moment. What is needed
+to go on is written at each record; the records of all networks, which follow from it, when there are a twentieth more
+of them, and at the end.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ from ifp.training.config import TrainConfig
 from ifp.training.records import TrainRecord, TrainRecords
 from ifp.training.stages import empty_stages
 from ifp.training.state import MemberState, damaged, read_content
+
+SAVED_SHARE = 20
+"""The files of records are written when there is one more for each so many that they hold: N rows cost about 20 N."""
 
 
 class TrainFolder(ResumableFolder):
@@ -76,6 +81,7 @@ class TrainFolder(ResumableFolder):
         self.config, self.image_shape, self.groups = config, dataset.image_shape, groups
         self.records = self.records_type(dataset.space.names if dataset.labelled else ())
         self._lock = threading.RLock()
+        self._saved = 0
         super().__init__(
             path,
             about_settings(config, dataset.identity())
@@ -188,7 +194,7 @@ class TrainFolder(ResumableFolder):
                     self._save_checkpoint(seed, state, record)
                 write_whole(self._state_path(seed), content)
                 self.records = records
-                self.records.save(self.path)
+                self._save_records()
                 self.about["seeds"][str(seed)] = {
                     "status": FINISHED if state.step == self.config.steps else RUNNING,
                     "step": state.step,
@@ -196,6 +202,22 @@ class TrainFolder(ResumableFolder):
                 self._write_about()
             except (OSError, RuntimeError) as error:
                 raise self._unwritable(error) from error
+
+    def _save_records(self, least: int | None = None) -> None:
+        """Write the records of all networks where there are `least` more than in the files; None: for their share."""
+        there = sum(map(len, self.records.of_seed.values()))
+        if there - self._saved >= (max(1, there // SAVED_SHARE) if least is None else least):
+            self.records.save(self.path)
+            self._saved = there
+
+    def close(self, status: str) -> None:
+        """Write the records that are not written yet; see `ResumableFolder.close`."""
+        with self._lock:
+            try:
+                self._save_records(least=1)
+            except OSError as error:
+                raise self._unwritable(error) from error
+        super().close(status)
 
     def _save_checkpoint(self, seed: int, state: MemberState, record: TrainRecord) -> None:
         path, config = self._checkpoint_path(seed, state.step), self.config
@@ -230,7 +252,7 @@ class TrainFolder(ResumableFolder):
         with self._lock:
             try:
                 unseal(self.path)
-                self.records.save(self.path)
+                self._save_records(least=0)
                 changed = [path for path, content in before.items() if _bytes_of(path) != content]
                 for seed in range(self.config.seeds):
                     path, content = self._seed_folder(seed) / RUN_FILE, self._about_seed(seed)

@@ -22,6 +22,7 @@ import ifp
 from ifp.annealing import run_cost, trained_curves
 from ifp.annealing.chunk_files import read_curves
 from ifp.annealing.training_cost import TrainingCost
+from ifp.datasets.base import FactorDataset
 from ifp.datasets.npz import NpzDataset
 from ifp.errors import IfpError
 from ifp.fingerprints.collect import collect_models
@@ -220,6 +221,16 @@ def test_an_address_where_nobody_answers_is_one_sentence(tmp_path: Path, monkeyp
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(IfpError, match=f"No scheduler answers at '{address}'"), connect(address):
         pass
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1", "tcp://127.0.0.1:99999"])
+def test_a_dead_scheduler_is_found_before_anything_is_rendered(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FactorDataset, "traversal_images", lambda *_: pytest.fail("a traversal was rendered"))
+    with pytest.raises(IfpError, match=f"No scheduler answers at '{address}'"):
+        ifp.anneal("toys", out=tmp_path / "run", scheduler=address)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("address", ["", "somewhere", "local:0", "local:x", "tcp://host", "file:///etc/passwd", 8786])
