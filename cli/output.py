@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import IO
@@ -23,8 +24,11 @@ def shown(text: object) -> str:
 
 def echo(text: object = "", *, err: bool = False, file: IO[str] | None = None) -> None:
     """Print a text on stdout, or on stderr or a stream; what stderr cannot take is lost, and nothing else is."""
+    stream = file if file is not None else sys.stderr if err else sys.stdout
+    if stream is None:  # the caller closed it
+        return
     try:
-        click.echo(shown(text), file=file, err=err)
+        click.echo(shown(text), file=stream)  # without a stream click would send UTF-8 to one of ASCII
     except OSError:
         if not err:
             raise
@@ -39,7 +43,8 @@ def forget_stderr() -> None:
 def keep_streams_open() -> None:
     """Put an empty device in the place of each of stdin, stdout and stderr that the caller closed (cron, `2>&-`).
 
-    Otherwise the next file that is opened, one of a run's, takes its number, and messages are written into it.
+    Otherwise the next file that is opened, one of a run's, takes its number, and messages are written into it. On a
+    stream that cannot take every letter (LANG=C, a pipe of ASCII) the others are shown as escapes.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -48,3 +53,6 @@ def keep_streams_open() -> None:
             os.open(os.devnull, os.O_RDWR)
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: SIM115
+        stream = getattr(sys, name)
+        if number and isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")

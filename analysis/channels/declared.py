@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta, Struct, field
 
-from ifp.analysis.channels.fragment_tables import SEPARATOR
+from ifp.analysis.channels.factor_lists import split_factors
 from ifp.datasets.own_arrays import FLOAT, INT, TEXT, Declared
 from ifp.errors import IfpError
 from ifp.fingerprints.models import FACTOR, Similarity
@@ -228,7 +228,7 @@ def _wrong_map(content: Mapping[str, Any]) -> str:
     if len(drawn["hotspots"]) != len(fragments) or len(set(factors)) != len(factors):
         return "the field map.hotspots must have one entry per fragment, and map.factors each name once"
     for row in fragments:
-        if row["beta"] not in betas or not {row["factor"], *row["factors"].split(SEPARATOR)} <= {*factors, ""}:
+        if row["beta"] not in betas or not {row["factor"], *split_factors(row["factors"])} <= {*factors, ""}:
             return f"the fragment {row['fragment']} has a beta or a factor that the map has not"
     if any(
         not 1 <= min(row["higher"], row["lower"]) <= max(row["higher"], row["lower"]) <= len(fragments) for row in links

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ifp.analysis.channels.factor_lists import join_factors
 from ifp.analysis.channels.fragment_origins import FragmentOrigin, fate_of, origin_of
 from ifp.analysis.channels.hotspot import Hotspot
 from ifp.analysis.channels.hotspots import FACTOR_NMI
@@ -24,7 +25,6 @@ FRAGMENT_COLUMNS = (
 LINK_COLUMNS = (
     "higher", "lower", "beta_higher", "beta_lower", "nmi", "share_of_higher", "share_of_lower", "levels_between",
 )  # fmt: skip
-SEPARATOR = " + "
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +132,7 @@ def fragment_table(
 def _factors_of(hotspot: Hotspot, factors: Sequence[str]) -> str:
     """The factors that share information with it, most first."""
     nmi_F = np.nan_to_num(hotspot.nmi_with_factors_F)
-    return SEPARATOR.join(
-        factors[factor] for factor in np.argsort(-nmi_F, kind="stable") if nmi_F[factor] >= FACTOR_NMI
-    )
+    return join_factors(factors[factor] for factor in np.argsort(-nmi_F, kind="stable") if nmi_F[factor] >= FACTOR_NMI)
 
 
 def _models_holding(similarity: Similarity, hotspot: Hotspot, level: Level, link: float) -> int:

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
+from ifp.analysis.channels.factor_lists import split_factors
 from ifp.analysis.channels.fragment_heights import heights_of
 from ifp.analysis.channels.fragment_origins import FragmentOrigin
-from ifp.analysis.channels.fragment_tables import SEPARATOR
 from ifp.analysis.channels.fragments import FragmentMap
 from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.plot_page import axes_or_new, new_figure, paper_style, save_figure
@@ -70,7 +70,7 @@ def plot_fragment_map(found: FragmentMap, *, pressure: str = BETA, ax: Axes | No
                 linewidth=_WIDEST_PT * link["nmi"], linestyle=(0, (2, 1)) if dashed else "-")  # fmt: skip
     looks = factor_looks(found.factors)
     for x, height, (_, row) in zip(x_H, height_H, found.fragments.iterrows(), strict=True):
-        held = [looks[name] for name in row["factors"].split(SEPARATOR) if name]
+        held = [looks[name] for name in split_factors(row["factors"])]
         _draw_fragment(ax, row, x, float(height), held or [_NONE])
     ax.set_ylim(float(height_H.max()) + 0.5, -0.9)
     ax.set_yticks([])
@@ -144,7 +144,7 @@ def _beta_axis(ax: Axes, betas: Sequence[float], pressure: str) -> dict[float, f
 
 def _key(found: FragmentMap) -> list[Line2D]:
     """Factors that a fragment carries, then what edge, size and width say."""
-    held = {name for names in found.fragments["factors"] for name in names.split(SEPARATOR)[:2]}
+    held = {name for names in found.fragments["factors"] for name in split_factors(names)[:2] or [""]}
     looks = {name: look for name, look in factor_looks(found.factors).items() if name in held}
     if "" in held:
         looks[_NO_FACTOR] = _NONE

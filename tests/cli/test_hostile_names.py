@@ -108,6 +108,26 @@ def test_everything_that_is_printed_shows_its_escapes(capsys: pytest.CaptureFixt
         assert r"a\x1b[2J[/]\u202e\ud800" in text.replace("\n", "").replace(" ", "")
 
 
+def test_streams_of_ascii_get_escapes_for_what_they_cannot_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pandas as pd
+
+    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict") for name in ("stdout", "stderr")}
+    with pytest.raises(UnicodeEncodeError):
+        streams["stdout"].write("größe")
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    keep_streams_open()
+    echo("größe β")
+    echo("größe β", err=True)
+    print_line("größe β")
+    print_table(pd.DataFrame({"größe": ["β"]}), title="größe β")
+    with progress(3, "größe β") as reporter:
+        reporter.update(3)
+    for stream in streams.values():
+        stream.flush()
+        assert r"gr\xf6\xdfe \u03b2" in stream.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+
+
 def test_nothing_prints_by_itself() -> None:
     """All commands print through the helpers that show escapes."""
     for path in (ROOT / "cli").rglob("*.py"):

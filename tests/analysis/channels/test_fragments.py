@@ -7,11 +7,13 @@ holds 2 bits, and for each of the 16 pairs of two of them 4 bits.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ifp.analysis.channels.factor_lists import join_factors, split_factors
 from ifp.analysis.channels.fragments import LINK_NMI, FragmentMap, fragment_map
 from ifp.codes import Codes
 from ifp.errors import IfpError
@@ -187,3 +189,11 @@ def test_bad_input_is_said_in_one_sentence() -> None:
             fragment_map(compare_channels(models).similarity, models)
     with pytest.raises(IfpError, match="link must be above 0 and at most 1, got 0"):
         fragment_map(compare_channels(few).similarity, few, link=0)
+
+
+def test_factors_in_one_cell_are_read_back_whatever_their_names_hold() -> None:
+    parts = ["+", "a", " ", "\\", " + "]
+    names = sorted({"".join(word) for length in (1, 2, 3, 4) for word in product(parts, repeat=length)})
+    for first, second in zip(names, reversed(names), strict=True):
+        assert split_factors(join_factors([first, second])) == [first, second]
+    assert split_factors(join_factors([])) == []

@@ -247,3 +247,24 @@ def test_a_mistake_is_one_sentence(model: Any, settings: dict[str, Any], sentenc
 def test_a_missing_or_superfluous_data_set(give: Callable[[], object], sentence: str) -> None:
     with pytest.raises(ifp.IfpError, match=sentence):
         give()
+
+
+def test_of_very_many_codes_a_part_is_measured_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ifp.analysis.diffusion.thinned_codes.MOST_CODES", 300)
+    rng = np.random.default_rng(0)
+    place = rng.integers(4, size=2000)
+    mean = np.stack([place - 1.5, np.zeros(2000)], axis=1)
+    codes = ifp.Codes(mean, np.full((2000, 2), [-4.0, 0.0]), place, ["place"])
+    said = list[str]()
+    settings = {**FAST, "say": said.append}
+    found, again = (ifp.diagnose(codes, **settings) for _ in range(2))
+    assert "2,000 images are given; 300 of them, drawn at random with seed 0, are measured" in said[0]
+    for measured in (found, again):
+        information = measured.measured.diagnosis.information["posterior"]
+        assert information.settings["images"] == 300
+        # what any 300 of them hold is what all hold: every value of the factor has its own place
+        assert abs(information.nmi_DF[0, 0] - 1) < 0.01
+    assert found.table().equals(again.table())
+    said.clear()
+    ifp.diagnose(ifp.Codes(mean[:300], codes.logvar_ND[:300], place[:300], ["place"]), **settings)
+    assert not said
