@@ -26,6 +26,7 @@ COMMANDS = {
     "directions": ("ifp.cli.directions:directions", "Find a decoder's directions whose shifts are symmetries."),
     "beta": ("ifp.cli.beta:beta", "Convert another project's beta into our units, or back."),
     "data": ("ifp.cli.data:data", "List, describe, get, check and export data sets."),
+    "cache": ("ifp.cli.cache:cache", "List and remove kept copies of images."),
 }
 """Command -> where it is, and its line in `ifp --help` (which must not import the command)."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,13 +46,18 @@ def data() -> None:
 @data_dir_option
 @json_option
 def list_(data_dir: Path | None, as_json: bool) -> None:
-    """The data sets there are, and where their files lie."""
+    """The data sets there are, and which of their files are there."""
     from ifp.datasets.catalog import DATASETS, is_own
-    from ifp.datasets.download import official_files
-    from ifp.datasets.inspection import files_state
+    from ifp.datasets.inspection import file_states, files_state
 
-    rows = [
-        {"name": name, "about": about, "files": "yours" if is_own(name) else files_state(name, data_dir)}
+    states = {name: file_states(name, data_dir) for name in DATASETS}
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "about": about,
+            "files": "yours" if is_own(name) else files_state(name, data_dir),
+            "official_files": [{"name": one.name, "path": str(one.path) if one.path else None} for one in states[name]],
+        }
         for name, about in DATASETS.items()
     ]
     if as_json:
@@ -60,8 +66,10 @@ def list_(data_dir: Path | None, as_json: bool) -> None:
     width = max(len(row["name"]) for row in rows)
     for row in rows:
         echo(f"{row['name']:<{width}}  {with_options(row['about'])}")
-        if official_files(row["name"]):
+        if states[row["name"]]:
             echo(f"{'':<{width}}  {row['files']}")
+        for one in states[row["name"]]:
+            echo(f"{'':<{width}}  {one.text()}")
 
 
 @data.command()

@@ -10,6 +10,7 @@ from pathlib import Path
 from ifp.datasets.catalog import load_dataset
 from ifp.datasets.download import check_file, default_data_dir, find_official_file, missing_files, official_files
 from ifp.datasets.official import count_images, open_official
+from ifp.datasets.transfer import PART
 from ifp.errors import IfpError
 from ifp.system.progress import Progress, silent
 
@@ -33,6 +34,43 @@ class Check:
     what: str
     ok: bool
     found: str
+
+
+@dataclass(frozen=True)
+class FileState:
+    """Whether one file of an official data set is there.
+
+    Attributes
+    ----------
+    name : as it is published. path : where it is, None where it is not. size : its bytes, or those of the part that an
+    earlier download left.
+    """
+
+    name: str
+    path: Path | None
+    size: int
+
+    def text(self) -> str:
+        """One line.
+
+        >>> FileState("a.npz", Path("data/a.npz"), 2_500_000).text(), FileState("b.npz", None, 0).text()
+        ('there    a.npz (2.5 MB)', 'missing  b.npz')
+        """
+        amount = f"{self.size / 1e6:,.1f} MB"
+        if self.path is not None:
+            return f"there    {self.path.name} ({amount})"
+        return f"missing  {self.name}" + (f" (of which {amount} have come)" if self.size else "")
+
+
+def file_states(name: str, data_dir: Path | None = None) -> list[FileState]:
+    """Which files of an official data set are there; an empty list for other data."""
+    folder = data_dir or default_data_dir()
+    states = []
+    for file in official_files(name):
+        path, part = find_official_file(folder, file), folder / f"{file.name}{PART}"
+        counted = path or part
+        states.append(FileState(file.name, path, counted.stat().st_size if counted.is_file() else 0))
+    return states
 
 
 def files_state(name: str, data_dir: Path | None) -> str:

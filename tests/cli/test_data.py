@@ -41,6 +41,20 @@ def test_list() -> None:
     assert {row["name"]: row["files"] for row in rows}["smallnorb"].startswith("6 of 6 missing")
 
 
+def test_list_shows_each_file_that_is_there_half_there_or_missing(own_folder: Path) -> None:
+    own_folder.mkdir()
+    (own_folder / "real.npz").write_bytes(bytes(1_500_000))
+    (own_folder / "3dshapes.h5.part").write_bytes(bytes(2_500_000))
+    shown = ifp("data", "list").stdout
+    assert "there    real.npz (1.5 MB)" in shown
+    assert "missing  3dshapes.h5 (of which 2.5 MB have come)" in shown
+    assert "missing  mpi3d_toy.npz\n" in shown
+    rows = {row["name"]: row["official_files"] for row in json.loads(ifp("data", "list", "--json").stdout)}
+    assert rows["mpi3d-real"] == [{"name": "mpi3d_real.npz", "path": str(own_folder / "real.npz")}]
+    assert rows["shapes3d"] == [{"name": "3dshapes.h5", "path": None}]
+    assert rows["sprites"] == []
+
+
 def test_list_and_describe_follow_data_dir(tmp_path: Path, own_folder: Path) -> None:
     assert str(own_folder) in ifp("data", "list").stdout
     assert str(tmp_path / "else") in ifp("data", "list", "--data-dir", tmp_path / "else").stdout
