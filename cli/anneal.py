@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ifp.analysis.suggestion.units import check_units
 from ifp.annealing.config import AnnealConfig, preset_config, preset_settings
 from ifp.cli.anneal_options import config_options, given_settings
 from ifp.cli.cheap_checks import check_inputs
@@ -19,6 +20,7 @@ from ifp.cli.naming_options import order_and_labels
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.output import echo
 from ifp.cli.progress import StageProgress
+from ifp.cli.suggest import suggestion_options
 from ifp.cli.train_options import parse_option
 from ifp.cli.trust_option import trust_option
 from ifp.errors import IfpError, NothingFroze, bad_value
@@ -69,6 +71,7 @@ def _whole_defaults() -> dict[str, Any]:
     help="Formats of the figures: pdf, png, svg, pgf, comma-separated; or none.",
 )
 @order_and_labels
+@suggestion_options
 @trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
@@ -88,6 +91,10 @@ def anneal(
     formats: str,
     order: tuple[str, ...],
     labels: tuple[str, ...],
+    hold: tuple[str, ...],
+    units: str | None,
+    model_latents: int | None,
+    kld_weight: float | None,
     quiet: bool,
     dry_run: bool,
     as_json: bool,
@@ -105,10 +112,12 @@ def anneal(
     \b
     ifp anneal --dataset sprites --preset quick --out runs/demo
     ifp anneal --dataset toys --method closed-form
+    ifp anneal --dataset toys --hold category,azimuth --units higgins-normalised --model-latents 10
     ifp anneal --config runs/demo/run.json --out runs/again
     ifp anneal --whole --dataset toys --preset quick --out runs/whole
     ifp anneal --whole --objective infogan --dataset toys --preset quick --out runs/gan
     """
+    suggestion = {"hold": hold, "units": units, "model_latents": model_latents, "kld_weight": kld_weight}
     if threads is not None and threads < 1:
         raise bad_value("threads", threads, "a whole number of at least 1")
     check_inputs((), given_settings(options).get("dataset"), data_dir=data_dir)
@@ -119,7 +128,7 @@ def anneal(
         run_whole(
             given_settings(options), config_file, out=out, data_dir=data_dir, device=device, threads=threads,
             scheduler=scheduler, **figures, order=order, labels=labels, quiet=quiet, dry_run=dry_run, as_json=as_json,
-            objective=objective or "beta", options=dict(map(parse_option, option)),
+            objective=objective or "beta", options=dict(map(parse_option, option)), suggestion=suggestion,
         )  # fmt: skip
         return
     if objective or option:
@@ -135,8 +144,10 @@ def anneal(
     checked = config or preset_config(**{"preset": "standard", **settings})
     refuse_idle_sigma(settings, checked.likelihood)
     figures = _figures(width, formats)
+    check_units(units, checked.likelihood, model_latents=model_latents, kld_weight=kld_weight)
 
     from ifp.analysis.freezing.study import plan_annealing
+    from ifp.analysis.suggestion.study import check_hold
     from ifp.cli.anneal_report import print_annealing
 
     with StageProgress(quiet=quiet) as stages:
@@ -145,6 +156,7 @@ def anneal(
             **figures, order=order, labels=labels, for_cost=dry_run, progress=stages.update, say=stages.say,
             **settings,
         )  # fmt: skip
+        check_hold(hold, list(dict.fromkeys(cell.factor for cell in plan.cells)))
         out = out or _default_out(plan.config)
         if dry_run:
             cost = plan.cost(out, progress=stages.update)
@@ -153,7 +165,7 @@ def anneal(
             return
         result = plan.run(out, progress=stages.update, say=stages.say)
         stages.close()
-    print_annealing(result, as_json=as_json)
+    print_annealing(result, suggestion, as_json=as_json)
     if result.nothing_froze():
         raise NothingFroze(result.nothing_froze())
 

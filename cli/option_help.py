@@ -38,6 +38,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "objective", "option", "pressures_from", "seeds", "steps", "hold_steps", "batch", "learning_rate", "records",
         "checkpoint_every", "stop_recon", "precision",
     ),
+    "Which beta to train with": ("hold", "units", "model_latents"),
     "Run": ("preset", "config_file", "seed", "out", "force", "trust", "device", "threads", "scheduler", "dry_run"),
     "Figures": ("kinds", "scale", "width", "formats", "order", "labels", "names"),
 }  # fmt: skip

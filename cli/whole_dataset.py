@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from ifp.analysis.joint.response_settings import METHOD as RESPONSE
 from ifp.analysis.joint.response_settings import response_folder
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
 from ifp.analysis.joint.settings import stored_settings
+from ifp.analysis.suggestion.units import check_units
 from ifp.cli.checked_options import refuse_idle_sigma
 from ifp.cli.output import echo
 from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
+from ifp.cli.suggest import find_suggestion, say_suggestion, suggestion_content
 from ifp.errors import IfpError, NothingFroze
 
 SWEEP_HEADINGS = {
@@ -41,6 +43,7 @@ def run_whole(
     quiet: bool,
     dry_run: bool,
     as_json: bool,
+    suggestion: Mapping[str, Any],
     **options: Any,
 ) -> None:
     """Anneal the whole data set, and print what was found.
@@ -48,6 +51,7 @@ def run_whole(
     Parameters
     ----------
     settings : those of `ifp anneal` that the user gave, as `given_settings` returns them. options : of `plan_whole`.
+    suggestion : the options of `ifp suggest`.
 
     Raises
     ------
@@ -59,7 +63,13 @@ def run_whole(
         raise IfpError("--preset and --config exclude each other; leave one out.")
     own = options["objective"] in GANS or settings.get("method") == RESPONSE  # they read their settings themselves
     stored = {} if own else stored_settings(config_file)
-    refuse_idle_sigma(settings, {**stored, **settings}.get("likelihood", "bernoulli"))
+    likelihood = {**stored, **settings}.get("likelihood", "bernoulli")
+    refuse_idle_sigma(settings, likelihood)
+    if any(suggestion.values()) and (options["objective"] in GANS or settings.get("method") == "closed-form"):
+        raise IfpError("--hold and --units ask at which beta to train, which sweeps of GANs and edges of a whole data "
+                       "set do not tell; leave them out.")  # fmt: skip
+    check_units(suggestion["units"], likelihood, model_latents=suggestion["model_latents"],
+                kld_weight=suggestion["kld_weight"])  # fmt: skip
     with StageProgress(quiet=quiet) as stages:
         plan = plan_whole(
             settings.pop("dataset", None), config=config_file, for_cost=dry_run, out=out, progress=stages.update,
@@ -76,9 +86,13 @@ def run_whole(
         return
     if as_json:
         content = {"folder": str(folder), **result.to_json(), "figures": [str(path) for path in result.figures]}
+        if isinstance(result, WholeAnnealing | WholeResponse):
+            content["suggestion"] = suggestion_content(find_suggestion(result, suggestion))
         echo(json.dumps(content, indent=2))
     else:
         _print(result.report())
+        if isinstance(result, WholeAnnealing | WholeResponse):
+            say_suggestion(find_suggestion(result, suggestion), suggestion)
         for path in (*_tables(result, folder), *result.figures):
             echo(path)
     if isinstance(result, WholeAnnealing | WholeResponse):

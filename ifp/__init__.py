@@ -43,6 +43,7 @@ _HOME = {
     "save_vae": "ifp.checkpoints.native",
     "set_up": "ifp.training.setup",
     "shift": "ifp.analysis.shift.study",
+    "suggest": "ifp.analysis.suggestion.study",
     "train": "ifp.analysis.training.study",
 }
 __all__ = sorted(_HOME)

@@ -34,8 +34,9 @@ KEPT_OUT = {  # folder -> packages that none of its files may import
     "cli": {"torch", "matplotlib"},
 }
 COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
-    "anneal", "plot", "report", "train", "diagnose", "channels", "shift", "directions", "beta", "beta convert",
-    "data", "data list", "data describe", "data get", "data check", "data export", "cache", "cache list", "cache clean",
+    "anneal", "plot", "suggest", "report", "train", "diagnose", "channels", "shift", "directions", "beta",
+    "beta convert", "data", "data list", "data describe", "data get", "data check", "data export", "cache",
+    "cache list", "cache clean",
 }  # fmt: skip
 LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before it, and the shared nouns at the root
     "system", "datasets", "theory", "exact", "topology", "networks", "objectives", "annealing", "checkpoints",
@@ -43,7 +44,7 @@ LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before i
 ]  # fmt: skip
 TOPICS = [  # the rooms of analysis/, likewise
     "figures", "information", "metrics", "freezing", "training", "recording", "diffusion", "shift", "gan_freezing",
-    "joint", "channels", "directions", "report",
+    "joint", "channels", "directions", "suggestion", "report",
 ]  # fmt: skip
 FACES = {ROOT / "ifp" / "__main__.py"}
 """`python -m ifp` must be in the package it is named after, and only calls the command line."""

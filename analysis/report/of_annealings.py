@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from ifp.analysis.figures.conditions import conditions_in_words
 from ifp.analysis.figures.shown_table import ShownTable
+from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.consistency import consistency_sentence
 from ifp.analysis.freezing.report import report_caption, report_title
 from ifp.analysis.freezing.saved_run import read_run
@@ -18,6 +19,9 @@ from ifp.analysis.joint.response_report import MARK as RESPONSE_MARK
 from ifp.analysis.joint.response_result import WholeResponse, read_response
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges, read_whole
 from ifp.analysis.report.section import Section, one_line, rounded
+from ifp.analysis.suggestion.result import Suggestion
+from ifp.analysis.suggestion.study import suggest
+from ifp.errors import IfpError
 from ifp.system.own_files import read_own_json
 
 METHODS = {
@@ -55,12 +59,15 @@ def of_traversals(folder: Path) -> Section:
     said = consistency_sentence(checks)
     found = [f"{one_line(run.headline())}.", *filter(None, [run.nothing_froze()])]
     found += [sentence for sentence in run.sentences() if sentence != said]
+    suggested = _suggested(run)
+    found += suggested.sentences()[:-2] if suggested else []
     table = ShownTable(
         report_title(one_line(run.dataset)), run.texts(), report_caption(summary), ("factor", "censored")
     )
     known = checks[checks["of"] > 0][["check", "holds", "of", "not_made"]].rename(columns={"not_made": "not made"})
+    title, tables = f"Information freezing points of {_name(run.dataset)}", [table, *_as_table(suggested)]
     section = Section(
-        "Annealing test", f"Information freezing points of {_name(run.dataset)}", asked, found, [table],
+        "Annealing test", title, asked, found, tables,
         said or "Nothing could be compared with the theory: the run holds edges alone.",
         None if known.empty else rounded(known, "Comparisons with the bounds of the theory", left=("check",)),
     )  # fmt: skip
@@ -124,11 +131,30 @@ def _of_whole(
     if isinstance(result, WholeAnnealing | WholeResponse) and result.nothing_froze():
         found.append(result.nothing_froze())
     found += [one_line(part) for part in parts if isinstance(part, str) and part != RESPONSE_MARK]
+    if isinstance(result, WholeAnnealing | WholeResponse) and (suggested := _suggested(result)):
+        found += map(one_line, suggested.sentences()[:-2])
+        tables += _as_table(suggested)
     section = Section(
         kind, f"{kind}: {_name(result.dataset)}", f"{asked}; {conditions_in_words(result.run)}.", found, tables, theory,
         cite=cite,
     )  # fmt: skip
     return section.of_run(result.run, folder)
+
+
+def _suggested(result: Annealing | WholeAnnealing | WholeResponse) -> Suggestion | None:
+    """Which beta holds the factors; None where none is known."""
+    try:
+        return suggest(result)
+    except IfpError:
+        return None
+
+
+def _as_table(suggested: Suggestion | None) -> list[ShownTable]:
+    if suggested is None:
+        return []
+    kind = suggested.sentences()[-1]
+    title = "Which beta holds which factor: the beta below which it is held"
+    return [ShownTable(title, suggested.texts(), f"Betas in {suggested.units.in_words}. {kind}", ("factor",))]
 
 
 def _name(dataset: object) -> str:

@@ -1,0 +1,112 @@
+"""Below which beta each factor is held: one table, whether factors were annealed one at a time or all at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ifp.analysis.freezing.annealing import Annealing
+from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE, measured_values
+from ifp.analysis.joint.response_result import WholeResponse
+from ifp.analysis.joint.results import WholeAnnealing
+
+HELD_COLUMNS = (
+    "factor", "n", "beta", "bound", "low", "high", "cool", "cool_bound", "heat", "heat_bound", "in_all", "of",
+)  # fmt: skip
+"""See `held_table`."""
+BRACKET, JOINT, RESPONSE = "trained bracket", "joint bracket", "multi-rate"
+
+
+def held_table(result: Annealing | WholeAnnealing | WholeResponse) -> pd.DataFrame:
+    """One row per factor, highest beta first: below which beta it is held, and how surely.
+
+    Returns
+    -------
+    DataFrame with `HELD_COLUMNS`. `n` counts contexts, or networks of a whole data set. `beta` is the median freezing
+    point: exact where there is one, else the geometric middle of the trained bracket, else the lower edge, which is an
+    onset (`of` says which). `bound` is "<" where all that is known is that it lies below `beta`, ">" above; `beta` is
+    NaN where nothing froze and no bound is known. `low` and `high` are its 95 % interval, of a bracket its two ends.
+    `cool` and `heat` are the median points of trained networks as beta falls and rises, `cool_bound` and `heat_bound`
+    as `bound`. `in_all` is the beta below which every context whose images differ, or every network, held the factor.
+    """
+    rows = _of_traversals(result) if isinstance(result, Annealing) else _of_wholes(result)
+    table = pd.DataFrame(rows, columns=list(HELD_COLUMNS))
+    return table.sort_values("beta", ascending=False, kind="stable", ignore_index=True)
+
+
+def _of_traversals(result: Annealing) -> list[dict[str, Any]]:
+    summary = result.table()
+    values = measured_values(result.freezing_points())
+    rows = []
+    for factor, of_factor in summary.groupby("factor", sort=False):
+        by_measure = of_factor.set_index("measure")
+        row = {"factor": factor, "n": int(of_factor["n_contexts"].max())} | _bracket(by_measure)
+        known = [measure for measure in (EXACT, COOL, HEAT, LOWER_EDGE) if measure in by_measure.index]
+        members = values[(values["factor"] == factor) & (values["measure"] == known[0]) & ~values["flat"].astype(bool)]
+        in_all = members["order_beta"].min() if len(members) else np.nan
+        if known[0] in (EXACT, LOWER_EDGE):
+            best = by_measure.loc[known[0]]
+            row |= {name: best[name] for name in ("bound", "low", "high")} | {"beta": best["median"], "of": known[0]}
+        else:
+            row |= _middle(row) | {"of": BRACKET}
+        rows.append(row | {"in_all": in_all if np.isfinite(in_all) else np.nan})
+    return rows
+
+
+def _of_wholes(result: WholeAnnealing | WholeResponse) -> list[dict[str, Any]]:
+    response = isinstance(result, WholeResponse)
+    summary = result.tables["response_summary" if response else "joint_summary"]
+    points = result.tables["response_points" if response else "joint_freezing_points"]
+    points = points[points["kind"] == "factor"]
+    rows = []
+    for _, of_factor in summary.iterrows():
+        networks = points[points["name"] == of_factor["factor"]]
+        row: dict[str, Any] = {"factor": of_factor["factor"], "n": int(of_factor["networks"]), "of": JOINT}
+        for name in ("cool", "heat"):
+            beta = float(of_factor[f"{name}_median"])
+            row |= {name: beta, f"{name}_bound": ""}
+            if np.isnan(beta):
+                row |= _bound_of(networks[networks["direction"] == name], name)
+        if response:
+            beta = float(of_factor["median"])
+            known = {"beta": beta, "bound": ""} if np.isfinite(beta) else {
+                key.replace("beta_bound", "bound"): value for key, value in _bound_of(networks, "beta").items()
+            }  # fmt: skip
+            row |= known | {"low": of_factor["low"], "high": of_factor["high"], "of": RESPONSE}
+        else:
+            row |= _middle(row)
+        falling = networks if response else networks[networks["direction"] == "cool"]
+        in_all = falling["beta_ifp"].min() if falling["beta_ifp"].notna().all() and len(falling) else np.nan
+        rows.append(row | {"in_all": float(in_all)})
+    return rows
+
+
+def _bracket(by_measure: pd.DataFrame) -> dict[str, Any]:
+    """The median points of trained networks with their bounds; NaN without any."""
+    row: dict[str, Any] = {}
+    for name in (COOL, HEAT):
+        there = name in by_measure.index
+        row[name] = by_measure["median"].to_dict()[name] if there else np.nan
+        row[f"{name}_bound"] = by_measure["bound"].to_dict()[name] if there else ""
+    return row
+
+
+def _middle(row: dict[str, Any]) -> dict[str, Any]:
+    """The geometric middle of a bracket with its ends; of one end alone that end."""
+    ends = [(row[name], row[f"{name}_bound"]) for name in ("cool", "heat") if np.isfinite(row[name])]
+    known = [beta for beta, bound in ends if not bound]
+    if known:
+        return {"beta": float(np.exp(np.mean(np.log(known)))), "bound": "", "low": row["cool"], "high": row["heat"]}
+    beta, bound = ends[0] if ends else (np.nan, "")
+    return {"beta": beta, "bound": bound, "low": np.nan, "high": np.nan}
+
+
+def _bound_of(networks: pd.DataFrame, name: str) -> dict[str, Any]:
+    """Of networks none of which has a point: the bound that their records leave."""
+    for bound, column in (("<", "beta_bracket_high"), (">", "beta_bracket_low")):
+        ends = networks[column].dropna()
+        if len(ends) and networks["beta_ifp"].isna().all():
+            return {name: float(ends.median()), f"{name}_bound": bound}
+    return {name: np.nan, f"{name}_bound": ""}
