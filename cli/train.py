@@ -20,6 +20,7 @@ from ifp.cli.progress import StageProgress
 from ifp.cli.train_options import given_settings, train_options
 from ifp.cli.trust_option import trust_option
 from ifp.errors import IfpError
+from ifp.system.event_files import check_log
 from ifp.training.config import preset_settings
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ FORMATS = {
 @click.option("--device", default="auto", help="auto, cpu, cuda (all GPUs), cuda:N or mps.")
 @click.option("--threads", type=int, help="Threads at work on a CPU.", show_default="the CPUs granted")
 @scheduler_option
+@click.option("--log", help="tensorboard: event files in RUN/tensorboard, with the extra ifp[tensorboard].",
+              show_default="none")  # fmt: skip
 @trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, write nothing.")
@@ -67,6 +70,7 @@ def train(
     device: str,
     threads: int | None,
     scheduler: str | None,
+    log: str | None,
     quiet: bool,
     dry_run: bool,
     as_json: bool,
@@ -85,6 +89,7 @@ def train(
     ifp train --dataset sprites --objective ic-gan --option info_weight=0.1 --out runs/gan
     """
     given = given_settings(options)
+    check_log(log)
     check_inputs((), given.get("dataset"), data_dir=data_dir)
     config = _config(config_file, given)
     refuse_idle_sigma(given, config.likelihood, "--pixel-sigma")
@@ -106,7 +111,7 @@ def train(
                 stages.close()
                 echo(json.dumps(cost.to_json(), indent=2) if as_json else cost.text())
                 return
-            result = prepared.run(folder, progress=stages.update, say=stages.say)
+            result = prepared.run(folder, log=log, progress=stages.update, say=stages.say)
     _print(result, as_json=as_json)
     if result.outcome.diverged:
         click.get_current_context().exit(1)

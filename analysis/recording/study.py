@@ -132,7 +132,10 @@ class Recorder:
         with no_folder_if_refused(self.path):
             self._stack.enter_context(sole_worker(self.path))
             self._folder.open()
-        self._log = EventLog(self.path / LOGS["tensorboard"]) if log else None
+        self._log = EventLog(self.path / LOGS[log]) if log else None
+        if self._log is not None and not self._log.folder.is_dir():
+            for record in self._folder.all_records:
+                self._log.write(record.step, row_of(record, self._folder.records.factor_names))
         self._begun, self._closed = False, False
         self._before: tuple[int, np.ndarray, np.ndarray] | None = None
 

@@ -18,7 +18,7 @@ from ifp.adversarial.setup import GanSetup
 from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.information.training_records import posterior_nmi
 from ifp.analysis.training.result import TrainResult
-from ifp.analysis.training.run_in_folder import default_folder, left_in_order
+from ifp.analysis.training.run_in_folder import default_folder, left_in_order, logging
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.sole_worker import sole_worker
 from ifp.training.cost import TrainCost
@@ -109,13 +109,19 @@ class PreparedGan:
         return gan_cost(self.setup, progress, nmi=histogram_nmi, posterior_nmi=posterior_nmi)
 
     def run(
-        self, folder: TrainFolder, *, progress: Progress = silent, say: Say = unsaid, temporary: bool = False
+        self,
+        folder: TrainFolder,
+        *,
+        log: str | None = None,
+        progress: Progress = silent,
+        say: Say = unsaid,
+        temporary: bool = False,
     ) -> GanResult:
         """Train what `folder` has not finished; see `PreparedTraining.run`."""
         config = self.setup.config
         where = "" if temporary else f", into {folder.path}"
         say(f"{config.objective} on {config.dataset}{where}")
-        with sole_worker(folder.path), left_in_order(folder, say, temporary=temporary):
+        with sole_worker(folder.path), left_in_order(folder, say, temporary=temporary), logging(folder, log):
             outcome = train_gans(
                 self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
             )

@@ -11,12 +11,29 @@ from ifp.errors import IfpError
 from ifp.system.progress import Say
 from ifp.system.resumable import RUN_FILE
 from ifp.training.config import TrainConfig
+from ifp.training.event_log import Draw, TrainingLog
 from ifp.training.folder import TrainFolder
 
 
 def default_folder(config: TrainConfig) -> Path:
     """runs/train-NAME-OBJECTIVE-DIGEST, after the data set and the settings."""
     return Path("runs") / f"train-{short_name(config.dataset)}-{config.objective}-{config.digest()[:6]}"
+
+
+@contextmanager
+def logging(folder: TrainFolder, log: str | None, draw: Draw | None = None) -> Iterator[None]:
+    """Within the block records of the run are logged as event files, where `log` says so; see `TrainingLog`."""
+    if log is None:
+        yield
+        return
+    events = TrainingLog(folder, log, draw)
+    events.catch_up()
+    folder.logged = events.write
+    try:
+        yield
+    finally:
+        folder.logged = None
+        events.close()
 
 
 @contextmanager

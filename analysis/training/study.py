@@ -18,7 +18,7 @@ from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.information.training_records import posterior_nmi
 from ifp.analysis.training.gan import PreparedGan
 from ifp.analysis.training.result import TrainResult
-from ifp.analysis.training.run_in_folder import default_folder, left_in_order
+from ifp.analysis.training.run_in_folder import default_folder, left_in_order, logging
 from ifp.analysis.training.settings import by_objective, make_config
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
@@ -26,12 +26,14 @@ from ifp.errors import IfpError, bad_value
 from ifp.networks.architecture import fit_architecture
 from ifp.system.checksums import may_trust
 from ifp.system.cluster import check_scheduler, connect, device_here
+from ifp.system.event_files import check_log
 from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.settings import clipped_note
 from ifp.system.sole_worker import sole_worker
 from ifp.training.config import TrainConfig
 from ifp.training.cost import TrainCost, train_cost
+from ifp.training.event_log import drawer
 from ifp.training.folder import TrainFolder
 from ifp.training.run import train as train_networks
 from ifp.training.setup import Setup, set_up
@@ -50,6 +52,7 @@ def train(
     data_dir: Path | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
+    log: str | None = None,
     trust: bool = False,
     **settings: Any,
 ) -> TrainResult:
@@ -75,6 +78,8 @@ def train(
     **settings : of `ifp.TrainConfig` by name (seeds, steps, batch, latents, architecture, ...), and hyper-parameters
         of the objective by name (beta, betas, gamma, ...), which may also stand in `options`. `pressures_from` is the
         folder of the `ifp anneal` run that DEFT's pressures are read from.
+    log : "tensorboard" for event files in out/tensorboard, one run of theirs per seed, with the extra
+        `ifp[tensorboard]`; of GANs numbers alone, of VAEs also what the decoder draws.
     trust : whether to believe files of runs that are not as they were written.
 
     Raises
@@ -87,6 +92,9 @@ def train(
     `deft = ifp.train("sprites", "deft", betas=[70, 30, 12, 1], seeds=3, out="runs/deft")`
     """
     where = None if out is None else as_folder(out, "out")
+    check_log(log)
+    if log is not None and where is None:
+        raise IfpError("Event files need a folder that stays; name one as `out`, or leave `log` out.")
     if isinstance(dataset, Setup):
         raise IfpError("ifp.train takes a data set; a Setup is trained by ifp.training.run.train(setup, folder).")
     given = {"preset": preset, **by_objective(objective, settings)}
@@ -102,7 +110,7 @@ def train(
     if where is not None:
         folder = prepared.folder(where)
         with no_folder_if_refused(folder.path):
-            return prepared.run(folder, progress=progress, say=say)
+            return prepared.run(folder, log=log, progress=progress, say=say)
     temporary = Path(mkdtemp(prefix="ifp-train-"))
     try:
         return prepared.run(prepared.folder(temporary), progress=progress, say=say, temporary=True)
@@ -141,6 +149,7 @@ class PreparedTraining:
         self,
         folder: TrainFolder,
         *,
+        log: str | None = None,
         progress: Progress = silent,
         say: Say = unsaid,
         temporary: bool = False,
@@ -149,7 +158,7 @@ class PreparedTraining:
 
         Parameters
         ----------
-        temporary : whether the folder is deleted with the result.
+        log : see `train`. temporary : whether the folder is deleted with the result.
         """
         config = self.setup.config
         where = "" if temporary else f", into {folder.path}"
@@ -158,6 +167,7 @@ class PreparedTraining:
             connect(self.scheduler, self.wanted_device, say) as workers,
             sole_worker(folder.path),
             left_in_order(folder, say, temporary=temporary),
+            logging(folder, log, drawer(self.setup)),
         ):
             outcome = train_networks(
                 self.setup, folder,

@@ -37,9 +37,7 @@ def check_log(log: Any) -> None:
     if log not in LOGS:
         raise unknown_name("log", log, LOGS)
     if find_spec("tensorboard") is None:
-        raise IfpError(
-            "log='tensorboard' needs the package tensorboard; install it by `pip install 'ifp[tensorboard]'`."
-        )
+        raise IfpError("`log='tensorboard'` needs the package tensorboard; install it: pip install 'ifp[tensorboard]'.")
 
 
 class EventLog:

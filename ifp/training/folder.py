@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,6 +50,7 @@ class TrainFolder(ResumableFolder):
     Attributes
     ----------
     records : of all networks so far.
+    logged : called with the number and the state of a network whose record was kept; None where nobody listens.
 
     Raises
     ------
@@ -80,6 +81,7 @@ class TrainFolder(ResumableFolder):
     ) -> None:
         self.config, self.image_shape, self.groups = config, dataset.image_shape, groups
         self.records = self.records_type(dataset.space.names if dataset.labelled else ())
+        self.logged: Callable[[int, MemberState], None] | None = None
         self._lock = threading.RLock()
         self._saved = 0
         super().__init__(
@@ -200,6 +202,8 @@ class TrainFolder(ResumableFolder):
                     "step": state.step,
                 }
                 self._write_about()
+                if self.logged is not None:
+                    self.logged(seed, state)
             except (OSError, RuntimeError) as error:
                 raise self._unwritable(error) from error
 

@@ -149,3 +149,19 @@ def test_beta_is_converted(tmp_path: Path) -> None:
         record = recorder.update(0, exact_encode, beta=torch.tensor(0.5))
     assert record is not None
     assert record.beta == pytest.approx(0.5 * 96 / 3)
+
+
+def test_event_files_hold_numbers_and_pictures(tmp_path: Path) -> None:
+    reader = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="the extra ifp[tensorboard] is not installed"
+    )
+    out = record_exactly(tmp_path / "run", steps=(10, 20))
+    with ifp.Recorder(bars(), out=out, every=10, log="tensorboard") as recorder:
+        recorder.update(30, exact_encode, beta=2.0, decode=lambda z: torch.full((len(z), 96), 0.5))
+    found = reader.EventAccumulator(str(out / "tensorboard")).Reload()
+    assert [(event.step, event.value) for event in found.Scalars("beta")] == [(10, 30.0), (20, 15.0), (30, 2.0)]
+    last = read_recording(out).records[-1]
+    logged = [found.Scalars(f"kl_nats_of_latent/{latent}")[-1].value for latent in range(3)]
+    np.testing.assert_allclose(logged, last.kl_nats, rtol=1e-6)
+    assert found.Scalars("nmi1/place")[-1].value == pytest.approx(last.posterior_nmi_ranked(1)[1], rel=1e-6)
+    assert [image.step for image in found.Images("traversals")] == [30]
