@@ -120,6 +120,7 @@ def contents(out: Path) -> dict[str, bytes]:
         if path.name == "run.json":
             about = json.loads(data)
             about.pop("created", None)
+            about.pop("this_call", None)
             data = json.dumps(about).encode()
         found[name] = data
     return found

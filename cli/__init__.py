@@ -21,6 +21,7 @@ COMMANDS = {
     "suggest": ("ifp.cli.suggest:suggest", "Say which beta to train with, in the units of any code base."),
     "report": ("ifp.cli.report:report", "Write a run, or several, as one page of HTML to look at and to send."),
     "train": ("ifp.cli.train:train", "Train VAEs on a whole data set, DEFT or a baseline."),
+    "watch": ("ifp.cli.watch:watch", "Show a run at work in the terminal until it ends."),
     "diagnose": ("ifp.cli.diagnose:diagnose", "Say what each latent of a model holds, and what has diffused."),
     "channels": ("ifp.cli.channels:channels", "Find the information that many models hold again and again."),
     "shift": ("ifp.cli.shift:shift", "Say how far a mitigation moves freezing points."),

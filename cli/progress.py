@@ -58,9 +58,9 @@ class LineReporter(Reporter):
         """Write a line now."""
         self.said_at, self.said_done = self.clock(), self.done
         elapsed = self.said_at - self.started
-        left = f", {_duration(elapsed * (self.total - self.done) / self.done)} left" if self.done else ""
+        left = f", {duration(elapsed * (self.total - self.done) / self.done)} left" if self.done else ""
         share = 100 * self.done / max(1, self.total)
-        end = f" in {_duration(elapsed)}" if self.done >= self.total else left
+        end = f" in {duration(elapsed)}" if self.done >= self.total else left
         try:
             self.stream.write(f"{printable(self.text)}: {self.done:,} of {self.total:,} ({share:.0f} %){end}\n")
             self.stream.flush()
@@ -184,10 +184,10 @@ def _cut(text: str, room: int) -> str:
     return text if len(text) <= max(room, 1) else text[: max(room, 1) - 1] + "…"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A duration to read.
 
-    >>> _duration(4.2), _duration(75), _duration(7265)
+    >>> duration(4.2), duration(75), duration(7265)
     ('4 s', '1 min 15 s', '2 h 1 min')
     """
     whole = round(seconds)

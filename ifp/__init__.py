@@ -45,6 +45,7 @@ _HOME = {
     "shift": "ifp.analysis.shift.study",
     "suggest": "ifp.analysis.suggestion.study",
     "train": "ifp.analysis.training.study",
+    "watch": "ifp.analysis.watching.study",
 }
 __all__ = sorted(_HOME)
 

@@ -34,7 +34,7 @@ KEPT_OUT = {  # folder -> packages that none of its files may import
     "cli": {"torch", "matplotlib"},
 }
 COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
-    "anneal", "plot", "suggest", "report", "train", "diagnose", "channels", "shift", "directions", "beta",
+    "anneal", "plot", "suggest", "report", "train", "watch", "diagnose", "channels", "shift", "directions", "beta",
     "beta convert", "data", "data list", "data describe", "data get", "data check", "data export", "cache",
     "cache list", "cache clean",
 }  # fmt: skip
@@ -44,7 +44,7 @@ LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before i
 ]  # fmt: skip
 TOPICS = [  # the rooms of analysis/, likewise
     "figures", "information", "metrics", "freezing", "training", "recording", "diffusion", "shift", "gan_freezing",
-    "joint", "channels", "directions", "suggestion", "report",
+    "joint", "channels", "directions", "suggestion", "report", "watching",
 ]  # fmt: skip
 FACES = {ROOT / "ifp" / "__main__.py"}
 """`python -m ifp` must be in the package it is named after, and only calls the command line."""

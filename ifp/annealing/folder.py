@@ -78,6 +78,10 @@ class RunWriter(Curves, RunFolder):
             kept = (trace.method_M == "closed-form") | (trace.beta_closed_form_M > 0) | (not more_contexts)
             super().add(trace if kept.all() else trace.select(kept))
 
+    def _units(self) -> tuple[int, int | None]:
+        """Curves."""
+        return len(self._done), len(self._rank)
+
     def add(self, trace: AnnealTrace) -> None:
         """Take in the curves of a finished chunk and save them; OSError where they cannot be written."""
         self._chunks.add(trace.with_nuisances(self.nuisances), self.ranks(trace))

@@ -87,9 +87,14 @@ class RecordFolder(ResumableFolder):
             remove_partials(self.path)
             for folder in (self.path, self.path / CODES):
                 unseal(folder)
+            self._begin_call()
             self._write_about()
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def _units(self) -> tuple[int, int | None]:
+        """Steps of the loop."""
+        return self.last_step or 0, self.about["steps"]
 
     def forget_after(self, step: int) -> list[int]:
         """Drop the records from `step` on, of a loop that went back to an earlier checkpoint; returns their steps."""

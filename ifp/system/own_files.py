@@ -85,6 +85,26 @@ class RecordingRun(Struct):
     doubts: dict[Name, Text] = {}
 
 
+class ThisCall(Struct):
+    """Since when the process that works on a run is at work, what was done before, and how much there is in all."""
+
+    begun: Annotated[str, Meta(max_length=40)] = ""
+    done_before: Count = 0
+    units: Count | None = None
+
+
+class WorkingRun(Struct):
+    """run.json of any run that can be watched, as far as that needs it."""
+
+    dataset: DatasetEntry
+    config: dict[str, Any] = {}
+    status: Name = "running"
+    seeds: dict[Annotated[str, Meta(pattern="^[0-9]{1,9}$")], SeedEntry] = {}
+    this_call: ThisCall | None = None
+    steps: Count | None = None
+    doubts: dict[Name, Text] = {}
+
+
 class RunData(Struct):
     """The data set of a training, as far as models are told apart by it."""
 

@@ -40,7 +40,7 @@ def about_settings(config: RunConfig, dataset: dict[str, Any]) -> dict[str, Any]
     return {
         KEY: VERSION,
         "ifp_version": ifp.__version__,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "created": _now(),
         "config": config.to_json(),
         "digest": config.digest(),
         "dataset": dataset,
@@ -130,6 +130,15 @@ class ResumableFolder:
         """Go on with the run in the folder, whose run.json holds `stored`."""
         self.about["created"] = stored.get("created")
 
+    def _units(self) -> tuple[int, int | None]:
+        """How much of the run is done, and how much there is in all, where that is known; in units of its own."""
+        return 0, None
+
+    def _begin_call(self) -> None:
+        """Note in run.json since when this process is at work, and what was done before: it tells the time left."""
+        done, total = self._units()
+        self.about["this_call"] = {"begun": _now(), "done_before": done, "units": total}
+
     def open(self) -> None:
         """Make the folder, write run.json, and clear away what a killed run left half written.
 
@@ -138,6 +147,7 @@ class ResumableFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         remove_partials(self.path)
         unseal(self.path)
+        self._begin_call()
         self._write_about()
 
     def close(self, status: str) -> None:
@@ -146,6 +156,7 @@ class ResumableFolder:
         What killed processes left half written is cleared away, also where nothing was left to compute.
         """
         self.about["status"] = status
+        self.about.pop("this_call", None)
         remove_partials(self.path)
         unseal(self.path)
         self._write_about()
@@ -153,6 +164,10 @@ class ResumableFolder:
 
     def _write_about(self) -> None:
         write_json(self.path / RUN_FILE, self.about)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
 def _is_less(then: Any, now: Any) -> bool:

@@ -171,7 +171,12 @@ class TrainFolder(ResumableFolder):
         for seed in range(self.config.seeds):
             self._seed_folder(seed).mkdir(exist_ok=True)
             write_json(self._seed_folder(seed) / RUN_FILE, self._about_seed(seed))
+        self._begin_call()
         self._write_about()
+
+    def _units(self) -> tuple[int, int | None]:
+        """Steps of all networks."""
+        return sum(map(self.step, range(self.config.seeds))), self.config.seeds * self.config.steps
 
     def _about_seed(self, seed: int) -> dict[str, Any]:
         kept = {
