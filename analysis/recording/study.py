@@ -27,7 +27,7 @@ from ifp.recording.config import NATS, RecordConfig, as_scale
 from ifp.recording.encoding import RecordedModel, decode_of
 from ifp.recording.folder import RecordFolder
 from ifp.recording.read_recording import read_recording
-from ifp.recording.sanity import doubts
+from ifp.recording.sanity import IN_A_ROW, doubts
 from ifp.seeds import numpy_generator
 from ifp.system.event_files import LOGS, EventLog, check_log
 from ifp.system.out_folder import as_folder, no_folder_if_refused
@@ -137,6 +137,7 @@ class Recorder:
             for record in self._folder.all_records:
                 self._log.write(record.step, row_of(record, self._folder.records.factor_names))
         self._begun, self._closed = False, False
+        self._in_a_row: dict[str, int] = {}
         self._before: tuple[int, np.ndarray, np.ndarray] | None = None
 
     def __repr__(self) -> str:
@@ -222,8 +223,11 @@ class Recorder:
             return None
         codes = self._sample.codes(mean_ND, logvar_ND)
         self._check_latents(codes, asked.name)
-        for word, sentence in doubts(mean_ND, logvar_ND, self._before).items():
-            self._doubt(word, f"Step {step:,}: {sentence}")
+        found = doubts(mean_ND, logvar_ND, self._before)
+        self._in_a_row = {word: self._in_a_row.get(word, 0) + 1 for word in found}
+        for word, sentence in found.items():
+            if self._in_a_row[word] >= IN_A_ROW.get(word, 1):
+                self._doubt(word, f"Step {step:,}: {sentence}")
         self._before = (step, mean_ND, logvar_ND)
         decoder = decode_of(model, decode)
         measured = self._reconstruction(asked, decoder, codes) if recon_nats is None else _number(recon_nats)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from ifp.analysis.shift.result import NOTE as SHIFT_NOTE
 from ifp.analysis.shift.result import SIDES
 from ifp.analysis.tables import Column, read_csv
 from ifp.analysis.training.result import NOTE as TRAINING_NOTE
-from ifp.system.own_files import TrainRun, read_own_json
+from ifp.recording.find_recordings import is_recording
+from ifp.system.own_files import RecordingRun, TrainRun, read_own_json
 from ifp.training.records import posterior_column
 
 NO_THEORY = "There is no closed form of what a trained model holds; "
@@ -70,9 +72,10 @@ def of_several(folder: Path) -> Section:
 
 
 def of_training(folder: Path) -> Section:
-    """The section on a run of `ifp train`."""
-    advice = "run the same `ifp train` command again"
-    run = read_own_json(folder / "run.json", TrainRun, advice)
+    """The section on a run of `ifp train`, or on a recording of a user's own loop."""
+    advice = "run the same `ifp train` command again, or record anew"
+    recorded = is_recording(folder)
+    run = read_own_json(folder / "run.json", RecordingRun if recorded else TrainRun, advice)
     records = read_csv(folder / "records.csv", advice, {"seed": "whole", "step": "whole"})
     config, factors = run["config"], run["dataset"]["factor_names"]
     last = records.groupby("seed").tail(1).sort_values("seed")
@@ -85,11 +88,15 @@ def of_training(folder: Path) -> Section:
         if columns and set(columns) <= set(last.columns):
             rows[f"NMI{rank}"] = last[columns].apply(pd.to_numeric, errors="coerce").mean(axis=1).to_numpy()
     rows["status"] = [_status(run, seed) for seed in rows["seed"]]
-    objective, data = one_line(config.get("objective", "beta")), _name(run)
+    data = _name(run)
+    objective = "a loop of the user's own" if recorded else one_line(config.get("objective", "beta"))
+    latents = sum(re.fullmatch(r"kl_nats_\d+", name) is not None for name in map(str, records.columns))
     asked = (
-        f"What do {len(run['seeds'])} network{'s' * (len(run['seeds']) != 1)} of {config.get('latents', '?')} latents "
+        f"What do {len(run['seeds'])} network{'s' * (len(run['seeds']) != 1)} of {latents} latents "
         f"learn of {data} with the objective {objective}, step by step?"
     )
+    if recorded:
+        asked = f"What does a network of {latents} latents learn of {data} in {objective}, step by step?"
     found = []
     for name, unit in (("reconstruction", "nats per image"), ("KL", "nats per image"), ("NMI1", ""), ("NMI2", "")):
         if name in rows and rows[name].notna().any():
@@ -98,9 +105,11 @@ def of_training(folder: Path) -> Section:
             found.append(f"{name} at the last record: {values.mean():.3g}{spread} {unit}".rstrip() + ".")
     diverged = sum(status == "diverged" for status in rows["status"])
     found += [f"{diverged} of {len(rows)} networks diverged."] if diverged else []
+    found += [one_line(text) for text in run.get("doubts", {}).values()] if recorded else []
     table = rounded(rows, "The last record of each network", TRAINING_NOTE, left=("status",))
     theory = f"{NO_THEORY}`ifp anneal` of the same data gives the betas at which its factors freeze."
-    section = Section("Training", f"Training: {objective} on {data}", one_line(asked), found, [table], theory)
+    heading = f"Recording of {objective} on {data}" if recorded else f"Training: {objective} on {data}"
+    section = Section("Training", heading, one_line(asked), found, [table], theory)
     return section.of_run(run, folder)
 
 

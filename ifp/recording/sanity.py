@@ -14,8 +14,8 @@ from ifp.codes import ACTIVE_NATS, kl_nats
 CONSTANT_SHARE = 1e-3
 """A KL whose standard deviation over images is below this share of its mean is constant: on every natural data set some
 images hold more information than others."""
-WIDE = 0.5
-"""Log variances that are all positive and reach this are none of a VAE; those of a fresh one lie around 0."""
+IN_A_ROW = {"wide": 3}
+"""Records in a row after which a doubt is one: the variances of a young network overshoot the prior's for a while."""
 LARGEST_NATS = 100.0
 """No latent of a trained VAE holds this much: exp(100) values could be told apart by it."""
 
@@ -41,7 +41,7 @@ def doubts(
             f"The KL is {total:.3g} nats for every image, so the model does not tell them apart; say by `layout` and "
             "`scale` what it takes, and hand in the model that is trained."
         )
-    if logvar_ND.min() >= 0 and logvar_ND.max() > WIDE:
+    if logvar_ND.min() >= 0 and logvar_ND.max() > 1e-6:
         found["wide"] = (
             f"Every log variance is positive ({logvar_ND.min():.3g} to {logvar_ND.max():.3g}), so each posterior is "
             "wider than the prior; if it is the standard deviation or the variance, say variance='sigma' or 'variance'."

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import ifp
+from ifp.analysis.report.of_models import of_training
 from ifp.checkpoints.folders.locate import locate
 from ifp.cli import main
 from ifp.recording.read_recording import read_recording
@@ -48,6 +49,15 @@ def test_commands_read_recordings_without_a_data_set(run: Path, tmp_path: Path) 
     models = said["tables"]["models"] if "tables" in said else said["models"]
     assert [model["beta"] for model in models] == [30.0, 15.0, 10.0]
     assert str(tmp_path / "figures" / "ifp_training.png") in call("plot", run, "--out", tmp_path / "figures")
+
+
+def test_the_page_of_a_recording_says_that_it_is_one(run: Path) -> None:
+    section = of_training(run)
+    assert section.title == "Recording of a loop of the user's own on arrays"
+    assert section.asked.startswith("What does a network of 3 latents learn of arrays in a loop")
+    assert (
+        f"KL at the last record: {read_recording(run).records[-1].kl_nats.sum():.3g} nats per image." in section.found
+    )
 
 
 @pytest.mark.parametrize(
