@@ -37,8 +37,6 @@ COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
     "anneal", "plot", "suggest", "report", "train", "watch", "diagnose", "channels", "shift", "directions", "beta",
     "beta convert", "data", "data list", "data describe", "data get", "data check", "data export", "cache",
     "cache list", "cache clean",
-    "beta convert", "data", "data list", "data describe", "data get", "data check", "data export", "cache",
-    "cache list", "cache clean",
 }  # fmt: skip
 LAYERS = [  # the rooms of ifp/, from the lowest: each may import those before it, and the shared nouns at the root
     "system", "datasets", "theory", "exact", "topology", "networks", "objectives", "annealing", "checkpoints",
