@@ -43,5 +43,5 @@ def _thinned(record: Record, seed: int) -> Record:
         return record
     generator = numpy_generator(seed, "diagnose", "thinned")
     kept_N = np.sort(generator.choice(len(codes), size=MOST_CODES, replace=False))
-    arrays = (codes.mean_ND[kept_N], codes.logvar_ND[kept_N], codes.factors_NF[kept_N] if codes.has_factors else None)
+    arrays = (codes.mean_ND[kept_N], codes.logvar_ND[kept_N], codes.factors_NF[kept_N])
     return replace(record, codes=Codes(*arrays, codes.factor_names, codes.factor_sizes))

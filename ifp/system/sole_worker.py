@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
@@ -63,5 +64,8 @@ def sole_worker(folder: Path) -> Iterator[None]:
             yield
         finally:
             held.discard(place)
+            with contextlib.suppress(OSError):
+                # processes forked meanwhile, such as those of a DataLoader, hold the lock too, until they end
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from ifp.system.sole_worker import FolderInUse, sole_worker
 WORKER = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from ifp.system.sole_worker import sole_worker
 with sole_worker(Path(sys.argv[1])):
     print("at work", flush=True)
@@ -78,3 +81,22 @@ def test_the_same_work_may_write_where_it_works_and_another_thread_may_not(tmp_p
     assert len(refused) == 1
     other()
     assert len(refused) == 1
+
+
+def test_what_was_forked_meanwhile_does_not_hold_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is forked, by a DataLoader say, shares the lock: as a copy of its descriptor does."""
+    opened: list[int] = []
+    real = os.open
+
+    def noting(*given: Any, **options: Any) -> int:
+        opened.append(real(*given, **options))
+        return opened[-1]
+
+    monkeypatch.setattr("ifp.system.sole_worker.os.open", noting)
+    with sole_worker(tmp_path):
+        copy = os.dup(opened[0])
+    try:
+        with sole_worker(tmp_path):
+            pass
+    finally:
+        os.close(copy)
