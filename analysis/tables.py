@@ -10,6 +10,7 @@ import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -64,9 +65,12 @@ def quoted(value: Any) -> Any:
     >>> quoted("=1+1"), quoted("posX"), quoted("-"), quoted("a\x1b"), quoted(-1.5)
     ("'=1+1", 'posX', "'-", 'a\\x1b', -1.5)
     """
-    if not isinstance(value, str):
-        return value
-    text = printable(value) if has_controls(value) else value
+    return _quoted_text(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=4096)  # a column has the same few names a thousand times
+def _quoted_text(text: str) -> str:
+    text = printable(text) if has_controls(text) else text
     return f"'{text}" if _FORMULA.match(text) else text
 
 

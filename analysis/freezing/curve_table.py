@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ifp.analysis.freezing.annealing import Annealing
 
 CURVE_COLUMNS = ("factor", "context", "seed", "method", "direction", "role", "latent", "beta", "kl_nats")
+LABELS = ("factor", "context", "seed", "method", "direction")
 MEMBER, TYPICAL = "member", "typical"
 KEY = ["context", "seed"]
 
@@ -46,14 +47,21 @@ def curve_table(
     typical, chosen = _members(rows, most)
     branches = set(map(tuple, hysteresis(rows)[KEY].to_numpy().tolist()))
     has_equilibrium = bool((rows["direction"] == "equilibrium").any())
-    parts = []
+    curves, labels = [], []
     for label, row in rows.iterrows():
         key = (row["context"], row["seed"])
         is_branch = row["method"] == "exact" and row["direction"] != "equilibrium" and has_equilibrium
         if key not in chosen or (is_branch and not (key == typical and key in branches)):
             continue
-        parts += _curves(trace, int(str(label)), row, TYPICAL if key == typical else MEMBER)
-    return pd.concat(parts, ignore_index=True)[list(CURVE_COLUMNS)]
+        role = TYPICAL if key == typical else MEMBER
+        for latent, beta_T, kl_T in _curves(trace, int(str(label)), role):
+            curves.append((beta_T, kl_T))
+            labels.append((*(row[name] for name in LABELS), role, latent))
+    # made at once: a table per curve costs more than all of their numbers
+    table = pd.DataFrame(labels, columns=[*LABELS, "role", "latent"])
+    table = table.loc[np.repeat(table.index, [len(beta_T) for beta_T, _ in curves])].reset_index(drop=True)
+    table["beta"], table["kl_nats"] = (np.concatenate(part) for part in zip(*curves, strict=True))
+    return table[list(CURVE_COLUMNS)]
 
 
 def _members(rows: pd.DataFrame, most: int) -> tuple[tuple[str, int], set[tuple[str, int]]]:
@@ -67,16 +75,12 @@ def _members(rows: pd.DataFrame, most: int) -> tuple[tuple[str, int], set[tuple[
     return typical, {typical, *map(tuple, members.index[picked])}
 
 
-def _curves(trace: AnnealTrace | Annealing, member: int, row: pd.Series, role: str) -> list[pd.DataFrame]:
-    """The total of one curve and, for the typical member, every latent that held anything."""
+def _curves(trace: AnnealTrace | Annealing, member: int, role: str) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """The total of one curve and, for the typical member, every latent that held anything: (latent, betas, KL)."""
     beta_T, kl_TD = trace.beta_MT[member], trace.kl_nats_MTD[member]
     recorded_T = np.isfinite(beta_T) & np.isfinite(kl_TD).all(axis=1)
     latents = {"total": kl_TD[recorded_T].sum(axis=1)}
     active_D = np.flatnonzero((kl_TD[recorded_T] > 0).any(axis=0))
     if role == TYPICAL and len(active_D) > 1:
         latents |= {str(latent): kl_TD[recorded_T, latent] for latent in active_D}
-    labels = {name: row[name] for name in ("factor", "context", "seed", "method", "direction")}
-    return [
-        pd.DataFrame({"latent": latent, "beta": beta_T[recorded_T], "kl_nats": kl_T}).assign(role=role, **labels)
-        for latent, kl_T in latents.items()
-    ]
+    return [(latent, beta_T[recorded_T], kl_T) for latent, kl_T in latents.items()]
