@@ -137,6 +137,8 @@ class SeedEntry(Struct):
 class SweepAbout(Struct):
     """gan_sweep.json, the settings of a sweep of GANs."""
 
+    dataset: Name
+    objective: Name
     pressure: Annotated[list[Beta], Meta(min_length=2, max_length=2)]
     threshold_nats: Number
     hold_steps: Count

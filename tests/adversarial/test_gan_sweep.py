@@ -49,6 +49,11 @@ def test_a_sweep_is_a_training_with_a_moving_weight(tmp_path: Path, two_bars: Fa
     assert names == {"ifp_gan_freezing.png", "ifp_gan_freezing.csv", "ifp_gan_freezing.txt"}
     saved = result.save(tmp_path / "saved")
     pd.testing.assert_frame_equal(read_sweep(saved).table(), result.table(), check_dtype=False)
+    for field in ("dataset", "objective"):
+        left = {name: value for name, value in about.items() if name != field}
+        (saved / "gan_sweep.json").write_text(json.dumps(left))
+        with pytest.raises(IfpError, match=f"gan_sweep.json: .*{field}"):
+            read_sweep(saved)
 
 
 def test_the_plan_says_how_the_weight_moves(two_bars: FactorDataset) -> None:
