@@ -121,6 +121,15 @@ class _Collecting:
     def state(self, seed: int) -> MemberState | None:
         return self.states[seed]
 
+    def checked_state(self, seed: int, state: MemberState, fresh: MemberState) -> MemberState:
+        """See `TrainFolder.checked_state`."""
+        if not state.fits(fresh, self.steps) or state.step != self.step(seed):
+            raise IfpError(
+                f"What network {seed} goes on from is another network than this run's; delete the run's folder and "
+                "begin anew."
+            )
+        return state
+
     def step(self, seed: int) -> int:
         records = self.records.of_seed.get(seed)
         return records[-1].step if records else 0
