@@ -20,6 +20,7 @@ COMMANDS = {
     "plot": ("ifp.cli.plot:plot", "Draw the figures of a run or a diagnosis for a paper."),
     "suggest": ("ifp.cli.suggest:suggest", "Say which beta to train with, in the units of any code base."),
     "report": ("ifp.cli.report:report", "Write a run, or several, as one page of HTML to look at."),
+    "table": ("ifp.cli.table:table", "Print a table of a run as LaTeX, Markdown or csv."),
     "train": ("ifp.cli.train:train", "Train VAEs on a whole data set, DEFT or a baseline."),
     "watch": ("ifp.cli.watch:watch", "Show a run at work in the terminal until it ends."),
     "diagnose": ("ifp.cli.diagnose:diagnose", "Say what each latent of a model holds, and what has diffused."),

@@ -53,6 +53,7 @@ OF_COMMAND: dict[tuple[str, str], tuple[str, ...]] = {
     ("plot", "method"): ("closed-form", "exact", "train"),
     ("train", "architecture"): ("mlp", "conv"),
     ("shift", "direction"): ("heat", "cool"),
+    ("table", "table_format"): ("latex", "markdown", "csv"),
     ("plot", "formats"): ("pdf", "png", "svg", "pgf"),
 }
 """Command and option -> the values, where they differ from those in other commands."""

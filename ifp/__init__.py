@@ -44,6 +44,7 @@ _HOME = {
     "set_up": "ifp.training.setup",
     "shift": "ifp.analysis.shift.study",
     "suggest": "ifp.analysis.suggestion.study",
+    "table": "ifp.analysis.report.paper_table",
     "train": "ifp.analysis.training.study",
     "watch": "ifp.analysis.watching.study",
 }

@@ -34,7 +34,8 @@ KEPT_OUT = {  # folder -> packages that none of its files may import
     "cli": {"torch", "matplotlib"},
 }
 COMMANDS = {  # frozen: a new command is a decision, and so is the loss of one
-    "anneal", "plot", "suggest", "report", "train", "watch", "diagnose", "channels", "shift", "directions", "beta",
+    "anneal", "plot", "suggest", "report", "table", "train", "watch", "diagnose", "channels", "shift", "directions",
+    "beta",
     "beta convert", "data", "data list", "data describe", "data get", "data check", "data export", "cache",
     "cache list", "cache clean",
 }  # fmt: skip

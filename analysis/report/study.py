@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ifp.analysis.figures.result import Result
+from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.plot_folder import plot
 from ifp.analysis.report.drawn import page_figures
 from ifp.analysis.report.of_annealings import of_response, of_sweep, of_traversals, of_whole
@@ -127,10 +128,30 @@ def _sections(run: str | Path | Result, prefix: str, trust: bool) -> Iterator[Se
         for number, inner in enumerate(several):
             yield from _sections(inner.parent, f"{prefix}m{number}", trust)
         return
-    make = next((make for name, make in SECTIONS.items() if (folder / name).is_file()), of_traversals)
     # drawn first: `plot` says in one sentence what is wrong with a folder of no run
     figures: list[PageFigure] = page_figures(partial(plot, folder, trust=trust), prefix)
-    yield replace(make(folder), figures=figures)
+    yield replace(_section_of(folder), figures=figures)
+
+
+def _section_of(folder: Path) -> Section:
+    """The section on one run, without figures."""
+    make = next((make for name, make in SECTIONS.items() if (folder / name).is_file()), of_traversals)
+    return make(folder)
+
+
+def tables_of(run: str | Path | Result, *, trust: bool = False) -> Sequence[ShownTable]:
+    """The tables of a run in the order of its report; raises IfpError as `report` does."""
+    if isinstance(run, Result) and getattr(run, "path", None) is None:
+        with tempfile.TemporaryDirectory(prefix="ifp-table-") as place:
+            return tables_of(run.save(Path(place) / "run"), trust=trust)
+    folder = Path(getattr(run, "path", "")) if isinstance(run, Result) else as_folder(run, "run")
+    if not folder.is_dir():
+        raise IfpError(f"There is no folder {folder}; give the folder of a run.")
+    check_finished(folder)
+    with trusting(trust):
+        if any(folder.glob(_SEVERAL)) and not (folder / "diagnosis.json").is_file():
+            return of_several(folder).tables
+        return _section_of(folder).tables
 
 
 def _draw_models(diagnoses: Sequence[Path], *, out: Path, width: float, formats: Sequence[str]) -> list[Path]:

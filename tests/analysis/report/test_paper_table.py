@@ -1,0 +1,89 @@
+"""Tables for a paper: LaTeX that compiles, Markdown, csv, and names that break none of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import ifp
+from ifp.analysis import read_run
+from ifp.analysis.figures.shown_table import ShownTable
+from ifp.analysis.report.paper_table import as_csv, as_latex, as_markdown
+from ifp.cli import main
+from ifp.errors import IfpError
+
+from .conftest import RUNS
+
+SHOWN = ShownTable(
+    "Points of a_b & 5 %", pd.DataFrame({"factor": ["x|y_$", "=1+1"], "beta": [12.3456, np.nan], "n": ["<20", "-"]}),
+    "in nats", ("factor",),
+)  # fmt: skip
+
+
+def test_latex_has_the_rules_of_booktabs_and_escapes_names() -> None:
+    lines = [line.strip() for line in as_latex(SHOWN).splitlines()]
+    assert lines[2] == r"\caption{Points of a\_b \& 5 \%. in nats.}"
+    assert lines[3:7] == [r"\begin{tabular}{lrr}", r"\toprule", r"factor & beta & n \\", r"\midrule"]
+    assert lines[7:10] == [r"x\textbar{}y\_\$ & 12.3 & $<$20 \\", r"=1+1 & -- & -- \\", r"\bottomrule"]
+
+
+def test_markdown_and_csv_escape_names() -> None:
+    assert as_markdown(SHOWN).splitlines()[2:] == [
+        "| factor | beta | n |", "| :--- | ---: | ---: |", r"| x\|y\_\$ | 12.3 | \<20 |", "| =1+1 | - | - |",
+    ]  # fmt: skip
+    rows = list(csv.reader(io.StringIO(as_csv(SHOWN))))
+    assert rows == [["factor", "beta", "n"], ["x|y_$", "12.3456", "<20"], ["'=1+1", "", "'-"]]
+
+
+def test_it_is_the_table_of_the_run() -> None:
+    texts = read_run(RUNS / "anneal").texts()
+    rows = list(csv.reader(io.StringIO(ifp.table(RUNS / "anneal", format="csv"))))
+    assert rows[0] == list(texts.columns)
+    assert [[cell.removeprefix("'") for cell in row] for row in rows[1:]] == texts.astype(str).to_numpy().tolist()
+    for folder in ("train", "diagnosis"):
+        assert r"\toprule" in ifp.table(RUNS / folder)
+
+
+@pytest.mark.slow  # LaTeX starts
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex, which the table is tried in, is not installed")
+def test_latex_takes_the_table(tmp_path: Path) -> None:
+    document = r"\documentclass{article}\usepackage{booktabs}\begin{document}" + as_latex(SHOWN) + r"\end{document}"
+    (tmp_path / "a.tex").write_text(document)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{run}", "--format", "html"], "Unknown table format 'html': allowed are latex, markdown, csv"),
+        (["{run}", "--number", "9"], "There is no table 9 of this run; there are: 1 "),
+        (["{run}", "--number", "0"], "number must be a whole number of at least 1"),
+        (["{nowhere}"], "There is no folder"),
+        (["{empty}"], "holds no run.json"),
+        (["{run}", "--out", "{empty}"], "--out must name a file, got the folder"),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    places = {"run": RUNS / "anneal", "nowhere": tmp_path / "nowhere", "empty": tmp_path / "empty"}
+    found = CliRunner().invoke(main, ["table", *(argument.format(**places) for argument in arguments)])
+    assert found.exit_code == 2, found.output
+    assert message in found.output
+    assert found.output.count("\n") == 1
+
+
+def test_it_is_written_into_a_file(tmp_path: Path) -> None:
+    found = CliRunner().invoke(main, ["table", str(RUNS / "anneal"), "--out", str(tmp_path / "a.tex")])
+    assert found.exit_code == 0, found.output
+    assert (tmp_path / "a.tex").read_text() == f"{ifp.table(RUNS / 'anneal')}\n"
+    with pytest.raises(IfpError, match="Unknown table format"):
+        ifp.table(RUNS / "anneal", format="")
