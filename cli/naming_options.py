@@ -28,6 +28,20 @@ def order_and_labels(function: Function) -> Function:
     return function
 
 
+def figure_choices(function: Function) -> Function:
+    """Add --factors, --title, --no-legend, --font and --height."""
+    for option in (
+        click.option("--height", show_default="what the figure needs", help="Page height in inches."),
+        click.option("--font", show_default="serif", help="serif, sans, or the name of a font of this machine."),
+        click.option("--no-legend", "legend", flag_value=False, default=True, help="Leave the legends out."),
+        click.option("--title", show_default="none", help="A line above each figure."),
+        click.option("--factors", multiple=True, show_default="all",
+                     help="The factors that are shown: posX,scale; or repeat it."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

@@ -40,7 +40,10 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "Which beta to train with": ("hold", "units", "model_latents"),
     "Run": ("preset", "config_file", "seed", "out", "force", "trust", "device", "threads", "scheduler", "dry_run"),
-    "Figures": ("kinds", "scale", "width", "formats", "order", "labels", "names", "title", "table_format", "number"),
+    "Figures": (
+        "kinds", "scale", "width", "height", "formats", "factors", "order", "labels", "title", "legend", "font",
+        "names", "table_format", "number",
+    ),
 }  # fmt: skip
 """Heading -> the names of the options under it, in this order, over all commands."""
 OTHER = "Output"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ifp.analysis.diffusion.figure_naming import DiagnosisNaming, factors_of
 from ifp.analysis.diffusion.holders import ACTIVE_NATS, COLLAPSED_NATS
 from ifp.analysis.diffusion.plot_comparison import MEASURES, comparison_figure
 from ifp.analysis.diffusion.plot_curves import nmi_curves_figure
@@ -19,14 +20,20 @@ from ifp.analysis.diffusion.plot_series import nmi_series_figure
 from ifp.analysis.diffusion.plot_traversals import traversals_figure
 from ifp.analysis.diffusion.results import Results, load_results
 from ifp.analysis.figures.captions import caption
+from ifp.analysis.figures.page_choices import page_choices
 from ifp.analysis.figures.plot_layout import add_heading
 from ifp.analysis.figures.plot_page import paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, KNOWN_FORMATS, figure_width
+from ifp.analysis.freezing.naming import check_names
 from ifp.datasets.own_arrays import FLOAT, Declared, read_own_arrays
 from ifp.errors import IfpError, unknown_name
 
 FIGURES = ("nmi", "kl", "kl_decomposition", "traversals", "nmi_series", "nmi_curves", "comparison")
 """The figures and their files, in the order in which they are drawn."""
+WITH_LEGEND = ("nmi_curves", "comparison")
+WITH_FACTORS = ("nmi", "nmi_series", "nmi_curves", "comparison")
+FREE_HEIGHT = ("nmi_curves",)
+"""The figures that have a legend, that show factors, and whose height does not follow from their rows."""
 TRAVERSALS_FILE = "traversals.npz"
 """images [D, K, C, H, W] in [0, 1] and values [K], beside diagnosis.json where a decoder could be read."""
 
@@ -43,6 +50,9 @@ def draw_diagnosis(
     out: Path | None = None,
     figures: Sequence[str] | None = None,
     estimator: str | None = None,
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+    factors: Sequence[str] = (),
 ) -> list[Path]:
     """Draw what there is data for; returns the paths written, figures and csv.
 
@@ -53,10 +63,13 @@ def draw_diagnosis(
     out : where to write; `folder/figures` if None, and there figures of an earlier diagnosis do not stay.
     figures : of `FIGURES`; None for all that can be drawn.
     estimator : of the figures that show one; None for the verdict's.
+    order : the factors that come first. labels : what figures call a factor. factors : those that are shown; all if
+        none is named.
 
     Raises
     ------
-    IfpError : not a diagnosis' folder, an unknown name, or a figure that is asked for and has no data.
+    IfpError : not a diagnosis' folder, an unknown name, a figure that is asked for and has no data, or a choice that
+        means nothing to the figures that are asked for.
     """
     for names, known, kind in ((figures or (), FIGURES, "figure"), (formats, KNOWN_FORMATS, "figure format")):
         for name in names:
@@ -67,12 +80,16 @@ def draw_diagnosis(
     if estimator is not None and estimator not in results.estimators:
         raise unknown_name("estimator", estimator, results.estimators or ["none: the diagnosis has no labels"])
     traversals = _load_traversals(folder / TRAVERSALS_FILE)
-    possible = _possible(results, traversals, estimator or results.estimator, inches)
+    there = factors_of(results)
+    naming = DiagnosisNaming(tuple(order), labels or {}, tuple(factors), there)
+    check_names([*order, *(labels or {}), *factors], there)
+    possible = _possible(results, traversals, estimator or results.estimator, inches, naming)
     for name in figures or ():
         if name not in possible:
             raise IfpError(f"{folder} has no data for the figure {name!r}; it has for {', '.join(possible)}.")
     chosen = [name for name in FIGURES if name in (figures or possible) and name in possible]
-    with paper_style():
+    _refuse_meaningless(folder, chosen, bool(order or labels or factors))
+    with paper_style(), naming.looks():
         # all are drawn before the first is saved: a mistake leaves no half of the set
         drawn = {name: possible[name]() for name in chosen}
         for name, (figure, _) in drawn.items():
@@ -82,10 +99,33 @@ def draw_diagnosis(
     if out is None:
         _remove_stale(into, set(FIGURES) - set(possible))
     saved = [
-        save_figure(figure, into / name, data, formats=formats, caption=caption(name, of=_of_what(results, name)))
+        save_figure(
+            figure,
+            into / name,
+            naming.unlabelled(data),
+            formats=formats,
+            caption=caption(name, of=_of_what(results, name)),
+        )
         for name, (figure, data) in drawn.items()
-    ]
+    ]  # fmt: skip
     return [path for paths in saved for path in paths]
+
+
+def _refuse_meaningless(folder: Path, chosen: Sequence[str], named: bool) -> None:
+    """Raise IfpError for a choice of the user's that means nothing to any of these figures."""
+    choices = page_choices()
+    for given, able, what in (
+        (not choices.legend, WITH_LEGEND, "legend that could be left out"),
+        (named, WITH_FACTORS, "factors to order, to name or to choose"),
+    ):
+        if given and not set(chosen) & set(able):
+            raise IfpError(f"The figures of {folder} to draw ({', '.join(chosen)}) have no {what}; ask for others.")
+    fixed = [name for name in chosen if name not in FREE_HEIGHT]
+    if choices.height_in is not None and fixed:
+        raise IfpError(
+            f"The height of the figure {fixed[0]!r} follows from its rows; give `height` with the kind "
+            f"{', '.join(FREE_HEIGHT)} alone, or leave it out."
+        )
 
 
 def figure_of(
@@ -107,13 +147,23 @@ def figure_of(
 
 
 def draw_models(
-    folders: Sequence[Path], out: Path, *, width: str | float = "icml", formats: Sequence[str] = FORMATS
+    folders: Sequence[Path],
+    out: Path,
+    *,
+    width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
+    names: Sequence[str] = (),
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+    factors: Sequence[str] = (),
 ) -> list[Path]:
     """The NMI matrices of several diagnoses in one figure, `models`, in `out`; nothing of models without labels.
 
     Parameters
     ----------
-    folders : of diagnoses of the same data, in the order of their panels. width, formats : see `draw_diagnosis`.
+    folders : of diagnoses of the same data, in the order of their panels.
+    names : of the models; as their diagnoses call them if left out. width, formats, order, labels, factors : see
+        `draw_diagnosis`.
 
     Returns
     -------
@@ -122,20 +172,22 @@ def draw_models(
     shown = [load_results(folder) for folder in folders]
     if not all(results.estimators for results in shown):
         return []
+    called = list(names)
+    naming = DiagnosisNaming(tuple(order), labels or {}, tuple(factors), factors_of(shown[0]))
     panels = [
         ModelPanel(
-            str((results.content.get("about") or {}).get("run") or folder.name),
-            _of(results.table("nmi"), results.estimator),
+            called[number] if called else str((results.content.get("about") or {}).get("run") or folder.name),
+            _of(naming.labelled(results.table("nmi")), results.estimator),
             _of(results.table("latents"), results.estimator),
         )
-        for results, folder in zip(shown, folders, strict=True)
+        for number, (results, folder) in enumerate(zip(shown, folders, strict=True))
     ]
     with paper_style():
         figure, data = models_figure(panels, estimator=shown[0].estimator, width_in=figure_width(width))
         if heading := " \N{MIDDLE DOT} ".join(_conditions(shown[0])):
             add_heading(figure, heading)
     words = caption("models", of=", ".join(_conditions(shown[0])))
-    return save_figure(figure, out / "models", data, formats=formats, caption=words)
+    return save_figure(figure, out / "models", naming.unlabelled(data), formats=formats, caption=words)
 
 
 def heading_of(results: Results, *, both: bool = False) -> str:
@@ -159,10 +211,16 @@ def _conditions(results: Results) -> list[str]:
 
 
 def _possible(
-    results: Results, traversals: Traversals | None, estimator: str, width_in: float
+    results: Results,
+    traversals: Traversals | None,
+    estimator: str,
+    width_in: float,
+    naming: DiagnosisNaming | None = None,
 ) -> dict[str, Callable[[], _Drawn]]:
     """How to draw each figure for which there is data."""
     tables = {name: results.table(name) for name in ("nmi", "latents", "series", "comparison")}
+    if naming is not None:
+        tables = {name: naming.labelled(table) for name, table in tables.items()}
     # KL and class are the same for all estimators, the factors that a latent holds are not
     latents, series, comparison = (_of(tables[name], estimator) for name in ("latents", "series", "comparison"))
     settings, compared = results.content.get("settings") or {}, results.content.get("compared") or {}

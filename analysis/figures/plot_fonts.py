@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from functools import cache
 
 from matplotlib.artist import Artist
@@ -12,14 +13,38 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager, get_font
 from matplotlib.text import Text
 
+from ifp.analysis.figures.page_choices import FONTS, page_choices
 from ifp.analysis.figures.style import STYLE
-from ifp.errors import IfpWarning
+from ifp.errors import IfpError, IfpWarning
 
-FAMILIES = (str(STYLE["font.family"]), "DejaVu Sans")
-"""Both come with matplotlib; the second has what the first lacks of most alphabets."""
+_SECOND = "DejaVu Sans"
+"""Comes with matplotlib, and has what other fonts lack of most alphabets."""
 _LAST_RESORT = "Last Resort"
 """A font of boxes, which has every letter and shows none."""
 _MOST_SHOWN = 8
+
+
+def font_settings() -> dict[str, object]:
+    """The settings of the font that the user chose for the figures; none for that of the style.
+
+    Raises
+    ------
+    IfpError : a font that this machine does not have, or that a pdf cannot hold as TrueType.
+    """
+    name = page_choices().font
+    if not name:
+        return {}
+    if name in FONTS:
+        family, formulas = FONTS[name]
+        return {"font.family": family, "mathtext.fontset": formulas}
+    if not _letters(name):
+        near = get_close_matches(name, sorted(_regular_fonts()), 1, 0.6)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise IfpError(
+            f"No font {name!r} that figures can hold is on this machine: give {' or '.join(FONTS)}, or the name of a "
+            f"font with TrueType outlines{meant}."
+        )
+    return {"font.family": name, "mathtext.fontset": "custom", "mathtext.rm": name, "mathtext.it": f"{name}:italic"}
 
 
 def choose_fonts(figure: Figure) -> None:
@@ -28,11 +53,12 @@ def choose_fonts(figure: Figure) -> None:
     Texts whose letters are all in the style's own font are left as they are.
     """
     texts = {text: set(text.get_text()) - _whitespace() for text in _texts(figure)}
-    own = _letters(FAMILIES[0])
+    first = str(font_settings().get("font.family", STYLE["font.family"]))
+    own = _letters(first)
     foreign = set().union(*texts.values()) - own
     if not foreign:
         return
-    families = [*FAMILIES, *_families_with(frozenset(foreign - _letters(FAMILIES[1])))]
+    families = [first, _SECOND, *_families_with(frozenset(foreign - _letters(_SECOND)))]
     for text, letters in texts.items():
         if letters - own:
             text.set_fontfamily(families)

@@ -18,7 +18,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.transforms import ScaledTranslation, Transform, blended_transform_factory
 
 from ifp.analysis.figures.plot_page import new_figure
-from ifp.analysis.figures.style import MEDIUM_PT, NEUTRAL, PALE, SMALL_PT, plain
+from ifp.analysis.figures.style import INK, MEDIUM_PT, NEUTRAL, PALE, SMALL_PT, plain
 
 EDGE_IN = 0.03
 """White at the edges of a page."""
@@ -152,10 +152,25 @@ def panel_name(ax: Axes, name: str, short: str, *, width_in: float) -> None:
 
 
 def add_heading(figure: Figure, text: str) -> None:
-    """A line of small text above all that a finished page shows; the page grows by it, what it shows does not move."""
+    """A line of small grey text at the left, above all that a finished page shows."""
+    height_in = _add_room_above(figure, LINE_IN + 0.02)
+    width_in = figure.get_figwidth()
+    figure.text(EDGE_IN / width_in, 1 - EDGE_IN / height_in, plain(shortened(text, width_in - 2 * EDGE_IN)),
+                fontsize=SMALL_PT, color=NEUTRAL, ha="left", va="top")  # fmt: skip
+
+
+def add_title(figure: Figure, text: str) -> None:
+    """A title in the middle, above all that a finished page shows."""
+    height_in = _add_room_above(figure, 1.4 * MEDIUM_PT / 72 + EDGE_IN)
+    shown = plain(shortened(text, figure.get_figwidth() - 2 * EDGE_IN, MEDIUM_PT))
+    figure.text(0.5, 1 - EDGE_IN / height_in, shown, fontsize=MEDIUM_PT, color=INK, ha="center", va="top")
+
+
+def _add_room_above(figure: Figure, room_in: float) -> float:
+    """Let a page grow at its top, while what it shows does not move; returns its height in inches."""
     width_in, before_in = figure.get_size_inches()
     # a whole number of pixels, so that a page laid out in pixels stays one
-    height_in = before_in + math.ceil((LINE_IN + 0.02) * figure.dpi) / figure.dpi
+    height_in: float = before_in + math.ceil(room_in * figure.dpi) / figure.dpi
     kept = before_in / height_in
     engine = figure.get_layout_engine()
     if engine is None or isinstance(engine, PlaceHolderLayoutEngine):
@@ -163,9 +178,9 @@ def add_heading(figure: Figure, text: str) -> None:
             box = ax.get_position(original=True)
             ax.set_position((box.x0, box.y0 * kept, box.width, box.height * kept))
     elif isinstance(engine, ConstrainedLayoutEngine):
-        engine.set(rect=(0, 0, 1, kept))
+        left, bottom, width, height = engine.get()["rect"]
+        engine.set(rect=(left, bottom * kept, width, height * kept))
     for shown in figure.texts:
         shown.set_y(shown.get_position()[1] * kept)
     figure.set_size_inches(width_in, height_in)
-    figure.text(EDGE_IN / width_in, 1 - EDGE_IN / height_in, plain(shortened(text, width_in - 2 * EDGE_IN)),
-                fontsize=SMALL_PT, color=NEUTRAL, ha="left", va="top")  # fmt: skip
+    return height_in

@@ -19,7 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from ifp.analysis.figures.plot_fonts import choose_fonts
+from ifp.analysis.figures.plot_fonts import choose_fonts, font_settings
 from ifp.analysis.figures.style import FORMATS, STYLE, checked_formats, latex_program
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError
@@ -40,7 +40,8 @@ def paper_style() -> Iterator[None]:
     # they tell of a bold, or a letter, that a font has not
     loggers = [logging.getLogger(f"matplotlib.{name}") for name in ("font_manager", "mathtext")]
     levels = [logger.level for logger in loggers]
-    with mpl.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
+    settings: Any = {**STYLE, **font_settings()}
+    with mpl.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
         for logger in loggers:
             logger.setLevel(logging.ERROR)
@@ -102,11 +103,14 @@ def save_figure(
     IfpError : an unknown format; pgf without LaTeX, or with texts that LaTeX does not take; files that cannot be
         written, as on a full disk.
     """
+    from ifp.analysis.figures.plot_finish import finish_page  # only here: it lays pages out, which this file makes
+
     formats = checked_formats(formats)
     paths = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in formats}
     table, words = (stem.with_name(f"{stem.name}.{kind}") for kind in ("csv", "txt"))
     try:
         with paper_style(), ExitStack() as files:
+            finish_page(figure, stem.name)
             choose_fonts(figure)
             files.enter_context(_laid_out(figure))
             for kind, path in paths.items():

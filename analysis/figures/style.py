@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from ifp.errors import IfpError, unknown_name
@@ -130,10 +132,27 @@ def factor_looks(factors: Iterable[str]) -> dict[str, FactorLook]:
     >>> factor_looks(["shape", "posX"])["posX"].color
     '#E69F00'
     """
+    chosen = _LOOKS.get()
     return {
-        name: FactorLook(_COLORS[n % 8], _MARKERS[n % 8], _LINES[n % 8], _HATCHES[n % 8])
+        name: chosen.get(name) or FactorLook(_COLORS[n % 8], _MARKERS[n % 8], _LINES[n % 8], _HATCHES[n % 8])
         for n, name in enumerate(dict.fromkeys(factors))
     }
+
+
+_LOOKS: ContextVar[Mapping[str, FactorLook]] = ContextVar("factor_looks", default={})  # noqa: B039 (never changed)
+
+
+@contextmanager
+def chosen_looks(looks: Mapping[str, FactorLook]) -> Iterator[None]:
+    """Let `factor_looks` give these looks to the factors of these names, for the length of a `with` block.
+
+    So a factor looks the same in figures of several data sets, in which its place differs.
+    """
+    token = _LOOKS.set(looks)
+    try:
+        yield
+    finally:
+        _LOOKS.reset(token)
 
 
 def checked_formats(formats: str | Sequence[str]) -> tuple[str, ...]:

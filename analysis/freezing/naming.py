@@ -149,6 +149,46 @@ def read_labels(texts: Sequence[str], known: Collection[str]) -> dict[str, str]:
     return labels
 
 
+def read_factors(texts: Sequence[str], known: Collection[str]) -> list[str]:
+    """The factors that figures show, from what a user typed; none stands for all.
+
+    Raises
+    ------
+    IfpError : no name at all, or one that is none of `known`.
+
+    >>> read_factors("posX,scale", ["shape", "scale", "posX"])
+    ['scale', 'posX']
+    """
+    texts = [texts] if isinstance(texts, str) else texts
+    named = {name.strip() for text in texts for name in ([text] if text in known else text.split(","))} - {""}
+    if texts and not named:
+        raise IfpError(f"factors names no factor; give those to show ({', '.join(known)}), or leave it out for all.")
+    check_names(sorted(named), known)
+    return [name for name in known if name in named]
+
+
+def keep_factors(table: pd.DataFrame, factors: Collection[str], column: str = "factor") -> pd.DataFrame:
+    """The rows of a table that are of these factors, or of no factor (of latents, say); all where none is named."""
+    if not factors or column not in table:
+        return table
+    kept = table[column].isin(list(factors))
+    if column == "name" and "kind" in table:
+        kept |= table["kind"] != "factor"
+    return table[kept].reset_index(drop=True)
+
+
+def tables_of(tables: Mapping[str, pd.DataFrame], factors: Collection[str]) -> dict[str, pd.DataFrame]:
+    """Tables by their names, with the rows of these factors alone, and those of none."""
+    return {name: keep_factors(keep_factors(table, factors), factors, "name") for name, table in tables.items()}
+
+
+def in_order(table: pd.DataFrame, order: Sequence[str], column: str = "factor") -> pd.DataFrame:
+    """The rows of a table with those of the factors in `order` first; others stay as they are."""
+    places = {name: place for place, name in enumerate(order)}
+    place_R = table[column].map(lambda name: places.get(name, len(places))).to_numpy()
+    return table.iloc[np.argsort(place_R, kind="stable")].reset_index(drop=True)
+
+
 def factor_naming(
     order: Sequence[str], labels: Mapping[str, str] | Sequence[str] | None, known: Collection[str]
 ) -> tuple[tuple[str, ...], dict[str, str]]:

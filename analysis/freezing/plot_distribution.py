@@ -79,15 +79,20 @@ def draw_distribution(
     kind: str = "kde",
     scale: str = "log",
     conditions: str = "",
+    limits: tuple[float, float] | None = None,
+    beside: Sequence[Lane] = (),
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw what `prepare_lanes` returned, as `plot_freezing_points` says."""
+    """Draw what `prepare_lanes` returned, as `plot_freezing_points` says.
+
+    `limits` are the least ends of the axis. `beside` : the lanes of other panels, with which bins are common.
+    """
     how = KINDS[kind]
     ax = axes_or_new(ax, 5.5, 1.0 + (0.4 + 0.25 * how.in_rows) * len(lanes) + how.extra_in)
     onsets = lanes[0].shown == (LOWER_EDGE,)
     shown = MEASURES if how.with_bracket and not onsets else lanes[0].shown
-    beta_axis(ax, *beta_range(lanes, shown, scale=scale), scale=scale)
-    how.draw(ax, lanes, scale)
+    beta_axis(ax, *(limits or beta_range(lanes, shown, scale=scale)), scale=scale)
+    how.draw(ax, lanes, scale, beside)
     what = r"onset $\beta$, lower edge" if onsets else rf"freezing point $\beta$ at {threshold_nats:g} nat"
     page_in = ax.figure.bbox.width / ax.figure.dpi
     lines = [*label_lines(f"{what} (nats per nat)", page_in), *([conditions] if conditions else [])]

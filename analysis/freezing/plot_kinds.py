@@ -38,7 +38,7 @@ _ROW_TOP = 0.55
 """Height of a row's density or bars, in rows: what is left holds the row's name and its members."""
 
 
-def _draw_kde(ax: Axes, lanes: list[Lane], scale: str) -> None:
+def _draw_kde(ax: Axes, lanes: list[Lane], scale: str, beside: Sequence[Lane]) -> None:
     base = -0.35
     heights = [-1.0 - number for number in range(len(lanes))]
     any_density = any(has_density(lane.values(measure), scale=scale) for lane in lanes for measure in lane.shown)
@@ -55,14 +55,14 @@ def _draw_kde(ax: Axes, lanes: list[Lane], scale: str) -> None:
     ax.set_ylim(heights[-1] - 0.6, base + (1.03 * DENSITY_LANES if any_density else 0))
 
 
-def _draw_strip(ax: Axes, lanes: list[Lane], scale: str) -> None:
+def _draw_strip(ax: Axes, lanes: list[Lane], scale: str, beside: Sequence[Lane]) -> None:
     for number, lane in enumerate(lanes):
         draw_lane(ax, lane, -number, 0.92)
     label_lanes(ax, lanes, [-number for number in range(len(lanes))])
     ax.set_ylim(0.4 - len(lanes), 0.6)
 
 
-def _draw_ridge(ax: Axes, lanes: list[Lane], scale: str) -> None:
+def _draw_ridge(ax: Axes, lanes: list[Lane], scale: str, beside: Sequence[Lane]) -> None:
     panels = _draw_rows(ax, lanes)
     for panel, lane in zip(panels, lanes, strict=True):
         _draw_densities(panel, lane, scale, 0.0)
@@ -71,9 +71,9 @@ def _draw_ridge(ax: Axes, lanes: list[Lane], scale: str) -> None:
     _hold_densities(ax, panels, scale)
 
 
-def _draw_hist(ax: Axes, lanes: list[Lane], scale: str) -> None:
+def _draw_hist(ax: Axes, lanes: list[Lane], scale: str, beside: Sequence[Lane]) -> None:
     panels = _draw_rows(ax, lanes)
-    edges = bin_edges(lanes, scale=scale)
+    edges = bin_edges([*lanes, *beside], scale=scale)
     tallest = 1
     for panel, lane in zip(panels, lanes, strict=True):
         for measure in lane.shown:
@@ -166,7 +166,7 @@ def _draw_rows(ax: Axes, lanes: list[Lane]) -> list[Axes]:
 class Kind:
     """How one kind of figure is drawn."""
 
-    draw: Callable[[Axes, list[Lane], str], None]
+    draw: Callable[[Axes, list[Lane], str, Sequence[Lane]], None]
     with_bracket: bool  # whether it shows all measures, and its axis must hold them
     in_rows: bool  # whether each factor has axes of its own
     extra_in: float = 0.0

@@ -35,7 +35,7 @@ from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE
 from ifp.analysis.freezing.curve_table import curve_table
 from ifp.analysis.freezing.distribution_table import Lane, lanes_table, prepare_lanes
-from ifp.analysis.freezing.naming import check_names, factor_order
+from ifp.analysis.freezing.naming import check_names, factor_order, keep_factors
 from ifp.analysis.freezing.plot_distribution import draw_distribution
 from ifp.analysis.freezing.plot_trace import plot_trace, trace_legend
 from ifp.analysis.freezing.saved_run import check_table, read_run
@@ -49,7 +49,7 @@ ALL = "all"
 FILE_OF = {"kde": "ifp_distribution", "trace": "kl_trace", "hist": "ifp_hist", "strip": "ifp_strip",
            "ridge": "ifp_ridge"}  # fmt: skip
 # inches: of a lane (one unit of the vertical axis) by kind, of the tick labels, and of a line of text
-_LANE_IN = {"kde": 0.28, "strip": 0.33, "ridge": 0.55, "hist": 0.6}
+LANE_IN = {"kde": 0.28, "strip": 0.33, "ridge": 0.55, "hist": 0.6}
 _TICKS_IN, _LINE_IN = 0.22, 0.14
 _TWO_COLUMNS_IN = 2.6
 """Width of a page, in inches, from which the legend of curves has room for two columns."""
@@ -66,6 +66,7 @@ def draw_run(
     scale: str = "log",
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    factors: Sequence[str] = (),
 ) -> list[Path]:
     """Draw a run's figures; returns the paths written, figures and csv.
 
@@ -76,7 +77,7 @@ def draw_run(
     method : "exact", "train" or "closed-form" members only; None for all that is there.
     out : where to write; `folder/figures` if None. formats : of `KNOWN_FORMATS`. scale : of beta in distributions.
     order : the factors that come first in all figures; the others follow, highest freezing point first.
-    labels : what figures call a factor, by its name.
+    labels : what figures call a factor, by its name. factors : those that are shown; all if none is named.
 
     Raises
     ------
@@ -90,19 +91,23 @@ def draw_run(
     inches = figure_width(width)
     run = read_run(folder)
     check_table(run)
+    check_names(factors, run.factor_names)
     points = run.freezing_points()
+    of_factors = keep_factors(points, factors)
     if kinds is None or ALL in kinds:
         curves = run.has_curves and method != "closed-form"
         kinds = [kind for kind in (DEFAULT_KINDS if kinds is None else KINDS) if curves or kind != "trace"]
     check_names([*order, *(labels or {})], run.factor_names)
-    summary = summarize(points, order=order)
+    order = [name for name in order if name in set(of_factors["factor"])]
+    labels = {name: label for name, label in (labels or {}).items() if name in set(of_factors["factor"])}
+    summary = summarize(of_factors, order=order)
     same: dict[str, Any] = {"width_in": inches, "method": method, "order": order, "labels": labels}
     with paper_style():
         # all are drawn before the first is saved: a mistake leaves no half of the set
         drawn = {
             kind: trace_figure(run, points, summary, **same)
             if kind == "trace"
-            else distribution_figure(run, points, summary, kind=kind, scale=scale, **same)
+            else distribution_figure(run, of_factors, summary, kind=kind, scale=scale, **same)
             for kind in kinds
         }
     into = out or folder / "figures"
@@ -159,7 +164,7 @@ def distribution_figure(
     draw_distribution(lanes, run.threshold_nats, kind=kind, scale=scale, conditions=conditions, ax=ax)
     lines = len(ax.get_xlabel().splitlines()) + add_legend(figure, [ax], legend_labels(lanes, kind))
     low, high = ax.get_ylim()
-    figure.set_size_inches(width_in, _LANE_IN[kind] * (high - low) + _TICKS_IN + _LINE_IN * lines)
+    figure.set_size_inches(width_in, LANE_IN[kind] * (high - low) + _TICKS_IN + _LINE_IN * lines)
     return figure, lanes_table(lanes)
 
 
@@ -202,7 +207,7 @@ def trace_figure(
         if number % columns:
             ax.set_ylabel("")
         ax.set_xlabel("\n".join(label_lines(ax.get_xlabel(), width_in / columns)))
-    beta_axis(panels[0], data["beta"].min(), data["beta"].max(), most_labels=_labels_of(width_in / columns))
+    beta_axis(panels[0], data["beta"].min(), data["beta"].max(), most_labels=labels_of(width_in / columns))
     panels[0].set_ylim(top=2 * max(float(data["kl_nats"].max()), 2 * run.threshold_nats))
     for ax in spare:
         ax.remove()
@@ -216,7 +221,7 @@ def trace_figure(
     return figure, data
 
 
-def _labels_of(panel_in: float) -> int:
+def labels_of(panel_in: float) -> int:
     """How many labels the axis of beta of a panel of this width, in inches, has room for."""
     return 3 if panel_in < 1.3 else 4 if panel_in < 1.8 else 5
 

@@ -27,7 +27,7 @@ from ifp.analysis.figures.plot_page import (
     save_figure,
 )
 from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, FactorLook, factor_looks, figure_width, plain
-from ifp.analysis.freezing.naming import check_names, joint_order
+from ifp.analysis.freezing.naming import check_names, joint_order, tables_of
 from ifp.analysis.freezing.plot_lanes import NAMES_SHARE
 from ifp.analysis.joint.plot_lanes import say_after, say_beyond
 from ifp.analysis.joint.results import WholeEdges, read_edges
@@ -53,6 +53,7 @@ def draw_edges(
     out: Path | None = None,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    factors: Sequence[str] = (),
 ) -> list[Path]:
     """Draw `joint_edges` from the folder's tables; returns the paths written.
 
@@ -60,6 +61,7 @@ def draw_edges(
     ----------
     order : the factors that come first; the others follow, highest edge given all others first. labels : what the
         figure calls a factor, by its name.
+    factors : those that are shown; all if none is named.
 
     Raises
     ------
@@ -67,10 +69,11 @@ def draw_edges(
     """
     result = read_edges(folder)
     inches = figure_width(width)
-    check_names([*order, *(labels or {})], result.factor_names)
+    check_names([*order, *(labels or {}), *factors], result.factor_names)
+    tables = tables_of(result.tables, factors)
     with paper_style():
         figure, shown = edges_figure(
-            result.tables["spectrum"], result.tables["joint_edges"], width_in=inches,
+            tables["spectrum"], tables["joint_edges"], width_in=inches,
             conditions=result.conditions(), factor_names=result.factor_names, order=order, labels=labels,
         )  # fmt: skip
     words = caption("joint_edges", of=conditions_in_words(result.run))

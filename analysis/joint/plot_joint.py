@@ -25,7 +25,7 @@ from ifp.analysis.figures.plot_page import (
     save_figure,
 )
 from ifp.analysis.figures.style import FORMATS, factor_looks, figure_width
-from ifp.analysis.freezing.naming import check_names, joint_order
+from ifp.analysis.freezing.naming import check_names, joint_order, tables_of
 from ifp.analysis.freezing.plot_lanes import NAMES_SHARE
 from ifp.analysis.joint.plot_lanes import draw_lanes
 from ifp.analysis.joint.plot_marks import joint_entry, joint_labels
@@ -50,6 +50,7 @@ def draw_joint(
     out: Path | None = None,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    factors: Sequence[str] = (),
 ) -> list[Path]:
     """Draw `joint_annealing` from the folder's tables; returns the paths written.
 
@@ -57,6 +58,7 @@ def draw_joint(
     ----------
     order : the factors that come first; the others follow, highest freezing point first. labels : what the figure calls
         a factor, by its name.
+    factors : those that are shown; all if none is named.
 
     Raises
     ------
@@ -64,10 +66,11 @@ def draw_joint(
     """
     result = read_annealing(folder)
     inches = figure_width(width)
-    check_names([*order, *(labels or {})], result.factor_names)
+    check_names([*order, *(labels or {}), *factors], result.factor_names)
+    tables = tables_of(result.tables, factors)
     with paper_style():
         figure, shown = joint_figure(
-            result.tables, width_in=inches, threshold_nats=result.about["threshold_nats"],
+            tables, width_in=inches, threshold_nats=result.about["threshold_nats"],
             conditions=result.conditions(), factor_names=result.factor_names, order=order, labels=labels,
         )  # fmt: skip
     threshold = float(result.about["threshold_nats"])

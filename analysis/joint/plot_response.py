@@ -28,7 +28,7 @@ from ifp.analysis.figures.plot_page import (
     save_figure,
 )
 from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, FactorLook, factor_looks, figure_width, plain
-from ifp.analysis.freezing.naming import check_names
+from ifp.analysis.freezing.naming import check_names, tables_of
 from ifp.analysis.freezing.plot_lanes import draw_line_samples
 from ifp.analysis.joint.plot_marks import ARROWS
 from ifp.analysis.joint.prepared import COOL, HEAT, read_whole_table
@@ -51,6 +51,7 @@ def draw_response(
     out: Path | None = None,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    factors: Sequence[str] = (),
 ) -> list[Path]:
     """Draw `multi_rate` from the folder's tables; returns the paths written.
 
@@ -60,9 +61,14 @@ def draw_response(
     """
     inches = figure_width(width)
     result = read_response(folder)
-    check_names([*order, *(labels or {})], result.factor_names)
+    check_names([*order, *(labels or {}), *factors], result.factor_names)
     named = WholeResponse(
-        result.tables, result.about, result.run, path=folder, order=tuple(order), factor_labels=labels or {}
+        tables_of(result.tables, factors),
+        result.about,
+        result.run,
+        path=folder,
+        order=tuple(order),
+        factor_labels=labels or {},
     )
     with paper_style():
         figure, shown = response_figure(named, width_in=inches)

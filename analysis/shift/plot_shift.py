@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ifp.analysis.figures.captions import caption
+from ifp.analysis.figures.page_choices import looking
 from ifp.analysis.figures.plot_page import axes_or_new, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, FactorLook, factor_looks, figure_width, plain
+from ifp.analysis.freezing.naming import check_names, in_order, keep_factors
 from ifp.analysis.shift.melting import MELTED
 from ifp.analysis.shift.result import SIDES
 from ifp.analysis.tables import Column, read_csv
@@ -32,26 +34,47 @@ MELTING: dict[str, Column] = {
 
 
 def draw_shift(
-    folder: Path, *, width: str | float = "icml", formats: Sequence[str] = FORMATS, out: Path | None = None
+    folder: Path,
+    *,
+    width: str | float = "icml",
+    formats: Sequence[str] = FORMATS,
+    out: Path | None = None,
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+    factors: Sequence[str] = (),
 ) -> list[Path]:
     """Draw `ifp_shift` from the folder's melting.csv; returns the paths written.
 
+    Parameters
+    ----------
+    order : the factors that come first, as a user typed them. labels : what the figure calls a factor, by its name.
+    factors : those that are shown; all if none is named.
+
     Raises
     ------
-    IfpError : no such table, an unknown width or format.
+    IfpError : no such table, an unknown width, format or factor.
     """
+    inches = figure_width(width)
+    melting = melting_of(folder)
+    check_names([*order, *(labels or {}), *factors], melting["name"].unique())
+    with paper_style(), looking(factor_looks(melting["name"])):
+        figure, shown = shift_figure(
+            in_order(keep_factors(melting, factors, "name"), order, "name"), width_in=inches, labels=labels
+        )
+    words = caption("ifp_shift", of=_compared(folder))
+    return save_figure(figure, (out or folder / "figures") / "ifp_shift", shown, formats=formats, caption=words)
+
+
+def melting_of(folder: Path) -> pd.DataFrame:
+    """The rows of factors of a folder's melting.csv; raises IfpError where there is no such table."""
     path = folder / "melting.csv"
     if not path.is_file():
         raise IfpError(f"There is no {path}; give the folder of an `ifp shift` run.")
-    inches = figure_width(width)
     melting = read_csv(path, "run the same `ifp shift` command again", MELTING)
     twice = melting.duplicated(["kind", "name", "side", "number"])
     if twice.any() or not set(melting["side"]) <= set(SIDES) or not (melting["kind"] == "factor").any():
         raise IfpError(f"{path} must have one row per factor, side and model; run the same `ifp shift` command again.")
-    with paper_style():
-        figure, shown = shift_figure(melting, width_in=inches)
-    return save_figure(figure, (out or folder / "figures") / "ifp_shift", shown, formats=formats,
-                       caption=caption("ifp_shift", of=_compared(folder)))  # fmt: skip
+    return _factor_rows(melting)
 
 
 def _compared(folder: Path) -> str:
@@ -63,7 +86,9 @@ def _compared(folder: Path) -> str:
     return str(dataset.get("name", "")) if isinstance(dataset, dict) else ""
 
 
-def shift_figure(melting: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.DataFrame]:
+def shift_figure(
+    melting: pd.DataFrame, *, width_in: float, labels: Mapping[str, str] | None = None
+) -> tuple[Figure, pd.DataFrame]:
     """The figure of `plot_shift` on a page of this width; call within `paper_style`.
 
     Returns
@@ -72,8 +97,8 @@ def shift_figure(melting: pd.DataFrame, *, width_in: float) -> tuple[Figure, pd.
     """
     shown = _factor_rows(melting)
     figure = new_figure(width_in, _height_in(shown))
-    _draw(figure.subplots(), shown)
-    figure.legend(handles=_key(), loc="outside upper center", ncols=3)
+    draw_factors(figure.subplots(), shown, labels)
+    figure.legend(handles=shift_key(), loc="outside lower center", ncols=3)
     return figure, shown
 
 
@@ -89,8 +114,8 @@ def plot_shift(melting: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     shown = _factor_rows(melting)
     ax = axes_or_new(ax, 5.5, _height_in(shown))
-    _draw(ax, shown)
-    ax.legend(handles=_key(), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    draw_factors(ax, shown)
+    ax.legend(handles=shift_key(), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     return ax
 
 
@@ -102,7 +127,8 @@ def _height_in(shown: pd.DataFrame) -> float:
     return 0.62 + 0.34 * shown["name"].nunique()
 
 
-def _draw(ax: Axes, shown: pd.DataFrame) -> None:
+def draw_factors(ax: Axes, shown: pd.DataFrame, labels: Mapping[str, str] | None = None) -> None:
+    """A row of points per factor, and the axis of beta."""
     factors = list(dict.fromkeys(shown["name"]))
     looks = factor_looks(factors)
     for row, factor in enumerate(factors):
@@ -111,7 +137,7 @@ def _draw(ax: Axes, shown: pd.DataFrame) -> None:
     low, high = (known.min(), known.max()) if len(known) else (shown["beta_start"].min(), shown["beta_end"].max())
     beta_axis(ax, float(low) / 1.25, float(high) * 1.25)
     ax.set_ylim(len(factors) - 0.5, -0.5)
-    ax.set_yticks(range(len(factors)), [plain(factor) for factor in factors])
+    ax.set_yticks(range(len(factors)), [plain((labels or {}).get(factor, factor)) for factor in factors])
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("melting point β of the trained models")
 
@@ -138,7 +164,8 @@ def _draw_factor(ax: Axes, row: int, rows: pd.DataFrame, look: FactorLook) -> No
                     fontsize="small", color=NEUTRAL)  # fmt: skip
 
 
-def _key() -> list[Line2D]:
+def shift_key() -> list[Line2D]:
+    """The entries of the legend."""
     points = [
         Line2D([], [], color=INK, marker="o", markersize=3.4, linestyle="none", markerfacecolor=fill, label=label)
         for fill, label in (("white", SIDES[0]), (INK, SIDES[1]))

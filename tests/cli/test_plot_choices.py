@@ -1,0 +1,230 @@
+"""`ifp plot` under the user's control: several runs in one figure, which factors, title, legend, font and height."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from matplotlib.colors import to_hex
+from matplotlib.image import imread
+
+import ifp
+from ifp.analysis.figures.page_choices import PageChoices, choosing, looking
+from ifp.analysis.figures.plot_finish import remove_legends
+from ifp.analysis.figures.plot_page import new_figure, paper_style, save_figure
+from ifp.analysis.figures.style import factor_looks
+from ifp.analysis.freezing import plot_runs
+from ifp.cli import main
+from ifp.errors import IfpError
+
+SYNTHETIC = Path(__file__).parents[1] / "analysis" / "synthetic.py"
+
+
+@pytest.fixture(scope="module")
+def synthetic() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("ifp_synthetic_traces", SYNTHETIC)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def runs(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two runs: shape, scale and posX; posX and shape, stored in this other order."""
+    place = tmp_path_factory.mktemp("runs")
+    for name, factors in (("first", ("shape", "scale", "posX")), ("second", ("posX", "shape"))):
+        trace = synthetic.sprites_like_trace(np.random.default_rng(len(factors)), contexts=3, factors=factors)
+        stored = [*factors, *(other for other in synthetic.FACTORS if other not in factors)]
+        about = {"name": "sprites", "checksum": "0" * 64, "image_shape": [64, 64], "factor_names": stored,
+                 "factor_sizes": [2] * len(stored)}  # fmt: skip
+        synthetic.write_run(place / name, trace, dataset=about)
+    return place / "first", place / "second"
+
+
+@pytest.fixture(scope="module")
+def diagnosis(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    factors = np.random.default_rng(0).integers([3, 4], size=(120, 2))
+    mean = np.column_stack([factors - [1.0, 1.5], np.zeros(120)])
+    codes = ifp.Codes(mean, np.full_like(mean, [-3.0, -3.0, 0.0]), factors, ["shape", "scale"])
+    folder = tmp_path_factory.mktemp("diagnosis") / "d"
+    ifp.diagnose(codes, joint=False, metrics="none", permutations=20, bootstraps=20).save(folder)
+    return folder
+
+
+def picture(path: Path) -> np.ndarray:
+    """The pixels of a PNG [height, width, 4]."""
+    pixels: np.ndarray = imread(path)
+    return pixels
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["plot", *map(str, arguments)])
+
+
+def test_two_runs_stand_in_one_figure_in_one_order(
+    runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {}
+    draw = plot_runs.distributions_figure
+
+    def watched(*arguments: object, **options: object) -> object:
+        seen["figure"], data = draw(*arguments, **options)  # type: ignore[arg-type]
+        return seen["figure"], data
+
+    monkeypatch.setattr(plot_runs, "distributions_figure", watched)
+    result = call(
+        *runs, "--kind", "strip", "--format", "png", "--out", tmp_path, "--name", "B=other", "--order", "shape"
+    )
+    assert result.exit_code == 0, result.output
+    data = pd.read_csv(tmp_path / "ifp_strip.csv")
+    assert data["run"].unique().tolist() == ["first", "other"]
+    first, second = seen["figure"].axes
+    assert [ax.get_title(loc="left").split(":")[0] for ax in (first, second)] == ["first", "other"]
+    assert [label.get_text().split("\n")[0] for label in first.get_yticklabels()] == ["shape", "posX", "scale"]
+    assert [label.get_text().split("\n")[0] for label in second.get_yticklabels()] == ["shape", "posX"]
+    assert first.get_xlim() == second.get_xlim()
+    assert first.get_xlabel() == ""
+    assert second.get_xlabel().startswith(r"freezing point $\beta$ at 0.1 nat")
+    # posX comes first in the second data set, and has the colour of its place in the first all the same
+    looks = factor_looks(["shape", "scale", "posX"])
+    for ax in (first, second):
+        colors = {to_hex(line.get_color()).upper() for line in ax.lines if line.get_gid() == "point"}
+        assert looks["posX"].color in colors
+        assert looks["scale"].color in colors or ax is second
+
+
+def test_curves_of_two_runs_are_two_columns(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    drawn = ifp.plot(list(runs), kinds="trace", factors="posX", out=tmp_path / "narrow", formats="png")
+    data = pd.read_csv(drawn[-1])
+    assert set(data["factor"]) == {"posX"}
+    assert data["run"].unique().tolist() == ["first", "second"]
+    with pytest.raises(IfpError, match=r"Curves of 2 runs need a page of 2\.6 inches, and this one has 2\.5"):
+        ifp.plot(list(runs), kinds="trace", width=2.5, out=tmp_path / "no")
+    with pytest.raises(IfpError, match="The run second has none of the factors scale; leave it out"):
+        ifp.plot(list(runs), factors="scale", out=tmp_path / "no")
+
+
+def test_factors_are_left_out_and_keep_their_colours(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    options = ["--kind", "strip", "--kind", "trace", "--format", "png", "--factors", "posX,scale", "--label", "posX=x"]
+    result = call(runs[0], *options, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert set(pd.read_csv(tmp_path / "ifp_strip.csv")["factor"]) == {"posX", "scale"}
+    assert set(pd.read_csv(tmp_path / "kl_trace.csv")["factor"]) == {"posX", "scale"}
+
+
+def test_a_title_makes_the_page_higher_and_a_height_is_kept(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    sizes = {}
+    for name, options in {
+        "plain": [], "titled": ["--title", "A $ title"], "bare": ["--no-legend"], "high": ["--height", "3.5"],
+        "sans": ["--font", "sans"],
+    }.items():  # fmt: skip
+        result = call(runs[1], "--kind", "strip", "--format", "png", "--out", tmp_path / name, *options)
+        assert result.exit_code == 0, result.output
+        sizes[name] = picture(tmp_path / name / "ifp_strip.png").shape[:2]
+    assert len({width for _, width in sizes.values()}) == 1
+    assert sizes["bare"][0] < sizes["plain"][0] < sizes["titled"][0]
+    assert abs(sizes["high"][0] - 3.5 * 300) <= 1
+    pictures = [picture(tmp_path / name / "ifp_strip.png") for name in ("plain", "sans")]
+    assert pictures[0].shape != pictures[1].shape or (pictures[0] != pictures[1]).any()
+
+
+def test_what_a_diagnosis_shows_is_chosen(diagnosis: Path, tmp_path: Path) -> None:
+    chosen = {"order": ["scale"], "labels": {"shape": "form"}}
+    drawn = ifp.plot(diagnosis, kinds="nmi", out=tmp_path / "a", formats="png", **chosen)  # type: ignore[arg-type]
+    cells = pd.read_csv(drawn[-1])
+    assert list(dict.fromkeys(cells["factor"])) == ["scale", "shape"]  # files keep the data set's own names
+    one = pd.read_csv(ifp.plot(diagnosis, kinds="nmi", factors="shape", out=tmp_path / "b", formats="png")[-1])
+    assert set(one["factor"]) == {"shape"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--factors", "posZ"], "Unknown factor 'posZ': allowed are shape, scale, posX"),
+        (["--factors", ","], "factors names no factor; give those to show (shape, scale, posX"),
+        (["--title", " "], "title must be a text, got ' '"),
+        (["--title", "a\nb"], "title holds a control character"),
+        (["--font", "Sanss"], "No font 'Sanss' that figures can hold is on this machine: give serif or sans"),
+        (["--height", "tall"], "height must be a number of inches from 0.8 to 30, got 'tall'"),
+        (["--height", "29"], "for ifp_strip, which needs"),
+        (["--name", "A=x"], "names call several runs in one figure, but one run is given"),
+        (["--name", "B=x"], "names a model that is not there"),
+    ],
+)
+def test_a_mistake_is_one_sentence(runs: tuple[Path, Path], tmp_path: Path, arguments: list[str], message: str) -> None:
+    result = call(runs[0], "--kind", "strip", "--format", "png", "--out", tmp_path / "new", *arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert len(result.output.strip().splitlines()) == 1
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--no-legend"], "The figures of {d} to draw (nmi, kl, kl_decomposition) have no legend"),
+        (["--kind", "kl", "--factors", "shape"], "The figures of {d} to draw (kl) have no factors"),
+        (["--height", "3"], "The height of the figure 'nmi' follows from its rows"),
+        (["--method", "exact"], "is a diagnosis, with which --method does not go"),
+        (["--label", "size=x"], "Unknown factor 'size': allowed are shape, scale"),
+    ],
+)
+def test_a_choice_that_means_nothing_is_refused(
+    diagnosis: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    result = call(diagnosis, "--format", "png", "--out", tmp_path / "new", *arguments)
+    assert result.exit_code == 2
+    assert message.format(d=diagnosis) in result.output
+    assert not (tmp_path / "new").exists()
+
+
+def test_several_that_do_not_go_together_are_refused(
+    runs: tuple[Path, Path], diagnosis: Path, synthetic: ModuleType, tmp_path: Path
+) -> None:
+    first = runs[0]
+    assert "runs of different kinds" in call(first, diagnosis, "--out", tmp_path / "new").output
+    assert "is given twice; give each run once" in call(first, first, "--out", tmp_path / "new").output
+    other = synthetic.write_run(
+        tmp_path / "other", synthetic.sprites_like_trace(np.random.default_rng(0), contexts=2, factors=("shape",))
+    )
+    about = json.loads((other / "run.json").read_text())
+    about["config"]["threshold_nats"] = 0.2
+    (other / "run.json").write_text(json.dumps(about))
+    assert "different thresholds (0.1, 0.2 nat)" in call(first, other, "--out", tmp_path / "new").output
+    assert not (tmp_path / "new").exists()
+
+
+def test_diagnoses_stand_side_by_side(diagnosis: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(diagnosis, tmp_path / "copy")
+    drawn = ifp.plot([diagnosis, copy], names=["one", "two"], labels={"shape": "form"}, out=tmp_path / "m",
+                     formats="png", width="neurips")  # fmt: skip
+    assert [path.name for path in drawn] == ["models.png", "models.csv"]
+    cells = pd.read_csv(drawn[-1])
+    assert list(dict.fromkeys(cells["model"])) == ["one", "two"]
+    assert set(cells["factor"]) == {"shape", "scale"}
+
+
+def test_legends_inside_and_outside_are_taken_off_and_choices_end_with_their_block(tmp_path: Path) -> None:
+    with paper_style():
+        figure = new_figure(3, 2)
+        ax = figure.subplots()
+        ax.plot([0, 1], label="a")
+        ax.legend()
+        figure.legend(loc="outside lower center")
+        assert remove_legends(figure) == 2
+        assert figure.get_figheight() < 2
+    with choosing(PageChoices(title="T")), looking({"posX": factor_looks(["a", "b"])["b"]}):
+        assert factor_looks(["posX"])["posX"] == factor_looks(["a", "b"])["b"]
+    assert factor_looks(["posX"])["posX"] == factor_looks(["a"])["a"]
+    with paper_style():
+        saved = save_figure(new_figure(3, 2), tmp_path / "f", pd.DataFrame({"a": [1]}), formats="png")
+    assert picture(saved[0]).shape[:2] == (600, 900)
