@@ -104,7 +104,7 @@ def test_two_runs_stand_in_one_figure_in_one_order(
 
 def test_curves_of_two_runs_are_two_columns(runs: tuple[Path, Path], tmp_path: Path) -> None:
     drawn = ifp.plot(list(runs), kinds="trace", factors="posX", out=tmp_path / "narrow", formats="png")
-    data = pd.read_csv(drawn[-1])
+    data = pd.read_csv(drawn[1])
     assert set(data["factor"]) == {"posX"}
     assert data["run"].unique().tolist() == ["first", "second"]
     with pytest.raises(IfpError, match=r"Curves of 2 runs need a page of 2\.6 inches, and this one has 2\.5"):
@@ -140,9 +140,9 @@ def test_a_title_makes_the_page_higher_and_a_height_is_kept(runs: tuple[Path, Pa
 def test_what_a_diagnosis_shows_is_chosen(diagnosis: Path, tmp_path: Path) -> None:
     chosen = {"order": ["scale"], "labels": {"shape": "form"}}
     drawn = ifp.plot(diagnosis, kinds="nmi", out=tmp_path / "a", formats="png", **chosen)  # type: ignore[arg-type]
-    cells = pd.read_csv(drawn[-1])
+    cells = pd.read_csv(drawn[1])
     assert list(dict.fromkeys(cells["factor"])) == ["scale", "shape"]  # files keep the data set's own names
-    one = pd.read_csv(ifp.plot(diagnosis, kinds="nmi", factors="shape", out=tmp_path / "b", formats="png")[-1])
+    one = pd.read_csv(ifp.plot(diagnosis, kinds="nmi", factors="shape", out=tmp_path / "b", formats="png")[1])
     assert set(one["factor"]) == {"shape"}
 
 
@@ -207,8 +207,8 @@ def test_diagnoses_stand_side_by_side(diagnosis: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(diagnosis, tmp_path / "copy")
     drawn = ifp.plot([diagnosis, copy], names=["one", "two"], labels={"shape": "form"}, out=tmp_path / "m",
                      formats="png", width="neurips")  # fmt: skip
-    assert [path.name for path in drawn] == ["models.png", "models.csv"]
-    cells = pd.read_csv(drawn[-1])
+    assert [path.name for path in drawn] == ["models.png", "models.csv", "models.txt"]
+    cells = pd.read_csv(drawn[1])
     assert list(dict.fromkeys(cells["model"])) == ["one", "two"]
     assert set(cells["factor"]) == {"shape", "scale"}
 
