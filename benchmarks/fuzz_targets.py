@@ -14,6 +14,7 @@ import fuzz_mutations as mutations
 import fuzz_seeds
 import numpy as np
 from PIL import Image
+from scipy.io import savemat
 
 import ifp
 from ifp.analysis.channels.files import load_results as load_channels
@@ -23,13 +24,17 @@ from ifp.analysis.gan_freezing.study import read_sweep
 from ifp.analysis.joint.results import read_whole
 from ifp.analysis.training.pressures_of_run import pressures_from
 from ifp.checkpoints.arrays.unwrap import unwrap
+from ifp.checkpoints.cells import CellOptions
 from ifp.checkpoints.custom import read_codes
 from ifp.checkpoints.families.registry import recognise
 from ifp.checkpoints.files.contents import read_contents
 from ifp.checkpoints.folders.locate import locate
 from ifp.checkpoints.folders.settings_files import settings_beside
 from ifp.checkpoints.source import ReadingOptions, Source
+from ifp.datasets import mpi3d, shapes3d
+from ifp.datasets.factors import FactorSpace
 from ifp.datasets.folder import FolderDataset
+from ifp.datasets.mat_file import BrokenMat, read_bytes_array
 from ifp.datasets.npz import NpzDataset
 from ifp.datasets.smallnorb import NorbDesign, find_files, read_grid
 from ifp.fingerprints.find_models import list_trainings
@@ -38,6 +43,9 @@ from ifp.training.records import TrainRecords
 from ifp.training.state import MemberState, damaged, read_content
 
 SWEEP = ("gan_sweep.json", "gan_freezing_points.csv", "gan_freezing_summary.csv", "records.csv")
+OFFICIAL = FactorSpace(mpi3d.SPACE.names, (2, 1, 1, 1, 1, 3, 1))
+SIX = FactorSpace(OFFICIAL.names[:6], OFFICIAL.sizes[:6])
+CAR = np.arange(192, dtype=np.uint8).reshape(4, 4, 3, 2, 2)
 NORB = NorbDesign(categories=1, instances=2, elevations=1, azimuths=1, lightings=1)
 
 
@@ -153,12 +161,40 @@ def _write_pictures(out: Path) -> None:
     (out / "factors.csv").write_text("file,place,level\n0.png,0,a\n1.png,1,b\n2.png,1,a\n")
 
 
+def _write_official(out: Path) -> None:
+    """Small files of the layouts of MPI3D, Cars3D and, where h5py is installed, 3D Shapes and AnnData."""
+    out.mkdir()
+    images = np.random.default_rng(0).integers(0, 255, (len(OFFICIAL), 64, 64, 3), dtype=np.uint8)
+    np.savez_compressed(out / "mpi3d_toy.npz", images=images)
+    savemat(out / "car.mat", {"mask": np.ones((4, 4), np.uint8), "im": CAR}, do_compression=True)
+    try:
+        import h5py
+    except ImportError:
+        return
+    with h5py.File(out / "3dshapes.h5", "w") as file:
+        file.create_dataset("images", data=images, chunks=(2, 64, 64, 3), compression="gzip")
+        file["labels"] = OFFICIAL.unravel(np.arange(len(OFFICIAL)))[:, :6] / 10
+    with h5py.File(out / "cells.h5ad", "w") as file:
+        file["obs/_index"], file["obs/size"] = np.arange(60), np.arange(60) / 7
+        file["obs/kind/codes"], file["obs/kind/categories"] = np.arange(60, dtype=np.int8) % 3, [b"a", b"b", b"c"]
+        file["obsm/latent_qzm"], file["obsm/latent_qzv"] = np.zeros((60, 2)), np.ones((60, 2))
+
+
+def _car(folder: Path) -> None:
+    with (folder / "car.mat").open("rb") as file:
+        try:
+            read_bytes_array(file, "im", CAR.shape)
+        except BrokenMat as error:
+            raise ifp.IfpError(str(error)) from error
+
+
 def prepare(out: Path) -> None:
     """Make the folders of all targets in `out`, which is new."""
     fuzz_seeds.make_folders(out)
     checkpoints = out / "checkpoints"
     fuzz_seeds.write_checkpoints(checkpoints)
     _write_norb(out / "norb")
+    _write_official(out / "official")
     _write_pictures(out / "pictures")
     (out / "data").mkdir()
     factors = np.stack(np.meshgrid(range(3), range(4), indexing="ij"), axis=-1).reshape(-1, 2)
@@ -204,6 +240,14 @@ def targets(out: Path) -> dict[str, Target]:
         ("settings, gin", "settings", "train.gin", settings_beside, raw),
         ("SmallNORB, images", "norb", f"{norb}-dat.mat", _norb, raw),
         ("SmallNORB, info", "norb", f"{norb}-info.mat", _norb, raw),
+        (
+            "MPI3D, npz",
+            "official",
+            "mpi3d_toy.npz",
+            lambda at: list(mpi3d.read_blocks("mpi3d-toy", at / "mpi3d_toy.npz", OFFICIAL)),
+            in_npz,
+        ),
+        ("Cars3D, mat", "official", "car.mat", _car, raw),
         ("data, npz", "data", "data.npz", lambda at: NpzDataset(at / "data.npz").describe(), in_npz),
         ("data, folder's csv", "pictures", "factors.csv", lambda at: FolderDataset(at).describe(), in_csv),
         ("codes, npz", "data", "codes.npz", lambda at: read_codes(at / "codes.npz"), in_npz),
@@ -226,6 +270,18 @@ def targets(out: Path) -> dict[str, Target]:
         ("channels.json", "channels", "channels.json", load_channels, in_json),
         ("channels, similarity.npz", "channels", "similarity.npz", load_channels, in_npz),
     ]
+    if (out / "official" / "cells.h5ad").exists():
+        factors = CellOptions(factors=("kind", "size"), bins={"size": 3})
+        rows += [
+            (
+                "3D Shapes, h5",
+                "official",
+                "3dshapes.h5",
+                lambda at: list(shapes3d.read_blocks(at / "3dshapes.h5", SIX)),
+                raw,
+            ),
+            ("cells, h5ad", "official", "cells.h5ad", lambda at: read_codes(at / "cells.h5ad", factors), raw),
+        ]
     drawn = {
         "anneal": ("run.json", "trace.npz"), "train": ("run.json", "records.csv"), "diagnosis": ("diagnosis.json",),
         "whole": ("whole.json", "mi.csv", "derivative.csv", "peaks.csv", "steps.csv", "joint_information.csv",

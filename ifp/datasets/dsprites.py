@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -136,7 +137,7 @@ def _check_header(path: Path, member_bytes: int, stream: IO[bytes], space: Facto
             raise ValueError(f"npy version {version}")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         found, by_columns, dtype = read(stream)
-    except ValueError as error:
+    except (ValueError, SyntaxError, TokenError) as error:  # NumPy lets the last two through from its parser
         raise _damaged(path, f"has no readable array header ({error})") from error
     if by_columns:
         raise _damaged(path, "holds images column by column, where rows are expected")

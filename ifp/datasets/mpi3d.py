@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -196,7 +197,7 @@ def _check_header(name: str, path: Path, member_bytes: int, stream: IO[bytes], s
             raise ValueError(f"npy version {version}")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         found, by_columns, dtype = read(stream)
-    except (ValueError, SyntaxError) as error:
+    except (ValueError, SyntaxError, TokenError) as error:  # NumPy lets the last two through from its parser
         raise _damaged(name, path, f"has no readable array header ({error})") from error
     # the grid may also be given as axes of its own, [6, 6, 2, 3, 3, 40, 40, 64, 64, 3]
     if dtype != np.uint8 or by_columns or found not in (shape, (*space.sizes, *shape[1:])):

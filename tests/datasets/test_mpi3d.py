@@ -102,6 +102,15 @@ def test_a_changed_byte_and_a_cut_end(tmp_path: Path, own_cache: Path, packed: b
     assert not [one for one in own_cache.rglob("*") if one.is_file()]
 
 
+def test_a_header_that_cannot_be_parsed(tmp_path: Path, memory_below: Bounded) -> None:
+    for text in (b"{'descr': '|u1', 'fortran_order': (", b"{'descr': ", b"no header"):
+        header = text.ljust(117) + b"\n"
+        data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(1000)
+        with zipfile.ZipFile(tmp_path / "mpi3d_toy.npz", "w") as archive:
+            archive.writestr("images.npy", data)
+        refused(tmp_path, "no readable array header", memory_below)
+
+
 def test_a_header_that_promises_more_than_there_is(tmp_path: Path, memory_below: Bounded) -> None:
     with zipfile.ZipFile(tmp_path / "mpi3d_toy.npz", "w") as archive, archive.open("images.npy", "w") as stream:
         np.lib.format.write_array_header_1_0(
