@@ -72,7 +72,7 @@ class Shapes3D(StoredGrid):
 
 
 READING: dict[str, object] = {
-    "values": "hues, scale and orientation are steps of equal size; shape is cube, cylinder, sphere, capsule",
+    "values": "hues, scale and orientation (-30 to 30 degrees) in equal steps; shape is numbered 0 to 3",
     "first use": "unpacks the images once into the cache folder, 5.9 GB",
     "terms": "Apache-2.0; cite Burgess and Kim, 3D Shapes dataset, 2018",
 }
