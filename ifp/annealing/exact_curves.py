@@ -14,13 +14,17 @@ from ifp.annealing.plan import EXACT_CHUNK, Cell, directions, exact_directions, 
 from ifp.annealing.resources import Resources
 from ifp.exact.annealing import exact_annealing
 from ifp.exact.targets import FLOOR
-from ifp.system.progress import Progress
+from ifp.system.processes import ProcessWorkers
+from ifp.system.progress import Progress, Say
 from ifp.system.threads import Stopped
 from ifp.system.workers import Site
 from ifp.theory.closed_form import FreezingBounds
 from ifp.theory.flat import edges_of_the_others, flat_exact_trace
 from ifp.theory.reduction import reduce_traversal
 from ifp.trace import AnnealTrace
+
+SECONDS_PER_IMAGE = {1: 0.015, 2: 0.5}
+"""What a traversal costs on one core for each of its images, by the number of latents: right to some threefold."""
 
 
 def add_exact(
@@ -30,6 +34,7 @@ def add_exact(
     curves: Curves,
     resources: Resources,
     progress: Progress,
+    say: Say,
 ) -> None:
     """Compute the exact curves of these traversals, whose edges are `edges` [cells, 2], and add them to `curves`."""
     finished = 0
@@ -42,19 +47,23 @@ def add_exact(
 
     progress("Exact curves", 0, len(cells))
     chunks = [ExactChunk([cells[i] for i in numbers], edges[numbers]) for numbers in _in_chunks(cells, config)]
-    resources.workers.map_chunks(exact_chunk, config, chunks, save, name=ExactChunk.name)
+    workers = resources.workers_for(SECONDS_PER_IMAGE[exact_latents(config)] * sum(len(c.images) for c in cells))
+    if isinstance(workers, ProcessWorkers) and len(chunks) > 1:
+        say(f"Exact curves: {min(workers.count, len(chunks))} processes, of one thread each.")
+    workers.map_chunks(exact_chunk, config, chunks, save, name=ExactChunk.name, say=say)
 
 
 def _in_chunks(cells: Sequence[Cell], config: AnnealConfig) -> list[list[int]]:
     """The numbers of cells that are alike in images and distinct pixels, `EXACT_CHUNK` at a time.
 
     A curve's last digits depend on which others are computed with it, so that the chunks which are left of a stopped
-    run must be those of the whole run: they are, since whole chunks were saved.
+    run must be those of the whole run: they are, since whole chunks were saved. The dearest come first, so that no
+    worker is left alone with one of them at the end.
     """
     size = [(len(c.images), len(reduce_traversal(c.images, config.pixel_likelihood).weight_P)) for c in cells]
     order = sorted(range(len(cells)), key=lambda i: (*size[i], i))
     alike = [list(group) for _, group in groupby(order, key=lambda i: size[i][0])]
-    return [group[at : at + EXACT_CHUNK] for group in alike for at in range(0, len(group), EXACT_CHUNK)]
+    return [group[at : at + EXACT_CHUNK] for group in alike[::-1] for at in range(0, len(group), EXACT_CHUNK)]
 
 
 @dataclass

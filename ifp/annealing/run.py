@@ -19,6 +19,7 @@ from ifp.annealing.plan import (
 from ifp.annealing.resources import Resources
 from ifp.annealing.trained_curves import add_trained, flat_trained
 from ifp.system.progress import Progress, Say, silent, unsaid
+from ifp.system.threads import single_threaded_kernels
 from ifp.theory.closed_form import freezing_bounds
 from ifp.theory.flat import is_flat
 from ifp.trace import AnnealTrace, closed_form_trace
@@ -48,7 +49,7 @@ def run(
         if flat:
             curves.add(flat_exact([cells[i] for i in flat], edges, config))
         missing = [i for i in missing if i not in set(flat)]
-        add_exact([cells[i] for i in missing], edges[missing], config, curves, resources, progress)
+        add_exact([cells[i] for i in missing], edges[missing], config, curves, resources, progress, say)
     if trains(config):
         wanted = [
             m for m in plan_members(cells, edges, config)
@@ -67,7 +68,9 @@ def _add_edges(cells: Sequence[Cell], config: AnnealConfig, curves: Curves, prog
     done = curves.finished()
     if all((c.factor, c.context, 0, "closed-form", "") in done for c in cells):
         return
-    bounds = freezing_bounds([c.images for c in cells], config.pixel_likelihood, progress=progress)
+    # products this small take longer on several threads, and much longer where another process wants the cores
+    with single_threaded_kernels():
+        bounds = freezing_bounds([c.images for c in cells], config.pixel_likelihood, progress=progress)
     curves.add(
         closed_form_trace(
             [c.factor for c in cells],

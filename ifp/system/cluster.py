@@ -11,9 +11,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
-import signal
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -23,6 +21,7 @@ from ifp.errors import IfpError, bad_value
 from ifp.system.cluster_run import ClusterRun
 from ifp.system.cluster_task import about_worker
 from ifp.system.cpus import granted_cpus
+from ifp.system.processes import interrupts_ignored
 from ifp.system.progress import Say, unsaid
 from ifp.system.versions import versions
 from ifp.system.workers import Workers
@@ -197,25 +196,12 @@ def _local_client(distributed: Any, number: int, wanted: str) -> Iterator[Any]:
     with ExitStack() as stack:
         # this client counts the deaths, so that it knows of each
         stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
-        with _interrupts_ignored():
+        with interrupts_ignored():
             here = distributed.SpecCluster(
                 workers=workers, scheduler=scheduler, name="ifp", silence_logs=logging.CRITICAL
             )
         stack.enter_context(here)
         yield stack.enter_context(distributed.Client(here, set_as_default=False))
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Processes that start within the block leave Ctrl-C to this one, which ends them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _wait_for_one(client: Any, scheduler: str, say: Say) -> None:
