@@ -19,6 +19,7 @@ from scipy.optimize import minimize
 from scipy.special import softmax, xlog1py
 
 from ifp.likelihood import Gaussian, Likelihood
+from ifp.theory.quasi_newton import least_values
 from ifp.theory.reduction import ReducedTraversal
 
 TILTS = np.geomspace(3e-3, 4.0, 16)
@@ -29,6 +30,8 @@ BEST_VERTICES = 8
 """This many images with the highest ratio alone are starts; all images are scored."""
 ASCENTS, SURVIVORS = 6, 6
 """Steps of the ascent for every start, after which the best are followed to their maximum."""
+TOGETHER_IMAGES = 200
+"""Up to so many images all starts are followed at once, with inverse Hessians as matrices."""
 TINY_RATE_NATS = 1e-9
 """Below this rate the ratio is its limit, the lower edge, to rounding."""
 
@@ -69,7 +72,7 @@ def upper_edge(
     near_SN = _tilts(gain, modes_NK)
     best_S = np.argsort(-ratio_S, kind="stable")[:SURVIVORS]
     near_S = np.argsort(-_ratio(near_SN, gain)[0], kind="stable")[: SURVIVORS // 2]
-    polished = [_maximum(q_N, gain, beta_closed_form) for q_N in [*q_SN[best_S], *near_SN[near_S]]]
+    polished = _maxima(np.concatenate([q_SN[best_S], near_SN[near_S]]), gain, beta_closed_form)
     return max(beta_closed_form, float(vertex_N.max()), float(ratio_S.max()), *polished)
 
 
@@ -81,37 +84,46 @@ def _ratio(q_SN: np.ndarray, gain: Gain) -> tuple[np.ndarray, np.ndarray]:
     return np.where(far_S, delta_S / np.where(far_S, rate_S, 1.0), 0.0), gradient_SN
 
 
-def _maximum(q_N: np.ndarray, gain: Gain, beta_closed_form: float) -> float:
-    """The local maximum of the ratio above `q_N`.
+def _maxima(q_SN: np.ndarray, gain: Gain, beta_closed_form: float) -> np.ndarray:
+    """The local maxima [S] of the ratio above these weights.
 
     q = softmax(size * direction). Near p the ratio is beta_closed_form (1 + c size + d size^2) along the leading mode
     (the expansion to second order), and falls by a constant for every unit of any other direction: in these variables
     its curvatures stay of one order however near p the maximum lies, while in q itself they part as 1 / size^2.
     """
-    theta_N = np.log(np.maximum(q_N, 1e-300))
-    theta_N = np.maximum(theta_N - theta_N.mean(), theta_N.max() - theta_N.mean() - 60.0)
-    size = float(np.linalg.norm(theta_N) / np.sqrt(len(q_N)))
-    if size == 0:
-        return 0.0
+    n = q_SN.shape[1]
+    theta_SN = np.log(np.maximum(q_SN, 1e-300))
+    mean_S1, top_S1 = theta_SN.mean(axis=1, keepdims=True), theta_SN.max(axis=1, keepdims=True)
+    theta_SN = np.maximum(theta_SN - mean_S1, top_S1 - mean_S1 - 60.0)
+    size_S1 = np.linalg.norm(theta_SN, axis=1, keepdims=True) / np.sqrt(n)
+    away_S = size_S1[:, 0] > 0
+    if not away_S.any():
+        return np.zeros(1)
 
-    def negative(v: np.ndarray) -> tuple[float, np.ndarray]:
-        theta = v[0] * v[1:]
-        q = softmax(theta)
-        delta_S, gradient_SN = gain(q[None])
-        rate = float(_rate_nats(q[None])[0])
-        if rate <= TINY_RATE_NATS:
-            return 0.0, np.zeros_like(v)
-        ratio = float(delta_S[0]) / rate
-        by_q = (gradient_SN[0] - ratio * np.log(np.maximum(q * len(q), 1e-300))) / rate
-        by_theta = q * (by_q - q @ by_q)
-        by_v = np.concatenate([[by_theta @ v[1:]], v[0] * by_theta])
-        return -ratio / beta_closed_form, -by_v / beta_closed_form
+    def negative(v_SV: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        size, direction = v_SV[:, :1], v_SV[:, 1:]
+        q = softmax(size * direction, axis=1)
+        delta, gradient = gain(q)
+        rate = _rate_nats(q)
+        far = rate > TINY_RATE_NATS
+        rate = np.where(far, rate, 1.0)
+        ratio = np.where(far, delta / rate, 0.0)
+        by_q = (gradient - ratio[:, None] * np.log(np.maximum(q * n, 1e-300))) / rate[:, None]
+        by_theta = q * (by_q - (q * by_q).sum(axis=1, keepdims=True))
+        by_v = np.concatenate([(by_theta * direction).sum(axis=1, keepdims=True), size * by_theta], axis=1)
+        return -ratio / beta_closed_form, np.where(far[:, None], -by_v / beta_closed_form, 0.0)
 
-    start = np.concatenate([[size], theta_N / size])
-    found = minimize(
-        negative, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-13, "gtol": 1e-9, "maxiter": 300}
-    )
-    return -float(found.fun) * beta_closed_form
+    start_SV = np.concatenate([size_S1[away_S], theta_SN[away_S] / size_S1[away_S]], axis=1)
+    if n <= TOGETHER_IMAGES:
+        return -least_values(negative, start_SV) * beta_closed_form
+
+    def alone(v_V: np.ndarray) -> tuple[float, np.ndarray]:
+        value_S, gradient_SV = negative(v_V[None])
+        return float(value_S[0]), gradient_SV[0]
+
+    options = {"ftol": 1e-13, "gtol": 1e-9, "maxiter": 300}
+    least = [minimize(alone, v_V, jac=True, method="L-BFGS-B", options=options).fun for v_V in start_SV]
+    return -np.array(least) * beta_closed_form
 
 
 def _excess(change: np.ndarray) -> np.ndarray:
