@@ -28,6 +28,7 @@ from ifp.exact.search import search_curves
 from ifp.exact.states import Depth
 from ifp.exact.targets import DEEP_GROWTH, DEEPEST_KL_NATS, FLOOR, LEAST_KL_NATS, kl_targets
 from ifp.likelihood import Likelihood, as_likelihood
+from ifp.system.memory import keep_freed_memory
 from ifp.system.progress import Progress
 from ifp.system.settings import check_positive, check_threshold
 from ifp.theory.closed_form import FreezingBounds, Images, freezing_bounds
@@ -92,6 +93,7 @@ def exact_annealing(
     ----------
     docs/theory.md, "Exact annealing".
     """
+    keep_freed_memory()
     likelihood = as_likelihood(likelihood, sigma)
     _check(latents, threshold_nats, tolerance, directions, beta_floor)
     traversals = [as_array(traversal, "images") for traversal in as_traversals(images)]

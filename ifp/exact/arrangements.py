@@ -31,7 +31,8 @@ def short_tour(batch: TraversalBatch, modes_NK: np.ndarray) -> np.ndarray:
 
     From the order along the leading mode, improved by reversing stretches (2-opt; Croes, Operations Research 6, 1958).
     """
-    product_NN = ((batch.x_MNP[0] * batch.weight_MP[0]) @ batch.x_MNP[0].T).cpu().numpy()
+    x_NP = batch.x_MNP[0]
+    product_NN = ((x_NP * batch.weight_MP[0]) @ x_NP.T).cpu().numpy()
     square_N = product_NN.diagonal()
     distance_NN = np.sqrt(np.maximum(square_N[:, None] + square_N - 2 * product_NN, 0.0))
     n = len(square_N)

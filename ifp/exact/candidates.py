@@ -99,7 +99,7 @@ def dealt_out(
 def in_chunks(around: Surroundings, starts: StartingStates) -> Iterator[StartingStates]:
     """The candidates in chunks of about `CHUNK_NUMBERS`."""
     points = grid_points(starts.states.mean_MND, starts.states.log_std_MND) ** starts.states.mean_MND.shape[2]
-    images, pixels = around.batch.x_MNP.shape[1:]
+    images, pixels = around.batch.shape
     numbers = CHUNK_NUMBERS["cpu" if points.device.type == "cpu" else "cuda"]
     size = max(1, int(numbers / (float(points.median()) * (pixels + 4 * images))))
     for at in range(0, len(points), size):

@@ -68,7 +68,7 @@ def scaled_hessian(batch: TraversalBatch, states: States, level_M: Tensor, at_M:
     Computed on a coarse grid, R's part in single precision: right to a few per cent.
     """
     members, images, latents = states.mean_MND.shape
-    size = max(1, CHUNK_NUMBERS // (images * (images + 1) * batch.x_MNP.shape[2]))
+    size = max(1, CHUNK_NUMBERS // (images * (images + 1) * batch.shape[1]))
     rows = [torch.arange(at, min(at + size, members), device=level_M.device) for at in range(0, members, size)]
     recon = torch.cat([_reconstruction_hessian(batch.take(r), states.take(r)) for r in rows])
     std = states.log_std_MND.exp()
@@ -137,15 +137,18 @@ def _places(images: int, latents: int) -> Tensor:
 
 def _pairs(batch: TraversalBatch, decoded_MGP: Tensor, i_L: Tensor, j_L: Tensor) -> Tensor:
     """A_ij of pairs of images at each grid point [M, G, L]; see the top of the file."""
-    x, weight = batch.x_MNP, batch.weight_MP
+    weight = batch.weight_MP
     if isinstance(batch.likelihood, Bernoulli):
         on = weight[:, None] / decoded_MGP.clamp_min(LEAST_DENSITY)
         off = weight[:, None] / (1 - decoded_MGP).clamp_min(1e-7)
-        first, second = x.index_select(1, i_L), x.index_select(1, j_L)
-        both_on = first * second
-        both_off = (both_on + 1).sub_(first).sub_(second)
-        pairs = torch.baddbmm(torch.bmm(on, both_on.mT), off, both_off.mT)
-        return pairs - weight.sum(1)[:, None, None]
+        pairs = on.new_empty(*on.shape[:2], len(i_L))
+        for row, first, end in batch.runs:
+            both_on, both_off = batch.images.pairs(row, i_L, j_L)
+            into = pairs[first:end].flatten(0, 1)
+            torch.mm(on[first:end].flatten(0, 1), both_on.T, out=into)
+            into.addmm_(off[first:end].flatten(0, 1), both_off.T)
+        return pairs.sub_(weight.sum(1)[:, None, None])
+    x = batch.x_MNP
     weighted = x * weight[:, None]
     product = torch.bmm(weighted, x.mT)[:, i_L, j_L]
     along = torch.bmm(decoded_MGP, weighted.mT)

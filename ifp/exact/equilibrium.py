@@ -49,7 +49,7 @@ def equilibrium_records(
     batch = around.batch
     asked: set[tuple[int, float]] = set()
     records = _read_off(batch, searched, traversals, range(len(traversals)))
-    if batch.x_MNP.shape[1] <= FEW_IMAGES:
+    if batch.shape[0] <= FEW_IMAGES:
         records |= _read_off(batch, searched, traversals, _rearrange(around, searched, records))
     changed = list(records)
     for _ in range(ROUNDS):

@@ -18,10 +18,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from ifp.exact.shared_images import Runs, SharedImages, of_rows, runs_of
 from ifp.likelihood import Bernoulli, Gaussian, Likelihood
 from ifp.theory.reduction import ReducedTraversal
 
@@ -36,10 +38,12 @@ class TraversalBatch:
 
     Attributes
     ----------
-    x_MNP : the images (Gaussian: centred and divided by sigma).
-    relative_MNP : (x - mean) / mean (Gaussian: x). A decoder's distance from the mean image is a mean of these, which
-        keeps its digits where the contrast is low, in single precision too.
-    weighted_MNP : x - mean times the pixel weights.
+    images : of the traversals that the batch was made of, each held once:
+        x_RNP, the images (Gaussian: centred and divided by sigma);
+        relative_RNP, (x - mean) / mean (Gaussian: x), of which a decoder's distance from the mean image is a mean: it
+        keeps its digits where the contrast is low, in single precision too;
+        weighted_RNP, x - mean times the pixel weights.
+    rows_M : which traversal of `images` each is.
     weight_MP : pixels of each pattern, 0 for padding.
     on_MP, off_MP : the weights times the mean image, and times one minus it (Gaussian: half the weights, and 0).
     odds_MP : the odds of the mean image (Gaussian: 0), which turn relative distances of x into those of 1 - x.
@@ -49,9 +53,8 @@ class TraversalBatch:
     likelihood : of the images.
     """
 
-    x_MNP: Tensor
-    relative_MNP: Tensor
-    weighted_MNP: Tensor
+    images: SharedImages
+    rows_M: Tensor
     weight_MP: Tensor
     on_MP: Tensor
     off_MP: Tensor
@@ -59,19 +62,45 @@ class TraversalBatch:
     collapsed_nats_M: Tensor
     likelihood: Likelihood
 
+    @cached_property
+    def runs(self) -> Runs:
+        """Stretches of the same traversal."""
+        return runs_of(self.rows_M)
+
+    @cached_property
+    def x_MNP(self) -> Tensor:
+        """The images of each; see `images`, as for the next two."""
+        return of_rows(self.images.x_RNP, self.rows_M)
+
+    @cached_property
+    def relative_MNP(self) -> Tensor:
+        """Their distances from the mean image."""
+        return of_rows(self.images.relative_RNP, self.rows_M)
+
+    @cached_property
+    def weighted_MNP(self) -> Tensor:
+        """The same, weighted."""
+        return of_rows(self.images.weighted_RNP, self.rows_M)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of images and pixels."""
+        return self.images.x_RNP.shape[1], self.images.x_RNP.shape[2]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the numbers that are computed."""
+        return self.images.x_RNP.dtype
+
     def take(self, rows: Tensor) -> TraversalBatch:
         """The traversals at these rows."""
-        chosen = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "likelihood"}
-        return TraversalBatch(likelihood=self.likelihood, **chosen)
+        chosen = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in ("images", "likelihood")}
+        return TraversalBatch(images=self.images, likelihood=self.likelihood, **chosen)
 
     def in_single_precision(self) -> TraversalBatch:
         """The same traversals in float32 where many numbers are computed; the nats that are added up stay float64."""
-        single = {
-            f.name: getattr(self, f.name).float()
-            for f in fields(self)
-            if f.name not in ("likelihood", "collapsed_nats_M")
-        }
-        return replace(self, **single)
+        single = {name: getattr(self, name).float() for name in ("weight_MP", "on_MP", "off_MP", "odds_MP")}
+        return replace(self, images=self.images.single, **single)
 
     def cost(self, share_MGN: Tensor) -> Tensor:
         """Nats [M, G, N] of each image where the images' shares in the decoded one are these, less those of the mean
@@ -121,7 +150,8 @@ def make_batch(
     collapsed = own.mean(1) + torch.tensor([t.constant_nats for t in traversals], dtype=torch.float64)
     x, relative, weighted, weight = (t.to(device) for t in (x, relative, weighted, weight))
     on, off, odds, collapsed = (t.to(device) for t in (on, off, odds, collapsed))
-    return TraversalBatch(x, relative, weighted, weight, on, off, odds, collapsed, likelihood)
+    rows = torch.arange(len(traversals), device=device)
+    return TraversalBatch(SharedImages(x, relative, weighted), rows, weight, on, off, odds, collapsed, likelihood)
 
 
 @dataclass(frozen=True)

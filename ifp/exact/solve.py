@@ -182,7 +182,7 @@ def _outgrown(grid: Grid, after: States) -> Tensor:
 
 def evaluate(batch: TraversalBatch, states: States, grid: Grid) -> tuple[Tensor, Tensor, Tensor]:
     """`reconstruction` of float64 states in the precision of the batch, as float64."""
-    like = batch.x_MNP.dtype
+    like = batch.dtype
     recon, by_mean, by_log_std = reconstruction(
         batch, states.mean_MND.to(like), states.log_std_MND.to(like), grid.to(like)
     )

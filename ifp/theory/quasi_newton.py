@@ -17,15 +17,15 @@ Objective = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 SUFFICIENT_DECREASE = 1e-4
 MOST_EVALUATIONS, MOST_SHORTENINGS = 400, 20
 LEAST_DECREASE, LEAST_GRADIENT = 1e-13, 1e-9
-"""A start has come to its minimum when two steps in a row gain less than the first, or no part of the gradient is larger
-than the second."""
+"""A start has come to its minimum when two steps in a row gain less than the first, or no part of the gradient is
+larger than the second."""
 SLOPE_CHANGE = 1e-10
 """Only steps along which the slope grows by more than this share of what it could are learned from."""
 
 
 @dataclass
 class _AtWork:
-    """The starts that have not ended, one row each; `inverse` is the inverse Hessian [A, V, V] as far as it is known."""
+    """The starts that have not ended, one row each; `inverse` [A, V, V] is what is known of the inverse Hessians."""
 
     rows: np.ndarray
     x: np.ndarray
