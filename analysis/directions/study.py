@@ -97,6 +97,8 @@ def directions(
         decode, kl_nats_D = decoder_of(vae, where), codes.kl_nats_D()
         drawn_RBD = drawn_latents(vae, codes, batch, SETS * batches, seed)
         noise = drawn_RBD.shape[2] - codes.num_latents
+        if vae.decoder is None:  # what Q holds of real images says nothing of what a generator does with its codes
+            kl_nats_D = np.full(codes.num_latents, np.inf)
     else:
         if not callable(model):
             raise IfpError(f"A model is the path of a checkpoint or a generator z -> images, got {model!r}.")
@@ -168,7 +170,8 @@ def _read(
         data_dir=data_dir, background=background, progress=progress, say=say,
     )  # fmt: skip
     record = runs[0].last
-    if record.doubts:
+    generates = record.choice is not None and record.choice.vae.generator is not None
+    if record.doubts and not generates:  # they are about the encoder, whose codes a generator does not see
         raise IfpError(f"{model} is not searched: {record.doubts[0]}")
     if record.choice is None or not record.choice.vae.draws:
         raise IfpError(f"The decoder of {model} could not be read, and directions are those of a decoder.")

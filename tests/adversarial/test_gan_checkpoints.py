@@ -117,7 +117,7 @@ def test_a_generator_has_directions_and_a_topology(tmp_path: Path, two_bars: Fac
     path = own_file(tmp_path / "bars.pt", networks, parameters | buffers)
     images = all_images(two_bars)
     found = ifp.directions(path, images, count=2, images=72, steps=6, restarts=0, batch=24, batches=2, device="cpu")
-    assert found.noise == 1
+    assert (found.noise, found.latents) == (1, (0, 1))
     assert [np.shape(found.directions[kind])[1] for kind in ("found", "random")] == [3, 3]
     assert np.abs(found.directions["found"][:, 2]).max() < 1e-6  # the noise is ignored, and no leading direction
     assert set(found.table().query("kind == 'found'")["nearest_latent"]) == {0, 1}
