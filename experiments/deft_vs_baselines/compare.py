@@ -34,7 +34,8 @@ MEASURES = {
 SHOWN = ("nmi1_histogram", "nmi2_histogram", "mig", "dci-fast")
 REFERENCES = (
     ("deft-rate", "falling-beta"), ("gamma-0", "deft-rate"), ("gamma-0.3", "deft-rate"), ("gamma-0.5", "deft-rate"),
-    ("gamma-1", "deft-rate"), ("gamma-1", "falling-beta"), ("deft-scale", "deft-rate"), ("deft-freeze", "deft-rate"),
+    ("gamma-1", "deft-rate"), ("gamma-1", "falling-beta"), ("deft-scale", "deft-rate"), ("deft-scale", "falling-beta"),
+    ("deft-scale", "gamma-1"), ("deft-freeze", "deft-rate"),
     ("falling-beta-tc", "falling-beta"), ("falling-factor", "falling-beta"), ("falling-beta-tc", "beta-tc"),
 )  # fmt: skip
 """Pairs (configuration, reference) beside those of every configuration with the baseline."""

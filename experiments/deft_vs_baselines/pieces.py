@@ -131,14 +131,17 @@ def missing(configs: dict[str, TrainConfig], out: Path) -> list[str]:
 
 
 def measure_there(configs: dict[str, TrainConfig], out: Path, sample: Sample) -> list[str]:
-    """Measure the networks that are home and at their end, write the tables, and say how many there are of each."""
+    """Measure the networks that are home and at their end, unless that was done, and say how many there are of each."""
     lines = []
     for name, config in configs.items():
         home = run_folder(out, name)
         there = [network for network in range(config.seeds) if step_at(home, network) == config.steps]
         if there:
-            measured = measure_run(home, sample, "cpu", dci_always=False, only=there)
-            measured.to_csv(home / "measures.csv", index=False, float_format="%.5g")
+            table = home / "measures.csv"
+            kept = pd.read_csv(table) if table.is_file() else pd.DataFrame({"seed": []})
+            new = [network for network in there if network not in set(kept["seed"])]
+            measured = measure_run(home, sample, "cpu", dci_always=False, only=new)
+            pd.concat([kept, measured]).to_csv(table, index=False, float_format="%.5g")
             of_pieces = [piece_folder(out, name, network) / "records.csv" for network in there]
             records = [pd.read_csv(path) for path in of_pieces if path.is_file()]
             if records:
