@@ -53,7 +53,7 @@ def small_codes(seed: int, models: int = 1) -> list[Any]:
 
 
 def make_folders(out: Path) -> None:
-    """Make the folders anneal, train, whole, sweep, diagnosis, channels, shift and directions in `out`."""
+    """Make the folders anneal, train, whole, sweep, diagnosis, channels, recording, shift and directions in `out`."""
     data = small_data()
     small = {"steps": 20, "records": 4, "batch": 8, "device": "cpu", "threads": 1}
     ifp.anneal(data, contexts=2, seeds=1, hidden=8, out=out / "anneal", **small)
@@ -65,8 +65,20 @@ def make_folders(out: Path) -> None:
     counts = {"permutations": 20, "bootstraps": 20}
     ifp.diagnose(small_codes(0)[0], metrics="none", **counts).save(out / "diagnosis")
     ifp.channels(small_codes(1, 5), points=200).save(out / "channels")
+    write_recording(out / "recording")
     write_shift(out / "shift")
     write_directions(out / "directions")
+
+
+def write_recording(out: Path) -> None:
+    """A recording of two steps of a loop whose codes are the pixels of a corner."""
+    data = small_data()
+    images = data.render(data.space.unravel(np.arange(12)).repeat(5, axis=0), np.zeros(60, dtype=int))
+    factors = data.space.unravel(np.arange(12)).repeat(5, axis=0)
+    many = ifp.dataset(images, factors, data.space.names)
+    with ifp.Recorder(many, out=out, every=10, say=lambda text: None) as recorder:
+        for step in (0, 10):
+            recorder.update(step, lambda x, step=step: (x[:, 0, 0, :2] + step, x[:, 0, 1, :2] - 3), beta=4.0)
 
 
 def write_shift(out: Path) -> None:

@@ -22,6 +22,7 @@ from ifp.analysis.diffusion.results import MATRICES, load_results
 from ifp.analysis.freezing.saved_run import read_run
 from ifp.analysis.gan_freezing.study import read_sweep
 from ifp.analysis.joint.results import read_whole
+from ifp.analysis.recording.result import open_recording
 from ifp.analysis.training.pressures_of_run import pressures_from
 from ifp.checkpoints.arrays.unwrap import unwrap
 from ifp.checkpoints.cells import CellOptions
@@ -38,6 +39,7 @@ from ifp.datasets.mat_file import BrokenMat, read_bytes_array
 from ifp.datasets.npz import NpzDataset
 from ifp.datasets.smallnorb import NorbDesign, find_files, read_grid
 from ifp.fingerprints.find_models import list_trainings
+from ifp.recording.read_recording import read_recording
 from ifp.system.checksums import check_unchanged
 from ifp.training.records import TrainRecords
 from ifp.training.state import MemberState, damaged, read_content
@@ -188,6 +190,14 @@ def _car(folder: Path) -> None:
             raise ifp.IfpError(str(error)) from error
 
 
+def _recording(at: Path) -> object:
+    return open_recording(at).factors(), read_recording(at).run()
+
+
+def _watched(at: Path) -> object:
+    return json.dumps(ifp.watch(at).content())
+
+
 def prepare(out: Path) -> None:
     """Make the folders of all targets in `out`, which is new."""
     fuzz_seeds.make_folders(out)
@@ -261,6 +271,12 @@ def targets(out: Path) -> dict[str, Target]:
         ("train, seed's run.json", "train/seed-0", "run.json", locate, in_json),
         ("train, records.npz", "train", "records.npz", lambda at: list_trainings([at]), in_npz),
         ("train, state", "train", ".resume/seed-0.pt", _state, in_zip),
+        ("recording, run.json", "recording", "run.json", _recording, in_json),
+        ("recording, records.npz", "recording", "records.npz", _recording, in_npz),
+        ("recording, codes", "recording", "codes/step-000010.npz", _recording, in_npz),
+        ("watch, train's run.json", "train", "run.json", _watched, in_json),
+        ("watch, train's records.npz", "train", "records.npz", _watched, in_npz),
+        ("watch, anneal's run.json", "anneal", "run.json", _watched, in_json),
         *((f"sweep, {file}", "sweep", file, _sweep, in_json if file.endswith("json") else in_csv) for file in SWEEP),
         ("whole, whole.json", "whole", "whole.json", lambda at: read_whole(at).report(), in_json),
         ("whole, mi.csv", "whole", "mi.csv", lambda at: read_whole(at).report(), in_csv),

@@ -26,7 +26,7 @@ from ifp.errors import IfpError
 from ifp.formats import FINISHED, GAN_FORMAT, RECORD_FORMAT, RUNNING, TRAIN_FORMAT, VAE_FORMAT
 from ifp.system.at_work import is_at_work
 from ifp.system.out_folder import as_folder
-from ifp.system.own_files import WorkingRun, read_own_json
+from ifp.system.own_files import AnnealRun, WorkingRun, check_schema, read_own_json
 from ifp.system.resumable import RUN_FILE
 from ifp.trace import AnnealTrace
 
@@ -99,14 +99,16 @@ def _of_networks(folder: Path, about: Mapping[str, Any]) -> RunState:
         parts = [("cooling ", folder, about), ("heating ", heat, of_heat)]
         current = of_heat if about.get("status") == FINISHED else about
     names = tuple(about["dataset"]["factor_names"])
-    networks, times = [], []
+    networks: list[NetworkState] = []
+    times, steps_now = [], 0
     for prefix, place, told in parts:
         arrays = _records(place, told)
         times += [_changed(place / "records.npz")] if (place / "records.npz").is_file() else []
-        for seed, standing in sorted(told["seeds"].items(), key=lambda item: int(item[0])):
+        for seed, standing in sorted(told.get("seeds", {}).items(), key=lambda item: int(item[0])):
             networks.append(_network(f"{prefix}seed {seed}", standing, arrays, int(seed)))
+            steps_now += networks[-1].step if told is current else 0
     recording = about.get("format") == RECORD_FORMAT
-    if recording:
+    if recording and networks:
         networks = [replace(networks[0], name="loop")]
     done = sum(network.step for network in networks)
     steps = about.get("steps") if recording else about["config"].get("steps")
@@ -114,7 +116,7 @@ def _of_networks(folder: Path, about: Mapping[str, Any]) -> RunState:
     kind = "recording" if recording else ("ifp anneal --whole" if len(parts) > 1 else "ifp train")
     status = str(current.get("status", RUNNING))
     changed = max([*times, *(_changed(place / RUN_FILE) for _, place, _ in parts)])
-    left, gap = _time_left(current, sum(n.step for n in networks[-len(current["seeds"]) :]), changed, status, folder)
+    left, gap = _time_left(current, steps_now, changed, status)
     return RunState(
         folder, kind, str(about["dataset"]["name"]), status, is_at_work(folder), done, total, "steps", left,
         max(now() - changed, 0.0), gap, names, tuple(networks), doubts=tuple(about.get("doubts", {}).values()),
@@ -131,16 +133,18 @@ def _of_curves(folder: Path, about: Mapping[str, Any]) -> RunState:
     if files:
         trace = read_curves(folder)
         done = len(trace)
-        names = about["dataset"]["factor_names"]
+        check_schema(dict(about), AnnealRun, folder / RUN_FILE, _ADVICE)
+        known, asked = about["dataset"]["factor_names"], about["config"].get("factors")
+        names = [name for name in known if not (isinstance(asked, list) and asked) or name in asked]
         points = freezing_points(
             trace, threshold_nats=float(about["config"].get("threshold_nats", 0.1)),
-            dataset=about["dataset"]["name"], likelihood=str(about.get("likelihood", "")), factor_names=names,
+            dataset=about["dataset"]["name"], likelihood=about["likelihood"], factor_names=known,
         )  # fmt: skip
         curves = _curve_table(names, trace, points)
     status = str(about.get("status", RUNNING))
     call = about.get("this_call") or {}
     changed = max(_changed(file) for file in [*files, folder / RUN_FILE])
-    left, gap = _time_left(about, done, changed, status, folder)
+    left, gap = _time_left(about, done, changed, status)
     total = done if status == FINISHED else call.get("units")
     return RunState(
         folder, "ifp anneal", str(about["dataset"]["name"]), status, is_at_work(folder), done, total, "curves", left,
@@ -167,7 +171,7 @@ def _records(folder: Path, about: Mapping[str, Any]) -> dict[str, np.ndarray]:
     if not path.is_file():
         return {}
     found: dict[str, np.ndarray] = {}
-    for seed in about["seeds"]:  # one after the other: each may be after another number of records
+    for seed in about.get("seeds", {}):  # one after the other: each may be after another number of records
         table = {f"{seed}_{name}": declared for name, declared in _ARRAYS.items()}
         found |= read_own_arrays(path, table, _ADVICE)
     return found
@@ -193,9 +197,7 @@ def _network(name: str, standing: Mapping[str, Any], arrays: Mapping[str, np.nda
     )
 
 
-def _time_left(
-    about: Mapping[str, Any], done: int, changed: float, status: str, folder: Path
-) -> tuple[float | None, float | None]:
+def _time_left(about: Mapping[str, Any], done: int, changed: float, status: str) -> tuple[float | None, float | None]:
     """Seconds to the end by the pace of this call, and seconds per record so far; None where nothing tells them."""
     call = about.get("this_call")
     if status != RUNNING or not call:
