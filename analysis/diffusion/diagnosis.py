@@ -15,6 +15,7 @@ import pandas as pd
 
 from ifp.analysis.diffusion.holder_tables import LATENT_COLUMNS, factor_table, latent_table
 from ifp.analysis.diffusion.holders import ACTIVE_NATS, COLLAPSED_NATS, HELD_NMI
+from ifp.analysis.diffusion.thinned_codes import MOST_JOINT, thinned
 from ifp.analysis.information.decomposition import KlDecomposition, decompose_kl
 from ifp.analysis.information.intervals import FEWEST_RESAMPLES, LEVEL, corrected_interval
 from ifp.analysis.information.joint_information import FEWEST, JointInformation, measure_joint
@@ -162,7 +163,9 @@ def diagnose(
             list(LATENT_COLUMNS)
         ],
         decomposition=decompose_kl(codes, seed=seed) if decompose else None,
-        joint=measure_joint(codes, seed=seed, permutations=permutations, jobs=jobs, progress=progress)
+        joint=measure_joint(
+            thinned(codes, MOST_JOINT, seed), seed=seed, permutations=permutations, jobs=jobs, progress=progress
+        )
         if joint and information and len(codes) >= FEWEST
         else None,
     )

@@ -13,7 +13,7 @@ from ifp.analysis.diffusion.measure import measure_runs
 from ifp.analysis.diffusion.model_comparison import ModelComparison
 from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
 from ifp.analysis.diffusion.settings import MeasureSettings, check_counts
-from ifp.analysis.diffusion.thinned_codes import thinned_runs
+from ifp.analysis.diffusion.thinned_codes import say_of_joint, thinned_runs
 from ifp.analysis.metrics.choice import chosen_metrics
 from ifp.analysis.training.result import TrainResult
 from ifp.checkpoints.encode_models import EncodeSettings, encode_models
@@ -133,6 +133,8 @@ def diagnose(
     )  # fmt: skip
     if sample is None:
         runs = thinned_runs(runs, seed, say)
+    if joint:
+        say_of_joint(runs, say)
     runs = _named(runs, names)
     measured: Sequence[Any] = [None] * len(runs)
     if anyway or not any(run.last.doubts for run in runs):

@@ -8,16 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ifp.checkpoints.run_records import Record, Run
 from ifp.codes import Codes
 from ifp.seeds import numpy_generator
 from ifp.system.progress import Say
 
+if TYPE_CHECKING:
+    from ifp.checkpoints.run_records import Run
+
 MOST_CODES = 100_000
 """Maximum number of images of which codes given as arrays are measured."""
+
+
+MOST_JOINT = 20_000
+"""Maximum number of images of which the joint information is measured: classifiers are fitted to all of them."""
+
+
+def thinned(codes: Codes, most: int, seed: int) -> Codes:
+    """The codes of at most so many images, drawn at random; of equally many images the same ones."""
+    if len(codes) <= most:
+        return codes
+    generator = numpy_generator(seed, "diagnose", "thinned")
+    kept_N = np.sort(generator.choice(len(codes), size=most, replace=False))
+    arrays = (codes.mean_ND[kept_N], codes.logvar_ND[kept_N], codes.factors_NF[kept_N] if codes.has_factors else None)
+    return Codes(*arrays, codes.factor_names, codes.factor_sizes)
+
+
+def say_of_joint(runs: Sequence[Run], say: Say) -> None:
+    """Say where the joint information is that of a part of the images."""
+    largest = max(len(run.last.codes) for run in runs)
+    if largest > MOST_JOINT and any(run.last.codes.has_factors for run in runs):
+        say(f"The joint information is that of {MOST_JOINT:,} of the {largest:,} images, drawn at random.")
 
 
 def thinned_runs(runs: Sequence[Run], seed: int, say: Say) -> list[Run]:
@@ -34,14 +58,7 @@ def thinned_runs(runs: Sequence[Run], seed: int, say: Say) -> list[Run]:
         f"{largest:,} images are given; {MOST_CODES:,} of them, drawn at random with seed {seed}, are measured, since "
         "the others would take time and memory and hardly narrow the intervals."
     )
-    return [replace(run, records=tuple(_thinned(record, seed) for record in run.records)) for run in runs]
-
-
-def _thinned(record: Record, seed: int) -> Record:
-    codes = record.codes
-    if len(codes) <= MOST_CODES:
-        return record
-    generator = numpy_generator(seed, "diagnose", "thinned")
-    kept_N = np.sort(generator.choice(len(codes), size=MOST_CODES, replace=False))
-    arrays = (codes.mean_ND[kept_N], codes.logvar_ND[kept_N], codes.factors_NF[kept_N])
-    return replace(record, codes=Codes(*arrays, codes.factor_names, codes.factor_sizes))
+    return [
+        replace(run, records=tuple(replace(r, codes=thinned(r.codes, MOST_CODES, seed)) for r in run.records))
+        for run in runs
+    ]

@@ -268,3 +268,18 @@ def test_of_very_many_codes_a_part_is_measured_and_said(monkeypatch: pytest.Monk
     said.clear()
     ifp.diagnose(ifp.Codes(mean[:300], codes.logvar_ND[:300], place[:300], ["place"]), **settings)
     assert not said
+
+
+def test_the_joint_information_of_many_images_is_that_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, said = list[int](), list[str]()
+    monkeypatch.setattr("ifp.analysis.diffusion.thinned_codes.MOST_JOINT", 300)
+    monkeypatch.setattr("ifp.analysis.diffusion.diagnosis.MOST_JOINT", 300)
+    monkeypatch.setattr(
+        "ifp.analysis.diffusion.diagnosis.measure_joint", lambda codes, **_: asked.append(len(codes)) or None
+    )
+    place = np.arange(500) % 4
+    codes = ifp.Codes(place[:, None] - 1.5, np.full((500, 1), -4.0), place, ["place"])
+    found = ifp.diagnose(codes, **{**FAST, "joint": True, "say": said.append})
+    assert asked == [300]
+    assert said == ["The joint information is that of 300 of the 500 images, drawn at random."]
+    assert found.diagnosis.settings["images"] == 500
