@@ -20,12 +20,19 @@ Shapes: N images, D latents, F factors.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
+from sklearn import config_context
+from sklearn.base import ClassifierMixin
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_selection import SelectFpr
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from ifp.analysis.information.asked import LEAST_KL_NATS
-from ifp.analysis.joint.discriminants import differs, discriminant_log_p
 from ifp.codes import Codes, kl_nats
 from ifp.seeds import numpy_generator
 
@@ -59,51 +66,34 @@ def held_nats(codes: Codes, factor: int, *, seed: int = 0, enough_nats: float = 
     noise_SND = generator.standard_normal((SCORE_DRAWS, *codes.mean_ND.shape))[:, :, used_D]
     draws_SND = mean_ND + sd_ND * noise_SND
     best = 0.0
-    for classify, folds in ((_by_discriminants, FOLDS), (_by_logistic_regression, LOGISTIC_FOLDS)):
-        best = max(best, entropy - _log_loss(draws_SND, value_N, classify, folds))
+    for classifier, folds in _classifiers():
+        best = max(best, entropy - _log_loss(draws_SND, value_N, classifier, folds))
         if best >= enough_nats:
             break
     return best
 
 
-def _by_discriminants(fitted: np.ndarray, value_n: np.ndarray, scored: np.ndarray) -> np.ndarray | None:
-    chosen_D = differs(fitted, value_n) < SIGNIFICANCE
-    return discriminant_log_p(fitted[:, chosen_D], value_n, scored[:, chosen_D]) if chosen_D.any() else None
-
-
-def _by_logistic_regression(fitted: np.ndarray, value_n: np.ndarray, scored: np.ndarray) -> np.ndarray | None:
-    from sklearn import config_context  # a second of imports
-    from sklearn.feature_selection import SelectFpr
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
-
-    classifier = make_pipeline(
+def _classifiers() -> Iterator[tuple[ClassifierMixin, int]]:
+    yield make_pipeline(StandardScaler(), SelectFpr(alpha=SIGNIFICANCE), LinearDiscriminantAnalysis()), FOLDS
+    logistic = make_pipeline(
         StandardScaler(), PolynomialFeatures(2, include_bias=False), StandardScaler(), SelectFpr(alpha=SIGNIFICANCE),
         LogisticRegression(C=0.1, max_iter=200),
     )  # fmt: skip
-    try:
-        with warnings.catch_warnings(), config_context(assume_finite=True, skip_parameter_validation=True):
-            warnings.simplefilter("ignore", UserWarning)  # that no coordinate was selected: the error says it too
-            return classifier.fit(fitted, value_n).predict_log_proba(scored)
-    except ValueError:  # no coordinate differs between the values
-        return None
+    yield logistic, LOGISTIC_FOLDS
 
 
-Classify = Callable[[np.ndarray, np.ndarray, np.ndarray], "np.ndarray | None"]
-"""classify(fitted, their values, scored) -> ln p(value | draw) of those scored, None where no coordinate differs."""
-
-
-def _log_loss(draws_SND: np.ndarray, value_N: np.ndarray, classify: Classify, folds: int) -> float:
+def _log_loss(draws_SND: np.ndarray, value_N: np.ndarray, classifier: ClassifierMixin, folds: int) -> float:
     """Mean of -ln p(value | draw) over images that the classifier was not fitted to, nats; infinite where it fails."""
-    from sklearn.model_selection import StratifiedKFold  # see `_by_logistic_regression`
-
     total = 0.0
     for fit_n, score_m in StratifiedKFold(folds, shuffle=True, random_state=0).split(value_N, value_N):
         fitted = np.concatenate(draws_SND[:FIT_DRAWS, fit_n])
         scored, value_m = np.concatenate(draws_SND[:, score_m]), np.tile(value_N[score_m], len(draws_SND))
-        log_p = classify(fitted, np.tile(value_N[fit_n], FIT_DRAWS), scored)
-        if log_p is None:
+        try:
+            with warnings.catch_warnings(), config_context(assume_finite=True, skip_parameter_validation=True):
+                warnings.simplefilter("ignore", UserWarning)  # that no coordinate was selected: the error says it too
+                classifier.fit(fitted, np.tile(value_N[fit_n], FIT_DRAWS))
+                log_p = classifier.predict_log_proba(scored)
+        except ValueError:  # no coordinate differs between the values
             return float("inf")
         total -= float(log_p[np.arange(len(scored)), value_m].sum())
     return total / (len(draws_SND) * len(value_N))
