@@ -17,7 +17,7 @@ PROGRAM = ROOT / "benchmarks" / "gpu.py"
 # finds no installed ifp, and none of what a bare machine may lack
 BARE = """
 import sys, runpy
-LACKING = {"pooch", "rich", "click", "sklearn", "joblib", "threadpoolctl", "matplotlib", "pandas", "PIL",
+LACKING = {"pooch", "rich", "click", "sklearn", "seaborn", "joblib", "threadpoolctl", "matplotlib", "pandas", "PIL",
            "pytest", "psutil"}
 class Bare:
     def __init__(self, finder):

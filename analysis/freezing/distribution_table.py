@@ -19,8 +19,6 @@ SHOWN = {"exact": (EXACT,), "train": (COOL, HEAT), "closed-form": (LOWER_EDGE,)}
 """The measures whose members are drawn, by the method one asks for."""
 FEWEST_FOR_DENSITY = 10
 """Fewest values of which a density is drawn; with fewer it would show the shape of the kernel."""
-DENSITY_POINTS = 256
-"""Betas at which a density is drawn."""
 FEWEST_BINS, MOST_BINS = 8, 20
 """Limits of the number of bins of a histogram: in one column of a paper 20 bars are 3 mm wide each."""
 
@@ -160,23 +158,6 @@ def has_density(values: np.ndarray, *, scale: str = "log") -> bool:
     """Whether a density of these betas says something: at least 10 of them, not all the same."""
     x = np.log(values) if scale == "log" else values
     return len(x) >= FEWEST_FOR_DENSITY and bool(np.ptp(x) >= 1e-6 * max(1.0, abs(float(x.mean()))))
-
-
-def density(values: np.ndarray, *, scale: str = "log", reach: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Betas [256] and the density of these values there, per decade of beta (log) or per unit of it (linear).
-
-    Gaussian kernels with Scott's bandwidth, n^(-1/5) standard deviations, to `reach` bandwidths beyond the data.
-
-    References
-    ----------
-    Scott, Multivariate Density Estimation (1992).
-    """
-    x = np.log10(values) if scale == "log" else np.asarray(values, dtype=float)
-    bandwidth = len(x) ** (-1 / 5) * float(x.std(ddof=1))
-    grid = np.linspace(x.min() - reach * bandwidth, x.max() + reach * bandwidth, DENSITY_POINTS)
-    kernels = np.exp(-0.5 * ((grid[:, None] - x) / bandwidth) ** 2)
-    height = kernels.mean(axis=1) / (np.sqrt(2 * np.pi) * bandwidth)
-    return (10.0**grid if scale == "log" else grid), height
 
 
 def bin_edges(lanes: list[Lane], *, scale: str = "log") -> np.ndarray:

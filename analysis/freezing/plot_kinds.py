@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.figures.plot_legend import FILLED, OUTLINE, box_style
@@ -17,7 +17,6 @@ from ifp.analysis.freezing.by_measure import COOL, HEAT
 from ifp.analysis.freezing.distribution_table import (
     Lane,
     bin_edges,
-    density,
     has_density,
 )
 from ifp.analysis.freezing.plot_lanes import (
@@ -72,24 +71,25 @@ def _draw_ridge(ax: Axes, lanes: list[Lane], scale: str, beside: Sequence[Lane])
 
 
 def _draw_hist(ax: Axes, lanes: list[Lane], scale: str, beside: Sequence[Lane]) -> None:
+    import seaborn as sns  # a second of imports, which other figures and tables do without
+
     panels = _draw_rows(ax, lanes)
     edges = bin_edges([*lanes, *beside], scale=scale)
+    # seaborn counts in the coordinates of the axis
+    bins = (np.log10(edges) if scale == "log" else edges).tolist()
     tallest = 1
     for panel, lane in zip(panels, lanes, strict=True):
         for measure in lane.shown:
             values = lane.values(measure)
-            if not len(values):
-                continue
-            counts = np.histogram(values, edges)[0]
-            tallest = max(tallest, int(counts.max()))
-            if measure == HEAT:
-                panel.plot(edges, [*counts, counts[-1]], drawstyle="steps-post", color=lane.look.color, linewidth=0.9,
-                           gid=OUTLINE)  # fmt: skip
-            else:
-                # the edge of an empty bar would lie on the base line
-                left, width, height = (part[counts > 0] for part in (edges[:-1], np.diff(edges), counts))
-                panel.bar(left, height, width, align="edge", gid=FILLED, **box_style(FILLED, lane.look.color))
+            if len(values):
+                mark, element = (OUTLINE, "step") if measure == HEAT else (FILLED, "bars")
+                style = box_style(mark, lane.look.color) if mark == FILLED else {"linewidth": 0.9}
+                sns.histplot(x=values, bins=bins, element=element, fill=mark == FILLED, ax=panel, gid=mark,
+                             color=lane.look.color, **style)  # fmt: skip
+                tallest = max(tallest, int(np.histogram(values, edges)[0].max()))
     for panel in panels:
+        for bar in [bar for bar in panel.patches if isinstance(bar, Rectangle) and not bar.get_height()]:
+            bar.remove()  # its edge would lie on the base line
         panel.set(ylim=(0, 1.04 * tallest), xlabel="", ylabel="")
         panel.yaxis.set_major_locator(MaxNLocator(2, integer=True))
         panel.tick_params(axis="y", pad=1.5)
@@ -98,16 +98,17 @@ def _draw_hist(ax: Axes, lanes: list[Lane], scale: str, beside: Sequence[Lane]) 
 
 def _draw_densities(panel: Axes, lane: Lane, scale: str, reach: float) -> None:
     """The densities of a lane's shown measures, drawn to `reach` bandwidths beyond the data; heating as an outline."""
+    import seaborn as sns  # see `_draw_hist`
+
     for measure in lane.shown:
         values, heating = lane.values(measure), measure == HEAT
         if not has_density(values, scale=scale):
             continue
-        beta, height = density(values, scale=scale, reach=reach)
-        color = lane.look.color
+        same = {"x": values, "ax": panel, "color": lane.look.color, "cut": reach, "gridsize": 256, "bw_method": "scott"}
         if not heating:
-            panel.fill_between(beta, height, facecolor=to_rgba(color, 0.16), edgecolor=color, linewidth=0, gid=FILLED)
-        panel.plot(beta, height, color=color, linestyle=lane.look.linestyle, linewidth=0.7 if heating else 1.2,
-                   gid=OUTLINE if heating else None)  # fmt: skip
+            sns.kdeplot(**same, fill=True, alpha=0.16, linewidth=0, gid=FILLED)
+        sns.kdeplot(**same, linestyle=lane.look.linestyle, linewidth=0.7 if heating else 1.2,
+                    gid=OUTLINE if heating else None)  # fmt: skip
     panel.set(xlabel="", ylabel="")
 
 

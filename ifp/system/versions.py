@@ -8,7 +8,7 @@ from importlib import metadata
 from ifp import __version__
 
 REQUIRED = (
-    "torch", "numpy", "scipy", "scikit-learn", "threadpoolctl", "matplotlib", "msgspec", "pandas", "pillow",
+    "torch", "numpy", "scipy", "scikit-learn", "seaborn", "threadpoolctl", "matplotlib", "msgspec", "pandas", "pillow",
     "pooch", "joblib", "click", "rich", "jinja2", "markupsafe",
 )  # fmt: skip
 

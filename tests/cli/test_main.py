@@ -28,7 +28,7 @@ def test_light_commands_import_nothing_heavy(words: list[str]) -> None:
 import sys
 from ifp.cli import main
 main({words!r}, standalone_mode=False)
-heavy = {{"torch", "matplotlib", "pandas", "scipy"}} & set(sys.modules)
+heavy = {{"torch", "matplotlib", "pandas", "scipy", "seaborn"}} & set(sys.modules)
 assert not heavy, heavy
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

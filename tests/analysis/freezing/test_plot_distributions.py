@@ -12,13 +12,13 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from scipy.stats import gaussian_kde, norm
+from scipy.stats import norm
 
 from ifp.analysis import freezing_points, read_run, summarize
 from ifp.analysis.figures.plot_legend import ABRUPT, BOUND, CENSORED, EDGES, INTERVAL, MEDIAN, POINT
 from ifp.analysis.figures.plot_page import paper_style
 from ifp.analysis.figures.style import factor_looks
-from ifp.analysis.freezing.distribution_table import bin_edges, density, has_density, lanes_table, prepare_lanes
+from ifp.analysis.freezing.distribution_table import bin_edges, has_density, lanes_table, prepare_lanes
 from ifp.analysis.plots import plot_freezing_points, plot_trace
 
 from .drawn import DISTRIBUTIONS, figure_of
@@ -78,14 +78,6 @@ def test_few_members_one_factor_any_method(
 def densities(ax: Axes) -> list[np.ndarray]:
     """Beta and density [2, points] of each curve in the axes within `ax`."""
     return [np.array(line.get_data(), dtype=float) for panel in ax.child_axes for line in panel.get_lines()]
-
-
-def test_a_density_is_that_of_another_program(rng: np.random.Generator) -> None:
-    values = np.exp(rng.normal(size=40))
-    for scale, x in (("log", np.log10(values)), ("linear", values)):
-        beta, height = density(values, scale=scale, reach=1.0)
-        at = np.log10(beta) if scale == "log" else beta
-        np.testing.assert_allclose(height, gaussian_kde(x, bw_method="scott")(at), rtol=1e-10)
 
 
 def test_equal_values_and_few_have_no_density() -> None:
