@@ -21,20 +21,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn import config_context
-from sklearn.base import ClassifierMixin
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.feature_selection import SelectFpr
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from ifp.analysis.information.asked import LEAST_KL_NATS
 from ifp.codes import Codes, kl_nats
 from ifp.seeds import numpy_generator
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
 
 FOLDS, LOGISTIC_FOLDS, FIT_DRAWS, SCORE_DRAWS = 10, 4, 1, 6
 SIGNIFICANCE = 0.001
@@ -74,6 +70,12 @@ def held_nats(codes: Codes, factor: int, *, seed: int = 0, enough_nats: float = 
 
 
 def _classifiers() -> Iterator[tuple[ClassifierMixin, int]]:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # scikit-learn takes a second to import
+    from sklearn.feature_selection import SelectFpr
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
     yield make_pipeline(StandardScaler(), SelectFpr(alpha=SIGNIFICANCE), LinearDiscriminantAnalysis()), FOLDS
     logistic = make_pipeline(
         StandardScaler(), PolynomialFeatures(2, include_bias=False), StandardScaler(), SelectFpr(alpha=SIGNIFICANCE),
@@ -84,6 +86,9 @@ def _classifiers() -> Iterator[tuple[ClassifierMixin, int]]:
 
 def _log_loss(draws_SND: np.ndarray, value_N: np.ndarray, classifier: ClassifierMixin, folds: int) -> float:
     """Mean of -ln p(value | draw) over images that the classifier was not fitted to, nats; infinite where it fails."""
+    from sklearn import config_context  # see `_classifiers`
+    from sklearn.model_selection import StratifiedKFold
+
     total = 0.0
     for fit_n, score_m in StratifiedKFold(folds, shuffle=True, random_state=0).split(value_N, value_N):
         fitted = np.concatenate(draws_SND[:FIT_DRAWS, fit_n])
