@@ -159,4 +159,4 @@ def _as_table(suggested: Suggestion | None) -> list[ShownTable]:
 
 def _name(dataset: object) -> str:
     """The name of a data set without the folders of a path."""
-    return one_line(Path(str(dataset)).name)
+    return one_line(Path(str(dataset).removeprefix("npz:").removeprefix("images:")).name)

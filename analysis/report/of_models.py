@@ -199,4 +199,4 @@ def _name(about: Any) -> str:
     """The name of the data set without the folders of a path; "the data" where it is not said."""
     dataset = about.get("dataset") if isinstance(about, dict) else None
     name = dataset.get("name") if isinstance(dataset, dict) else None
-    return one_line(Path(str(name)).name) if name else "the data"
+    return one_line(Path(str(name).removeprefix("npz:").removeprefix("images:")).name) if name else "the data"

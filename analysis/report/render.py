@@ -76,7 +76,7 @@ def cell(value: Any) -> str:
 def _table(shown: ShownTable) -> dict[str, Any]:
     """Headings, whether each is of texts, and rows of cells with their sort keys."""
     table = shown.table.head(MOST_ROWS)
-    headings = [one_line(name) or " " for name in table.columns]
+    headings = [one_line(name) or "no." for name in table.columns]
     columns = [[cell(value) for value in table.iloc[:, place].astype(object)] for place in range(table.shape[1])]
     keys = [[sort_key(text) for text in column] for column in columns]
     more = len(shown.table) - len(table)
@@ -87,7 +87,7 @@ def _table(shown: ShownTable) -> dict[str, Any]:
         "title": one_line(shown.title),
         "note": note,
         "headings": [
-            {"name": name, "left": name in shown.left or not of_numbers}
+            {"name": name, "left": (name in shown.left) or not of_numbers}
             for name, of_numbers in zip(headings, numeric, strict=True)
         ],
         "rows": [list(zip(row, key, strict=True)) for row, key in zip(zip(*columns, strict=True),
