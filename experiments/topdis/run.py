@@ -73,7 +73,8 @@ def main() -> None:
         train_to_end(replace(config, seeds=given.seeds), dataset, run)
         if not (run / "measures.csv").is_file():
             measured(run, sample).to_csv(run / "measures.csv", index=False, float_format="%.5g")
-        rows.append(pd.read_csv(run / "measures.csv").assign(base=base, gamma=gamma))
+        measures = pd.read_csv(run / "measures.csv")
+        rows.append(measures[measures["seed"] < given.seeds].assign(base=base, gamma=gamma))
         pd.concat(rows).to_csv(table, index=False, float_format="%.5g")
         write_machine(given.out, given.work)
         print(f"{time.strftime('%H:%M:%S')} {run.name}", flush=True)
