@@ -89,3 +89,14 @@ def test_the_summary_without_labels_follows_from_the_measures(load_experiment: L
     # five digits are kept of a reconstruction of 30 nats, and differences are of two of them
     pd.testing.assert_frame_equal(stored, found, rtol=2e-3, atol=1e-3, check_dtype=False)
     assert not len(pd.read_csv(kept / "pressures.csv"))
+
+
+def test_the_summary_of_topdis_follows_from_the_measures(load_experiment: Load) -> None:
+    kept = FOLDER / "topdis" / "results"
+    load_experiment(FOLDER / "deft_vs_baselines", ("paired",))
+    summary = load_experiment(FOLDER / "topdis", ("summary",))["summary"]
+    measures, stored = pd.read_csv(kept / "measures.csv"), pd.read_csv(kept / "summary.csv")
+    pd.testing.assert_frame_equal(
+        stored, summary.summarise(measures), rtol=2e-3, atol=1e-3, check_dtype=False
+    )  # five digits are kept of a reconstruction of 30 nats, and differences are of two of them
+    assert stored.loc[stored["gamma"] > 0, "pairs"].min() >= 3

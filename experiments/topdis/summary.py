@@ -49,7 +49,8 @@ def draw(folder: Path) -> None:
                     places.append((place, f"{gamma:g}"))
             ax.set_xticks(*map(list, zip(*places, strict=True)))
             ax.set_title(label)
-            ax.set_ylim(bottom=0)
+            if measure not in ("recon_nats", "kl_nats"):
+                ax.set_ylim(0, 1.06 * measures[measure].max())
         for ax in axes[1]:
             ax.set_xlabel(r"$\gamma$, " + " | ".join(TITLES[base] for base in measures["base"].unique()))
         save_figure(figure, folder / "topdis", measures[["base", "gamma", "seed", *MEASURES]])
