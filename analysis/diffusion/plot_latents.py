@@ -154,6 +154,9 @@ def decomposition_figure(
         ax.plot([cap_nats, cap_nats], [-0.42, 0.42], color=INK, linestyle=":", linewidth=1.0, zorder=4)
         beyond = 1.1 * _BOUND_SHARE * float(nats.max()) if saturated else 0.0  # of the arrow
         name = "cap: ln N" if saturated else "at most ln N"
+        # the axis goes on so far that the words end before the column of numbers
+        words = min((0.08 + text_width_in(name)) / (width_in - left_in - _RIGHT_IN), 0.6)
+        ax.set_xlim(right=max(ax.get_xlim()[1], (cap_nats + beyond) / (1 - words)))
         at = beside(ax, 0.04, x="data", y="data")
         ax.text(cap_nats + beyond, 0, name, transform=at, fontsize=SMALL_PT, color=NEUTRAL, va="center_baseline")
     ax.axvline(0, color=INK, linewidth=0.5, zorder=4)
