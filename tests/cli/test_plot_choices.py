@@ -228,3 +228,25 @@ def test_legends_inside_and_outside_are_taken_off_and_choices_end_with_their_blo
     with paper_style():
         saved = save_figure(new_figure(3, 2), tmp_path / "f", pd.DataFrame({"a": [1]}), formats="png")
     assert picture(saved[0]).shape[:2] == (600, 900)
+
+
+def test_trainings_and_shifts_stand_in_panels(tmp_path: Path) -> None:
+    stored = Path(__file__).parents[1] / "data" / "format-0" / "train"
+    first, second = (shutil.copytree(stored, tmp_path / name) for name in ("beta", "deft"))
+    drawn = ifp.plot([first, second], out=tmp_path / "t", formats="png")
+    assert pd.read_csv(drawn[1])["run"].unique().tolist() == ["beta", "deft"]
+    with pytest.raises(IfpError, match="one of several trainings, whose figure is always the same"):
+        ifp.plot([first, second], kinds="kde", out=tmp_path / "no")
+    for name, beta in (("s1", 10.0), ("s2", 40.0)):
+        rows = [
+            {"kind": "factor", "name": factor, "beta_ifp": beta * (1 + number), "status": "melted", "beta_start": 1.0,
+             "beta_end": 200.0, "side": side, "number": number}
+            for factor in ("posX", "shape") for side in ("baseline", "mitigated") for number in range(2)
+        ]  # fmt: skip
+        (tmp_path / name).mkdir()
+        pd.DataFrame(rows).to_csv(tmp_path / name / "melting.csv", index=False)
+        (tmp_path / name / "shift.json").write_text("{}")
+    drawn = ifp.plot([tmp_path / "s1", tmp_path / "s2"], factors="shape", out=tmp_path / "s", formats="png")
+    shown = pd.read_csv(drawn[1])
+    assert shown["run"].unique().tolist() == ["s1", "s2"]
+    assert set(shown["name"]) == {"shape"}
