@@ -15,6 +15,7 @@ from pathlib import Path
 
 MOST_SECONDS = 600.0
 """A run that takes longer has hung."""
+SESSION = Path("/proc/self/autogroup")
 NOT_COMPARED = {"checksums.json"}
 """Checksums follow from the other files, and run.json, which holds the time of its making, is among them."""
 
@@ -43,15 +44,24 @@ Around = Callable[[Callable[[], None]], None]
 """Called with a function that runs the command, and calls it."""
 
 
+def _niceness_of_session() -> str | None:
+    """The niceness of this session, which Linux weighs against that of others and which a new session does not keep."""
+    return SESSION.read_text().split()[-1] if SESSION.is_file() else None
+
+
 def start(arguments: list[str], log: Path, before: Callable[[], None], around: Around = lambda call: call()) -> int:
     """The number of a new process that runs `ifp` with these arguments, its words going to `log`."""
     sys.stdout.flush()
+    niceness = _niceness_of_session()
     number = os.fork()
     if number:
         return number
     code = 70
     try:
         os.setsid()
+        if niceness is not None:
+            with suppress(OSError):
+                SESSION.write_text(niceness)
         file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, 1)
         os.dup2(file, 2)
