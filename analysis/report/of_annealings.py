@@ -18,7 +18,7 @@ from ifp.analysis.joint.report import PrintedTable
 from ifp.analysis.joint.response_report import MARK as RESPONSE_MARK
 from ifp.analysis.joint.response_result import WholeResponse, read_response
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges, read_whole
-from ifp.analysis.report.section import Section, one_line, rounded
+from ifp.analysis.report.section import Section, one_line, rounded, sentence
 from ifp.analysis.suggestion.result import Suggestion
 from ifp.analysis.suggestion.study import suggest
 from ifp.errors import IfpError
@@ -57,7 +57,7 @@ def of_traversals(folder: Path) -> Section:
     )
     checks = run.consistency()
     said = consistency_sentence(checks)
-    found = [f"{one_line(run.headline())}.", *filter(None, [run.nothing_froze()])]
+    found = [f"{sentence(run.headline())}.", *filter(None, [run.nothing_froze()])]
     found += [sentence for sentence in run.sentences() if sentence != said]
     suggested = _suggested(run)
     found += suggested.sentences()[:-2] if suggested else []
@@ -111,7 +111,7 @@ def of_sweep(folder: Path) -> Section:
                     left=("kind", "name"))  # fmt: skip
     theory = f"There is no theory to compare with: {GAN_MARK}."
     section = Section("Sweep of GANs", f"Freezing points of GANs on {_name(about.get('dataset', 'images'))}",
-                      one_line(asked), list(map(one_line, found)), [table], theory, cite=(INFOGAN,))  # fmt: skip
+                      sentence(asked), list(map(sentence, found)), [table], theory, cite=(INFOGAN,))  # fmt: skip
     run = read_own_json(folder / "run.json", Struct, "run the same command again")
     return section.of_run({**run, "settings": about}, folder)
 
@@ -127,12 +127,12 @@ def _of_whole(
     parts = result.report()
     tables = [ShownTable(part.title, part.table, part.note, ("factor",)) for part in parts if
               isinstance(part, PrintedTable)]  # fmt: skip
-    found = [f"{one_line(result.headline())}."]
+    found = [f"{sentence(result.headline())}."]
     if isinstance(result, WholeAnnealing | WholeResponse) and result.nothing_froze():
         found.append(result.nothing_froze())
-    found += [one_line(part) for part in parts if isinstance(part, str) and part != RESPONSE_MARK]
+    found += [sentence(part) for part in parts if isinstance(part, str) and part != RESPONSE_MARK]
     if isinstance(result, WholeAnnealing | WholeResponse) and (suggested := _suggested(result)):
-        found += map(one_line, suggested.sentences()[:-2])
+        found += map(sentence, suggested.sentences()[:-2])
         tables += _as_table(suggested)
     section = Section(
         kind, f"{kind}: {_name(result.dataset)}", f"{asked}; {conditions_in_words(result.run)}.", found, tables, theory,

@@ -15,7 +15,7 @@ from ifp.analysis.channels.shown_tables import shown as channels_shown
 from ifp.analysis.diffusion.results import Results, load_results
 from ifp.analysis.diffusion.shown_tables import shown_tables
 from ifp.analysis.figures.shown_table import ShownTable
-from ifp.analysis.report.section import Section, one_line, rounded
+from ifp.analysis.report.section import Section, one_line, rounded, sentence
 from ifp.analysis.shift.result import NOTE as SHIFT_NOTE
 from ifp.analysis.shift.result import SIDES
 from ifp.analysis.tables import Column, read_csv
@@ -52,7 +52,7 @@ def of_diagnosis(folder: Path) -> Section:
         asked = f"What does each latent of {name} hold of the factors of {data}, and has information diffused?"
     versions = about.get("versions") or content.get("versions")
     section = Section(
-        kind, title, asked, list(map(one_line, results.sentences())), shown_tables(name, results),
+        kind, title, asked, list(map(sentence, results.sentences())), shown_tables(name, results),
         NO_THEORY + _parts_of_kl(results),
     )  # fmt: skip
     given = {"dataset": about.get("dataset"), "settings": content.get("settings"), "versions": versions}
@@ -105,11 +105,11 @@ def of_training(folder: Path) -> Section:
             found.append(f"{name} at the last record: {values.mean():.3g}{spread} {unit}".rstrip() + ".")
     diverged = sum(status == "diverged" for status in rows["status"])
     found += [f"{diverged} of {len(rows)} networks diverged."] if diverged else []
-    found += [one_line(text) for text in run.get("doubts", {}).values()] if recorded else []
+    found += [sentence(text) for text in run.get("doubts", {}).values()] if recorded else []
     table = rounded(rows, "The last record of each network", TRAINING_NOTE, left=("status",))
     theory = f"{NO_THEORY}`ifp anneal` of the same data gives the betas at which its factors freeze."
     heading = f"Recording of {objective} on {data}" if recorded else f"Training: {objective} on {data}"
-    section = Section("Training", heading, one_line(asked), found, [table], theory)
+    section = Section("Training", heading, sentence(asked), found, [table], theory)
     return section.of_run(run, folder)
 
 
@@ -153,7 +153,7 @@ def of_channels(folder: Path) -> Section:
     parts = channels_shown(results)
     models, data = len(results.tables["models"]), _name(results.about)
     asked = f"Which pieces of information do {models} models of {data} hold again and again, and when do they freeze?"
-    found = [f"{one_line(results.headline())}.", *(one_line(part) for part in parts if isinstance(part, str))]
+    found = [f"{sentence(results.headline())}.", *(sentence(part) for part in parts if isinstance(part, str))]
     tables = [part for part in parts if isinstance(part, ShownTable)]
     theory = f"{NO_THEORY}bounds on the information of each channel stand beside it, the lower and the upper one."
     section = Section("Channels", f"What {models} models of {data} have in common", asked, found, tables, theory)
@@ -167,7 +167,7 @@ def of_directions(folder: Path) -> Section:
     table = read_csv(folder / "directions.csv", advice, DIRECTIONS)
     means = table.groupby("kind", sort=False)["minmax"].mean()
     found = [f"Mean MinMax: {', '.join(f'{one_line(kind)} {value:.3g}' for kind, value in means.items())}."]
-    found += [one_line(note) for note in about.get("notes") or []]
+    found += [sentence(note) for note in about.get("notes") or []]
     name = one_line(about.get("name", folder.name))
     shown = rounded(table.rename(columns=lambda column: str(column).replace("_", " ")), "Directions", left=("kind",))
     section = Section(

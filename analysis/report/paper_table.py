@@ -10,7 +10,7 @@ from pathlib import Path
 from ifp.analysis.figures.result import Result
 from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.report.render import cell
-from ifp.analysis.report.section import one_line
+from ifp.analysis.report.section import one_line, sentence
 from ifp.analysis.report.study import tables_of
 from ifp.analysis.tables import quoted
 from ifp.errors import IfpError, bad_value, unknown_name
@@ -117,5 +117,5 @@ def _texts(shown: ShownTable) -> tuple[list[str], list[list[str]], list[bool]]:
 
 
 def _caption(shown: ShownTable) -> str:
-    parts = [one_line(part).rstrip(".") for part in (shown.title, shown.note) if part]
+    parts = [sentence(part).rstrip(".") for part in (shown.title, shown.note) if part]
     return f"{'. '.join(parts)}." if parts else ""

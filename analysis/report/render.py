@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from ifp import __version__
 from ifp.analysis.figures.shown_table import ShownTable
-from ifp.analysis.report.section import PAPER, Section, one_line
+from ifp.analysis.report.section import PAPER, Section, one_line, sentence
 
 MOST_ROWS = 500
 """Rows of a table on the page, at most; the note says how many there are."""
@@ -81,7 +81,7 @@ def _table(shown: ShownTable) -> dict[str, Any]:
     keys = [[sort_key(text) for text in column] for column in columns]
     more = len(shown.table) - len(table)
     rest = f"and {more:,} more rows in the run's folder" if more else ""
-    note = "; ".join(filter(None, [one_line(shown.note), rest]))
+    note = "; ".join(filter(None, [sentence(shown.note), rest]))
     numeric = [all(key == "" or isinstance(key, float) for key in column) for column in keys]
     return {
         "title": one_line(shown.title),

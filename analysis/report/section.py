@@ -15,8 +15,8 @@ import pandas as pd
 from ifp.analysis.figures.shown_table import ShownTable
 from ifp.system.printable import has_controls, printable
 
-MOST_LETTERS = 300
-"""Of the value of a setting; longer ones are cut."""
+MOST_LETTERS, MOST_OF_A_SENTENCE = 300, 3000
+"""Of a name or the value of a setting, and of a sentence or a note; longer ones are cut."""
 MOST_SETTINGS = 200
 PAPER = (
     "J. Wu et al., DEFT: distilling entangled factors by preventing information diffusion, Machine Learning 111 "
@@ -114,11 +114,16 @@ def value_text(value: Any) -> str:
     return one_line(f"{value:g}" if isinstance(value, float) else value)
 
 
-def one_line(text: Any) -> str:
+def one_line(text: Any, most: int = MOST_LETTERS) -> str:
     """A text on one line, without control characters, and not too long."""
     line = " ".join(str(text).split())
     line = printable(line) if has_controls(line) else line
-    return line if len(line) <= MOST_LETTERS else f"{line[:MOST_LETTERS]}\N{HORIZONTAL ELLIPSIS}"
+    return line if len(line) <= most else f"{line[:most]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def sentence(text: Any) -> str:
+    """A sentence or a note on one line, as `one_line`, which may be longer than a name or a cell."""
+    return one_line(text, MOST_OF_A_SENTENCE)
 
 
 def rounded(table: pd.DataFrame, title: str, note: str = "", left: Sequence[str] = ()) -> ShownTable:

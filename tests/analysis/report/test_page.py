@@ -84,6 +84,7 @@ def test_it_says_what_the_runs_say(page: Path) -> None:
         assert words in text
     assert f"<dt>threshold nats</dt><dd>{run.threshold_nats:g}</dd>" in page.read_text(encoding="utf-8")
     assert Read(page).tags["figure"] >= 4
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text  # no sentence of ours is cut
 
 
 def test_figures_are_those_of_plot_with_caption_and_csv(page: Path, tmp_path: Path) -> None:
