@@ -42,7 +42,7 @@ def draw(folder: Path) -> Path:
             ax.remove()
         axes = axes[: len(names)]
         for number, (name, ax) in enumerate(zip(names, axes, strict=True)):
-            own = points[points["dataset"] == name]
+            own = _of_exact_contexts(points[points["dataset"] == name])
             factors = [factor for factor in ORDER if factor in set(own["factor"])]
             looks = {factor: factor_looks(ORDER[:5])[factor] for factor in factors if factor in ORDER[:5]}
             looks |= {factor: factor_looks(ORDER[5:])[factor] for factor in factors if factor in ORDER[5:]}
@@ -59,6 +59,13 @@ def draw(folder: Path) -> Path:
             beta_axis(ax, min(low for low, _ in ends), max(high for _, high in ends))
         add_legend(figure, axes, legend_labels(all_lanes, "kde"))
         return save_figure(figure, folder / "ifp_distributions", pd.concat(shown))[0]
+
+
+def _of_exact_contexts(own: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the traversals that have exact points, so that medians of edges beside them are of the same ones."""
+    key = ["factor", "context"]
+    exact = own.loc[own["method"] == "exact", key].drop_duplicates()
+    return own.merge(exact, on=key) if len(exact) else own
 
 
 if __name__ == "__main__":
