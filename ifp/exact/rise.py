@@ -1,4 +1,4 @@
-"""The lowest state at every KL: searched for on the way up, and followed down again.
+"""The lowest state at every KL, searched for on the way up.
 
 At each target three things compete: the first curve, the continuation of the lowest state before, and what
 `ifp.exact.improve.lowest` finds beside them.
@@ -33,7 +33,7 @@ def rise(state: SearchState) -> list[int]:
     other: Track | None = None  # members whose lowest state is not on the first curve
     for index in range(min(begin), len(targets)):
         if other is not None:
-            other = _continued(state, other, index)
+            other = continued(state, other, index)
         active = [m for m in range(state.members) if begin[m] <= index and not ended[m] and index in state.best[m]]
         if not active:
             break
@@ -52,27 +52,7 @@ def rise(state: SearchState) -> list[int]:
     return [points[max(points)] for points in state.best]
 
 
-def sink(state: SearchState) -> None:
-    """The lowest states that are not on the first curve, followed down to smaller KLs while they are the lowest.
-
-    A valley that is found at one KL may be the lowest at smaller ones too, the threshold among them.
-    """
-    track: Track | None = None
-    for index in range(len(state.depth.targets) - 1, -1, -1):
-        if track is not None and len(track.rows):
-            track = _continued(state, track, index)
-        held = set(track.rows.tolist()) if track is not None else set()
-        own = [
-            m for m in range(state.members)
-            if m not in held and index in state.best[m] and state.best[m][index] != state.cool[m].get(index)
-        ]  # fmt: skip
-        if own:
-            new = Track.begin(state.rows(own), state.store.get([state.best[m][index] for m in own]))
-            track = new if track is None else track.join(new)
-        state.around.tick()
-
-
-def _continued(state: SearchState, other: Track, index: int) -> Track | None:
+def continued(state: SearchState, other: Track, index: int) -> Track | None:
     """The lowest states of before, followed to the next target; those that a known state undercuts are left."""
     if not len(other.rows):
         return None
@@ -80,10 +60,15 @@ def _continued(state: SearchState, other: Track, index: int) -> Track | None:
     lower = []
     rows = state.store.add(other.rows.tolist(), index, other.last)
     for m, row in zip(other.rows.tolist(), rows, strict=True):
-        if index not in state.best[m] or state.nats_at(row, index) < state.nats_at(state.best[m][index], index):
+        if is_lowest(state, m, row, index):
             state.best[m][index] = row
             lower.append(m)
     return state.only(other, lower)
+
+
+def is_lowest(state: SearchState, m: int, row: int, index: int) -> bool:
+    """Whether a stored state is lower at this target than the lowest that is known of its member."""
+    return index not in state.best[m] or state.nats_at(row, index) < state.nats_at(state.best[m][index], index)
 
 
 def _searched(state: SearchState, other: Track | None, index: int, members: list[int], *, fresh: bool) -> Track | None:

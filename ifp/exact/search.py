@@ -14,8 +14,9 @@ from torch import Tensor
 
 from ifp.exact.branches import Curve
 from ifp.exact.candidates import Surroundings
+from ifp.exact.fall import fall
 from ifp.exact.follow import Track
-from ifp.exact.rise import rise, sink
+from ifp.exact.rise import rise
 from ifp.exact.search_state import Points, SearchState
 from ifp.exact.solutions import Solutions, state_along
 from ifp.exact.solve import solve
@@ -23,8 +24,6 @@ from ifp.exact.states import Depth, Store
 
 HALVINGS = 4
 """The gap between two targets in which the second latent crosses the threshold is halved this many times."""
-SAME_BETA, SAME_KL = 1e-5, 0.02
-"""Two states found at one target are one when beta and KL differ by less than these shares."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ def search_curves(around: Surroundings, depth: Depth, *, latents: int, heat: boo
         ended = state.ended(state.cool)
         return SearchResult(cool, cool, state.store, ended, ended, depth.targets)
     top = rise(state)
-    sink(state)
-    descend(state, top)
+    fall(state, top)
     for points in (state.cool, state.deep):
         refine(state, points)
     cool, deep = state.curves(state.cool), state.curves(state.deep)
@@ -95,33 +93,6 @@ def grow(state: SearchState) -> None:
         state.jumped[track.rows.cpu().numpy(), index] = jumped.cpu().numpy()
         track = track.take((~state.depth.reached(track.rows, track.last)).nonzero().squeeze(1))
         state.around.tick()
-
-
-def descend(state: SearchState, top: Sequence[int]) -> None:
-    """The curve from the deepest state down to where it meets the first one; below that it is the first one."""
-    targets = state.depth.targets
-    start: dict[int, int] = {}
-    for m in range(state.members):
-        deepest = int(max(state.best[m]))
-        if state.best[m][deepest] != state.cool[m].get(deepest) or state.jumped[m].any():
-            start[m] = deepest
-    track: Track | None = None
-    for index in range(len(targets) - 1, -1, -1):
-        if track is not None and len(track.rows):
-            track, _ = track.step(state.batch, state.around.modes_MNK, targets[index])
-            state.keep(state.deep, index, track.rows, track.last)
-            apart = [m for i, m in enumerate(track.rows.tolist()) if not _met(state, m, index, i, track.last)]
-            track = state.only(track, apart)
-            state.around.tick()
-        begin = [m for m, at in start.items() if at == index]
-        if begin:
-            for m in begin:
-                state.deep[m][index] = top[m]
-            new = Track.begin(state.rows(begin), state.store.get([top[m] for m in begin]))
-            track = new if track is None else track.join(new)
-    for m in range(state.members):
-        lowest_index = min(state.deep[m], default=len(targets))
-        state.deep[m] |= {index: row for index, row in state.cool[m].items() if index < lowest_index}
 
 
 def refine(state: SearchState, curves: Sequence[Points]) -> None:
@@ -158,15 +129,6 @@ def refine(state: SearchState, curves: Sequence[Points]) -> None:
         for m, i, row in zip(rows.tolist(), indices, stored, strict=True):
             curves[m][i] = row
         state.around.tick()
-
-
-def _met(state: SearchState, m: int, index: int, at: int, found: Solutions) -> bool:
-    """Whether a state on its way down is that of the first curve, which was followed up to there."""
-    if index not in state.cool[m] or state.jumped[m, : index + 1].any():
-        return False
-    there = state.store.get([state.cool[m][index]])
-    beta, kl = there.beta_M[0] / found.beta_M[at], there.total_kl_nats_M[0] / found.total_kl_nats_M[at]
-    return bool((beta - 1).abs() < SAME_BETA) and bool((kl - 1).abs() < SAME_KL)
 
 
 def latent_modes(modes_MNK: Tensor, latents: int) -> Tensor:
