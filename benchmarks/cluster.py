@@ -21,7 +21,7 @@ from ifp.annealing.exact_curves import ExactChunk
 from ifp.annealing.finished import Curves
 from ifp.annealing.folder import RunWriter
 from ifp.annealing.members import data_of
-from ifp.annealing.plan import EXACT_CHUNK, plan_keys, plan_members
+from ifp.annealing.plan import LEAST_EXACT_CHUNK, plan_keys, plan_members
 from ifp.annealing.trained_curves import TrainedChunk
 from ifp.datasets.toys import Toys
 from ifp.system.cluster import connect
@@ -110,8 +110,8 @@ def on_the_wire(dataset: str) -> None:
         rows = range(start, min(start + MEMBERS, len(members)))
         chunk = TrainedChunk([members[i] for i in rows], [data[i] for i in rows])
         sizes.setdefault("trained", []).append(len(pickle.dumps(chunk)) / len(rows))
-    for start in range(0, len(plan.cells), EXACT_CHUNK):
-        cells = plan.cells[start : start + EXACT_CHUNK]
+    for start in range(0, len(plan.cells), LEAST_EXACT_CHUNK):
+        cells = plan.cells[start : start + LEAST_EXACT_CHUNK]
         sizes.setdefault("exact", []).append(len(pickle.dumps(ExactChunk(cells, edges))) / len(cells))
     back = len(pickle.dumps(_full(plan.config.records, plan.config.latents)))
     for what, found in sizes.items():

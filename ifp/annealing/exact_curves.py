@@ -10,7 +10,7 @@ import numpy as np
 
 from ifp.annealing.config import AnnealConfig
 from ifp.annealing.finished import Curves
-from ifp.annealing.plan import EXACT_CHUNK, Cell, directions, exact_directions, exact_latents
+from ifp.annealing.plan import Cell, directions, exact_chunk_size, exact_directions, exact_latents
 from ifp.annealing.resources import Resources
 from ifp.exact.annealing import exact_annealing
 from ifp.exact.targets import FLOOR
@@ -54,7 +54,7 @@ def add_exact(
 
 
 def _in_chunks(cells: Sequence[Cell], config: AnnealConfig) -> list[list[int]]:
-    """The numbers of cells that are alike in images and distinct pixels, `EXACT_CHUNK` at a time.
+    """The numbers of cells that are alike in images and distinct pixels, `exact_chunk_size` at a time.
 
     A curve's last digits depend on which others are computed with it, so that the chunks which are left of a stopped
     run must be those of the whole run: they are, since whole chunks were saved. The dearest come first, so that no
@@ -63,7 +63,11 @@ def _in_chunks(cells: Sequence[Cell], config: AnnealConfig) -> list[list[int]]:
     size = [(len(c.images), len(reduce_traversal(c.images, config.pixel_likelihood).weight_P)) for c in cells]
     order = sorted(range(len(cells)), key=lambda i: (*size[i], i))
     alike = [list(group) for _, group in groupby(order, key=lambda i: size[i][0])]
-    return [group[at : at + EXACT_CHUNK] for group in alike[::-1] for at in range(0, len(group), EXACT_CHUNK)]
+    chunks = []
+    for group in alike[::-1]:
+        together = exact_chunk_size(len(cells[group[0]].images))
+        chunks += [group[at : at + together] for at in range(0, len(group), together)]
+    return chunks
 
 
 @dataclass

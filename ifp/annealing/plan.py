@@ -17,8 +17,9 @@ from ifp.system.progress import Progress, silent, unsaid
 from ifp.theory.flat import is_flat
 from ifp.trace import Key
 
-EXACT_CHUNK = 16
-"""Traversals an exact job: small enough that little is lost, large enough for the batch to pay."""
+EXACT_CHUNK_IMAGES, LEAST_EXACT_CHUNK, MOST_EXACT_CHUNK = 1024, 16, 64
+"""Images of an exact job, and the fewest and most traversals: small enough that little is lost and no worker is alone
+for long at the end, large enough for the batch to pay."""
 MOST_EXACT_LATENTS = 2
 
 
@@ -134,6 +135,15 @@ def exact_directions(config: AnnealConfig) -> tuple[str, ...]:
 def exact_latents(config: AnnealConfig) -> int:
     """Latents of the exact curves: the network's, but no more than the quadrature grid has dimensions."""
     return min(config.latents, MOST_EXACT_LATENTS)
+
+
+def exact_chunk_size(images: int) -> int:
+    """Traversals of so many images that make an exact job.
+
+    >>> exact_chunk_size(3), exact_chunk_size(32), exact_chunk_size(200)
+    (64, 32, 16)
+    """
+    return min(max(EXACT_CHUNK_IMAGES // images, LEAST_EXACT_CHUNK), MOST_EXACT_CHUNK)
 
 
 def plan_members(cells: Sequence[Cell], edges: np.ndarray, config: AnnealConfig) -> list[Member]:
