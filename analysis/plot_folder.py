@@ -131,8 +131,8 @@ def _draw_several(asked: _Asked, folders: Sequence[Path], names: str | Sequence[
         raise IfpError(f"{folders[0]} and {other} are runs of different kinds; draw those of one kind in one figure.")
     if draws[0] not in _SEVERAL:
         raise IfpError(
-            f"The figure of {folders[0]} takes a page of its own: several are drawn in one of runs of `ifp anneal` "
-            "(without --whole), `ifp train`, `ifp diagnose` and `ifp shift`."
+            f"The figure of {folders[0]} takes a page of its own: several are drawn in one of traversals "
+            "(`ifp anneal`) and runs of `ifp train`, `ifp diagnose` and `ifp shift`."
         )
     called = run_names(folders, names)
     if asked.page["out"] is None:
@@ -335,7 +335,7 @@ def _several_diagnoses(asked: _Asked, folders: Mapping[str, Path]) -> list[Path]
     from ifp.analysis.diffusion.plot_diagnosis import draw_models
     from ifp.analysis.diffusion.results import load_results
 
-    asked.refuse("one of several diagnoses, whose figure is always `models`", "method", "scale", "kinds")
+    asked.refuse("one of several diagnoses, whose figure is always models", "method", "scale", "kinds")
     asked.refuse_legend("a diagnosis")
     asked.refuse_height("a diagnosis")
     known = {name: factors_of(load_results(folder)) for name, folder in folders.items()}

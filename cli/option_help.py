@@ -39,7 +39,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "checkpoint_every", "stop_recon", "precision",
     ),
     "Which beta to train with": ("hold", "units", "model_latents"),
-    "Run": ("preset", "config_file", "seed", "out", "force", "trust", "device", "threads", "scheduler", "dry_run"),
+    "Run": ("preset", "config_file", "seed", "out", "force", "trust", "log", "device", "threads", "scheduler",
+        "dry_run", "once", "network", "every"),
     "Figures": (
         "kinds", "scale", "width", "height", "formats", "factors", "order", "labels", "title", "legend", "font",
         "names", "table_format", "number",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ifp.cli.option_words import with_options
@@ -12,7 +12,7 @@ from ifp.system.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 PIPE_WIDTH = 150
 """Width of a table, in characters, where stdout is not a terminal."""
@@ -48,6 +48,13 @@ def print_line(text: str = "", *, indent: int = 0) -> None:
             lines = textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False) or [""]
         for part in lines:
             console.print((" " * indent + printable(part)).rstrip(), soft_wrap=True)
+
+
+def print_parts(parts: Iterable[RenderableType]) -> None:
+    """Print texts and tables of rich, whose cells are `printable` already, one below the other."""
+    console = stdout_console()
+    for part in parts:
+        console.print(part)
 
 
 def print_table(

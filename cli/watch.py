@@ -11,7 +11,7 @@ import click
 
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.output import echo
-from ifp.cli.printing import print_line, stdout_console
+from ifp.cli.printing import print_line, print_parts, stdout_console
 from ifp.cli.trust_option import trust_option
 from ifp.errors import IfpError, bad_value
 
@@ -100,6 +100,4 @@ def _lines(state: RunState, network: int, every: float) -> RunState:
 def _print(state: RunState, network: int) -> None:
     from ifp.cli.watch_view import view
 
-    console = stdout_console()
-    for part in view(state, network):
-        console.print(part)
+    print_parts(view(state, network))

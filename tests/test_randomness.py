@@ -15,7 +15,14 @@ import ifp
 from ifp.datasets.toys import Toys
 
 ROOT = Path(__file__).parents[1]
-SOURCES = [path for folder in ("ifp", "analysis", "cli") for path in sorted((ROOT / folder).rglob("*.py"))]
+KEEPS_THE_USER_S = ROOT / "ifp" / "recording" / "untouched.py"
+"""Puts the global random numbers of a user's loop back to where they were, and draws none."""
+SOURCES = [
+    path
+    for folder in ("ifp", "analysis", "cli")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if path != KEEPS_THE_USER_S
+]
 NUMPY_ALLOWED = {"default_rng", "Generator", "BitGenerator", "SeedSequence", "PCG64", "Philox"}
 TORCH_GLOBAL = {"manual_seed", "manual_seed_all", "seed", "initial_seed", "get_rng_state", "set_rng_state"}
 TORCH_DRAWS = {  # these draw from the global generator unless they are given one
@@ -59,6 +66,11 @@ def global_draws(source: str) -> Iterator[str]:
                 yield ast.unparse(node.func)
             if name.split(".")[-1] == "default_rng" and not (node.args or node.keywords):
                 yield "default_rng() without a seed"
+
+
+def test_the_random_numbers_of_a_user_s_loop_are_read_and_put_back_alone() -> None:
+    found = {name.rpartition(".")[2] for name in global_draws(KEEPS_THE_USER_S.read_text())}
+    assert found <= {"import random", "get_state", "set_state", "get_rng_state", "set_rng_state"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

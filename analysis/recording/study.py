@@ -334,7 +334,7 @@ class Recorder:
     def _state(self, asked: RecordedModel, record: TrainRecord) -> dict[str, Any]:
         state_dict = getattr(asked.model, "state_dict", None)
         if not callable(state_dict):
-            raise IfpError(f"{asked.name} has no state_dict to save; leave `checkpoints` out, or hand in the module.")
+            raise IfpError(f"{asked.name} has no state_dict to save; leave checkpoints out, or hand in the module.")
         return {"state_dict": state_dict(), "global_step": record.step, "hyper_parameters": {"beta": record.beta}}
 
 

@@ -113,7 +113,7 @@ def _of_networks(folder: Path, about: Mapping[str, Any]) -> RunState:
     done = sum(network.step for network in networks)
     steps = about.get("steps") if recording else about["config"].get("steps")
     total = len(networks) * int(steps) if isinstance(steps, int) and not isinstance(steps, bool) else None
-    kind = "recording" if recording else ("ifp anneal --whole" if len(parts) > 1 else "ifp train")
+    kind = "recording" if recording else ("ifp anneal of a whole data set" if len(parts) > 1 else "ifp train")
     status = str(current.get("status", RUNNING))
     changed = max([*times, *(_changed(place / RUN_FILE) for _, place, _ in parts)])
     left, gap = _time_left(current, steps_now, changed, status)

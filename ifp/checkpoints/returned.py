@@ -76,7 +76,10 @@ def posterior_of(
 
 def told(returned: Any) -> str:
     """What was returned, for the middle of a sentence."""
-    return f"{len(returned)} values" if isinstance(returned, tuple | list) else f"a {type(returned).__name__}"
+    if isinstance(returned, tuple | list):
+        kinds = [f"a {type(part).__name__}" for part in returned]
+        return " and ".join(kinds) if len(kinds) == 2 else f"{len(kinds)} values"
+    return f"a {type(returned).__name__}"
 
 
 def _find(returned: Any, images: int, variance: str, depth: int) -> tuple[Tensor, Tensor, str] | None:

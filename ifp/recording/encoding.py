@@ -123,8 +123,8 @@ class RecordedModel:
             returned = way.call(x)
         except (Exception, SystemExit) as error:  # whatever the user's code raises
             raise IfpError(
-                f"{called} failed on images of shape {list(x.shape)} ({type(error).__name__}: {error}); say what it "
-                "takes by `layout` and `scale`."
+                f"{called} failed on images of shape {list(x.shape)} ({type(error).__name__}: {error}); say by "
+                "the recorder's arguments layout and scale what it takes."
             ) from error
         try:
             mean, logvar = posterior_of(
@@ -174,13 +174,13 @@ class RecordedModel:
             out = torch.as_tensor(out).detach().cpu().float()
         except (Exception, SystemExit) as error:  # whatever the user's code raises
             raise IfpError(
-                f"`decode` ({name}) failed on codes of shape {list(z.shape)} ({type(error).__name__}: {error}); give a "
+                f"decode ({name}) failed on codes of shape {list(z.shape)} ({type(error).__name__}: {error}); give a "
                 "function of codes [images, latents] that returns images, or leave it out."
             ) from error
         channels, rows, columns = self._image_shape
         if out.numel() != len(z) * channels * rows * columns:
             raise IfpError(
-                f"`decode` ({name}) gave an array of shape {list(out.shape)}, not {len(z)} images of "
+                f"decode ({name}) gave an array of shape {list(out.shape)}, not {len(z)} images of "
                 f"{self._image_shape}; give a function that returns images."
             )
         if self._config.layout == "NHWC":
@@ -194,7 +194,7 @@ class RecordedModel:
             return out * std + mean
         if self._config.output == "probabilities" and (out.min() < 0 or out.max() > 1):
             raise IfpError(
-                f"`decode` ({name}) gave values from {float(out.min()):.3g} to {float(out.max()):.3g}, which are no "
+                f"decode ({name}) gave values from {float(out.min()):.3g} to {float(out.max()):.3g}, which are no "
                 "probabilities; say output='logits', or output='values' for pixels on the scale of the model's input."
             )
         return out
@@ -214,10 +214,10 @@ def decode_of(model: Any, decode: Any) -> Callable[[Tensor], Any] | None:
         found = getattr(model, "decode", None) or getattr(model, "decoder", None)
         if not callable(found):
             raise IfpError(
-                f"{name_of(model)} has no method decode and no decoder; give a function of codes as `decode`, or leave "
+                f"{name_of(model)} has no method decode and no decoder; give a function of codes as decode, or leave "
                 "it out."
             )
         return found
     if not callable(decode):
-        raise IfpError(f"`decode` must be a function of codes [images, latents], or True, got {told(decode)}.")
+        raise IfpError(f"decode must be a function of codes [images, latents], or True, got {told(decode)}.")
     return decode

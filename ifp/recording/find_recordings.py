@@ -44,6 +44,6 @@ def all_recordings(models: Sequence[Any], dataset: Any) -> bool:
     if dataset is not None:
         raise IfpError(
             f"{place} is a recording, whose codes bring their own factors; leave the data set out, or name checkpoints "
-            "(with `checkpoints=True` a recorder saves them in the folder checkpoints)."
+            "(a recorder saves them in its folder checkpoints where it was asked for them: checkpoints=True)."
         )
     return True

@@ -38,8 +38,8 @@ def doubts(
     total = float(kl_N.mean())
     if total >= ACTIVE_NATS and kl_N.std() < CONSTANT_SHARE * total:
         found["constant"] = (
-            f"The KL is {total:.3g} nats for every image, so the model does not tell them apart; say by `layout` and "
-            "`scale` what it takes, and hand in the model that is trained."
+            f"The KL is {total:.3g} nats for every image, so the model does not tell them apart; say by "
+            "the recorder's arguments layout and scale what it takes, and hand in the model that is trained."
         )
     if logvar_ND.min() >= 0 and logvar_ND.max() > 1e-6:
         found["wide"] = (
@@ -49,7 +49,7 @@ def doubts(
     if kl_D.max() > LARGEST_NATS:
         found["large"] = (
             f"The KL of latent {int(kl_D.argmax())} is {kl_D.max():.4g} nats, more than any latent holds; say by "
-            "`scale`, `head` and `variance` what the model takes and returns."
+            "the recorder's arguments scale, head and variance what the model takes and returns."
         )
     if before is not None and np.array_equal(before[1], mean_ND) and np.array_equal(before[2], logvar_ND):
         found["unchanged"] = (

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ifp.cli import main
-from ifp.datasets.catalog import DATASETS, check_available
+from ifp.datasets.catalog import DATASETS, OFFICIAL, check_available
 from ifp.errors import IfpError
 
 NOT_NEEDED = ("torch", "matplotlib", "sklearn")
@@ -80,7 +80,7 @@ def test_an_unreadable_model_is_told_before_an_image_is_rendered(
 
 def test_available_data_pass(bars_npz: Path) -> None:
     for name in DATASETS:
-        if name not in ("dsprites", "smallnorb") and ":" not in name:  # files that may be missing here
+        if name not in OFFICIAL and ":" not in name:  # files that may be missing here
             check_available(name)
     check_available(f"npz:{bars_npz}")
     with pytest.raises(IfpError, match="Only sprites-scream has a background picture"):

@@ -193,7 +193,7 @@ def test_settings_out_of_range_are_one_sentence_and_leave_no_folder(
         ((exact_encode, {"beta": "4"}), "must be numbers, got '4'"),
         ((exact_encode, {"beta": -1}), "beta must be a number of at least 0"),
         ((exact_encode, {"decode": True}), "has no method decode and no decoder"),
-        ((exact_encode, {"decode": 3}), "`decode` must be a function"),
+        ((exact_encode, {"decode": 3}), "decode must be a function"),
         ((exact_encode, {"decode": lambda z: z}), r"gave an array of shape \[72, 3\], not 72 images"),
         ((exact_encode, {"decode": lambda z: z.new_full((len(z), 96), -3)}), "no probabilities; say output='logits'"),
         ((exact_encode, {"stage": -1}), "stage must be"),

@@ -18,7 +18,9 @@ READERS = {
     r"np\.load\(|numpy\.load\(": {"ifp/datasets/smallnorb.py"},
     r"\bread_csv\(io|pd\.read_|loadtxt|genfromtxt": {"analysis/tables.py"},
     r"torch\.load\(": {"ifp/training/state.py", "ifp/checkpoints/files/contents.py"},
-    r"pickle\.loads?\(|yaml\.|marshal|shelve|(?<![.\w])(eval|exec)\(": {"ifp/system/cluster_task.py"},
+    r"pickle\.loads?\(|yaml\.|marshal|shelve|(?<![.\w])(eval|exec)\(": {
+        "ifp/system/cluster_task.py", "ifp/system/processes.py", "ifp/system/process_child.py",
+    },
 }  # fmt: skip
 """What reads a file or a text, and the files that may call it: they check first, or read what this very run wrote."""
 

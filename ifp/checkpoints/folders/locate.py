@@ -98,7 +98,7 @@ def _located_folder(path: Path) -> Located:
         level = [inner for folder in level for inner in entries(folder, Path.is_dir)][:_MAX_FOLDERS]
     if _is_recording(path):
         raise IfpError(
-            f"{path} is a recording of codes and holds no model; give a checkpoint, or record with `checkpoints=True`."
+            f"{path} is a recording of codes and holds no model; give a checkpoint, or record with checkpoints=True."
         )
     raise IfpError(f"{path} holds no checkpoint that is known here; looked for, {DEPTH} folders deep: {LOOKED_FOR}.")
 
