@@ -53,7 +53,7 @@ class RunState:
 
     Attributes
     ----------
-    kind : "ifp train", "ifp anneal", "ifp anneal --whole" or "recording".
+    kind : "ifp train", "ifp anneal", "ifp anneal of a whole data set" or "recording".
     status : as run.json says it: "running", "finished", "stopped", "diverged".
     at_work : whether a process of this machine works on it; None where that cannot be told.
     done, total : units of the run, steps of all networks or curves; total is None where nobody knows it.

@@ -100,7 +100,7 @@ def test_cooling_and_heating_are_one_run(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", {0: [record(30)]}, status="finished")
     write_run(run / "heat", {0: [record(10)]})
     state = ifp.watch(run)
-    assert state.headline() == "ifp anneal --whole on bars: running, 40 of 60 (67 %) steps"
+    assert state.headline() == "ifp anneal of a whole data set on bars: running, 40 of 60 (67 %) steps"
     assert [network.name for network in state.networks] == ["cooling seed 0", "heating seed 0"]
     # of the heating run's own steps: 10 of 30 in 100 seconds
     assert state.seconds_left == pytest.approx(195)
