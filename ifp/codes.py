@@ -16,7 +16,7 @@ from ifp.datasets.accepted import accept_factors
 from ifp.errors import IfpError
 
 LARGEST_MEAN = 1e8
-"""A posterior mean beyond this is no code of a model that was trained with KL to N(0, 1)."""
+"""A posterior mean or standard deviation beyond this is no code of a model that was trained with KL to N(0, 1)."""
 ACTIVE_NATS = 0.1
 """A latent with at least this KL is active: the threshold at which the annealing test calls information frozen."""
 FEWEST_IMAGES = 50
@@ -66,12 +66,10 @@ class Codes:
                 "The posteriors hold NaN or infinite values; the encoder has diverged or was misread, so nothing can "
                 "be measured."
             )
-        with np.errstate(over="ignore"):
-            huge = np.abs(mean_ND).max() > LARGEST_MEAN or not np.isfinite(self.kl_nats_D()).all()
-        if huge:
+        if beyond_measure(mean_ND, logvar_ND):
             raise IfpError(
-                f"The posteriors' means lie beyond {LARGEST_MEAN:g} or their KL beyond any number; the encoder has "
-                "diverged or was misread, so nothing can be measured."
+                f"The posteriors' means or standard deviations lie beyond {LARGEST_MEAN:g} or their KL beyond any "
+                "number; the encoder has diverged or was misread, so nothing can be measured."
             )
         factors_NF, names, sizes = _factors(self.factors_NF, self.factor_names, self.factor_sizes, len(mean_ND))
         self._set("factors_NF", factors_NF)
@@ -107,6 +105,14 @@ class Codes:
 def kl_nats(mean_ND: np.ndarray, logvar_ND: np.ndarray) -> np.ndarray:
     """KL(N(mean, exp(logvar)) || N(0, 1)) per image and latent (Kingma and Welling 2014, appendix B)."""
     return 0.5 * (mean_ND**2 + np.exp(logvar_ND) - 1 - logvar_ND)
+
+
+def beyond_measure(mean_ND: np.ndarray, logvar_ND: np.ndarray) -> bool:
+    """Whether finite means or standard deviations lie beyond LARGEST_MEAN, or a latent's KL beyond any number."""
+    if np.abs(mean_ND).max() > LARGEST_MEAN or logvar_ND.max() > 2 * np.log(LARGEST_MEAN):
+        return True
+    with np.errstate(over="ignore"):
+        return not np.isfinite(kl_nats(mean_ND, logvar_ND).mean(axis=0)).all()
 
 
 def _factors(

@@ -30,7 +30,9 @@ def test_kl_is_the_closed_form() -> None:
     [
         ({"mean": np.nan}, "NaN or infinite"),
         ({"mean": 1e200}, "beyond 1e\\+08"),
-        ({"logvar": 800.0}, "beyond any number"),
+        ({"logvar": 800.0}, "beyond 1e\\+08"),
+        ({"logvar": 80.0}, "deviations lie beyond 1e\\+08"),
+        ({"logvar": -1e308}, "beyond any number"),
         ({"factors": [[0], [1]]}, "images, factors"),
         ({"factors": [[0], [1], [0], [2]]}, "outside 0"),
         ({"sizes": (2, 2)}, "number of values"),

@@ -18,7 +18,7 @@ from ifp.analysis.information.training_records import posterior_nmi
 from ifp.analysis.recording.result import RecordingResult
 from ifp.checkpoints.posteriors import Sample, draw_sample
 from ifp.checkpoints.traversals import traversal_codes
-from ifp.codes import FEWEST_IMAGES, Codes
+from ifp.codes import FEWEST_IMAGES, LARGEST_MEAN, Codes, beyond_measure
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.errors import IfpError, IfpWarning, bad_value, unknown_name
@@ -198,7 +198,7 @@ class Recorder:
         Returns
         -------
         The record; None where none is due, where this step is recorded already, and where the model's codes are no
-        longer finite numbers, which is said.
+        longer finite numbers, or beyond any measure, which is said.
 
         Raises
         ------
@@ -213,11 +213,12 @@ class Recorder:
             return None
         asked = RecordedModel(model, self._folder.config, self._dataset.image_shape)
         mean_ND, logvar_ND = asked.posteriors(self._sample.images_NCHW)
-        if not (np.isfinite(mean_ND).all() and np.isfinite(logvar_ND).all()):
+        finite = np.isfinite(mean_ND).all() and np.isfinite(logvar_ND).all()
+        if not finite or beyond_measure(mean_ND, logvar_ND):
+            what = f"numbers beyond {LARGEST_MEAN:g}" if finite else "no longer finite numbers"
             self._doubt(
                 "diverged",
-                f"At step {step:,} the codes of {asked.name} are no longer finite numbers: it has diverged, and "
-                "nothing is recorded.",
+                f"At step {step:,} the codes of {asked.name} are {what}: it has diverged, and nothing is recorded.",
             )
             self._folder.set_diverged()
             return None

@@ -77,6 +77,8 @@ def report(
     if not runs:
         raise IfpError("No run is named; give the folder of one, or several.")
     page = _page_file(runs, out)
+    for each in runs:  # all of them before the first is drawn
+        _folder_of(each)
     sections: list[Section] = []
     with trusting(trust):
         for number, each in enumerate(runs):
@@ -111,17 +113,26 @@ def _page_file(runs: Sequence[str | Path | Result], out: str | Path | None) -> P
     return page
 
 
-def _sections(run: str | Path | Result, prefix: str, trust: bool) -> Iterator[Section]:
-    """The sections on one run: one, or of several diagnoses one on all and one on each."""
+def _folder_of(run: str | Path | Result) -> Path | None:
+    """The folder of a run, None of a result that is in memory only; raises IfpError where it is none, or a part."""
     if isinstance(run, Result) and getattr(run, "path", None) is None:
-        with tempfile.TemporaryDirectory(prefix="ifp-report-") as place:
-            saved = run.save(Path(place) / "run")
-            yield from (replace(section, folder="") for section in _sections(saved, prefix, trust))
-        return
+        return None
     folder = Path(getattr(run, "path", "")) if isinstance(run, Result) else as_folder(run, "run")
     if not folder.is_dir():
         raise IfpError(f"There is no folder {folder}; give the folder of a run.")
     check_finished(folder)
+    return folder
+
+
+def _sections(run: str | Path | Result, prefix: str, trust: bool) -> Iterator[Section]:
+    """The sections on one run: one, or of several diagnoses one on all and one on each."""
+    folder = _folder_of(run)
+    if folder is None:
+        assert isinstance(run, Result)
+        with tempfile.TemporaryDirectory(prefix="ifp-report-") as place:
+            saved = run.save(Path(place) / "run")
+            yield from (replace(section, folder="") for section in _sections(saved, prefix, trust))
+        return
     several = sorted(folder.glob(_SEVERAL), key=lambda path: int(path.parent.name.partition("-")[0]))
     if several and not (folder / "diagnosis.json").is_file():
         yield replace(of_several(folder), figures=page_figures(partial(_draw_models, several), prefix))
@@ -141,13 +152,11 @@ def _section_of(folder: Path) -> Section:
 
 def tables_of(run: str | Path | Result, *, trust: bool = False) -> Sequence[ShownTable]:
     """The tables of a run in the order of its report; raises IfpError as `report` does."""
-    if isinstance(run, Result) and getattr(run, "path", None) is None:
+    folder = _folder_of(run)
+    if folder is None:
+        assert isinstance(run, Result)
         with tempfile.TemporaryDirectory(prefix="ifp-table-") as place:
             return tables_of(run.save(Path(place) / "run"), trust=trust)
-    folder = Path(getattr(run, "path", "")) if isinstance(run, Result) else as_folder(run, "run")
-    if not folder.is_dir():
-        raise IfpError(f"There is no folder {folder}; give the folder of a run.")
-    check_finished(folder)
     with trusting(trust):
         if any(folder.glob(_SEVERAL)) and not (folder / "diagnosis.json").is_file():
             return of_several(folder).tables

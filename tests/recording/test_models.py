@@ -230,6 +230,8 @@ def test_other_recordings_and_other_folders_are_refused(tmp_path: Path) -> None:
         ("wide", lambda x: (exact_encode(x)[0], 0.1 + exact_encode(x)[1].exp())),
         ("large", lambda x: (100 * exact_encode(x)[0], exact_encode(x)[1])),
         ("diverged", lambda x: (exact_encode(x)[0] / 0, exact_encode(x)[1])),
+        ("diverged", lambda x: (exact_encode(x)[0] + 1e20, exact_encode(x)[1])),
+        ("diverged", lambda x: (exact_encode(x)[0], exact_encode(x)[1] + 80)),
     ],
 )
 def test_plainly_wrong_codes_are_said_once(word: str, encode: Any, tmp_path: Path) -> None:

@@ -144,3 +144,12 @@ def test_a_mistake_is_one_sentence_and_no_page_is_left(
     with pytest.raises(IfpError, match=sentence):
         ifp.report([tmp_path / run for run in runs], out=None if out is None else tmp_path / out)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "table.csv"]
+
+
+def test_all_runs_are_looked_for_before_the_first_is_drawn(tmp_path: Path) -> None:
+    steps: list[str] = []
+    with pytest.raises(IfpError, match=r"no folder .*nowhere"):
+        ifp.report(
+            RUNS / "anneal", tmp_path / "nowhere", out=tmp_path / "a.html", progress=lambda text, *_: steps.append(text)
+        )
+    assert not steps

@@ -17,6 +17,7 @@ import ifp
 from ifp.analysis import read_run
 from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.report.paper_table import as_csv, as_latex, as_markdown
+from ifp.analysis.report.section import value_text
 from ifp.cli import main
 from ifp.errors import IfpError
 
@@ -41,6 +42,14 @@ def test_markdown_and_csv_escape_names() -> None:
     ]  # fmt: skip
     rows = list(csv.reader(io.StringIO(as_csv(SHOWN))))
     assert rows == [["factor", "beta", "n"], ["x|y_$", "12.3456", "<20"], ["'=1+1", "", "'-"]]
+
+
+def test_long_captions_are_whole_and_long_settings_are_cut() -> None:
+    note = "This sentence is said as a whole. " * 20 + "The end"
+    shown = ShownTable("Title", SHOWN.table, note)
+    assert f"{note}." in as_latex(shown)
+    assert as_markdown(shown).startswith(f"Title. {note}.")
+    assert value_text("a" * 1000) == "a" * 300 + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def test_it_is_the_table_of_the_run() -> None:
