@@ -19,7 +19,10 @@ from ifp.datasets.base import FactorDataset
 
 NOBODY = 65534
 SMALL: dict[str, Any] = {"steps": 10, "records": 2, "batch": 8, "seeds": 1, "hidden": 8, "device": "cpu"}
-RESULTS = ("anneal/trace.npz", "train/records.npz", "train/seed-0/step-000010.pt", "drawn/kl_trace.png")
+RESULTS = (
+    "anneal/trace.npz", "train/records.npz", "train/seed-0/step-000010.pt", "drawn/kl_trace.png",
+    "diagnosis/diagnosis.json", "channels/channels.json", "channels/similarity.npz",
+)  # fmt: skip
 
 
 def small_data() -> FactorDataset:
@@ -31,12 +34,22 @@ def small_data() -> FactorDataset:
     return ifp.dataset(images.reshape(-1, 1, 3), factors, ["place", "level"])
 
 
+def small_codes() -> ifp.Codes:
+    """Sixty images of three places, held by the first of two latents."""
+    place = np.arange(60) % 3
+    mean = np.stack([place - 1.0, np.cos(np.arange(60))], axis=1)
+    return ifp.Codes(mean, np.full((60, 2), [-4.0, -1.0]), place, ["place"])
+
+
 def work(out: Path, threads: int = 1) -> None:
-    """Anneal, train and draw into a folder."""
+    """Anneal, train, draw, diagnose and compare channels into a folder."""
     data = small_data()
     ifp.anneal(data, factors=["place"], contexts=1, out=out / "anneal", threads=threads, formats=[], **SMALL)
     ifp.train(data, "beta", architecture="mlp", latents=2, out=out / "train", threads=threads, **SMALL)
     ifp.plot(out / "anneal", out=out / "drawn", formats=["png"])
+    few: dict[str, Any] = {"permutations": 20, "bootstraps": 20, "metrics": "none"}
+    ifp.diagnose(small_codes(), joint=False, **few).save(out / "diagnosis", formats=[])
+    ifp.channels([small_codes(), small_codes()], hotspots=False).write(out / "channels", formats=[])
 
 
 def contents(out: Path) -> dict[str, bytes]:
