@@ -14,7 +14,7 @@ from ifp.analysis.figures.result import Result
 from ifp.analysis.figures.run_names import run_names
 from ifp.analysis.figures.style import FORMATS, checked_formats
 from ifp.errors import IfpError, bad_value
-from ifp.formats import GAN_FORMAT, TRAIN_FORMAT, VAE_FORMAT
+from ifp.formats import GAN_FORMAT, RECORD_FORMAT, TRAIN_FORMAT, VAE_FORMAT
 from ifp.system.checksums import trusting
 from ifp.system.files import read_json
 from ifp.system.out_folder import FIGURES, as_folder, check_finished, result_folder
@@ -119,7 +119,7 @@ def _drawing(folder: Path) -> Callable[[_Asked], list[Path]]:
     """How the figures of a folder are drawn, by what it holds."""
     draw = next((draw for name, draw in _FOLDERS.items() if (folder / name).is_file()), None)
     if draw is None:
-        _check_traversals(folder)
+        check_traversals(folder)
     return draw or _draw_traversals
 
 
@@ -150,14 +150,17 @@ def _words(name: str, given: Any) -> list[str]:
     return words
 
 
-def _check_traversals(folder: Path) -> None:
+def check_traversals(folder: Path) -> None:
     """Raise IfpError where nothing says that the folder is of a run of traversals."""
     if not folder.is_dir():
         raise IfpError(f"There is no folder {folder}; give {_RUNS}.")
     about = folder / "run.json"
     if not about.is_file():
         raise IfpError(f"{folder} holds no run.json and nothing else that can be drawn; give {_RUNS}.")
-    if read_json(about, "run the same command again").get("format") in (TRAIN_FORMAT, VAE_FORMAT, GAN_FORMAT):
+    kind = read_json(about, "run the same command again").get("format")
+    if kind == RECORD_FORMAT:
+        raise IfpError(f"{folder} holds no record yet; let its loop come to its first record.")
+    if kind in (TRAIN_FORMAT, VAE_FORMAT, GAN_FORMAT):
         raise IfpError(f"{folder} holds no records of a training yet, or one network of it alone; give {_RUNS}.")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ifp.analysis.figures.result import Result
 from ifp.analysis.figures.shown_table import ShownTable
-from ifp.analysis.plot_folder import plot
+from ifp.analysis.plot_folder import check_traversals, plot
 from ifp.analysis.report.drawn import page_figures
 from ifp.analysis.report.of_annealings import of_response, of_sweep, of_traversals, of_whole
 from ifp.analysis.report.of_models import (
@@ -146,8 +146,10 @@ def _sections(run: str | Path | Result, prefix: str, trust: bool) -> Iterator[Se
 
 def _section_of(folder: Path) -> Section:
     """The section on one run, without figures."""
-    make = next((make for name, make in SECTIONS.items() if (folder / name).is_file()), of_traversals)
-    return make(folder)
+    make = next((make for name, make in SECTIONS.items() if (folder / name).is_file()), None)
+    if make is None:
+        check_traversals(folder)
+    return (make or of_traversals)(folder)
 
 
 def tables_of(run: str | Path | Result, *, trust: bool = False) -> Sequence[ShownTable]:

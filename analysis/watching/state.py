@@ -92,7 +92,8 @@ class RunState:
     def left(self) -> bool:
         """Whether the run says that it is at work, and no process of this machine is, and no file changes."""
         patience = max(GONE_SECONDS, GAPS * (self.seconds_per_record or 0.0))
-        return self.status not in (FINISHED, STOPPED) and self.at_work is False and self.seconds_unchanged > patience
+        said = self.status in (FINISHED, STOPPED, DIVERGED)
+        return not said and self.at_work is False and self.seconds_unchanged > patience
 
     def headline(self) -> str:
         """What it is and how far it is, in one line."""

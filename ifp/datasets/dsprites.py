@@ -124,7 +124,7 @@ def read_blocks(path: Path, space: FactorSpace, images_per_block: int) -> Iterat
                     raise _damaged(path, f"has the pixel value {block.max()}, where only 0 and 1 are possible")
                 yield block
     except KeyError as error:
-        raise _damaged(path, f"holds no array `{MEMBER}`") from error
+        raise _damaged(path, f"holds no array {MEMBER!r}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise _damaged(path, f"is not a whole zip file ({error})") from error
 

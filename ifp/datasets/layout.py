@@ -66,6 +66,9 @@ def split_name(name: str) -> tuple[str, DataLayout]:
     """
     found = _NAME.fullmatch(name)
     assert found is not None
+    if found["name"] in ("npz:", "images:"):
+        what = "the path of an .npz file" if found["name"] == "npz:" else "the path of a folder with pictures"
+        raise IfpError(f"{found['name']!r} names nothing; give {what} after it.")
     grid, bins = found["grid"], found["bins"]
     return found["name"], DataLayout(None if grid is None else _grid(grid), None if bins is None else parse_bins(bins))
 
@@ -79,9 +82,9 @@ def factors_of_grid(grid: Grid, count: int, of: str) -> AcceptedFactors:
     """
     sizes = tuple(grid.values())
     if math.prod(sizes) != count:
-        product = " x ".join(map(str, sizes))
+        product = "" if len(sizes) == 1 else f"{' x '.join(map(str, sizes))} = "
         raise IfpError(
-            f"{of} holds {count:,} images and the grid {_counted(grid)} has {product} = {math.prod(sizes):,}; the "
+            f"{of} holds {count:,} images and the grid {_counted(grid)} has {product}{math.prod(sizes):,}; the "
             "sizes of a grid multiply to the number of images."
         )
     columns = tuple(np.unravel_index(np.arange(count), sizes))

@@ -141,7 +141,7 @@ def read_blocks(name: str, path: Path, space: FactorSpace) -> Iterator[np.ndarra
                     raise _damaged(name, path, f"ends before the last of its {len(space):,} images")
                 yield np.frombuffer(data, dtype=np.uint8).reshape(count, SIDE, SIDE, 3)
     except KeyError as error:
-        raise _damaged(name, path, "holds no array `images`") from error
+        raise _damaged(name, path, "holds no array 'images'") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise _damaged(name, path, f"is not a whole zip file ({error})") from error
 
@@ -172,7 +172,7 @@ def _stored_at(name: str, path: Path, space: FactorSpace) -> int | None:
             file.seek(info.header_offset)
             *_, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
     except KeyError as error:
-        raise _damaged(name, path, "holds no array `images`") from error
+        raise _damaged(name, path, "holds no array 'images'") from error
     except (
         zipfile.BadZipFile,
         zlib.error,

@@ -64,6 +64,10 @@ def test_every_argument_that_a_message_marks_is_an_option_of_a_command() -> None
     assert missing == set()
 
 
+def test_arrays_of_files_are_quoted_and_not_marked_as_arguments() -> None:
+    assert [where for where, text in texts() if "array `" in text] == []
+
+
 @pytest.mark.parametrize(
     ("said", "printed"),
     [

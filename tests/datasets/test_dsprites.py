@@ -186,7 +186,7 @@ def flipped_pixel(folder: Path, images: np.ndarray) -> None:
     [
         (no_zip, "not a whole zip file"),
         (cut_short, "not a whole zip file"),
-        (no_images, "holds no array `imgs.npy`"),
+        (no_images, "holds no array 'imgs.npy'"),
         (too_few, r"shape \(287, 64, 64\) instead of uint8 \(288, 64, 64\)"),
         (wide_type, "holds int64 images"),
         (objects, "holds object images"),

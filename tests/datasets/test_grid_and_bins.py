@@ -60,6 +60,7 @@ def test_pictures_of_a_folder_in_the_order_of_their_names(tmp_path: Path) -> Non
     ("grid", "match"),
     [
         ("shape:4,scale:2", r"holds 24 images and the grid shape:4,scale:2 has 4 x 2 = 8"),
+        ("shape:4", r"the grid shape:4 has 4; the sizes"),
         ("shape:4,shape:6", "names 'shape' twice"),
         ("shape:0,x:3", "sizes of at least 1"),
         ("shape", "NAME:NUMBER"),
@@ -70,6 +71,13 @@ def test_pictures_of_a_folder_in_the_order_of_their_names(tmp_path: Path) -> Non
 def test_other_grids_are_one_sentence(plain: str, grid: str, match: str) -> None:
     with pytest.raises(IfpError, match=match):
         load_dataset(plain, grid=grid)
+
+
+@pytest.mark.parametrize("name", ["npz:", "images:"])
+def test_a_prefix_without_a_path_names_nothing(name: str) -> None:
+    for take in (load_dataset, check_available):
+        with pytest.raises(IfpError, match=f"'{name}' names nothing; give the path"):
+            take(name)
 
 
 def test_a_grid_is_refused_where_there_are_factors(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_other_contents_are_one_sentence(tmp_path: Path, memory_below: Bounded) 
     for arrays, match in (
         ({"images": IMAGES[:50]}, r"\(50, 64, 64, 3\)"),
         ({"images": IMAGES.astype(np.int16)}, "int16"),
-        ({"imgs": IMAGES}, "no array `images`"),
+        ({"imgs": IMAGES}, "no array 'images'"),
         ({"images": np.asfortranarray(IMAGES)}, "instead of uint8"),
         ({"images": np.array([object()])}, "object"),
     ):

@@ -119,3 +119,14 @@ def test_models_trained_on_can_be_shifted_where_checkpoints_were_saved(tmp_path:
     recorder = ifp.Recorder(bars(), out=tmp_path / "other", checkpoints=True)
     with recorder, pytest.raises(ifp.IfpError, match="has no state_dict to save"):
         recorder.update(0, exact_encode)
+
+
+def test_a_recording_without_a_record_is_said_to_be_one(tmp_path: Path) -> None:
+    with ifp.Recorder(bars(), out=tmp_path / "run"):
+        pass
+    for read in (ifp.plot, ifp.report, ifp.table):
+        with pytest.raises(ifp.IfpError, match="run holds no record yet; let its loop come to its first record"):
+            read(tmp_path / "run")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ifp.IfpError, match="nothing else that can be drawn; give the folder"):
+        ifp.table(tmp_path / "empty")

@@ -220,6 +220,16 @@ def test_a_run_that_was_left_ends_the_view(tmp_path: Path, monkeypatch: pytest.M
     assert not ifp.watch(run).ended
 
 
+def test_a_run_that_diverged_was_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write_run(tmp_path / "run", {0: [record(10)]}, status="diverged")
+    monkeypatch.setattr(study, "is_at_work", lambda folder: False)
+    for path in run.iterdir():
+        os.utime(path, (NOW - 1000,) * 2)
+    state = ifp.watch(run)
+    assert state.ended
+    assert ": diverged, 10 of 30" in state.headline()
+
+
 @pytest.mark.skipif(not LOCKS.exists(), reason="only Linux lists locks in /proc/locks")
 def test_a_process_at_work_is_seen(tmp_path: Path) -> None:
     with sole_worker(tmp_path):
