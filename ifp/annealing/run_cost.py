@@ -14,6 +14,7 @@ from ifp.annealing.members import Member, data_of
 from ifp.annealing.plan import (
     Cell,
     directions,
+    exact_chunk_size,
     exact_directions,
     exact_latents,
     is_exact,
@@ -28,9 +29,11 @@ from ifp.theory.flat import is_flat
 from ifp.trace import Key
 
 FAST_SECONDS = 1.0
-"""If one exact curve takes less than this, a batch is timed as well, because batched curves are cheaper."""
+"""If one exact curve takes less than this, a batch is timed as well, from which it is seen what traversals share."""
 TIMED_TOGETHER = 4
-"""The size of that batch: of a whole chunk each takes a fifth less, but timing one takes longer than it tells."""
+"""The size of that batch: timing a whole chunk takes longer than it tells."""
+SHARED = 0.5
+"""What a traversal that is not timed in a batch shares of its time with the others of its chunk, with one latent."""
 
 
 @dataclass(frozen=True)
@@ -138,15 +141,29 @@ def _exact_seconds(
                 break
             progress("Measuring exact curves", number, len(of_factor))
             each, cut_short = _seconds_each(group[:1], config, device, deadline)
-            if each < FAST_SECONDS and not cut_short:
-                batch, cut_short = _seconds_each(group[:TIMED_TOGETHER], config, device, deadline)
-                each, cut_short = (each, False) if cut_short else (batch, False)
+            together = min(len(group), exact_chunk_size(len(group[0].images)))
+            if not cut_short and together > 1:
+                alone, shared = each, SHARED * each if exact_latents(config) == 1 else 0.0
+                if alone < FAST_SECONDS and len(group) >= TIMED_TOGETHER:
+                    batch, too_long = _seconds_each(group[:TIMED_TOGETHER], config, device, deadline)
+                    if not too_long:
+                        shared = _shared_seconds(alone, batch)
+                each = alone - shared + shared / together
             each_of.append(each)
             at_least |= cut_short
     mean = sum(each_of) / len(each_of)
     each_of += [mean] * (len(of_factor) - len(each_of))
     seconds = sum(each * len(group) for each, group in zip(each_of, of_factor.values(), strict=True))
     return seconds / (threads if device == "cpu" else 1), at_least
+
+
+def _shared_seconds(alone: float, batch: float) -> float:
+    """What a batch takes however many traversals are in it, by the seconds of one alone and of each of a small batch.
+
+    >>> round(_shared_seconds(0.5, 0.2), 3)  # four take 0.4 s, and 0.1 s each
+    0.4
+    """
+    return min(max((alone - batch) * TIMED_TOGETHER / (TIMED_TOGETHER - 1), 0.0), alone)
 
 
 class _TooLong(Exception):
