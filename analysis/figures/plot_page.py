@@ -121,7 +121,7 @@ def save_figure(
                 files.enter_context(replacing(words)).write(f"{caption}\n".encode())
             write_csv(data, table, digits=6)
     except OSError as error:
-        raise cannot_write(stem.with_name(f"{stem.name}.{'/'.join(formats)}"), error) from error
+        raise cannot_write(next(iter(paths.values()), table), error) from error
     return [*paths.values(), table, *([words] if caption else [])]
 
 

@@ -14,6 +14,7 @@ from ifp.analysis.joint.results import WholeAnnealing, WholeEdges, read_whole
 from ifp.analysis.suggestion.held import held_table
 from ifp.analysis.suggestion.result import Suggestion
 from ifp.analysis.suggestion.units import units_of
+from ifp.annealing.chunk_files import FOLDER as CHUNKS
 from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.system.checksums import trusting
 from ifp.system.out_folder import as_folder, check_finished
@@ -124,6 +125,11 @@ def _read(folder: Path) -> Result:
         raise IfpError(
             f"{folder} is the closed form of a whole data set, and its edges bound no joint freezing point; "
             f"{_ANNEALINGS}."
+        )
+    if not (folder / "trace.npz").is_file() and (folder / CHUNKS).is_dir():
+        raise IfpError(
+            f"{folder} is of a run that is at work or was cut short, and no beta is suggested before it ends; wait for "
+            "it, or run the same command again (`ifp watch` shows how far it is)."
         )
     if not (folder / "trace.npz").is_file():
         raise IfpError(f"{folder} holds no trace.npz; {_ANNEALINGS}.")

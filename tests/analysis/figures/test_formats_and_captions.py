@@ -86,3 +86,10 @@ def test_a_text_that_latex_does_not_take_is_one_sentence(tmp_path: Path) -> None
     with pytest.raises(IfpError, match="LaTeX does not take a text of the figure one"):
         save_figure(figure, tmp_path / "one", DATA, formats=["pgf"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way of a folder")
+    for formats in (["pdf", "png"], ["svg"], []):
+        with pytest.raises(IfpError, match="cannot be written"):
+            save_figure(drawn(), tmp_path / "file" / "one", DATA, formats=formats)

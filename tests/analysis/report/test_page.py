@@ -15,6 +15,7 @@ import ifp
 from ifp.analysis import read_run
 from ifp.analysis.figures.captions import CAPTIONS
 from ifp.analysis.report.drawn import inline
+from ifp.analysis.report.section import Section
 from ifp.errors import IfpError
 
 from .conftest import HOSTILE, RUNS
@@ -153,3 +154,13 @@ def test_all_runs_are_looked_for_before_the_first_is_drawn(tmp_path: Path) -> No
             RUNS / "anneal", tmp_path / "nowhere", out=tmp_path / "a.html", progress=lambda text, *_: steps.append(text)
         )
     assert not steps
+
+
+def test_a_run_that_has_not_finished_is_said_to_be_so() -> None:
+    section = Section("Training", "Title", "asked", ["found"], [], "")
+    for status in ("running", "stopped"):
+        first, *others = section.of_run({"status": status}, Path("run")).found
+        assert first.startswith(f"The run has not finished (status {status})")
+        assert others == ["found"]
+    for about in ({"status": "finished"}, {"status": ["running"]}, {}):
+        assert list(section.of_run(about, Path("run")).found) == ["found"]

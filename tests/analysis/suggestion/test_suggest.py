@@ -19,6 +19,7 @@ from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.joint.results import WholeAnnealing
 from ifp.analysis.suggestion.study import check_hold
 from ifp.analysis.suggestion.units import check_units
+from ifp.annealing.chunk_files import FOLDER as CHUNKS
 from ifp.cli import main
 from ifp.errors import IfpError
 from ifp.theory.beta_units import to_nats
@@ -145,9 +146,13 @@ def test_a_mistake_is_one_sentence(run_folder: Path, arguments: list[str], messa
 
 @pytest.mark.parametrize(("marker", "message"), [
     ("gan_sweep.json", "whose pressure is no beta of a VAE"), ("none", "holds no trace.npz"),
+    ("chunks", "is at work or was cut short"),
 ])  # fmt: skip
 def test_other_folders_are_refused_by_what_they_are(tmp_path: Path, marker: str, message: str) -> None:
-    (tmp_path / marker).write_text("{}")
+    if marker == "chunks":
+        (tmp_path / CHUNKS).mkdir()
+    else:
+        (tmp_path / marker).write_text("{}")
     refused = call(tmp_path)
     assert refused.exit_code == 2
     assert message in refused.output
