@@ -11,6 +11,9 @@ from ifp.cli.output import echo
 from ifp.cli.trust_option import trust_option
 from ifp.errors import IfpError
 
+SUFFIXES = (".tex", ".md", ".csv", ".txt")
+"""Of the files that a table may replace."""
+
 
 @click.command(cls=GroupedCommand)
 @click.argument("run", type=click.Path(path_type=Path))
@@ -30,6 +33,10 @@ def table(run: Path, table_format: str, number: int, out: Path | None) -> None:
     """
     if out is not None and out.is_dir():
         raise IfpError(f"--out must name a file, got the folder {str(out)!r}.")
+    if out is not None and out.exists() and out.suffix.lower() not in SUFFIXES:
+        raise IfpError(
+            f"--out names {str(out)!r}, which is there and no table; choose a name ending in {', '.join(SUFFIXES)}."
+        )
 
     from ifp.analysis.report.paper_table import table as write_table
     from ifp.system.files import cannot_write, replace_file

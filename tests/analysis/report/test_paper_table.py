@@ -94,5 +94,10 @@ def test_it_is_written_into_a_file(tmp_path: Path) -> None:
     found = CliRunner().invoke(main, ["table", str(RUNS / "anneal"), "--out", str(tmp_path / "a.tex")])
     assert found.exit_code == 0, found.output
     assert (tmp_path / "a.tex").read_text() == f"{ifp.table(RUNS / 'anneal')}\n"
+    (tmp_path / "script.py").write_text("mine")
+    refused = CliRunner().invoke(main, ["table", str(RUNS / "anneal"), "--out", str(tmp_path / "script.py")])
+    assert refused.exit_code == 2
+    assert "script.py', which is there and no table; choose a name ending in .tex" in refused.output
+    assert (tmp_path / "script.py").read_text() == "mine"
     with pytest.raises(IfpError, match="Unknown table format"):
         ifp.table(RUNS / "anneal", format="")
