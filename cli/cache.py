@@ -45,7 +45,7 @@ def list_(as_json: bool) -> None:
         echo(f"{one.dataset:<{width}}  {_megabytes(one.size):>12}  {written}  {printable(one.path.name)}")
     total = sum(one.size for one in files)
     free = free_disk_bytes(folder) / 1e9
-    echo(f"{_megabytes(total)} in {len(files)} files of {printable(str(folder))}, where {free:.1f} GB are free.")
+    echo(f"{_megabytes(total)} in {_files(len(files))} of {printable(str(folder))}, where {free:.1f} GB are free.")
 
 
 @cache.command()
@@ -63,7 +63,11 @@ def clean(names: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     for one in removed:
         echo(printable(str(one.path)))
     did = "would be removed" if dry_run else "removed"
-    echo(f"{len(removed)} files, {_megabytes(sum(one.size for one in removed))}, {did}.")
+    echo(f"{_files(len(removed))}, {_megabytes(sum(one.size for one in removed))}, {did}.")
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
 
 
 def _megabytes(size: int) -> str:

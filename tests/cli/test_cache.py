@@ -56,6 +56,7 @@ def test_clean_removes_what_is_named_and_nothing_else(cache: Path) -> None:
     assert names_in(cache) == before
     assert "2 files, 2.0 MB, removed." in ifp("cache", "clean", "shapes3d").stdout
     assert before - names_in(cache) == {COPY, COPY.replace(".npy", ".json")}
+    assert "in 1 file of" in ifp("cache", "list").stdout
     refused = ifp("cache", "clean", "sprite")
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "did you mean 'sprites'" in refused.stderr
