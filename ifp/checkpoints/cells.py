@@ -93,7 +93,7 @@ def read_cells(
     named = (factors,) if isinstance(factors, str) else tuple(factors)
     check_seed(seed)
     path = Path(path)
-    with opened(path, _ADVICE) as file:
+    with opened(path, _ADVICE, texts=True) as file:
         obs = member(file, "obs", path)
         if obs is None:
             raise IfpError(f"{path} has no obs, as AnnData files have; {_ADVICE}.")

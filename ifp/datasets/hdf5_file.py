@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ifp.datasets.hdf5_heaps import check_heaps
 from ifp.errors import IfpError
 
 BUILT_IN_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 6: "scaleoffset", 32000: "lzf"}
@@ -30,12 +31,13 @@ _SLACK_BYTES = 2**26
 
 
 @contextmanager
-def opened(path: Path, advice: str) -> Iterator[Any]:
+def opened(path: Path, advice: str, *, texts: bool = False) -> Iterator[Any]:
     """The h5py file at `path`; whatever is wrong with it or what is read from it becomes one sentence.
 
     Parameters
     ----------
-    advice : what to do with a damaged file; the end of the sentence.
+    advice : what to do with a damaged file; the end of the sentence. texts : whether texts or attributes are read,
+        whose heaps are looked through first, which reads the whole file.
 
     Raises
     ------
@@ -51,6 +53,8 @@ def opened(path: Path, advice: str) -> Iterator[Any]:
         raise IfpError(f"There is no file {path}; {advice}.")
     try:
         with h5py.File(path, "r") as file:
+            if texts:
+                check_heaps(path, advice)
             yield file
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
         if isinstance(error, IfpError):

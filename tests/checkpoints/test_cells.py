@@ -200,6 +200,24 @@ def test_damage_is_one_sentence(tmp_path: Path, change: Callable[[Any], None], m
     assert "\n" not in str(caught.value)
 
 
+def test_texts_whose_heap_would_never_end_are_refused(tmp_path: Path) -> None:
+    """Free space of no size keeps the HDF5 library, in which no limit of time holds, looking for the next object."""
+    path = write(tmp_path / "a.h5ad")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"GCOL")
+    end = at + int.from_bytes(content[at + 8 : at + 16], "little")
+    place = at + 16
+    while int.from_bytes(content[place : place + 2], "little"):  # to the free space at the end
+        place += 16 + -(-int.from_bytes(content[place + 8 : place + 16], "little") // 8) * 8
+    assert place + int.from_bytes(content[place + 8 : place + 16], "little") == end
+    for size in (0, 8, end - place + 8):
+        content[place + 8 : place + 16] = size.to_bytes(8, "little")
+        path.write_bytes(content)
+        with pytest.raises(IfpError, match="the sizes in its heap of texts do not agree; ") as caught:
+            read_cells(path, "cell_type")
+        assert "\n" not in str(caught.value)
+
+
 def test_no_hdf5_and_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.h5ad").write_bytes(b"nothing of the kind")
     with pytest.raises(IfpError, match="damaged or no HDF5 file"):
