@@ -107,6 +107,7 @@ def test_a_dry_run_says_the_cost_and_writes_nothing(bars: str, tmp_path: Path) -
     assert "images per second" in train("--dataset", bars, *FAST, "--dry-run").stdout
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_bits(bars: str, tmp_path: Path) -> None:
     long = ["--dataset", bars, *FAST[:-4], "--steps", "900", "--records", "18", "--seeds", "2", "--quiet"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"

@@ -196,6 +196,7 @@ def test_a_poisoned_chunk_is_given_up_named_and_computed_by_the_next_run(
     assert trace_bytes(out) == trace_bytes(undisturbed)
 
 
+@pytest.mark.slow
 def test_the_scheduler_is_killed(
     two_workers: Cluster, bars_npz: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,7 +126,7 @@ def test_extreme_variances_stay_finite() -> None:
     factor_N = np.arange(600) % 6
     codes = Codes(
         np.tile(factor_N[:, None], 4).astype(np.float64),
-        np.tile([-2000.0, 600.0, 400.0, -700.0], (600, 1)),
+        np.tile([-2000.0, 36.0, 30.0, -700.0], (600, 1)),
         factor_N[:, None],
         ("f",),
         (6,),
