@@ -13,11 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.information.mutual_information import histogram_nmi
-from ifp.analysis.information.training_records import posterior_nmi
+from ifp.analysis.recording.of_model import checkpoint_of, information_of, reconstruction_nats, traversals_of
 from ifp.analysis.recording.result import RecordingResult
 from ifp.checkpoints.posteriors import Sample, draw_sample
-from ifp.checkpoints.traversals import traversal_codes
 from ifp.codes import FEWEST_IMAGES, LARGEST_MEAN, Codes, beyond_measure
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
@@ -28,7 +26,6 @@ from ifp.recording.encoding import RecordedModel, decode_of
 from ifp.recording.folder import RecordFolder
 from ifp.recording.read_recording import read_recording
 from ifp.recording.sanity import IN_A_ROW, doubts
-from ifp.seeds import numpy_generator
 from ifp.system.event_files import LOGS, EventLog, check_log
 from ifp.system.out_folder import as_folder, no_folder_if_refused
 from ifp.system.progress import Say
@@ -36,9 +33,6 @@ from ifp.system.settings import is_number
 from ifp.system.sole_worker import sole_worker
 from ifp.theory.beta_units import to_nats
 from ifp.training.records import TrainRecord, row_of
-
-RECONSTRUCTED_IMAGES = 250
-"""Images from which the reconstruction is estimated: decoding takes longer than encoding."""
 
 
 def warn(sentence: str) -> None:
@@ -231,13 +225,16 @@ class Recorder:
                 self._doubt(word, f"Step {step:,}: {sentence}")
         self._before = (step, mean_ND, logvar_ND)
         decoder = decode_of(model, decode)
-        measured = self._reconstruction(asked, decoder, codes) if recon_nats is None else _number(recon_nats)
-        record = TrainRecord(step, self._beta(beta, codes), _whole("stage", stage), measured, codes.kl_nats_D(),
-                             *self._information(codes))  # fmt: skip
-        state = self._state(asked, record) if self._checkpoints else None
+        if recon_nats is None:
+            recon_nats = reconstruction_nats(asked, decoder, codes, self._sample, seed=self._folder.config.seed)
+        record = TrainRecord(
+            step, self._beta(beta, codes), _whole("stage", stage), _number(recon_nats), codes.kl_nats_D(),
+            *information_of(codes),
+        )  # fmt: skip
+        state = checkpoint_of(asked, record) if self._checkpoints else None
         self._folder.keep(record, codes, state)
         if self._log is not None:
-            pictures = None if decoder is None else self._traversals(asked, decoder, codes)
+            pictures = None if decoder is None else traversals_of(asked, decoder, codes)
             self._log.write(step, row_of(record, self._folder.records.factor_names), pictures)
         return record
 
@@ -306,37 +303,6 @@ class Recorder:
         if units == NATS:
             return value
         return to_nats(value, units, shape=self._dataset.image_shape, latents=codes.num_latents).beta
-
-    def _reconstruction(self, asked: RecordedModel, decoder: Any, codes: Codes) -> float:
-        if decoder is None:
-            return math.nan
-        rows = slice(0, RECONSTRUCTED_IMAGES)
-        mean_ND, sigma_ND = codes.mean_ND[rows], np.exp(0.5 * codes.logvar_ND[rows])
-        noise_ND = numpy_generator(self._folder.config.seed, "reconstruction").standard_normal(mean_ND.shape)
-        return asked.reconstruction_nats(decoder, self._sample.images_NCHW[rows], mean_ND + sigma_ND * noise_ND)
-
-    def _traversals(self, asked: RecordedModel, decoder: Any, codes: Codes) -> np.ndarray:
-        """What the decoder draws as each latent moves from the code of the first image, [D, K, C, H, W] in [0, 1]."""
-        z_ND, _ = traversal_codes(codes.mean_ND[0])
-        images_NCHW = asked.drawn(decoder, z_ND)
-        return images_NCHW.reshape(codes.num_latents, -1, *images_NCHW.shape[1:])
-
-    def _information(self, codes: Codes) -> tuple[np.ndarray, np.ndarray]:
-        """NMI by the histogram and by the posterior estimator, [D, F] each, as `ifp train` records them."""
-        if not codes.has_factors:
-            none = np.full((codes.num_latents, 0), np.nan)
-            return none, none
-        factors_NF, sizes = codes.factors_NF, codes.factor_sizes
-        return (
-            histogram_nmi(codes.mean_ND, factors_NF, sizes),
-            posterior_nmi(codes.mean_ND, codes.logvar_ND, factors_NF, sizes),
-        )
-
-    def _state(self, asked: RecordedModel, record: TrainRecord) -> dict[str, Any]:
-        state_dict = getattr(asked.model, "state_dict", None)
-        if not callable(state_dict):
-            raise IfpError(f"{asked.name} has no state_dict to save; leave checkpoints out, or hand in the module.")
-        return {"state_dict": state_dict(), "global_step": record.step, "hyper_parameters": {"beta": record.beta}}
 
 
 def _whole(name: str, value: Any) -> int:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ifp.analysis.figures.result import Result
 from ifp.analysis.figures.shown_table import ShownTable
-from ifp.analysis.plot_folder import check_traversals, plot
+from ifp.analysis.plot_folder import plot
+from ifp.analysis.plot_one_run import check_traversals
 from ifp.analysis.report.drawn import page_figures
 from ifp.analysis.report.of_annealings import of_response, of_sweep, of_traversals, of_whole
 from ifp.analysis.report.of_models import (
