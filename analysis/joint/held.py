@@ -10,7 +10,7 @@ their squares and products serves where the place of one factor depends on anoth
 between the values is used (within the fit): a value of 40 has 40 numbers to be learned for each coordinate.
 
 These are not the classifiers of `ifp.analysis.information`, on purpose. This bound is asked for every record of a run,
-and its slope over beta is read. On 1,000 images of a factor of 8 values in one of 6 latents it takes 0.04 s, where the
+and its slope over beta is read. On 1,000 images of a factor of 8 values in one of 6 latents it takes 0.07 s, where the
 other bound takes 2.6 s; its standard deviation over seeds is half as large (0.004 against 0.008 nats). It is tighter
 for what annealing makes, Gaussian clouds of one shape (0.16 against 0.11 nats of a faint factor).
 

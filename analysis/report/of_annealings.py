@@ -58,7 +58,7 @@ def of_traversals(folder: Path) -> Section:
     checks = run.consistency()
     said = consistency_sentence(checks)
     found = [f"{sentence(run.headline())}.", *filter(None, [run.nothing_froze()])]
-    found += [sentence for sentence in run.sentences() if sentence != said]
+    found += [text for text in run.sentences() if text != said]
     suggested = _suggested(run)
     found += suggested.sentences()[:-2] if suggested else []
     table = ShownTable(

@@ -48,9 +48,12 @@ class GanRecords(TrainRecords):
 
     record_type: ClassVar[type[TrainRecord]] = GanRecord
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """The table: D's accuracy, NLL and bound of each code, total correlations, KL, NMI1 and NMI2."""
-        for row in super().rows():
+    def rows(self, of: int | None = None) -> Iterator[dict[str, Any]]:
+        """The table: D's accuracy, NLL and bound of each code, total correlations, KL, NMI1 and NMI2.
+
+        of : the network whose rows are wanted; None for all.
+        """
+        for row in super().rows(of):
             record = next(r for r in self.of_seed[row["seed"]] if r.step == row["step"])
             assert isinstance(record, GanRecord)
             del row["recon_nats"], row["stage"]

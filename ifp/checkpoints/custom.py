@@ -74,7 +74,6 @@ def encode_by_function(name: str, sample: Sample, device: str, progress: Progres
 def read_codes(path: Path, cells: CellOptions | None = None, say: Say = unsaid) -> Record:
     """Codes from a .h5ad file, of which `cells` says what is read (`ifp.checkpoints.cells`), or an .npz file with
 
-
     - `mean`, `logvar`: [N, D], logvar the log of the variance;
     - `factors` (optional): integers [N, F]; `factor_names`: F strings;
     - `factor_sizes` (optional): F integers, where the values are positions 0 ... size - 1. Without it any values do:

@@ -15,7 +15,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -24,6 +23,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.cache import PackedGrid, build_grid, cache_folder, open_grid
 from ifp.datasets.download import default_data_dir, find_file
 from ifp.datasets.factors import FactorSpace
+from ifp.datasets.npy_header import read_npy_header
 from ifp.errors import IfpError
 from ifp.system.progress import Progress
 
@@ -132,12 +132,8 @@ def read_blocks(path: Path, space: FactorSpace, images_per_block: int) -> Iterat
 def _check_header(path: Path, member_bytes: int, stream: IO[bytes], space: FactorSpace) -> None:
     shape = (len(space), SIDE, SIDE)
     try:
-        version = np.lib.format.read_magic(stream)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"npy version {version}")
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        found, by_columns, dtype = read(stream)
-    except (ValueError, SyntaxError, TokenError) as error:  # NumPy lets the last two through from its parser
+        found, by_columns, dtype = read_npy_header(stream)
+    except ValueError as error:
         raise _damaged(path, f"has no readable array header ({error})") from error
     if by_columns:
         raise _damaged(path, "holds images column by column, where rows are expected")

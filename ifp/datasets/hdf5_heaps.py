@@ -30,8 +30,8 @@ def check_heaps(path: Path, advice: str) -> None:
     path : an HDF5 file. advice : what to do with a damaged file; the end of the sentence.
     """
     size = path.stat().st_size
-    with path.open("rb") as file:
-        for at in list(_signatures(file)):
+    with path.open("rb") as searched, path.open("rb") as file:
+        for at in _signatures(searched):
             file.seek(at)
             head = file.read(_COLLECTION.size)
             if len(head) < _COLLECTION.size:

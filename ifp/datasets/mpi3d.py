@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -23,6 +22,7 @@ import numpy as np
 from ifp.datasets.download import default_data_dir, find_file
 from ifp.datasets.factors import FactorSpace
 from ifp.datasets.image_file import ImageFile
+from ifp.datasets.npy_header import read_npy_header
 from ifp.datasets.stored_grid import StoredGrid
 from ifp.datasets.unpacked import in_place, unpack_once
 from ifp.errors import IfpError
@@ -192,12 +192,8 @@ def _stored_at(name: str, path: Path, space: FactorSpace) -> int | None:
 def _check_header(name: str, path: Path, member_bytes: int, stream: IO[bytes], space: FactorSpace) -> None:
     shape = (len(space), SIDE, SIDE, 3)
     try:
-        version = np.lib.format.read_magic(stream)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"npy version {version}")
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        found, by_columns, dtype = read(stream)
-    except (ValueError, SyntaxError, TokenError) as error:  # NumPy lets the last two through from its parser
+        found, by_columns, dtype = read_npy_header(stream)
+    except ValueError as error:
         raise _damaged(name, path, f"has no readable array header ({error})") from error
     # the grid may also be given as axes of its own, [6, 6, 2, 3, 3, 40, 40, 64, 64, 3]
     if dtype != np.uint8 or by_columns or found not in (shape, (*space.sizes, *shape[1:])):

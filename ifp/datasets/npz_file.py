@@ -8,11 +8,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO
 
 import numpy as np
 
+from ifp.datasets.npy_header import read_npy_header
 from ifp.errors import IfpError
 
 MAX_BYTES = 64 * 2**30
@@ -106,12 +106,8 @@ def _check_text(path: Path, name: str, letters: np.ndarray) -> None:
 def _read_header(path: Path, name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
     """Shape, whether the first index varies fastest, and type that an array claims."""
     try:
-        version = np.lib.format.read_magic(stream)
-        if version == (1, 0):
-            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
-        else:  # 3.0 differs from 2.0 only in the alphabet of field names, which are refused below
-            shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(stream)
-    except (ValueError, SyntaxError, TokenError) as error:  # NumPy lets the last two through from its parser
+        shape, fortran_order, dtype = read_npy_header(stream)
+    except ValueError as error:
         raise IfpError(f"The array {name!r} of {path} has no valid .npy header; save it anew.") from error
     if dtype.hasobject:
         raise IfpError(

@@ -66,6 +66,11 @@ class RecordConfig:
         if self.units != NATS:
             find_convention(self.units)
         as_likelihood(self.likelihood, self.sigma)
+        if self.output == "values" and self.likelihood == "bernoulli":
+            raise IfpError(
+                "output='values' are pixels without a probability, which the Bernoulli likelihood needs; give "
+                "likelihood='gaussian' with its sigma, or say output='probabilities' or 'logits'."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary."""

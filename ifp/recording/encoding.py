@@ -31,7 +31,7 @@ FEW = 2
 
 
 @dataclass(frozen=True)
-class Asked:
+class WayToAsk:
     """One way to ask a model: its name in words, and the call."""
 
     name: str
@@ -63,14 +63,14 @@ class RecordedModel:
         self.device = torch.device("cpu") if first is None else first.device
         self.dtype = torch.float32 if first is None else first.dtype
 
-    def ways(self) -> list[Asked]:
+    def ways(self) -> list[WayToAsk]:
         """The ways to ask it, the likeliest first."""
         encode, encoder = getattr(self.model, "encode", None), getattr(self.model, "encoder", None)
-        ways = [Asked("encode", encode)] if callable(encode) else []
+        ways = [WayToAsk("encode", encode)] if callable(encode) else []
         if isinstance(self.model, nn.Module):
-            ways += [Asked("encoder", encoder)] if isinstance(encoder, nn.Module) else []
-            return [*ways, Asked("forward", self.model)]
-        return ways or [Asked("", self.model)]
+            ways += [WayToAsk("encoder", encoder)] if isinstance(encoder, nn.Module) else []
+            return [*ways, WayToAsk("forward", self.model)]
+        return ways or [WayToAsk("", self.model)]
 
     def posteriors(self, images_NCHW: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and log variance, float64 [N, D], of uint8 images; the model is left as it was.
@@ -103,7 +103,7 @@ class RecordedModel:
             return x.permute(0, 2, 3, 1).contiguous()
         return x.flatten(1) if self._config.layout == "flat" else x
 
-    def _way(self, x: Tensor) -> Asked:
+    def _way(self, x: Tensor) -> WayToAsk:
         """The first way that gives a posterior; raises IfpError with what the first one gave where none does."""
         ways, errors = self.ways(), []
         for way in ways:
@@ -117,7 +117,7 @@ class RecordedModel:
                 return way
         raise errors[0]
 
-    def _ask(self, way: Asked, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _ask(self, way: WayToAsk, x: Tensor) -> tuple[Tensor, Tensor]:
         called = f"{self.name}.{way.name}" if way.name else self.name
         try:
             returned = way.call(x)
@@ -165,7 +165,7 @@ class RecordedModel:
         return np.asarray(out.nan_to_num().clamp(0, 1).numpy())
 
     def _decoded(self, decode: Callable[[Tensor], Any], z_ND: np.ndarray) -> Tensor:
-        """What `decode` gives, float64 [N, C, H, W]: logits, or pixels on the scale of [0, 1]."""
+        """What `decode` gives, float32 [N, C, H, W]: logits, or pixels on the scale of [0, 1]."""
         z = torch.from_numpy(z_ND).to(self.device).to(self.dtype)
         name = name_of(decode)
         try:
@@ -195,7 +195,8 @@ class RecordedModel:
         if self._config.output == "probabilities" and (out.min() < 0 or out.max() > 1):
             raise IfpError(
                 f"decode ({name}) gave values from {float(out.min()):.3g} to {float(out.max()):.3g}, which are no "
-                "probabilities; say output='logits', or output='values' for pixels on the scale of the model's input."
+                "probabilities; say output='logits', or output='values' and likelihood='gaussian' for pixels on the "
+                "scale of the model's input."
             )
         return out
 

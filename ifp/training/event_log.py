@@ -63,7 +63,7 @@ class TrainingLog:
         return self._logs[seed]
 
     def _rows(self, seed: int) -> list[dict[str, Any]]:
-        return [row for row in self._folder.records.rows() if row["seed"] == seed]
+        return list(self._folder.records.rows(seed))
 
 
 def drawer(setup: Setup) -> Draw:

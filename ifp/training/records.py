@@ -101,16 +101,18 @@ class TrainRecords:
             for column in fields(self.record_type)
         }
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self, of: int | None = None) -> Iterator[dict[str, Any]]:
         """The table: seed, step, beta, stage, reconstruction, KL in all, active latents, KL of each, NMI1 and NMI2.
 
         `nmi1_FACTOR` and `nmi2_FACTOR` are the histogram estimator's; `posterior_nmi1_FACTOR` and
         `posterior_nmi2_FACTOR`, those of `posterior_nmi`, are there where it was measured.
+
+        of : the network whose rows are wanted; None for all.
         """
         posterior = any(
             np.isfinite(record.posterior_nmi).any() for of_seed in self.of_seed.values() for record in of_seed
         )
-        for seed in sorted(self.of_seed):
+        for seed in sorted(self.of_seed) if of is None else [of]:
             for record in self.of_seed[seed]:
                 yield {"seed": seed, **row_of(record, self.factor_names, posterior=posterior)}
 

@@ -170,6 +170,7 @@ def test_the_reconstruction_is_that_of_the_likelihood(tmp_path: Path) -> None:
         ({"units": "disnt"}, "Unknown family"),
         ({"output": "pixels"}, "Unknown output"),
         ({"likelihood": "normal"}, "Unknown likelihood"),
+        ({"output": "values"}, "which the Bernoulli likelihood needs; give likelihood='gaussian'"),
         ({"log": "wandb"}, "Unknown log 'wandb': allowed are tensorboard"),
         ({"out": 3}, "out must be the path of a folder"),
     ],
