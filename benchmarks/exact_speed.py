@@ -58,6 +58,10 @@ def export(commit: str, folder: Path) -> None:
         archive.extractall(folder, filter="data")
 
 
+TOLD = 1e-4
+"""Crossings that are further apart than this share are named."""
+
+
 class Side:
     """A process that anneals with the package in one folder."""
 
@@ -85,7 +89,7 @@ def compare(factor: str, old: Side, new: Side, options: argparse.Namespace) -> t
 
     seconds = {old: 0.0, new: 0.0}
     rest, apart, status_differs, crossings = 0.0, 0.0, 0, 0
-    for first in range(0, options.contexts, options.chunk):
+    for first in range(options.first, options.contexts, options.chunk):
         last = min(first + options.chunk, options.contexts)
         asked = {
             "factor": factor, "contexts": options.contexts, "first": first, "last": last,
@@ -101,7 +105,12 @@ def compare(factor: str, old: Side, new: Side, options: argparse.Namespace) -> t
             seconds[side] += spent
             points[side] = freezing_points(AnnealTrace.load(path))
         both = (points[old]["status"] == "frozen") & (points[new]["status"] == "frozen")
-        apart = max(apart, float((points[new]["beta_ifp"] / points[old]["beta_ifp"] - 1)[both].abs().max()))
+        change = (points[new]["beta_ifp"] / points[old]["beta_ifp"] - 1).where(both)
+        for row in change.index[change.abs() > TOLD]:
+            one = points[new].loc[row]
+            print(f"{factor} {one['context']} {one['direction']}: {points[old]['beta_ifp'][row]:.6f} old, "
+                  f"{one['beta_ifp']:.6f} new ({change[row]:+.1e})", flush=True)  # fmt: skip
+        apart = max(apart, float(change.abs().max()))
         status_differs += int((points[old]["status"] != points[new]["status"]).sum())
         crossings += int(both.sum())
     print(
@@ -120,6 +129,7 @@ def main() -> None:
     parser.add_argument("--old", default=OLD, help="the older commit (default: %(default)s)")
     parser.add_argument("--factors", nargs="+", default=["shape", "scale", "orientation", "posX", "posY"])
     parser.add_argument("--contexts", type=int, default=40, help="traversals per factor (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=0, help="the first of them (default: %(default)s)")
     parser.add_argument("--old-contexts", type=int, help="those on the older side, whole chunks (default: all)")
     parser.add_argument("--chunk", type=int, default=10, help="traversals in one call (default: %(default)s)")
     parser.add_argument("--likelihood", default="bernoulli")
