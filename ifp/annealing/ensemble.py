@@ -84,6 +84,10 @@ class Ensemble:
 
     def step(self, x_RNP: Tensor, noise_MSND: Tensor, beta_M: Tensor) -> None:
         """One Adam step on every member; nothing is returned, so the device is not waited for."""
+        with self.vaes.kernels("step", noise_MSND.shape, x_RNP.shape):
+            self._step(x_RNP, noise_MSND, beta_M)
+
+    def _step(self, x_RNP: Tensor, noise_MSND: Tensor, beta_M: Tensor) -> None:
         noise_RSND, beta_R = self.vaes.for_rows(noise_MSND), self.vaes.for_rows(beta_M)
         mean, logvar = self.vaes.encode(x_RNP)
         out = self._decode(mean, logvar, noise_RSND)
@@ -99,6 +103,10 @@ class Ensemble:
     def evaluate(self, noise_MSND: Tensor) -> tuple[Tensor, Tensor]:
         """Reconstruction [M] and KL per latent [M, D], means over all images of the traversal, nats."""
         x = self.images()
+        with self.vaes.kernels("evaluate", noise_MSND.shape, x.shape):
+            return self._evaluate(x, noise_MSND)
+
+    def _evaluate(self, x: Tensor, noise_MSND: Tensor) -> tuple[Tensor, Tensor]:
         mean, logvar = self.vaes.encode(x)
         kl_RD = gaussian_kl_nats(mean, logvar).mean(1)
         out = self._decode(mean, logvar, self.vaes.for_rows(noise_MSND))

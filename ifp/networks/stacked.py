@@ -25,6 +25,7 @@ from ifp.networks.adam import Moments, StackedAdam
 from ifp.networks.convolution_choice import faster_network
 from ifp.networks.fully_connected import FROZEN_PARAMETERS, Network, Parameters
 from ifp.networks.latent_norms import latent_norms
+from ifp.system.kernels import kernels_of
 from ifp.system.precision import set_products
 
 
@@ -95,6 +96,12 @@ class StackedVaes:
         """Each member's values, [M, ...], for every row of the tensors."""
         twins = len(self.row_members) - len(values_M)
         return values_M.expand(len(self.row_members), *values_M.shape[1:]) if twins else values_M
+
+    def kernels(self, *work: object) -> AbstractContextManager[None]:
+        """The block in which `work` is done, named with the shapes it depends on: see `ifp.system.kernels`."""
+        if self.device.type != "cpu":
+            return nullcontext()
+        return kernels_of((self.network, self._low_precision, *work))
 
     def encode(self, x_RNP: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log-variance, [R, N, D] each, float32."""

@@ -176,10 +176,11 @@ class Trainer:
         rates = self.objective.rates(self.step, self.config.steps)
         self.vaes.adam.set_rates(rates)
         constants = self.objective.step_constants(self.step, self.config.steps)
-        if constants is None:
-            self._update(index_RB, noise_RBD)
-        else:
-            self._recordings.run(self._update, index_RB, noise_RBD, key=(constants, *rates.items()))
+        with self.vaes.kernels(type(self.objective), index_RB.shape):
+            if constants is None:
+                self._update(index_RB, noise_RBD)
+            else:
+                self._recordings.run(self._update, index_RB, noise_RBD, key=(constants, *rates.items()))
         self.step += 1
 
     def _update(self, index_RB: Tensor, noise_RBD: Tensor) -> Tensor:
@@ -244,9 +245,10 @@ class Trainer:
         """Reconstruction [M], mean and log-variance [M, N, D] of images in [0, 1], as the last step saw them."""
         x_RNP = x_NP[None].expand(len(self.vaes.row_members), -1, -1).contiguous()
         noise_RND = noise_MND[self.vaes.row_members]
-        mean, logvar = self.vaes.encode(x_RNP)
-        mean, logvar = self.objective.route(mean, logvar, max(self.step - 1, 0), self.config.steps)
-        out = self.vaes.decode(mean + (0.5 * logvar).exp() * noise_RND)
+        with self.vaes.kernels("evaluate", x_RNP.shape):
+            mean, logvar = self.vaes.encode(x_RNP)
+            mean, logvar = self.objective.route(mean, logvar, max(self.step - 1, 0), self.config.steps)
+            out = self.vaes.decode(mean + (0.5 * logvar).exp() * noise_RND)
         recon_RN = self.likelihood.summed_cost(out, x_RNP)
         members = len(self.seeds)
         return recon_RN[:members], mean[:members], logvar[:members]
