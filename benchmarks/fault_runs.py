@@ -82,14 +82,19 @@ def start(arguments: list[str], log: Path, before: Callable[[], None], around: A
         os._exit(code)
 
 
-def wait_for(number: int, seconds: float) -> int | None:
-    """The exit code of a process, minus its signal; None where it has not ended by then."""
+def never() -> bool:
+    """No moment to disturb a run at, but the one by the clock."""
+    return False
+
+
+def wait_for(number: int, seconds: float, until: Callable[[], bool] = never) -> int | None:
+    """The exit code of a process, minus its signal; None where it has not ended after `seconds`, or when `until` is."""
     deadline = time.monotonic() + seconds
     while True:
         ended, status = os.waitpid(number, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or until():
             return None
         time.sleep(0.005)
 
@@ -102,13 +107,14 @@ def run(
     before: Callable[[], None] = lambda: None,
     log: Path | None = None,
     around: Around = lambda call: call(),
+    when: Callable[[], bool] = never,
 ) -> Ended:
-    """Run a case into `out`; `disturb(process)` after so many seconds, if it runs still."""
+    """Run a case into `out`; `disturb(process)` after so many seconds, or when `when` is, if it runs still."""
     log = log or out.with_name(f"{out.name}.log")
     number = start([*case.arguments, "--out", str(out)], log, before, around)
     code, disturbed = None, False
     if disturb is not None:
-        code = wait_for(number, after)
+        code = wait_for(number, after, when)
         disturbed = code is None and disturb(number)
     if code is None:
         code = wait_for(number, MOST_SECONDS)

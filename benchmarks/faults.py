@@ -15,13 +15,34 @@ import random
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fault_cases import import_everything, prepare
+from fault_cluster import ON_CLUSTER, ON_WORKERS
 from fault_kinds import FAULTS
+from fault_runs import Case
 
 RESULTS = Path(__file__).parent / "results" / "faults.csv"
+
+
+def faults_of(case: Case, only: list[str]) -> list[str]:
+    """The faults that can befall a case, each as often as it is to come beside the others."""
+    return [
+        name
+        for name, (times, _) in FAULTS.items()
+        for _ in range(times)
+        if (not only or name in only) and (case.name in ON_WORKERS or name not in ON_CLUSTER)
+    ]
+
+
+def in_turn(cases: list[Case], only: list[str], rng: random.Random) -> Iterator[tuple[Case, str]]:
+    """Every command with every fault in random order, again and again."""
+    pairs = [(case, name) for case in cases for name in faults_of(case, only)]
+    while pairs:
+        rng.shuffle(pairs)
+        yield from pairs
 
 
 def main() -> None:
@@ -35,15 +56,11 @@ def main() -> None:
     import_everything()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     rng = random.Random(given.seed)
-    names = [
-        name for name, (times, _) in FAULTS.items() for _ in range(times) if not given.fault or name in given.fault
-    ]
     given.results.parent.mkdir(exist_ok=True)
     failures = 0
     with tempfile.TemporaryDirectory(prefix="ifp-faults-") as folder:
         cases = prepare(Path(folder), given.case)
-        for trial in range(given.trials):
-            case, name = cases[trial % len(cases)], rng.choice(names)
+        for trial, (case, name) in zip(range(given.trials), in_turn(cases, given.fault, rng), strict=False):
             out = Path(folder) / f"trial-{trial}"
             reached, wrong = FAULTS[name][1](case, out, rng)
             failures += bool(wrong)
