@@ -73,7 +73,7 @@ class Recorder:
     Raises
     ------
     IfpError : a setting out of range, no data set, a folder that holds something else or another recording, or one in
-        which another process records.
+        which another process, or another recorder of this one, is at work.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class Recorder:
             )
         self._stack = ExitStack()
         with no_folder_if_refused(self.path):
-            self._stack.enter_context(sole_worker(self.path))
+            self._stack.enter_context(sole_worker(self.path, within_own=False))
             self._folder.open()
         self._log = EventLog(self.path / LOGS[log]) if log else None
         if self._log is not None and not self._log.folder.is_dir():

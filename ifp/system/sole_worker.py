@@ -24,16 +24,23 @@ class FolderInUse(IfpError):
 
 _TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 """What the system says where another process works; file systems that cannot lock say other things."""
-_held = threading.local()
-"""The folders of each thread, by device and inode, so that a study may write its result where it works."""
+_held: dict[tuple[int, int, int], int] = {}
+"""The thread that works in each folder: by process, so that a forked one does not take its parent's folders for its
+own, device and inode."""
 
 
 @contextmanager
-def sole_worker(folder: Path) -> Iterator[None]:
+def sole_worker(folder: Path, *, within_own: bool = True) -> Iterator[None]:
     """Within the block nobody else works in `folder`, which is made if it is missing.
 
     The folder itself is locked, so that no file tells of it, and the system takes the lock away with the process,
     however that ends. Where the file system has no locks nothing is held, and nothing is refused.
+
+    Parameters
+    ----------
+    folder : the folder.
+    within_own : whether the thread that works there already may begin again, as a study does that writes its result
+        where it works.
 
     Raises
     ------
@@ -46,26 +53,34 @@ def sole_worker(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         about = os.fstat(descriptor)
-        place = (about.st_dev, about.st_ino)
-        held: set[tuple[int, int]] = _held.__dict__.setdefault("places", set())
-        if place in held:
+        place = (os.getpid(), about.st_dev, about.st_ino)
+        if within_own and _held.get(place) == threading.get_ident():
             yield
             return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in _TAKEN:
-                raise FolderInUse(
-                    f"Another process is at work in {folder}; wait until it has ended, or choose another folder as "
-                    "`out`."
-                ) from error
-        held.add(place)
+                raise _in_use(folder, place in _held) from error
+        _held[place] = threading.get_ident()
         try:
             yield
         finally:
-            held.discard(place)
+            _held.pop(place, None)
             with contextlib.suppress(OSError):
                 # processes forked meanwhile, such as those of a DataLoader, hold the lock too, until they end
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
+
+
+def _in_use(folder: Path, here: bool) -> FolderInUse:
+    """here : whether it is this process that works there."""
+    if here:
+        return FolderInUse(
+            f"This process is at work in {folder} already; wait until that call has ended (a recorder ends with its "
+            "`close()`), or choose another folder as `out`."
+        )
+    return FolderInUse(
+        f"Another process is at work in {folder}; wait until it has ended, or choose another folder as `out`."
+    )

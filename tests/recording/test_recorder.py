@@ -138,6 +138,16 @@ def test_a_loop_that_goes_back_to_a_checkpoint_records_again_from_there(tmp_path
         recorder.update(0, exact_encode)
 
 
+def test_two_recorders_of_one_process_do_not_share_a_folder(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with ifp.Recorder(bars(), out=out, every=10) as first:
+        with pytest.raises(ifp.IfpError, match=r"This process is at work in .* already; .*`close\(\)`"):
+            ifp.Recorder(bars(), out=out, every=10)
+        first.update(10, exact_encode)
+    assert len(read_recording(out).records) == 1
+    ifp.Recorder(bars(), out=out, every=10).close()
+
+
 def test_only_due_steps_cost_anything(tmp_path: Path) -> None:
     with ifp.Recorder(bars(), out=tmp_path / "run", every=10) as recorder:
         assert recorder.update(11, None) is None  # the model is not even looked at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -79,8 +80,19 @@ def test_the_same_work_may_write_where_it_works_and_another_thread_may_not(tmp_p
         thread.start()
         thread.join()
     assert len(refused) == 1
+    assert str(refused[0]).startswith(f"This process is at work in {tmp_path} already")
     other()
     assert len(refused) == 1
+
+
+def test_a_forked_process_does_not_take_the_folder_of_its_parent_for_its_own(tmp_path: Path) -> None:
+    with sole_worker(tmp_path):
+        number = os.fork()
+        if not number:
+            with contextlib.suppress(FolderInUse), sole_worker(tmp_path):
+                os._exit(1)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == 0
 
 
 def test_what_was_forked_meanwhile_does_not_hold_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
