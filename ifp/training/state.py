@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -62,9 +63,9 @@ class MemberState:
             "format_version": VERSION,
             "step": self.step,
             "parameters": _on_cpu(self.parameters),
-            "moments": {name: _on_cpu(found) for name, found in self.moments.items()},
+            "moments": {sys.intern(name): _on_cpu(found) for name, found in self.moments.items()},
             "objective": _on_cpu(self.objective),
-            "adversary": {name: _on_cpu(found) for name, found in self.adversary.items()},
+            "adversary": {sys.intern(name): _on_cpu(found) for name, found in self.adversary.items()},
         }
 
     @classmethod
@@ -127,5 +128,6 @@ def _remembers(found: dict[str, Tensor], of: Tensor | None) -> bool:
 
 
 def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    # a copy, so that no file holds more than its own part of a stacked tensor
-    return {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    # a copy, so that no file holds more than its own part of a stacked tensor; and names that are equal are one string,
+    # also where they came from a worker, because a pickle writes each string once and then points to it
+    return {sys.intern(name): value.detach().cpu().contiguous().clone() for name, value in tensors.items()}

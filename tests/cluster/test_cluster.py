@@ -273,7 +273,7 @@ def test_networks_train_on_workers_to_the_same_bytes(
             os.kill(two_workers.workers[0], signal.SIGKILL)
 
     ifp.train(f"npz:{bars_npz}", out=there, scheduler=two_workers.address, progress=kill, **TRAINED)
-    for name in ("records.npz", "records.csv", "seed-0/step-000006.pt", "seed-2/step-000012.pt"):
+    for name in ("records.npz", "records.csv", "seed-0/step-000006.pt", ".resume/seed-1.pt", "seed-2/step-000012.pt"):
         assert (there / name).read_bytes() == (trained / name).read_bytes(), name
 
 
