@@ -11,7 +11,7 @@ import numpy as np
 
 from ifp.annealing.config import AnnealConfig
 from ifp.annealing.members import Member, make_network
-from ifp.datasets.base import FactorDataset
+from ifp.datasets.base import FactorDataset, FactorTraversal
 from ifp.errors import IfpError, NothingFroze
 from ifp.system.progress import Progress, silent, unsaid
 from ifp.theory.flat import is_flat
@@ -78,7 +78,10 @@ def plan_cells(
         fewer = [f"{factor} {count}" for factor, count in wanted.items() if count < config.contexts]
         if fewer:
             say(f"Contexts: all there are, {', '.join(fewer)}, not the default of {config.contexts}.")
-    drawn = [t for f, n in wanted.items() for t in dataset.sample_traversals(f, n, config.seed, config.nuisance)]
+    drawn: list[FactorTraversal] = []
+    for factor, count in wanted.items():
+        drawn += dataset.sample_traversals(factor, count, config.seed, config.nuisance)
+        progress("Contexts", len(drawn), sum(wanted.values()))
     cells: list[Cell] = []
     of_factor: dict[str, int] = {}
     for number, traversal in enumerate(drawn):
