@@ -108,6 +108,13 @@ def _kill(number: int) -> None:
         os.kill(number, signal.SIGKILL)
 
 
+def _impatient() -> None:
+    """A client that gives up a scheduler sooner: that is what most of a trial would wait for."""
+    from ifp.system import cluster
+
+    cluster.CONNECT_SECONDS = 2.0
+
+
 def _on_cluster(case: Case, out: Path, rng: random.Random, lose: Callable[[Cluster], None]) -> tuple[Ended, list[str]]:
     """The case on a cluster that loses something while its workers are at work."""
     if case.name not in _undisturbed:
@@ -125,8 +132,11 @@ def _on_cluster(case: Case, out: Path, rng: random.Random, lose: Callable[[Clust
             lose(cluster)
             return True
 
+        def at_work() -> bool:
+            return sum(cluster.worked()) >= moment
+
         elsewhere = replace(case, arguments=[*case.arguments, "--scheduler", cluster.address])
-        return run(elsewhere, out, act, MOST_SECONDS, when=lambda: sum(cluster.worked()) >= moment), []
+        return run(elsewhere, out, act, MOST_SECONDS, before=_impatient, when=at_work), []
 
 
 def worker_killed(case: Case, out: Path, rng: random.Random) -> tuple[int, list[str]]:

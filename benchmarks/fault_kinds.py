@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fault_cluster import scheduler_killed, worker_killed
-from fault_runs import Case, finish, run, traceback_in
+from fault_runs import MOST_SECONDS, Case, finish, never, run, traceback_in
 
 DAY = 86_400.0
 
@@ -88,7 +88,8 @@ def mounted(place: Path, size: int) -> Iterator[Path]:
 
 
 def folder_removed(case: Case, out: Path, rng: random.Random) -> tuple[int, list[str]]:
-    """Somebody removes the folder while the run is at work."""
+    """Somebody removes the folder while the run is at work: at a random moment, or as soon as it is there, which for
+    results that are written at the end is the only moment."""
 
     def remove(number: int) -> bool:
         there = out.exists()
@@ -96,9 +97,12 @@ def folder_removed(case: Case, out: Path, rng: random.Random) -> tuple[int, list
             shutil.rmtree(out)
         return there
 
-    ended = run(case, out, remove, rng.uniform(0.05, 1.0) * case.seconds)
+    after, when = rng.uniform(0.05, 1.0) * case.seconds, never
+    if rng.random() < 0.5:
+        after, when = MOST_SECONDS, out.exists
+    ended = run(case, out, remove, after, when=when)
     wrong = traceback_in(ended)
-    if ended.code not in (case.code, 2):
+    if ended.code not in (case.code, 2) or (ended.code == 2 and "Error:" not in ended.text):
         wrong.append(f"exit code {ended.code}: {ended.text[-300:]}")
     shutil.rmtree(out, ignore_errors=True)
     return int(ended.disturbed), [*wrong, *finish(case, out)]
