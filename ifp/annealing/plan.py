@@ -11,7 +11,8 @@ import numpy as np
 
 from ifp.annealing.config import AnnealConfig
 from ifp.annealing.members import Member, make_network
-from ifp.datasets.base import FactorDataset, FactorTraversal
+from ifp.datasets.base import FactorDataset
+from ifp.datasets.factors import FactorTraversal
 from ifp.errors import IfpError, NothingFroze
 from ifp.system.progress import Progress, silent, unsaid
 from ifp.theory.flat import is_flat
