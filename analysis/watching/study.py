@@ -103,6 +103,7 @@ def _of_networks(folder: Path, about: Mapping[str, Any]) -> RunState:
     times, steps_now = [], 0
     for prefix, place, told in parts:
         arrays = _records(place, told)
+        _check_factors(place, arrays, len(names))
         times += [_changed(place / "records.npz")] if (place / "records.npz").is_file() else []
         for seed, standing in sorted(told.get("seeds", {}).items(), key=lambda item: int(item[0])):
             networks.append(_network(f"{prefix}seed {seed}", standing, arrays, int(seed)))
@@ -175,6 +176,16 @@ def _records(folder: Path, about: Mapping[str, Any]) -> dict[str, np.ndarray]:
         table = {f"{seed}_{name}": declared for name, declared in _ARRAYS.items()}
         found |= read_own_arrays(path, table, _ADVICE)
     return found
+
+
+def _check_factors(folder: Path, arrays: Mapping[str, np.ndarray], named: int) -> None:
+    """Raise IfpError where records are of another number of factors than run.json names."""
+    for name, array in arrays.items():
+        if name.endswith("_posterior_nmi") and array.shape[2] != named:
+            raise IfpError(
+                f"The array {name!r} of {folder / 'records.npz'} is of {array.shape[2]} factors, and run.json names "
+                f"{named}: they are of two runs; {_ADVICE}."
+            )
 
 
 def _network(name: str, standing: Mapping[str, Any], arrays: Mapping[str, np.ndarray], seed: int) -> NetworkState:

@@ -125,7 +125,7 @@ def read_blocks(path: Path, space: FactorSpace, images_per_block: int) -> Iterat
                 yield block
     except KeyError as error:
         raise _damaged(path, f"holds no array {MEMBER!r}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise _damaged(path, f"is not a whole zip file ({error})") from error
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -167,7 +168,9 @@ def _read_pictures(folder: Path, files: list[str], progress: Progress) -> np.nda
     pictures: list[np.ndarray] = []
     for at, name in enumerate(files):
         try:
-            with Image.open(folder / name, formats=FORMATS) as picture:
+            # in memory, where a picture that claims more bytes than its file has gets no more
+            content = io.BytesIO((folder / name).read_bytes())
+            with Image.open(content, formats=FORMATS) as picture:
                 if max(picture.size) > LARGEST_SIDE:
                     raise IfpError(
                         f"{folder / name} has {picture.width} x {picture.height} pixels and at most {LARGEST_SIDE} "
@@ -176,7 +179,7 @@ def _read_pictures(folder: Path, files: list[str], progress: Progress) -> np.nda
                 grey = picture.mode in ("1", "L")
                 clear = picture.mode in ("RGBA", "LA") or "transparency" in picture.info
                 pictures.append(np.asarray(picture.convert("L" if grey else "RGBA" if clear else "RGB")))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except (OSError, SyntaxError, ValueError, MemoryError, Image.DecompressionBombError) as error:
             if isinstance(error, IfpError):
                 raise
             raise IfpError(f"{folder / name} cannot be read as a picture; save it anew or take it out.") from error

@@ -23,6 +23,7 @@ from ifp.datasets.cache import cache_folder
 from ifp.datasets.download import default_data_dir, find_file
 from ifp.datasets.factors import FactorSpace
 from ifp.datasets.norb_format import read_matrix_rows
+from ifp.datasets.npy_header import read_npy_header
 from ifp.errors import IfpError
 from ifp.system.files import replacing
 from ifp.system.progress import Progress, silent
@@ -210,6 +211,8 @@ def _cached_grid(files: dict[str, Path], design: NorbDesign, progress: Progress 
     cached = cache_folder() / f"smallnorb-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
     shape = (len(design.grid), SIZE, SIZE)
     try:
+        with cached.open("rb") as file:
+            read_npy_header(file)  # NumPy itself lets through more than a ValueError from a damaged one
         images_GHW: np.ndarray = np.asarray(np.load(cached, mmap_mode="r", allow_pickle=False))
         if images_GHW.shape == shape and images_GHW.dtype == np.uint8:
             return images_GHW

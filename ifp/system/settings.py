@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
+import sys
 from collections.abc import Callable, Collection, Mapping
 from numbers import Real
 from typing import Any
@@ -21,8 +21,10 @@ _UP_TO_STEPS = ("records", "checkpoint_every")
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number; true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether it is a number that a float can hold; true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) <= sys.float_info.max
 
 
 def check_positive(name: str, value: Any) -> None:
@@ -30,7 +32,7 @@ def check_positive(name: str, value: Any) -> None:
 
     >>> check_positive("sigma", 0.5)
     """
-    if not isinstance(value, Real) or not 0 < float(value) < math.inf:
+    if not isinstance(value, Real) or not 0 < value <= sys.float_info.max:
         raise bad_value(name, value, "a positive number")
 
 

@@ -18,7 +18,7 @@ import torch
 
 from ifp.checkpoints.posteriors import Sample, draw_sample
 from ifp.codes import Codes, kl_nats
-from ifp.datasets.npz_file import read_arrays
+from ifp.datasets.own_arrays import FLOAT, Declared, read_own_arrays
 from ifp.errors import IfpError
 from ifp.networks.fully_connected import Parameters
 from ifp.networks.gated import GatedNetwork
@@ -41,6 +41,8 @@ GRID = 30
 """Betas of the curves that are kept along the training."""
 WATCHED = 512
 """Images of these curves."""
+_CURVE = {"beta": Declared(FLOAT, "G", no_infinity=True), "kl_nats": Declared(FLOAT, "GD", no_infinity=True)}
+"""The arrays of one record's curves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +130,7 @@ class MultiRateFolder(TrainFolder):
         IfpError : there are none, or they are damaged.
         """
         path = self.curve_path(seed, step)
-        arrays = read_arrays(path, ("beta", "kl_nats")) if path.is_file() else {}
+        arrays = read_own_arrays(path, _CURVE, "train anew in another folder") if path.is_file() else {}
         if arrays.keys() != {"beta", "kl_nats"} or arrays["kl_nats"].shape != (GRID, self.config.latents):
             raise IfpError(
                 f"{path}, the curves of a record, is missing or of another run; train anew in another folder."

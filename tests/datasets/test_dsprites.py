@@ -63,6 +63,16 @@ def load(folder: Path) -> DSprites:
     return DSprites(folder, space=SMALL)
 
 
+def test_members_before_the_start_of_the_file_are_damage(tmp_path: Path, images: np.ndarray) -> None:
+    path = write(tmp_path, images)
+    data = bytearray(path.read_bytes())
+    place = data.rindex(b"PK\5\6") + 16
+    data[place : place + 4] = (int.from_bytes(data[place : place + 4], "little") + 10**6).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(IfpError, match="is not a whole zip file"):
+        load(tmp_path)
+
+
 def test_official_design() -> None:
     described = DSprites(read=False).describe()
     assert described["images"] == 737_280

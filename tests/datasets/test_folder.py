@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -105,4 +107,15 @@ def test_wrong_folders_are_one_sentence(folder: Path, tmp_path: Path) -> None:
 def test_a_bomb_is_refused_before_it_is_unpacked(folder: Path) -> None:
     Image.new("L", (5000, 5)).save(folder / FILES[0])
     with pytest.raises(ifp.IfpError, match="5000 x 5 pixels"):
+        FolderDataset(folder)
+
+
+def test_a_picture_gets_no_more_memory_than_its_file_has(
+    folder: Path, memory_below: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    path = folder / FILES[0]
+    data = path.read_bytes()
+    length = data.index(b"IDAT") - 4
+    path.write_bytes(data[:length] + (0x7F000000).to_bytes(4, "big") + data[length + 4 :])
+    with memory_below(2**24), suppress(ifp.IfpError):
         FolderDataset(folder)

@@ -10,7 +10,7 @@ import pytest
 from ifp.annealing.config import AnnealConfig
 from ifp.cli.train_options import parse_option
 from ifp.errors import IfpError
-from ifp.system.settings import is_same_run, settings_digest
+from ifp.system.settings import check_positive, is_same_run, settings_digest
 from ifp.training.config import TrainConfig
 
 CONFIGS = [AnnealConfig, TrainConfig]
@@ -24,6 +24,15 @@ def test_every_field_refuses_a_value_of_another_type(config: type[Any]) -> None:
         stored = {"dataset": "toys", field.name: WRONG.get(str(field.type), 2)}
         with pytest.raises(IfpError, match=rf"^{field.name} must be "):
             config.from_json(stored)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("name", ["learning_rate", "sigma"])
+def test_a_whole_number_that_no_float_holds_is_refused(config: type[Any], name: str) -> None:
+    with pytest.raises(IfpError, match=f"^{name} must be a "):
+        config.from_json({"dataset": "toys", name: 10**400})
+    with pytest.raises(IfpError, match=f"^{name} must be a positive number"):
+        check_positive(name, 10**400)
 
 
 @pytest.mark.parametrize("config", CONFIGS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from ifp.networks.gated import GatedNetwork
 from ifp.objectives.multi_rate import MultiRate
 from ifp.training.config import TrainConfig
 from ifp.training.multi_rate import MultiRateTrainer, set_up_multi_rate
-from ifp.training.multi_rate_folder import MultiRateFolder
+from ifp.training.multi_rate_folder import GRID, MultiRateFolder
 from ifp.training.run import train
 from ifp.training.setup import Setup, load_training_images
 from ifp.training.trainer import fresh_member
@@ -164,3 +166,12 @@ def test_options_out_of_range_are_one_sentence(options: dict[str, object], words
     dataset, _ = gaussian_data(100)
     with pytest.raises(IfpError, match=words):
         set_up_multi_rate(dataset, config(options={**OPTIONS, **options}))
+
+
+@pytest.mark.parametrize("kl_nats", [np.full((GRID, 2), "x"), np.full((GRID, 2), np.inf), np.zeros((GRID, 2), bool)])
+def test_kept_curves_that_are_no_numbers_are_refused(kl_nats: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "step-000001.npz"
+    np.savez(path, beta=np.ones(GRID), kl_nats=kl_nats)
+    folder: Any = SimpleNamespace(curve_path=lambda seed, step: path, config=SimpleNamespace(latents=2))
+    with pytest.raises(IfpError, match=r"The array 'kl_nats' of .* must"):
+        MultiRateFolder.kept_curve(folder, 0, 1)

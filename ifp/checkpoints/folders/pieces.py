@@ -22,6 +22,8 @@ _SHARD = re.compile(r"(.+)-(\d{1,5})-of-(\d{1,5})(\.(?:safetensors|bin|pt|pth|ck
 """Matches the name of a shard: stem, number, count and suffix."""
 _MAX_SHARDS = 1000
 """Maximum number of shards of one model."""
+_MAX_NAME = 200
+"""Maximum number of characters in the name of a shard."""
 _SHOWN_NAMES = 5
 """Maximum number of names in a message."""
 
@@ -117,17 +119,26 @@ def _indexed(path: Path) -> list[Path]:
             f"{path} names {len(names)} shards, and at most {_MAX_SHARDS} are read; join them into one file."
         )
     for name in names:
-        if Path(name).name != name or name in ("", ".", ".."):
+        if Path(name).name != name or name in ("", ".", "..") or len(name) > _MAX_NAME:
+            shown = name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}..."
             raise IfpError(
-                f"{path} names the shard {name!r}, which is no file beside it; put all shards in one folder."
+                f"{path} names the shard {shown!r}, which is no file beside it; put all shards in one folder."
             )
-    missing = [name for name in names if not (path.parent / name).is_file()]
+    missing = [name for name in names if not _is_file(path.parent / name)]
     if missing:
         raise IfpError(
             f"{path} is the index of a model in {len(names)} shards, of which {listed(missing, _SHOWN_NAMES)} "
             f"{'is' if len(missing) == 1 else 'are'} missing; put all shards beside it."
         )
     return _checked([path.parent / name for name in names])
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file system takes is of none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _weight_map(path: Path) -> dict[str, str]:

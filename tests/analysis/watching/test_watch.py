@@ -21,6 +21,7 @@ from ifp.analysis.freezing.points import freezing_points
 from ifp.analysis.watching import study
 from ifp.cli import main
 from ifp.cli import watch as command
+from ifp.errors import IfpError
 from ifp.system.at_work import LOCKS, is_at_work
 from ifp.system.sole_worker import sole_worker
 from ifp.training.records import TrainRecord, TrainRecords
@@ -236,6 +237,17 @@ def test_a_process_at_work_is_seen(tmp_path: Path) -> None:
         assert is_at_work(tmp_path)
     assert is_at_work(tmp_path) is False
     assert is_at_work(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("names", [["place"], ["place", "width", "width"]])
+def test_records_of_other_factors_than_the_run_names_are_refused(
+    names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "PAUSE_SECONDS", 0.0)
+    dataset = {"name": "bars", "image_shape": [1, 8, 12], "factor_names": names}
+    write_run(tmp_path, {0: [record(10)]}, dataset=dataset)
+    with pytest.raises(IfpError, match=f"is of 2 factors, and run.json names {len(names)}: they are of two runs"):
+        ifp.watch(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,8 @@ def test_a_lone_shard_is_named_as_one(arrays: Arrays, tmp_path: Path) -> None:
         ({"a": "../secret.safetensors"}, r"names the shard '\.\./secret\.safetensors', which is no file beside it"),
         ({"a": "/etc/passwd"}, "which is no file beside it"),
         ({"a": ".."}, "which is no file beside it"),
+        ({"a": "a" * 10_000}, r"names the shard 'a{200}\.\.\.', which is no file beside it"),
+        ({"a": "ä" * 150}, "is missing; put all shards beside it"),
         ({"a": 3}, "its weight_map should name a file for each array"),
         ([], "is no index of shards"),
         ({f"a{n}": f"{n}.safetensors" for n in range(2000)}, "names 2000 shards, and at most 1000 are read"),
