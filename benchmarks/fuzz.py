@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -25,57 +24,45 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from fuzz_execution import Fuzzing, file_name, fuzz_alone, quiet_reading
+from fuzz_execution import Fuzzing, failures_file, file_name, fuzz_alone, quiet_reading
 from fuzz_tally import Tally
+from fuzz_watched import Counters, in_child
 
 HERE = Path(__file__).resolve().parent
 
 
 def visit(target: Any, options: argparse.Namespace, seed: int, most: int) -> dict[str, Any]:
-    """The counts of one visit, in a process of its own; one whose process died counts as one failure."""
+    """The counts of one visit, in a process of its own; one whose process died or was ended counts as one failure."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="ifp-fuzz-", dir=memory if memory.is_dir() else None) as folder:
-        place, done = Path(folder), Path(folder) / "counts.json"
+        place, counters = Path(folder), Counters()
         sys.stdout.flush()
-        number = os.fork()
-        if not number:
-            code = 1
-            try:
-                _in_child(target, options, seed, most, place, done)
-                code = 0
-            finally:
-                os._exit(code)
-        _, status = os.waitpid(number, 0)
-        nothing = {
-            "runs": 0,
-            "accepted": 0,
-            "refused": 0,
-            "failures": {},
-            "slowest_s": 0.0,
-            "most_mib": 0.0,
-            "cpu_s": 0.0,
+        died = in_child(lambda: _in_child(target, options, seed, most, place, counters), counters)
+        failed = failures_file(place)
+        found = {
+            "target": target.name,
+            **counters.content(),
+            "failures": json.loads(failed.read_text()) if failed.is_file() else {},
         }
-        found = {**nothing, "target": target.name, **(json.loads(done.read_text()) if done.is_file() else {})}
-        if status and not (options.guided and done.is_file() and not os.WIFSIGNALED(status)):
-            found["failures"][f"the process died ({os.waitstatus_to_exitcode(status)})"] = 1
-            shutil.copy(place / "copy" / target.file, options.keep / f"{file_name(target.name)}-died.bytes")
+        found["refused"] = found["runs"] - found["accepted"]
+        if died and not (options.guided and found["runs"] and "(-" not in died and "killed" not in died):
+            found["failures"][died] = 1
+            shutil.copy(place / "copy" / target.file, options.keep / f"{file_name(target.name)}-{seed}-died.bytes")
         return found
 
 
-def _in_child(target: Any, options: argparse.Namespace, seed: int, most: int, place: Path, done: Path) -> None:
+def _in_child(target: Any, options: argparse.Namespace, seed: int, most: int, place: Path, counters: Counters) -> None:
     corpus = options.corpus / file_name(target.name)
     corpus.mkdir(parents=True, exist_ok=True)
-    fuzzing = Fuzzing(target, place, options.keep)
-    with warnings.catch_warnings(action="ignore"), quiet_reading(target.name):
+    fuzzing = Fuzzing(target, place, options.keep, counters)
+    with warnings.catch_warnings(action="ignore"), quiet_reading(fuzzing):
         if options.guided:
-            _guided(fuzzing, corpus, options.seconds, seed, most, done)
+            _guided(fuzzing, corpus, options.seconds, seed, most)
         for _ in fuzz_alone(fuzzing, most, options.seconds, seed, corpus):
-            if fuzzing.runs % 1000 == 0:
-                done.write_text(json.dumps(fuzzing.content()))
-    done.write_text(json.dumps(fuzzing.content()))
+            pass
 
 
-def _guided(fuzzing: Fuzzing, corpus: Path, seconds: float, seed: int, most: int, done: Path) -> None:
+def _guided(fuzzing: Fuzzing, corpus: Path, seconds: float, seed: int, most: int) -> None:
     """Changes guided by coverage; does not return, as libFuzzer ends the process."""
     import atheris
 
@@ -84,8 +71,6 @@ def _guided(fuzzing: Fuzzing, corpus: Path, seconds: float, seed: int, most: int
 
     def one_input(data: bytes) -> None:
         fuzzing.once(data)
-        if fuzzing.runs % 100 == 0 or fuzzing.runs >= most:
-            done.write_text(json.dumps(fuzzing.content()))
 
     def change(data: bytes, longest: int, seed: int) -> bytes:
         changed: bytes = fuzzing.target.mutate(data, random.Random(seed))
@@ -120,6 +105,7 @@ def main() -> None:
     parser.add_argument("--skip", action="append", default=[], help="no targets whose names hold this; repeat it")
     parser.add_argument("--runs", type=int, default=1_000_000, help="executions of each target, over all visits")
     parser.add_argument("--seconds", type=float, default=60, help="of one visit to one target")
+    parser.add_argument("--nearest", action="store_true", help="always visit the target that needs least CPU time")
     parser.add_argument("--minutes", type=float, default=60, help="of this call")
     parser.add_argument("--guided", action="store_true", help="by coverage, with atheris")
     parser.add_argument("--results", type=Path, default=HERE / "results" / "fuzz.csv", help="the counts of all visits")
@@ -152,12 +138,13 @@ def main() -> None:
 
 def _round(targets: dict[str, Any], tally: Tally, options: argparse.Namespace, until: float, commit: str) -> bool:
     """One visit to each target that has not had its executions; whether there was one."""
-    left = {name: options.runs - tally.executions(name) for name in targets}
+    left = {name: min(options.runs, target.aim) - tally.executions(name) for name, target in targets.items()}
     left = {name: number for name, number in left.items() if number > 0}
-    for name, number in left.items():
+    names = sorted(left, key=lambda name: left[name] * tally.cpu_seconds_each(name))[:1] if options.nearest else [*left]
+    for name in names:
         if time.monotonic() >= until:
             break
-        found = visit(targets[name], options, tally.visits(name), number)
+        found = visit(targets[name], options, tally.visits(name), left[name])
         tally.add(found, commit)
         words = f"{found['runs']:,} more, {tally.executions(name):,} in all; {found['failures'] or 'no failure'}"
         print(f"{name}: {words}", flush=True)

@@ -11,7 +11,9 @@ import json
 import random
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -64,27 +66,27 @@ def mutate_json(data: bytes, rng: random.Random) -> bytes:
     if rng.random() < 0.1:
         return mutate_bytes(data, rng)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        places = [(content, key) for key in _keys(content)]
-        for holder, key in places:  # all places below, as the list grows
-            places += [(holder[key], inner) for inner in _keys(holder[key])]
-            if len(places) > 20_000:
-                break
-        if not places:
+        place = _place(content, rng)
+        if place is None:
             content = copy.deepcopy(rng.choice(VALUES))
-            continue
-        holder, key = rng.choice(places)
-        _change(holder, key, rng, places)
+        else:
+            _change(*place, rng, content)
     if rng.random() < 0.01:
         depth = rng.choice((30, 63, 64, 65, 900, 100_000))
         return b"[" * depth + b"]" * depth
     return json.dumps(content).encode()
 
 
-def _keys(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+def _place(content: Any, rng: random.Random) -> tuple[Any, Any] | None:
+    """A dictionary or list within `content`, and one of its keys; None where there is none."""
+    holder, key = None, None
+    while isinstance(content, dict | list) and content and (holder is None or rng.random() < 0.75):
+        holder, key = content, rng.choice(list(content)) if isinstance(content, dict) else rng.randrange(len(content))
+        content = content[key]
+    return None if holder is None else (holder, key)
 
 
-def _change(holder: Any, key: Any, rng: random.Random, places: list[tuple[Any, Any]]) -> None:
+def _change(holder: Any, key: Any, rng: random.Random, content: Any) -> None:
     kind = rng.randrange(8)
     if kind <= 3:
         holder[key] = copy.deepcopy(rng.choice(VALUES))
@@ -95,8 +97,8 @@ def _change(holder: Any, key: Any, rng: random.Random, places: list[tuple[Any, A
     elif kind == 6 and isinstance(holder, list):
         holder.insert(key, holder[key])
     else:
-        other, at = rng.choice(places)
-        if isinstance(other, dict | list) and at in _keys(other) and not isinstance(other[at], dict | list):
+        other, at = _place(content, rng) or (holder, key)
+        if not isinstance(other[at], dict | list):
             holder[key] = other[at]
 
 
@@ -127,11 +129,10 @@ def mutate_csv(data: bytes, rng: random.Random) -> bytes:
 
 def mutate_zip(data: bytes, rng: random.Random, entry: Mutate = mutate_bytes) -> bytes:
     """Entries of a zip changed, removed, renamed or doubled, their checksums right; now and then its bytes."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = [(member.filename, archive.read(member)) for member in archive.infolist()]
-    except Exception:
+    known = _entries(data)
+    if known is None:
         return mutate_bytes(data, rng)
+    entries = list(known)
     if rng.random() < 0.15 or not entries:
         return mutate_bytes(data, rng)
     for _ in range(rng.choice((1, 1, 2, 3))):
@@ -144,19 +145,46 @@ def mutate_zip(data: bytes, rng: random.Random, entry: Mutate = mutate_bytes) ->
             entries[at] = (rng.choice((entries[rng.randrange(len(entries))][0], "../x", name + "x")), content)
         else:
             entries[at] = (name, entry(content, rng))
+    if rng.random() < 0.8:
+        return _stored(dict(entries))
     held = io.BytesIO()
-    compression = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-    with zipfile.ZipFile(held, "w", compression) as archive:
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in dict(entries).items():
             archive.writestr(name, content)
     return held.getvalue()
 
 
+@lru_cache(2000)  # of the same few files changes begin a million times
+def _entries(data: bytes) -> tuple[tuple[str, bytes], ...] | None:
+    """Names and contents within a zip; None where it is none."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return tuple((member.filename, archive.read(member)) for member in archive.infolist())
+    except Exception:
+        return None
+
+
+def _stored(entries: dict[str, bytes]) -> bytes:
+    """A zip without compression, as `zipfile` writes it in ten times the time."""
+    parts, directory, at = [], [], 0
+    for name, content in entries.items():
+        encoded = name.encode()
+        common = struct.pack(
+            "<HHHHHIIIHH", 20, 0x800, 0, 0, 33, zlib.crc32(content), len(content), len(content), len(encoded), 0
+        )
+        directory.append(b"PK\1\2\x14\0" + common + struct.pack("<HHHII", 0, 0, 0, 0, at) + encoded)
+        parts += [b"PK\3\4" + common + encoded, content]
+        at += 30 + len(encoded) + len(content)
+    end = b"".join(directory)
+    return b"".join(
+        (*parts, end, struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, len(entries), len(entries), len(end), at, 0))
+    )
+
+
 def mutate_npy(data: bytes, rng: random.Random) -> bytes:
     """Values, shape, type or header of an array changed."""
-    try:
-        array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except Exception:
+    array = _array(data)
+    if array is None:
         return mutate_bytes(data, rng)
     kind = rng.randrange(8)
     if kind == 0:
@@ -183,6 +211,15 @@ def mutate_npy(data: bytes, rng: random.Random) -> bytes:
         old, new = array.dtype.str.encode(), rng.choice(DTYPES).encode()
         return written.replace(b"'" + old + b"'", b"'" + new + b"'", 1)
     return written
+
+
+@lru_cache(4000)
+def _array(data: bytes) -> np.ndarray | None:
+    """The array in an npy file, which is not to be written to; None where it is none."""
+    try:
+        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except Exception:
+        return None
 
 
 def mutate_npz(data: bytes, rng: random.Random) -> bytes:

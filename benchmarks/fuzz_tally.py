@@ -36,6 +36,10 @@ class Tally:
         """How many visits this target had; it makes the seed of the next, so that no visit repeats another."""
         return int(self.rows.get(target, {}).get("visits", 0))
 
+    def cpu_seconds_each(self, target: str) -> float:
+        """CPU time of an execution on average; 0 where there was none."""
+        return float(self.rows.get(target, {}).get("cpu_s", 0)) / max(self.executions(target), 1)
+
     def add(self, found: dict[str, Any], commit: str) -> None:
         """Add the counts of a visit, `Fuzzing.content()`, and write the table."""
         target = found["target"]

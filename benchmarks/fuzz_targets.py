@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import fuzz_mutations as mutations
+import fuzz_own_files
 import fuzz_seeds
 import numpy as np
 from PIL import Image
@@ -24,15 +25,17 @@ from ifp.analysis.gan_freezing.study import read_sweep
 from ifp.analysis.joint.results import read_whole
 from ifp.analysis.recording.result import open_recording
 from ifp.analysis.training.pressures_of_run import pressures_from
+from ifp.analysis.watching import study as watching
 from ifp.checkpoints.arrays.unwrap import unwrap
 from ifp.checkpoints.cells import CellOptions
 from ifp.checkpoints.custom import read_codes
 from ifp.checkpoints.families.registry import recognise
 from ifp.checkpoints.files.contents import read_contents
 from ifp.checkpoints.folders.locate import locate
+from ifp.checkpoints.folders.pieces import INDEX, pieces_of, read_pieces
 from ifp.checkpoints.folders.settings_files import settings_beside
 from ifp.checkpoints.source import ReadingOptions, Source
-from ifp.datasets import mpi3d, shapes3d
+from ifp.datasets import dsprites, mpi3d, shapes3d
 from ifp.datasets.factors import FactorSpace
 from ifp.datasets.folder import FolderDataset
 from ifp.datasets.mat_file import BrokenMat, read_bytes_array
@@ -44,10 +47,17 @@ from ifp.system.checksums import check_unchanged
 from ifp.training.records import TrainRecords
 from ifp.training.state import MemberState, damaged, read_content
 
+try:
+    import h5py  # here, as it starts a process when it is imported, which no reader may
+except ImportError:
+    h5py = None
+
 SWEEP = ("gan_sweep.json", "gan_freezing_points.csv", "gan_freezing_summary.csv", "records.csv")
 OFFICIAL = FactorSpace(mpi3d.SPACE.names, (2, 1, 1, 1, 1, 3, 1))
 SIX = FactorSpace(OFFICIAL.names[:6], OFFICIAL.sizes[:6])
 CAR = np.arange(192, dtype=np.uint8).reshape(4, 4, 3, 2, 2)
+AIMS = {"table": 10_000, "plot": 300}
+"""Executions of targets that compute or draw from what was read, by how their names begin; of others a million."""
 NORB = NorbDesign(categories=1, instances=2, elevations=1, azimuths=1, lightings=1)
 
 
@@ -67,6 +77,11 @@ class Target:
     read: Callable[[Path], object]
     mutate: mutations.Mutate
     seeds: Sequence[bytes] = ()
+
+    @property
+    def aim(self) -> int:
+        """How many executions it is to have."""
+        return AIMS.get(self.name.partition(",")[0], 1_000_000)
 
     def contents(self) -> list[bytes]:
         """What the changes begin from."""
@@ -168,10 +183,9 @@ def _write_official(out: Path) -> None:
     out.mkdir()
     images = np.random.default_rng(0).integers(0, 255, (len(OFFICIAL), 64, 64, 3), dtype=np.uint8)
     np.savez_compressed(out / "mpi3d_toy.npz", images=images)
+    np.savez_compressed(out / "dsprites.npz", imgs=images[..., 0] % 2)
     savemat(out / "car.mat", {"mask": np.ones((4, 4), np.uint8), "im": CAR}, do_compression=True)
-    try:
-        import h5py
-    except ImportError:
+    if h5py is None:
         return
     with h5py.File(out / "3dshapes.h5", "w") as file:
         file.create_dataset("images", data=images, chunks=(2, 64, 64, 3), compression="gzip")
@@ -195,7 +209,17 @@ def _recording(at: Path) -> object:
 
 
 def _watched(at: Path) -> object:
+    watching.ATTEMPTS = 1  # no other process writes the file, for which it would wait
     return json.dumps(ifp.watch(at).content())
+
+
+def _shards(at: Path) -> object:
+    path = at / f"model.safetensors{INDEX}"
+    return read_pieces(path, pieces_of(path))
+
+
+def _sprites(at: Path) -> object:
+    return list(dsprites.read_blocks(at / "dsprites.npz", OFFICIAL, 3))
 
 
 def prepare(out: Path) -> None:
@@ -210,6 +234,8 @@ def prepare(out: Path) -> None:
     factors = np.stack(np.meshgrid(range(3), range(4), indexing="ij"), axis=-1).reshape(-1, 2)
     images = np.random.default_rng(0).integers(0, 255, (12, 4, 4), dtype=np.uint8)
     np.savez(out / "data" / "data.npz", images=images, factors=factors, factor_names=np.array(["place", "level"]))
+    alone = {name: factors[:, place] for place, name in enumerate(("shape_id", "scale"))}
+    np.savez(out / "data" / "alone.npz", images=images, color=np.zeros((12, 3)), **alone)
     mean = np.random.default_rng(0).normal(size=(12, 2))
     np.savez(out / "data" / "codes.npz", mean=mean, logvar=mean - 3, factors=factors, step=np.array(5))
     (out / "settings").mkdir()
@@ -219,6 +245,11 @@ def prepare(out: Path) -> None:
         if sums.parent.name != "anneal":
             sums.unlink()
     (out / "families").mkdir()
+    shards = out / "shards"
+    shards.mkdir()
+    (shards / "one.safetensors").write_bytes((checkpoints / "model.safetensors").read_bytes())
+    shards.joinpath(f"model.safetensors{INDEX}").write_text('{"metadata": {}, "weight_map": {"x": "one.safetensors"}}')
+    fuzz_own_files.prepare(out)
 
 
 def targets(out: Path) -> dict[str, Target]:
@@ -249,6 +280,11 @@ def targets(out: Path) -> dict[str, Target]:
         ("settings, json", "settings", "specs.json", settings_beside, in_json),
         ("settings, gin", "settings", "train.gin", settings_beside, raw),
         ("SmallNORB, images", "norb", f"{norb}-dat.mat", _norb, raw),
+        ("checkpoint, index of shards", "shards", f"model.safetensors{INDEX}", _shards, in_json),
+        ("SmallNORB, categories", "norb", f"{norb}-cat.mat", _norb, raw),
+        ("dSprites, npz", "official", "dsprites.npz", _sprites, in_npz),
+        ("data, factors apart", "data", "alone.npz", lambda at: NpzDataset(at / "alone.npz").describe(), in_npz),
+        ("data, folder's picture", "pictures", "0.png", lambda at: FolderDataset(at).describe(), raw),
         ("SmallNORB, info", "norb", f"{norb}-info.mat", _norb, raw),
         (
             "MPI3D, npz",
@@ -277,10 +313,15 @@ def targets(out: Path) -> dict[str, Target]:
         ("watch, train's run.json", "train", "run.json", _watched, in_json),
         ("watch, train's records.npz", "train", "records.npz", _watched, in_npz),
         ("watch, anneal's run.json", "anneal", "run.json", _watched, in_json),
-        *((f"sweep, {file}", "sweep", file, _sweep, in_json if file.endswith("json") else in_csv) for file in SWEEP),
-        ("whole, whole.json", "whole", "whole.json", lambda at: read_whole(at).report(), in_json),
-        ("whole, mi.csv", "whole", "mi.csv", lambda at: read_whole(at).report(), in_csv),
-        ("whole, joint_edges.csv", "whole", "joint_edges.csv", lambda at: read_whole(at).report(), in_csv),
+        *(
+            (f"sweep, {file}", "sweep", file, read_sweep, in_json if file.endswith("json") else in_csv)
+            for file in SWEEP
+        ),
+        ("table, sweep's gan_sweep.json", "sweep", "gan_sweep.json", _sweep, in_json),
+        ("table, sweep's gan_freezing_summary.csv", "sweep", "gan_freezing_summary.csv", _sweep, in_csv),
+        ("whole, whole.json", "whole", "whole.json", read_whole, in_json),
+        ("table, whole's mi.csv", "whole", "mi.csv", lambda at: read_whole(at).report(), in_csv),
+        ("table, whole's joint_edges.csv", "whole", "joint_edges.csv", lambda at: read_whole(at).report(), in_csv),
         ("diagnosis.json", "diagnosis", "diagnosis.json", load_results, in_json),
         ("table, diagnosis.json", "diagnosis", "diagnosis.json", _diagnosis, in_json),
         ("channels.json", "channels", "channels.json", load_channels, in_json),
@@ -298,6 +339,7 @@ def targets(out: Path) -> dict[str, Target]:
             ),
             ("cells, h5ad", "official", "cells.h5ad", lambda at: read_codes(at / "cells.h5ad", factors), raw),
         ]
+    rows += fuzz_own_files.rows(out)
     drawn = {
         "anneal": ("run.json", "trace.npz"), "train": ("run.json", "records.csv"), "diagnosis": ("diagnosis.json",),
         "whole": ("whole.json", "mi.csv", "derivative.csv", "peaks.csv", "steps.csv", "joint_information.csv",
