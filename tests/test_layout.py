@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -93,6 +93,12 @@ def imports(source: str, module: str, is_package: bool) -> Iterator[str]:
             yield from (f"{name}.{alias.name}" for alias in node.names)
 
 
+@cache
+def imports_of(path: Path) -> tuple[str, ...]:
+    """What a file of the project imports."""
+    return tuple(imports(path.read_text(), module_name(path), path.name == "__init__.py"))
+
+
 def room(module: str) -> str:
     """ifp.theory.closed_form -> theory, ifp.analysis.joint.study -> joint; empty for a module outside all rooms."""
     parts = module.removeprefix("ifp.analysis.").removeprefix("ifp.").split(".")
@@ -107,7 +113,7 @@ def area(module: str) -> str:
     return module.split(".")[0]
 
 
-def broken_rules(folder: str, imported: list[str]) -> list[str]:
+def broken_rules(folder: str, imported: Sequence[str]) -> list[str]:
     areas = {name: area(name) for name in imported}
     return [
         name
@@ -118,10 +124,12 @@ def broken_rules(folder: str, imported: list[str]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if path not in FACES], ids=module_name)
-def test_imports_point_one_way(path: Path) -> None:
-    found = list(imports(path.read_text(), module_name(path), path.name == "__init__.py"))
-    assert broken_rules(path.relative_to(ROOT).parts[0], found) == []
+@pytest.mark.parametrize("folder", PACKAGE_OF)
+def test_imports_point_one_way(folder: str) -> None:
+    files = [path for path in SOURCES if path not in FACES and path.relative_to(ROOT).parts[0] == folder]
+    broken = {module_name(path): broken_rules(folder, imports_of(path)) for path in files}
+    assert files
+    assert {module: names for module, names in broken.items() if names} == {}
 
 
 def test_every_room_has_its_place_in_the_order() -> None:
@@ -132,15 +140,18 @@ def test_every_room_has_its_place_in_the_order() -> None:
     assert rooms("analysis") == set(TOPICS)
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if room(module_name(path))], ids=module_name)
-def test_a_room_imports_lower_rooms_only(path: Path) -> None:
-    module = module_name(path)
-    order = TOPICS if module.startswith("ifp.analysis.") else LAYERS
-    area_of_all = "ifp.analysis." if order is TOPICS else "ifp."
-    here = order.index(room(module))
-    named = imports(path.read_text(), module, path.name == "__init__.py")
-    above = [name for name in named if name.startswith(area_of_all) and room(name) in order[here + 1 :]]
-    assert above == []
+@pytest.mark.parametrize(("area_of_all", "order"), [("ifp.", LAYERS), ("ifp.analysis.", TOPICS)])
+def test_a_room_imports_lower_rooms_only(area_of_all: str, order: list[str]) -> None:
+    above, rooms = {}, set[str]()
+    for path in SOURCES:
+        module = module_name(path)
+        if not room(module) or module.startswith("ifp.analysis.") != (order is TOPICS):
+            continue
+        rooms.add(room(module))
+        higher = order[order.index(room(module)) + 1 :]
+        above[module] = [name for name in imports_of(path) if name.startswith(area_of_all) and room(name) in higher]
+    assert rooms == set(order)
+    assert {module: names for module, names in above.items() if names} == {}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +176,7 @@ def test_only_the_plotting_files_of_analysis_draw() -> None:
     drawing = {
         path.name
         for path in (ROOT / "analysis").rglob("*.py")
-        if {"matplotlib", "seaborn"} & {area(name) for name in imports(path.read_text(), module_name(path), False)}
+        if {"matplotlib", "seaborn"} & {area(name) for name in imports_of(path)}
         and "if TYPE_CHECKING:\n    from matplotlib" not in path.read_text()
     }
     assert all(name.startswith(("plot", "figure")) for name in drawing), drawing
@@ -279,16 +290,13 @@ def test_the_package_runs_as_a_module() -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "name"),
-    [
-        (package, name)
-        for package in ("ifp", "ifp.analysis", "ifp.analysis.diffusion", "ifp.analysis.metrics", "ifp.analysis.joint")
-        for name in import_module(package).__all__
-    ],
+    "package", ["ifp", "ifp.analysis", "ifp.analysis.diffusion", "ifp.analysis.metrics", "ifp.analysis.joint"]
 )
-def test_every_public_name_is_there(package: str, name: str) -> None:
-    assert getattr(import_module(package), name) is not None
-    assert name in dir(import_module(package))
+def test_every_public_name_is_there(package: str) -> None:
+    module = import_module(package)
+    assert module.__all__
+    assert [name for name in module.__all__ if getattr(module, name, None) is None] == []
+    assert set(module.__all__) <= set(dir(module))
 
 
 def test_the_commands_are_these() -> None:
