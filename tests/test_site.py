@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -22,11 +21,23 @@ sys.path.insert(0, str(DOCS / "tools"))
 from outside_pages import command_line_page, outside_pages, page_text, with_links_in_site  # noqa: E402
 from outside_requests import asked_elsewhere  # noqa: E402
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from tests.browser import AXE, browser_page, find_browser  # noqa: E402
+
+BROWSER = find_browser()
+WIDTHS = (390, 1400)
+BROKEN_IMAGES = """Promise.all([...document.images].map((image) => {
+  image.loading = "eager";
+  return image.decode().then(() => "", () => image.src.slice(0, 200));
+})).then((all) => all.filter(Boolean))"""
+KINDS_OF_PAGE = (
+    "index.html", "questions/which_beta.html", "gallery.html", "python.html", "command_line.html",
+    "tutorials/01_annealing_test.html",
+)  # fmt: skip
 needs_mkdocs = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("mkdocs", "material", "mkdocstrings")),
     reason="the extra ifp[docs] is not installed",
 )
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (apt-get install chromium)")
 
 
 @pytest.fixture(scope="module")
@@ -69,21 +80,45 @@ def test_the_reference_has_every_public_name_with_its_parameters(site: Path) -> 
 
 
 @needs_mkdocs
+@needs_browser
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-@pytest.mark.parametrize("page", ["index.html", "python.html", "questions/is_deft_for_me.html"])
-def test_a_browser_asks_for_nothing_from_elsewhere(site: Path, page: str, tmp_path: Path) -> None:
-    log = tmp_path / "net.json"
-    subprocess.run(
-        [str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-         "--disable-background-networking", "--disable-component-update", "--no-first-run", f"--log-net-log={log}",
-         "--virtual-time-budget=3000", "--dump-dom", f"file://{site / page}"],
-        capture_output=True, check=True, timeout=60,
-    )  # fmt: skip
+def test_every_page_opens_in_a_browser(site: Path, tmp_path: Path) -> None:
+    """On a telephone and on a desk: nothing fails, nothing comes from elsewhere, nothing is wider than the screen."""
+    log, wrong = tmp_path / "net.json", {}
+    pages = sorted(site.rglob("*.html"))
+    pages.remove(site / "404.html")  # a server sends it for any address, so its links begin at the server's root
+    with browser_page(str(BROWSER), f"--log-net-log={log}") as tab:
+        for page in pages:
+            for width in WIDTHS:
+                tab.resize(width)
+                tab.open(page)
+                broken_images = tab.run(BROKEN_IMAGES)
+                elsewhere = [url for url in tab.requests if not url.startswith((site.as_uri(), "data:", "blob:"))]
+                wide = tab.run("document.documentElement.scrollWidth")
+                found = [*tab.said, *tab.failed, *elsewhere, *broken_images, *([wide] if wide > width else [])]
+                wrong[f"{page.relative_to(site)} at {width}"] = found
+    assert len(pages) > 35
+    assert {name: found for name, found in wrong.items() if found} == {}
     asked = set(re.findall(r'"url":"https?://([^/"]+)', log.read_text(encoding="utf-8", errors="replace")))
     # the browser asks for dictionaries and updates of its own, at hosts that the site does not name
     texts = [path.read_text(encoding="utf-8") for path in site.rglob("*") if path.suffix in (".html", ".js", ".css")]
     assert {host for host in asked if any(host in text for text in texts)} == set()
+
+
+@needs_mkdocs
+@needs_browser
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (npm install --no-save axe-core, or IFP_AXE)")
+@pytest.mark.slow
+def test_axe_finds_nothing_in_any_kind_of_page(site: Path) -> None:
+    with browser_page(str(BROWSER)) as tab:
+        for page in KINDS_OF_PAGE:
+            for dark in (False, True):
+                tab.dark(dark)
+                tab.open(site / page)
+                tab.run("localStorage.clear()")  # the site remembers the colours of the page before
+                tab.open(site / page)
+                scheme = tab.run("document.body.dataset.mdColorScheme")
+                assert (page, scheme, tab.axe()) == (page, "slate" if dark else "default", [])
 
 
 def test_an_address_elsewhere_is_seen(tmp_path: Path) -> None:

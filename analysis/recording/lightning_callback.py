@@ -6,6 +6,7 @@ Lightning is imported when the callback is made, so that everything else works w
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -56,8 +57,12 @@ def lightning_callback(
 
 
 def _callback_class() -> type:
-    """The base class of callbacks of the package that is installed, under its new or its old name."""
-    for package in ("lightning", "pytorch_lightning"):
+    """The base class of callbacks of the package that is installed, under its new or its old name.
+
+    The two packages are often installed together; the one that is imported already is the one whose Trainer is used.
+    """
+    packages = ("lightning", "pytorch_lightning")
+    for package in sorted(packages, key=lambda name: name not in sys.modules):
         if find_spec(package) is not None:
             break
     else:

@@ -105,7 +105,9 @@ def _notebook_text(text: str) -> str:
                 png = "".join(data["image/png"]).replace("\n", "")
                 parts.append(f'<img alt="What the code above draws" src="data:image/png;base64,{png}">')
             elif "text/html" in data:
-                parts.append(f'<div class="output">{"".join(data["text/html"])}</div>')
+                # the empty corner of a table is a heading of nothing
+                table = "".join(data["text/html"]).replace("<th></th>", "<td></td>")
+                parts.append(f'<div class="output">{table}</div>')
             elif printed := "".join(output.get("text", data.get("text/plain", ()))):
                 parts.append(f"```text\n{printed.rstrip()}\n```")
     return "\n\n".join(parts) + "\n"

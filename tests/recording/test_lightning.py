@@ -1,23 +1,29 @@
-"""The callback for Lightning: its hooks as a Trainer calls them, and a real training of a small VAE."""
+"""The callback for Lightning: its hooks as a Trainer calls them, and real trainings of a small VAE."""
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import ifp
 from ifp.analysis.recording import lightning_callback
 from ifp.analysis.recording.lightning_callback import RecordingHooks
 from ifp.recording.read_recording import read_recording
 
+from .lightning_loop import QUIET, loader_of, module_of
 from .loops import SmallVae, bars
+
+ROOT = Path(__file__).parents[2]
 
 
 def hooks(out: Path, beta: Any = "beta", **settings: Any) -> RecordingHooks:
@@ -68,44 +74,43 @@ def test_mistakes_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ifp.lightning_callback(bars(), out=tmp_path / "run")
 
 
+@pytest.mark.parametrize(
+    ("imported", "base"),
+    [
+        (["lightning"], "lightning.pytorch"),
+        (["pytorch_lightning"], "pytorch_lightning"),
+        (["lightning", "pytorch_lightning"], "lightning.pytorch"),
+        ([], "lightning.pytorch"),
+    ],
+)
+def test_the_package_in_use_gives_the_base_class(
+    imported: list[str], base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lightning_callback, "find_spec", lambda name: name)
+    for package, module in (("lightning", "lightning.pytorch"), ("pytorch_lightning", "pytorch_lightning")):
+        monkeypatch.delitem(sys.modules, package, raising=False)
+        if package in imported:
+            monkeypatch.setitem(sys.modules, package, ModuleType(package))
+        for name in (module, f"{module}.callbacks"):
+            made = ModuleType(name)
+            made.Callback = type("Callback", (), {"__module__": module})  # type: ignore[attr-defined]
+            if name != package:  # imported by name alone, which tells nothing of what is in use
+                monkeypatch.setitem(sys.modules, name, made)
+    callback = ifp.lightning_callback(bars(), out="nowhere")
+    assert [parent.__module__ for parent in type(callback).__bases__ if parent is not RecordingHooks] == [base]
+
+
 @pytest.mark.slow
-def test_a_real_training_with_lightning_is_recorded_and_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("package", ["lightning.pytorch", "pytorch_lightning"])
+def test_a_real_training_with_lightning_is_recorded_and_resumed(package: str, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pl = pytest.importorskip("lightning.pytorch", reason="the extra ifp[lightning] is not installed")
-
-        class Module(pl.LightningModule):  # type: ignore[misc, name-defined]
-            def __init__(self) -> None:
-                super().__init__()
-                self.vae, self.beta = SmallVae(), 4.0
-
-            def encode(self, x: torch.Tensor) -> Any:
-                return self.vae.encode(x)
-
-            def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
-                (x,) = batch
-                assert self.training
-                mean, logvar = self.encode(x)
-                out = self.vae.decode(mean + (0.5 * logvar).exp() * torch.randn_like(mean))
-                recon = nn.functional.binary_cross_entropy_with_logits(out, x.flatten(1), reduction="none").sum(1)
-                return (recon + self.beta * 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum(1)).mean()
-
-            def configure_optimizers(self) -> torch.optim.Optimizer:
-                return torch.optim.Adam(self.parameters(), lr=1e-2)
-
-        data = bars()
-        images = data.render(data.space.unravel(np.arange(18)), np.zeros(18, int))
-        loader = torch.utils.data.DataLoader(
-            torch.utils.data.TensorDataset(torch.from_numpy(images).float() / 255), batch_size=9
-        )
-        quiet = {
-            "logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu",
-            "default_root_dir": tmp_path, "enable_checkpointing": False,
-        }  # fmt: skip
+        pl = pytest.importorskip(package, reason="the extra ifp[lightning] is not installed")
+        module, loader = module_of(pl)(), loader_of(bars(), batch=9)
+        quiet = {**QUIET, "default_root_dir": tmp_path}
         callback = ifp.lightning_callback(
-            data, out=tmp_path / "run", every=4, beta="beta", decode=lambda z: module.vae.decode(z), output="logits"
+            bars(), out=tmp_path / "run", every=4, beta="beta", decode=lambda z: module.vae.decode(z), output="logits"
         )
-        module = Module()
         trainer = pl.Trainer(max_epochs=6, callbacks=[callback], **quiet)
         trainer.fit(module, loader)
         assert module.training
@@ -119,3 +124,22 @@ def test_a_real_training_with_lightning_is_recorded_and_resumed(tmp_path: Path) 
         again = pl.Trainer(max_epochs=9, callbacks=[callback], **quiet)
         again.fit(module, loader, ckpt_path=tmp_path / "last.ckpt", weights_only=False)
         assert [record.step for record in read_recording(tmp_path / "run").records] == [4, 8, 12, 16, 18]
+
+
+@pytest.mark.slow
+def test_of_two_processes_the_first_records(tmp_path: Path) -> None:
+    """Lightning starts the program once more for the second process; both train, on half of the images each."""
+    if find_spec("lightning") is None:
+        pytest.skip("the extra ifp[lightning] is not installed")
+    program, run = Path(__file__).with_name("two_processes.py"), tmp_path / "run"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(program), str(run)], cwd=ROOT, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = sorted(re.findall(r"rank (\d) of 2 after step (\d+): (\w+)", done.stdout))
+    assert said == [("0", "12", "records"), ("1", "12", "nothing")]
+    recording = read_recording(run)
+    assert [record.step for record in recording.records] == [4, 8, 12]
+    assert (recording.about["status"], recording.about["steps"]) == ("finished", 12)
+    assert recording.records[-1].recon_nats < recording.records[0].recon_nats

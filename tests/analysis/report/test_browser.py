@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -10,13 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from .browser import Page, browser_page, find_browser
+from tests.browser import AXE, Page, browser_page, find_browser
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[3]
-AXE = Path(os.environ.get("IFP_AXE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
-"""The accessibility checks of axe-core (`npm install --no-save axe-core`)."""
 A4_PT = (594.96, 841.92)
 
 
@@ -121,9 +117,4 @@ def test_axe_finds_nothing(tab: Page, which: str, dark: bool, request: pytest.Fi
     tab.resize(1400)
     tab.dark(dark)
     tab.open(request.getfixturevalue(which))
-    tab.run(AXE.read_text(encoding="utf-8") + "; true")
-    found = tab.run(
-        "axe.run(document).then((result) => result.violations.map((one) => `${one.id}: ${one.help} "
-        "${one.nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(' | ')}`))"
-    )
-    assert found == []
+    assert tab.axe() == []

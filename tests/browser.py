@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+AXE = Path(os.environ.get("IFP_AXE", Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"))
+"""The accessibility checks of axe-core (`npm install --no-save axe-core`)."""
 PATIENCE = 120.0
 """Seconds after which a browser that says nothing is given up."""
 
@@ -24,14 +26,16 @@ def find_browser() -> str | None:
 
 
 class Page:
-    """One tab: what it was asked to load, what it said in its console, and scripts run in it."""
+    """One tab: what it was asked to load, what of it failed, what it said in its console, and scripts run in it."""
 
     def __init__(self, to_browser: int, from_browser: int) -> None:
         self._to, self._from, self._held = to_browser, from_browser, b""
         self._number = 0
         self._session: str | None = None
         self.requests: list[str] = []
+        self.failed: list[str] = []
         self.said: list[str] = []
+        self._addresses: dict[str, str] = {}
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
@@ -53,7 +57,7 @@ class Page:
 
     def open(self, page: Path) -> None:
         """Load a page of the disk, to its end."""
-        self.requests, self.said = [], []
+        self.requests, self.failed, self.said = [], [], []
         self.ask("Page.navigate", url=page.absolute().as_uri())
         while (got := self._next()).get("method") != "Page.loadEventFired":
             self._keep(got)
@@ -72,6 +76,15 @@ class Page:
         """Whether the reader prefers a dark page."""
         value = "dark" if on else "light"
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": value}])
+
+    def axe(self) -> list[str]:
+        """What axe-core finds in the page that is open: a rule, what it asks for and the first parts that break it."""
+        self.run(AXE.read_text(encoding="utf-8") + "; true")
+        found: list[str] = self.run(
+            "axe.run(document).then((result) => result.violations.map((one) => `${one.id}: ${one.help} "
+            "${one.nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(' | ')}`))"
+        )
+        return found
 
     def picture(self, path: Path) -> None:
         """The whole page as a png."""
@@ -95,6 +108,9 @@ class Page:
         params = event.get("params", {})
         if event["method"] == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
+            self._addresses[params["requestId"]] = params["request"]["url"]
+        elif event["method"] == "Network.loadingFailed" and not params.get("canceled"):
+            self.failed.append(f"{self._addresses.get(params['requestId'])}: {params['errorText']}")
         elif event["method"] == "Runtime.exceptionThrown":
             self.said.append(json.dumps(params["exceptionDetails"]))
         elif event["method"] == "Runtime.consoleAPICalled":
@@ -104,8 +120,8 @@ class Page:
 
 
 @contextmanager
-def browser_page(program: str) -> Iterator[Page]:
-    """A tab of a browser that is started and ended here; it keeps nothing."""
+def browser_page(program: str, *options: str) -> Iterator[Page]:
+    """A tab of a browser that is started, with more options of its command line, and ended here; it keeps nothing."""
     read_here, write_there = os.pipe()
     read_there, write_here = os.pipe()
     with tempfile.TemporaryDirectory(prefix="ifp-browser-") as home:
@@ -114,6 +130,7 @@ def browser_page(program: str) -> Iterator[Page]:
             "bash", "-c", f'exec "$@" 3<&{read_there} 4>&{write_there}', "bash", program, "--headless=new",
             "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", f"--user-data-dir={home}",
+            *options,
         ]  # fmt: skip
         started = subprocess.Popen(command, pass_fds=(read_there, write_there), stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)  # fmt: skip
