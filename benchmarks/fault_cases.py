@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from fault_runs import Case, contents, differences, run
+from fault_runs import Around, Case, contents, differences, run
 
 
 def import_everything() -> None:
@@ -19,6 +23,26 @@ def import_everything() -> None:
     import ifp.analysis.plot_folder
     import ifp.analysis.shift.study
     import ifp.analysis.training.study  # noqa: F401
+
+
+def noting_modules(path: Path) -> Around:
+    """Calls the command and writes the names of all modules that are imported then."""
+
+    def around(call: Callable[[], None]) -> None:
+        try:
+            call()
+        finally:
+            path.write_text("\n".join(sorted(sys.modules)))
+
+    return around
+
+
+def import_again(path: Path) -> None:
+    """Import here what a run imported as it went, so that no trial pays for it, or may not read it as another user."""
+    for name in path.read_text().splitlines():
+        if name != "__main__":
+            with suppress(Exception):
+                importlib.import_module(name)
 
 
 def prepare(place: Path, only: list[str]) -> list[Case]:
@@ -60,9 +84,10 @@ def prepare(place: Path, only: list[str]) -> list[Case]:
         twice = []
         for number in range(2):
             started = time.monotonic()
-            out = place / f"{case.name}-{number}"
-            ended = run(case, out)
+            out, modules = place / f"{case.name}-{number}", place / f"{case.name}.modules"
+            ended = run(case, out, around=noting_modules(modules))
             case.seconds = time.monotonic() - started
+            import_again(modules)
             assert ended.code in (0, 1), (case.name, ended.code, ended.text)
             case.code = ended.code
             twice.append(contents(out))

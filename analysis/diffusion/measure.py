@@ -104,8 +104,9 @@ def measure_runs(
 
     progress("measuring", 0, len(todo))
     if workers is None:
+        tell = progress if len(todo) == 1 else _of_joint(progress)
         for one in todo:
-            take((one.place, _measured(settings, one, granted_cpus(), _of_joint(progress))))
+            take((one.place, _measured(settings, one, granted_cpus(), tell)))
     else:
         workers.map_chunks(_measure_there, settings, todo, take, name=_ToMeasure.name, kernel_threads=torch_threads())
     measured, place = [], 0
@@ -142,7 +143,7 @@ def _measure_there(settings: MeasureSettings, one: _ToMeasure, site: Site) -> tu
 
 
 def _of_joint(progress: Progress) -> Progress:
-    """Progress of the joint information alone: the rest takes seconds per checkpoint."""
+    """Progress of the joint information alone: the rest takes seconds for each of many checkpoints."""
 
     def tell(text: str, done: int, total: int) -> None:
         if text.startswith("joint"):
