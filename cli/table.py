@@ -39,13 +39,14 @@ def table(run: Path, table_format: str, number: int, out: Path | None) -> None:
         )
 
     from ifp.analysis.report.paper_table import table as write_table
-    from ifp.system.files import cannot_write, replace_file
+    from ifp.system.files import cannot_write, remove_partials_of, replace_file
 
     text = write_table(run, format=table_format, number=number)
     if out is None:
         echo(text)
         return
     try:
+        remove_partials_of(out)
         replace_file(out, f"{text}\n".encode())
     except OSError as error:
         raise cannot_write(out, error) from error

@@ -23,7 +23,7 @@ from ifp.analysis.figures.plot_fonts import choose_fonts, font_settings
 from ifp.analysis.figures.style import FORMATS, STYLE, checked_formats, latex_program
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError
-from ifp.system.files import cannot_write, replacing
+from ifp.system.files import cannot_write, remove_partials_of, replacing
 
 # no dates and no versions: equal runs give equal bytes
 _METADATA: dict[str, dict[str, Any]] = {
@@ -113,6 +113,7 @@ def save_figure(
             finish_page(figure, stem.name)
             choose_fonts(figure)
             files.enter_context(_laid_out(figure))
+            remove_partials_of(table)
             for kind, path in paths.items():
                 # in memory first: on a full disk matplotlib fails in ways that do not say so
                 for name, content in _drawn(figure, stem.name, kind).items():

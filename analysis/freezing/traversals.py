@@ -18,6 +18,7 @@ from ifp.analysis.tables import write_csv
 from ifp.array_like import as_array, as_traversals
 from ifp.datasets.factors import MOVING
 from ifp.exact import annealing as exact
+from ifp.system.files import remove_partials_of
 from ifp.system.format_version import KEY, VERSION
 from ifp.system.out_folder import BOUNDS, result_folder
 from ifp.system.progress import Progress, silent
@@ -130,6 +131,7 @@ class TraversalEdges(Result, FreezingBounds):
     def save(self, folder: str | Path) -> Path:
         """Write freezing_bounds.csv into a folder that is new, empty or holds one; raises IfpError for any other."""
         path = result_folder(folder, BOUNDS)
+        remove_partials_of(path / "freezing_bounds.csv")
         write_csv(self.table(), path / "freezing_bounds.csv")
         return path
 

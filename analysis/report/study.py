@@ -27,7 +27,7 @@ from ifp.analysis.report.render import render
 from ifp.analysis.report.section import PageFigure, Section, one_line
 from ifp.errors import IfpError
 from ifp.system.checksums import trusting
-from ifp.system.files import cannot_write, replace_file
+from ifp.system.files import cannot_write, remove_partials_of, replace_file
 from ifp.system.out_folder import as_folder, check_finished, check_out
 from ifp.system.progress import Progress, silent
 
@@ -88,6 +88,7 @@ def report(
     progress("Report", len(runs), len(runs))
     content = render(sections, title=one_line(title))
     try:
+        remove_partials_of(page)
         replace_file(page, content.encode("utf-8", "replace"))
     except OSError as error:
         raise cannot_write(page, error) from error

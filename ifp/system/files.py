@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import io
 import json
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -53,7 +54,17 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def remove_partials(folder: Path) -> None:
     """Remove what processes that were killed left half written in `folder` and below it; others go on writing there."""
-    for path in folder.rglob(".*.partial*"):
+    _remove(folder.rglob(".*.partial*"))
+
+
+def remove_partials_of(path: Path) -> None:
+    """Remove what processes that were killed left half written of this file, whatever its suffix, in a folder that may
+    hold anything else."""
+    _remove(path.parent.glob(f".{glob.escape(path.stem)}.*.partial*"))
+
+
+def _remove(partials: Iterable[Path]) -> None:
+    for path in partials:
         named = _PARTIAL.fullmatch(path.name)
         if named is not None and path not in _being_written and not _is_other_process(int(named[1])):
             with contextlib.suppress(OSError):  # it is in nobody's way

@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 from ifp.errors import IfpError
-from ifp.system.files import read_json, remove_partials, replace_file, replacing, whole_file, write_json, write_whole
+from ifp.system.files import (
+    read_json,
+    remove_partials,
+    remove_partials_of,
+    replace_file,
+    replacing,
+    whole_file,
+    write_json,
+    write_whole,
+)
 
 from ..analysis.synthetic import one_curve
 
@@ -104,3 +113,14 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) 
         remove_partials(tmp_path)
     assert (tmp_path / "now.csv").read_text() == "whole"
     assert {path.name for path in tmp_path.rglob("*.*")} == {*others, "now.csv"}
+
+
+def test_of_a_file_among_others_only_its_own_left_overs_are_removed(tmp_path: Path) -> None:
+    ended = 2**22 + 1
+    left = [f".figure[1].{ended}-1.partial.png", f".figure[1].{ended}-1.partial.csv"]
+    others = [f".figure[1].{os.getppid()}-1.partial.csv", f".other.{ended}-1.partial.png", "figure[1].png"]
+    for name in (*left, *others):
+        (tmp_path / name).write_text("some")
+    remove_partials_of(tmp_path / "figure[1].png")
+    remove_partials_of(tmp_path / "no such folder" / "figure.png")
+    assert {path.name for path in tmp_path.iterdir()} == set(others)

@@ -46,9 +46,11 @@ def test_every_figure_has_a_caption_of_whole_sentences() -> None:
         assert not re.search(r"\.\.|\$|\\", text)
 
 
-def test_the_caption_lies_beside_the_figure(tmp_path: Path) -> None:
+def test_the_caption_lies_beside_the_figure_and_nothing_that_a_killed_process_left(tmp_path: Path) -> None:
+    (tmp_path / f".one.{2**22 + 1}-1.partial.png").write_bytes(b"half")
     paths = save_figure(drawn(), tmp_path / "one", DATA, formats=["svg"], caption="What is drawn.")
     assert [path.name for path in paths] == ["one.svg", "one.csv", "one.txt"]
+    assert set(tmp_path.iterdir()) == set(paths)
     assert paths[-1].read_text() == "What is drawn.\n"
     again = save_figure(drawn(), tmp_path / "again" / "one", DATA, formats=["svg"])
     assert [path.name for path in again] == ["one.svg", "one.csv"]
