@@ -173,6 +173,7 @@ def trained_curves(folder: Path) -> int:
         return 0
 
 
+@pytest.mark.slow
 def test_killed_run_resumes_to_the_same_bytes(bars: str, tmp_path: Path) -> None:
     # killed as soon as the first trained curves are on disk, with others still to come
     arguments = [
@@ -203,7 +204,7 @@ def test_names_of_factors_are_text(tmp_path: Path, name: str) -> None:
         images[number, row, : 4 + width] = 255
     np.savez(tmp_path / "d.npz", images=images, factors=factors_NF, factor_names=np.array([name, "bar"]))
     options = ["--dataset", f"npz:{tmp_path / 'd.npz'}", "--method", "closed-form", "--contexts", "1", "--quiet"]
-    naming = ["--order", f"bar,{name}", "--label", f"{name}={name} of it"]
+    naming = ["--order", f"bar,{name}", "--label", f"{name}={name} of it", "--format", "pdf"]
     result = anneal(*options, *naming, "--out", str(tmp_path / "run"))
     assert result.exit_code == 0, result.output
     assert name in result.stdout

@@ -44,9 +44,9 @@ def train(*args: str) -> Result:
     return CliRunner().invoke(group, ["train", *args])
 
 
-def process(*args: str, **more: object) -> subprocess.Popen[str]:
+def process(*args: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-W", "error", "-c", GROUP, "train", *args]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **more)  # type: ignore[call-overload,no-any-return]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def table(out: Path) -> list[dict[str, str]]:
@@ -131,16 +131,17 @@ def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_bits(bars: st
 def test_a_file_that_cannot_be_written_is_one_sentence(bars: str, tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk: the write fails half-way."""
 
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
-
     out = tmp_path / "run"
-    with process("--dataset", bars, *FAST, "--quiet", "--out", str(out), preexec_fn=limit) as running:
-        stdout, stderr = running.communicate(timeout=60)
-    assert running.returncode == 2
-    assert stdout == ""
-    assert len(stderr.strip().splitlines()) == 1
-    assert f"cannot be saved in {out}" in stderr
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+    try:
+        result = train("--dataset", bars, *FAST, "--quiet", "--out", str(out))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert f"cannot be saved in {out}" in result.stderr
     assert not list(out.rglob("*.partial"))
     assert train("--dataset", bars, *FAST, "--out", str(out)).exit_code == 0
 

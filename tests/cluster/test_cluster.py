@@ -261,6 +261,7 @@ def trained(bars_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_networks_train_on_workers_to_the_same_bytes(
     two_workers: Cluster, bars_npz: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,7 @@ def ifp(*args: str) -> Result:
     return CliRunner().invoke(main, list(args))
 
 
+QUICK = ("anneal", "--quiet", "--method", "closed-form", "--format", "none")
 SMALL = ("--quiet", "--architecture", "mlp", "--hidden", "16", "--latents", "4", "--steps", "10")
 
 
@@ -86,9 +87,9 @@ SMALL = ("--quiet", "--architecture", "mlp", "--hidden", "16", "--latents", "4",
     ("command", "wrong", "right"),
     [
         (("train", *SMALL, "--records", "2", "--objective", "factor"), ("--batch", "1"), ("--batch", "32")),
-        (("anneal", "--quiet", "--method", "closed-form"), ("--contexts", "2"), ("--contexts", "1")),
-        (("anneal", "--quiet", "--method", "closed-form"), ("--factor", "color"), ("--factor", "factor_0")),
-        (("anneal", "--quiet", "--method", "closed-form"), ("--likelihood", "gaussian", "--sigma", "0"),
+        (QUICK, ("--contexts", "2"), ("--contexts", "1")),
+        (QUICK, ("--factor", "color"), ("--factor", "factor_0")),
+        (QUICK, ("--likelihood", "gaussian", "--sigma", "0"),
          ("--likelihood", "gaussian", "--sigma", "1")),
     ],
 )  # fmt: skip

@@ -29,8 +29,8 @@ ROUNDING = 2.0**-9
 SEEDS = 5
 
 
-def trainers(dataset: str, **changes: Any) -> tuple[Trainer, Trainer]:
-    """The same fresh networks twice, in float32 and in bfloat16."""
+def trainers(dataset: str, *precisions: str, **changes: Any) -> list[Trainer]:
+    """The same fresh networks in each precision."""
     small = {
         "architecture": "mlp", "hidden": 32, "latents": 4, "steps": 150, "records": 1, "batch": 32, "seeds": SEEDS,
         "learning_rate": 1e-3,
@@ -40,12 +40,13 @@ def trainers(dataset: str, **changes: Any) -> tuple[Trainer, Trainer]:
     images = load_images(setup.dataset, 0, 0, "cpu")
     statistics = images.statistics(Bernoulli())
     seeds = range(config.seeds)
-    states = [fresh_member(config, setup.objective, setup.network, statistics, seed) for seed in seeds]
-    plain, low = (
-        Trainer(replace(config, precision=precision), setup.objective, setup.network, images, seeds, states)
-        for precision in ("float32", "bfloat16")
-    )
-    return plain, low
+    return [
+        Trainer(
+            replace(config, precision=precision), setup.objective, setup.network, images, seeds,
+            [fresh_member(config, setup.objective, setup.network, statistics, seed) for seed in seeds],
+        )
+        for precision in precisions
+    ]  # fmt: skip
 
 
 def measured(trainer: Trainer) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +75,7 @@ def rounding_bound(x: Tensor, layers: list[tuple[Tensor, Tensor]]) -> tuple[Tens
 
 
 def test_one_pass_is_right_to_its_rounding(bars_npz: Path) -> None:
-    plain, low = trainers(f"npz:{bars_npz}")
+    plain, low = trainers(f"npz:{bars_npz}", "float32", "bfloat16")
     plain.run(150)
     p = {name: value.detach() for name, value in plain.vaes.parameters.items()}
     for name, value in low.vaes.parameters.items():
@@ -119,7 +120,8 @@ def test_a_training_differs_no_more_than_by_weights_rounded_once(
     variance. Beside the seeds, whose mean is what is reported, it must not matter: at half of their deviation, 5 seeds
     do the work of 4.
     """
-    (plain, low), (once, _) = (trainers(f"npz:{bars_npz}", objective=objective, options=options) for _ in range(2))
+    precisions = ("float32", "bfloat16", "float32")
+    plain, low, once = trainers(f"npz:{bars_npz}", *precisions, objective=objective, options=options)
     with torch.no_grad():
         for weights in once.vaes.adam.parameters.values():
             weights.copy_(weights.bfloat16())

@@ -83,6 +83,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_a_killed_command_leaves_whole_files_only_and_resumes(grid: str, encoded: list[int], tmp_path: Path) -> None:
     folder, out = tmp_path / "run", tmp_path / "out"
     folder.mkdir()
