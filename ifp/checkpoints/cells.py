@@ -20,7 +20,7 @@ from ifp.checkpoints.obs_columns import column_names, num_cells, read_column, ro
 from ifp.codes import Codes
 from ifp.datasets.binning import Bins
 from ifp.datasets.factors import check_factor_names
-from ifp.datasets.hdf5_file import checked, member, opened
+from ifp.datasets.hdf5_file import checked, member, opened, text_attribute
 from ifp.errors import IfpError, bad_value
 from ifp.seeds import check_seed, numpy_generator
 from ifp.system.progress import Say, unsaid
@@ -165,8 +165,8 @@ def _key(keys: list[str], given: str | None, end: str, option: str, path: Path) 
 def _matrix(obsm: Any, key: str, count: int, path: Path) -> Any:
     found = member(obsm, key, path)
     if not hasattr(found, "dtype"):
-        kind = found.attrs.get("encoding-type", "") if found is not None else ""
-        what = "sparse" if "matrix" in str(kind) else "no plain array"
+        kind = text_attribute(found, "encoding-type", "") if found is not None else ""
+        what = "sparse" if "matrix" in kind else "no plain array"
         raise IfpError(f"obsm[{key!r}] of {path} is {what}; save posteriors as an array [cells, latents].")
     matrix = checked(found, f"obsm/{key}", path)
     if len(matrix.shape) != 2 or matrix.shape[0] != count or not matrix.shape[1] or matrix.dtype.kind not in "fiu":

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ifp.datasets.binning import Bins, bins_for, by_quantiles
-from ifp.datasets.hdf5_file import checked, member, read_texts
+from ifp.datasets.hdf5_file import checked, member, read_texts, text_attribute
 from ifp.errors import IfpError, unknown_name
 
 MOST_CATEGORIES = 10_000
@@ -46,8 +46,7 @@ def num_cells(obs: Any, path: Path) -> int:
     """The number of rows of `obs`."""
     if hasattr(obs, "dtype"):
         return len(checked(obs, "obs", path))
-    index = obs.attrs.get("_index", "_index")
-    name = index.decode("utf-8", "replace") if isinstance(index, bytes) else str(index)
+    name = text_attribute(obs, "_index", "_index")
     found = checked(member(obs, name, path), f"obs/{name}", path)
     if len(found.shape) != 1:
         raise IfpError(f"The names of cells under obs in {path} are no list; write the file anew with AnnData.")

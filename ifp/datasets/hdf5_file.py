@@ -114,6 +114,8 @@ def checked(found: Any, name: str, path: Path) -> Any:
             )
     if found.shape is None:
         raise IfpError(f"The array {name!r} of {path} is empty.")
+    if not _is_plain(found.dtype):
+        raise IfpError(f"The array {name!r} of {path} holds neither numbers nor texts; write it anew.")
     claimed, held = math.prod(found.shape) * found.dtype.itemsize, found.id.get_storage_size()
     if claimed > min(MAX_BYTES, _SLACK_BYTES + _MOST_COMPRESSION * held):
         raise IfpError(
@@ -123,6 +125,30 @@ def checked(found: Any, name: str, path: Path) -> Any:
     if found.chunks and math.prod(found.chunks) * found.dtype.itemsize > MAX_CHUNK_BYTES:
         raise IfpError(f"The array {name!r} of {path} has chunks of over 1 GiB; write it anew with smaller ones.")
     return found
+
+
+def _is_plain(dtype: np.dtype) -> bool:
+    """Whether all that lies outside the array itself is text: in lists of variable length and references of a damaged
+    file the HDF5 library reads where there is nothing, and the process dies."""
+    import h5py
+
+    if dtype.subdtype is not None:
+        return _is_plain(dtype.subdtype[0])
+    if dtype.names is not None:
+        return all(_is_plain(dtype[name]) for name in dtype.names)
+    return dtype.kind != "O" or h5py.check_string_dtype(dtype) is not None
+
+
+def text_attribute(found: Any, name: str, otherwise: str) -> str:
+    """The text that a group or a data set has as an attribute, `otherwise` where it has none of that name that is a
+    single text."""
+    if name not in found.attrs:
+        return otherwise
+    about = found.attrs.get_id(name)
+    if about.shape != () or not _is_plain(about.dtype):
+        return otherwise
+    value = found.attrs[name]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def read_texts(found: Any, name: str, path: Path, rows: np.ndarray | None = None) -> np.ndarray:

@@ -218,6 +218,17 @@ def test_texts_whose_heap_would_never_end_are_refused(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+def test_lists_that_are_neither_texts_nor_sequences_are_refused(tmp_path: Path) -> None:
+    """One byte of the type of a column of text; the HDF5 library crashes when it reads such a column."""
+    path = write(tmp_path / "a.h5ad")
+    text_type = bytes.fromhex("19 01 01 00 10 00 00 00")
+    content = path.read_bytes()
+    assert text_type in content
+    path.write_bytes(content.replace(text_type, b"\x19\x05" + text_type[2:]))
+    with pytest.raises(ifp.IfpError, match=r"The array 'obs/.*' of .* holds neither numbers nor texts"):
+        ifp.read_cells(path, "cell_type")
+
+
 def test_no_hdf5_and_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.h5ad").write_bytes(b"nothing of the kind")
     with pytest.raises(IfpError, match="damaged or no HDF5 file"):
