@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ifp.analysis.figures.page_choices import checked_choices, choosing
 from ifp.analysis.figures.result import Result
-from ifp.analysis.figures.style import FORMATS, checked_formats
+from ifp.analysis.figures.style import FORMATS, checked_formats, first_looks
+from ifp.analysis.figures.unfinished import warn_unfinished
 from ifp.analysis.plot_asked import Asked
 from ifp.analysis.plot_one_run import drawing_of
 from ifp.analysis.plot_several_runs import draw_several
@@ -71,6 +73,8 @@ def plot(
         raise IfpError("No run is given; give the folder of one, or of several of one kind.")
     if not isinstance(order, str | Sequence) or not isinstance(labels, str | Sequence | Mapping | None):
         raise IfpError(f"order and labels name factors, got order {order!r} and labels {labels!r}.")
+    from ifp.analysis.figures.plot_page import written_together  # only here: it loads matplotlib
+
     choices = checked_choices(title, legend, font, height)
     wanted = checked_formats(_words("formats", formats))
     with ExitStack() as kept:
@@ -84,7 +88,12 @@ def plot(
             choices, page,
         )  # fmt: skip
         kept.enter_context(trusting(trust))
-        kept.enter_context(choosing(choices))
+        says = [warn_unfinished(folder) for folder in folders]
+        if len(folders) > 1:
+            says = [said.replace("The run", f"The run {one.name}", 1) for said, one in zip(says, folders, strict=True)]
+        kept.enter_context(choosing(replace(choices, says=" ".join(filter(None, says)))))
+        kept.enter_context(first_looks(order))
+        kept.enter_context(written_together())
         if len(folders) > 1:
             return draw_several(asked, folders, names)
         if names:

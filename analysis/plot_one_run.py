@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +40,11 @@ def check_traversals(folder: Path) -> None:
 
 
 def of_diagnosis(asked: Asked) -> list[Path]:
-    from ifp.analysis.diffusion.figure_naming import factors_of
     from ifp.analysis.diffusion.plot_diagnosis import draw_diagnosis
-    from ifp.analysis.diffusion.results import load_results
 
     asked.refuse("a diagnosis", "method", "scale")
     figures = None if not asked.kinds or ALL in asked.kinds else asked.kinds
-    known = factors_of(load_results(asked.run)) if asked.named else ()
-    return draw_diagnosis(asked.run, figures=figures, **asked.naming(known), **asked.page)
+    return draw_diagnosis(asked.run, figures=figures, **_named(asked), **asked.page)
 
 
 def of_channels(asked: Asked) -> list[Path]:
@@ -81,40 +78,31 @@ def of_edges(asked: Asked) -> list[Path]:
 
 
 def of_shift(asked: Asked) -> list[Path]:
-    from ifp.analysis.shift.plot_shift import draw_shift, melting_of
+    from ifp.analysis.shift.plot_shift import draw_shift
 
     asked.refuse("of `ifp shift`, whose figure is always the same", *TRAVERSALS_ONLY)
     read_json(asked.run / "shift.json", "run the same `ifp shift` command again")  # no newer format is drawn
-    known = melting_of(asked.run)["name"].unique().tolist() if asked.named else ()
-    return draw_shift(asked.run, **asked.naming(known), **asked.page)
+    return draw_shift(asked.run, **_named(asked), **asked.page)
 
 
 def of_training(asked: Asked) -> list[Path]:
-    from ifp.analysis.training.plot_training import draw_training, training_records
+    from ifp.analysis.training.plot_training import draw_training
 
     asked.refuse("of `ifp train`, whose figure is always the same", *TRAVERSALS_ONLY)
-    known = training_records(asked.run)[1] if asked.named else ()
-    return draw_training(asked.run, **asked.naming(known), **asked.page)
+    return draw_training(asked.run, **_named(asked), **asked.page)
 
 
 def _named(asked: Asked) -> dict[str, Any]:
-    """Order, labels and factors for the figure of a whole data set."""
-    if not asked.named:
-        return {}
-    from ifp.analysis.freezing.saved_run import read_about
-
-    return asked.naming(read_about(asked.run, ("dataset", "likelihood"))["dataset"]["factor_names"])
+    """Order, labels and factors, checked against those of the run."""
+    return asked.naming(known_factors(asked.run)) if asked.named else {}
 
 
 def of_traversals(asked: Asked) -> list[Path]:
     from ifp.analysis.freezing.plot_run import draw_run
-    from ifp.analysis.freezing.saved_run import factors_in
 
-    known = factors_in(asked.run) if asked.named else ()
     return draw_run(
-        asked.run, kinds=asked.kinds or None, method=asked.method, scale=asked.scale, **asked.naming(known),
-        **asked.page,
-    )  # fmt: skip
+        asked.run, kinds=asked.kinds or None, method=asked.method, scale=asked.scale, **_named(asked), **asked.page
+    )
 
 
 def of_sweep(asked: Asked) -> list[Path]:
@@ -146,3 +134,54 @@ FOLDERS: dict[str, Callable[[Asked], list[Path]]] = {
     "records.csv": of_training,
 }
 """The file by which a folder is known, in the order of looking; any other is taken for a run of traversals."""
+
+
+def known_factors(folder: Path) -> list[str]:
+    """The factors that figures of a run can show, by what its folder holds; none of channels, directions and GANs."""
+    factors = FACTORS.get(drawing_of(folder))
+    return [] if factors is None else list(factors(folder))
+
+
+def _diagnosed(folder: Path) -> Sequence[str]:
+    from ifp.analysis.diffusion.figure_naming import factors_of
+    from ifp.analysis.diffusion.results import load_results
+
+    return factors_of(load_results(folder))
+
+
+def _melted(folder: Path) -> Sequence[str]:
+    from ifp.analysis.shift.plot_shift import melting_of
+
+    names: list[str] = melting_of(folder)["name"].unique().tolist()
+    return names
+
+
+def _trained(folder: Path) -> Sequence[str]:
+    from ifp.analysis.training.plot_training import training_records
+
+    return training_records(folder)[1]
+
+
+def _of_dataset(folder: Path) -> Sequence[str]:
+    from ifp.analysis.freezing.saved_run import read_about
+
+    names: list[str] = read_about(folder, ("dataset", "likelihood"))["dataset"]["factor_names"]
+    return names
+
+
+def _annealed(folder: Path) -> Sequence[str]:
+    from ifp.analysis.freezing.saved_run import factors_in
+
+    return factors_in(folder)
+
+
+FACTORS: dict[Callable[[Asked], list[Path]], Callable[[Path], Sequence[str]]] = {
+    of_diagnosis: _diagnosed,
+    of_whole: _of_dataset,
+    of_response: _of_dataset,
+    of_edges: _of_dataset,
+    of_shift: _melted,
+    of_training: _trained,
+    of_traversals: _annealed,
+}
+"""Where the factors of a run stand, by how it is drawn."""

@@ -6,8 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ifp.analysis.figures.run_names import run_names
-from ifp.analysis.plot_asked import TRAVERSALS_ONLY, Asked
-from ifp.analysis.plot_one_run import drawing_of, of_diagnosis, of_shift, of_training, of_traversals
+from ifp.analysis.plot_asked import NAMING, TRAVERSALS_ONLY, Asked
+from ifp.analysis.plot_one_run import (
+    drawing_of,
+    known_factors,
+    of_channels,
+    of_diagnosis,
+    of_directions,
+    of_edges,
+    of_response,
+    of_shift,
+    of_sweep,
+    of_training,
+    of_traversals,
+    of_whole,
+)
 from ifp.errors import IfpError
 from ifp.system.out_folder import FIGURES, result_folder
 
@@ -19,10 +32,7 @@ def draw_several(asked: Asked, folders: Sequence[Path], names: str | Sequence[st
     if other is not None:
         raise IfpError(f"{folders[0]} and {other} are runs of different kinds; draw those of one kind in one figure.")
     if draws[0] not in SEVERAL:
-        raise IfpError(
-            f"The figure of {folders[0]} takes a page of its own: several are drawn in one of traversals "
-            "(`ifp anneal`) and runs of `ifp train`, `ifp diagnose` and `ifp shift`."
-        )
+        raise IfpError(f"{folders[0]} takes a page of its own: {ALONE[draws[0]]}.")
     called = run_names(folders, names)
     if asked.page["out"] is None:
         asked.page["out"] = result_folder(folders[0].parent / "figures", FIGURES, "out")
@@ -80,10 +90,35 @@ def _several_shifts(asked: Asked, folders: Mapping[str, Path]) -> list[Path]:
     return draw_shifts(folders, **asked.naming(list(dict.fromkeys(known))), **asked.page)
 
 
+def _several_wholes(asked: Asked, folders: Mapping[str, Path]) -> list[Path]:
+    from ifp.analysis.joint.plot_wholes import draw_wholes
+
+    asked.refuse("one of several annealings of whole data sets, whose figure is always the same", *TRAVERSALS_ONLY)
+    known = [name for folder in folders.values() for name in known_factors(folder)] if asked.named else []
+    return draw_wholes(folders, **asked.naming(list(dict.fromkeys(known))), **asked.page)
+
+
+def _several_sweeps(asked: Asked, folders: Mapping[str, Path]) -> list[Path]:
+    from ifp.analysis.gan_freezing.plot_sweep import draw_sweeps
+
+    asked.refuse("one of several sweeps of GANs, whose figure is always the same", *TRAVERSALS_ONLY, *NAMING)
+    return draw_sweeps(folders, **asked.page)
+
+
 SEVERAL: dict[Callable[[Asked], list[Path]], Callable[[Asked, Mapping[str, Path]], list[Path]]] = {
     of_traversals: _several_traversals,
     of_diagnosis: _several_diagnoses,
     of_training: _several_trainings,
     of_shift: _several_shifts,
+    of_whole: _several_wholes,
+    of_sweep: _several_sweeps,
 }
 """How several runs are drawn in one figure, by how one of them is."""
+ALONE: dict[Callable[[Asked], list[Path]], str] = {
+    of_channels: "it compares many models itself; give the models of all runs to one `ifp channels`",
+    of_directions: "its rows are the directions of one decoder, which others do not share; draw each run by itself, or "
+    "compare the MinMax of several by `ifp diagnose --metrics topology`",
+    of_response: "multi-rate networks are drawn over the cooled and heated ones beside them; draw each run by itself",
+    of_edges: "a closed form of a whole data set has a range of beta of its own; draw each run by itself",
+}
+"""Why the figure of a run is its own, and what to do instead."""

@@ -1,6 +1,7 @@
 """Tables on disk and in JSON: written whole or not at all, numbers in full, and read as if by a stranger's hand.
 
-A text that a spreadsheet would take for a formula is written with an apostrophe before it, and read without.
+A text that a spreadsheet would take for a formula is written with an apostrophe before it, and read without; a number
+with its sign and the lone dash of what is not known are none.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pandas as pd
 
 from ifp.errors import IfpError
 from ifp.system.checksums import check_unchanged
-from ifp.system.files import cannot_read, cannot_write, whole_file
+from ifp.system.files import cannot_read, cannot_write, replace_file
 from ifp.system.printable import has_controls, printable
 
 MAX_BYTES = 2**26
@@ -36,6 +37,8 @@ _EMPTY = ("", "nan", "NaN")
 """Cells without a number."""
 _FORMULA = re.compile("'*[=+\\-@\t\r]")
 """Matches the start of a text that a spreadsheet would take for a formula, and of one that was quoted for that."""
+_NO_FORMULA = re.compile(r"-|[-+](\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+"""A text that begins so and yet is no formula: the dash of a value that is not known, and a number with its sign."""
 
 
 def write_csv(table: pd.DataFrame, path: Path, *, digits: int | None = None) -> None:
@@ -45,25 +48,33 @@ def write_csv(table: pd.DataFrame, path: Path, *, digits: int | None = None) -> 
     ------
     IfpError : the file cannot be written, as on a full disk; what was at `path` is still there.
     """
-    number = None if digits is None else f"%.{digits}g"
+    content = csv_bytes(table, digits=digits)
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def csv_bytes(table: pd.DataFrame, *, digits: int | None = None) -> bytes:
+    """What `write_csv` writes."""
     safe = table.copy(deep=False)
     for place in range(table.shape[1]):
         column = table.iloc[:, place]
         if column.dtype.kind == "O":
             safe.isetitem(place, column.map(quoted).array)
     safe.columns = pd.Index([quoted(name) for name in table.columns])
-    try:
-        with whole_file(path) as partial:
-            safe.to_csv(partial, index=False, lineterminator="\n", float_format=number)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    number = None if digits is None else f"%.{digits}g"
+    text: str = safe.to_csv(index=False, lineterminator="\n", float_format=number)
+    return text.encode("utf-8")
 
 
 def quoted(value: Any) -> Any:
     r"""A cell as it is written: a text shows its escapes, and none is a formula; anything else as it is.
 
-    >>> quoted("=1+1"), quoted("posX"), quoted("-"), quoted("a\x1b"), quoted(-1.5)
-    ("'=1+1", 'posX', "'-", 'a\\x1b', -1.5)
+    >>> quoted("=1+1"), quoted("posX"), quoted("-posX"), quoted("a\x1b"), quoted(-1.5)
+    ("'=1+1", 'posX', "'-posX", 'a\\x1b', -1.5)
+    >>> quoted("-"), quoted("-0.25"), quoted("+1e-3"), quoted("-1+1")
+    ('-', '-0.25', '+1e-3', "'-1+1")
     """
     return _quoted_text(value) if isinstance(value, str) else value
 
@@ -71,7 +82,7 @@ def quoted(value: Any) -> Any:
 @lru_cache(maxsize=4096)  # a column has the same few names a thousand times
 def _quoted_text(text: str) -> str:
     text = printable(text) if has_controls(text) else text
-    return f"'{text}" if _FORMULA.match(text) else text
+    return f"'{text}" if _FORMULA.match(text) and not _NO_FORMULA.fullmatch(text) else text
 
 
 def unquoted(value: Any) -> Any:

@@ -147,16 +147,14 @@ def anneal(
     check_units(units, checked.likelihood, model_latents=model_latents, kld_weight=kld_weight)
 
     from ifp.analysis.freezing.study import plan_annealing
-    from ifp.analysis.suggestion.study import check_hold
     from ifp.cli.anneal_report import print_annealing
 
     with StageProgress(quiet=quiet) as stages:
         plan = plan_annealing(
             dataset, config, out=out, data_dir=data_dir, device=device, threads=threads, scheduler=scheduler,
-            **figures, order=order, labels=labels, for_cost=dry_run, progress=stages.update, say=stages.say,
+            **figures, order=order, labels=labels, hold=hold, for_cost=dry_run, progress=stages.update, say=stages.say,
             **settings,
         )  # fmt: skip
-        check_hold(hold, list(dict.fromkeys(cell.factor for cell in plan.cells)))
         out = out or _default_out(plan.config)
         if dry_run:
             cost = plan.cost(out, progress=stages.update)

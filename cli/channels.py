@@ -25,7 +25,7 @@ from ifp.cli.reading_options import (
 )
 from ifp.cli.trust_option import trust_option
 from ifp.datasets.catalog import check_available
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 from ifp.fingerprints.find_models import check_enough_at
 from ifp.recording.find_recordings import all_recordings
 
@@ -154,7 +154,7 @@ def _print(result: ChannelsResult, out: Path, files: int, *, as_json: bool) -> N
             print_line(part)
         else:
             print_table(part.table, title=part.title, note=part.note, left=part.left, repeated=part.repeated)
-    echo(f"Results and figures in {out} ({files} files).")
+    echo(f"Results and figures in {out} ({counted(files, 'file')}).")
 
 
 def _check_sources(paths: tuple[Path, ...], options: dict[str, Any], *, recorded: bool) -> None:

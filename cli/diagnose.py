@@ -25,7 +25,7 @@ from ifp.cli.reading_options import (
 )
 from ifp.cli.regime_options import given_pairs, regime_options
 from ifp.cli.trust_option import trust_option
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 from ifp.recording.find_recordings import all_recordings
 
 
@@ -157,7 +157,7 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
         stages.close()
         say_models(result, out, as_json=options["as_json"])
         if not options["as_json"]:
-            echo(f"Results and figures in {out} ({len(files)} files).")
+            echo(f"Results and figures in {out} ({counted(len(files), 'file')}).")
 
 
 def _num_models(paths: tuple[Path, ...], options: dict[str, Any]) -> int:

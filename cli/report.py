@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ifp.cli.naming_options import order_and_labels
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.output import echo
 from ifp.cli.progress import StageProgress
@@ -15,10 +16,18 @@ from ifp.cli.trust_option import trust_option
 @click.command(cls=GroupedCommand)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option("--out", type=click.Path(path_type=Path), help="The page's file.", show_default="RUN/report.html")
-@click.option("--title", default="", help="Of the page.", show_default="what the run is about")
+@click.option("--title", help="Of the page.", show_default="what the run is about")
+@order_and_labels
 @trust_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def report(runs: tuple[Path, ...], out: Path | None, title: str, quiet: bool) -> None:
+def report(
+    runs: tuple[Path, ...],
+    out: Path | None,
+    title: str | None,
+    order: tuple[str, ...],
+    labels: tuple[str, ...],
+    quiet: bool,
+) -> None:
     """Write one page of HTML on RUN, or on several, and print its path.
 
     RUN is a folder of `ifp anneal` (also --whole), `ifp train`, `ifp diagnose`, `ifp shift`, `ifp channels` or `ifp
@@ -33,6 +42,6 @@ def report(runs: tuple[Path, ...], out: Path | None, title: str, quiet: bool) ->
     from ifp.analysis.report.study import report as write_report
 
     with StageProgress(quiet=quiet) as stages:
-        page = write_report(list(runs), out=out, title=title, progress=stages.update)
+        page = write_report(list(runs), out=out, title=title, order=order, labels=labels, progress=stages.update)
         stages.close()
     echo(page)

@@ -13,7 +13,7 @@ from ifp.cli.option_help import GroupedCommand
 from ifp.cli.output import echo
 from ifp.cli.printing import print_line, print_parts, stdout_console
 from ifp.cli.trust_option import trust_option
-from ifp.errors import IfpError, bad_value
+from ifp.errors import IfpError, bad_value, counted
 
 if TYPE_CHECKING:
     from ifp.analysis.watching.state import RunState
@@ -46,7 +46,9 @@ def watch(run: Path, once: bool, network: int, every: float, as_json: bool) -> N
 
     state = state_of(run)
     if state.networks and network >= len(state.networks):
-        raise IfpError(f"{run} has {len(state.networks)} networks; --network must be below that, got {network}.")
+        raise IfpError(
+            f"{run} has {counted(len(state.networks), 'network')}; --network must be below that, got {network}."
+        )
     if as_json:
         echo(json.dumps(state.content(), indent=2))
         return

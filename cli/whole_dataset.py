@@ -73,7 +73,7 @@ def run_whole(
     with StageProgress(quiet=quiet) as stages:
         plan = plan_whole(
             settings.pop("dataset", None), config=config_file, for_cost=dry_run, out=out, progress=stages.update,
-            say=stages.say, **settings, **options,
+            say=stages.say, hold=suggestion["hold"], **settings, **options,
         )  # fmt: skip
         out = out or plan.default_folder()
         if dry_run:

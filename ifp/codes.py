@@ -13,7 +13,7 @@ import numpy as np
 
 from ifp.array_like import as_array, as_numbers
 from ifp.datasets.accepted import accept_factors
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 
 LARGEST_MEAN = 1e8
 """A posterior mean or standard deviation beyond this is no code of a model that was trained with KL to N(0, 1)."""
@@ -82,7 +82,7 @@ class Codes:
     def __repr__(self) -> str:
         factors = ", ".join(f"{name} ({size})" for name, size in zip(self.factor_names, self.factor_sizes, strict=True))
         known = f"factors {factors}" if factors else "no factors"
-        return f"<Codes: {len(self):,} images, {self.num_latents} latents, {known}>"
+        return f"<Codes: {counted(len(self), 'image')}, {counted(self.num_latents, 'latent')}, {known}>"
 
     def __len__(self) -> int:
         return len(self.mean_ND)

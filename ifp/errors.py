@@ -38,3 +38,12 @@ def bad_value(name: str, got: object, allowed: str, remedy: str = "") -> IfpErro
     contexts must be a whole number of at least 1, got 0.
     """
     return IfpError(f"{name} must be {allowed}, got {got!r}{'; ' + remedy if remedy else ''}.")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts, one of them or several.
+
+    >>> counted(1, "image"), counted(0, "image"), counted(48600, "image")
+    ('1 image', '0 images', '48,600 images')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

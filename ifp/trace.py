@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ifp.datasets.own_arrays import FLOAT, INT, TEXT, Declared, read_own_arrays
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 from ifp.system.files import replacing
 
 METHODS = ("closed-form", "exact", "train")
@@ -77,7 +77,7 @@ class AnnealTrace:
         factors = list(dict.fromkeys(map(str, self.factor_M)))
         records, latents = self.kl_nats_MTD.shape[1:]
         size = f"at most {records} records, {latents} latent{'s' if latents != 1 else ''}"
-        return f"<AnnealTrace: {len(self)} curves ({', '.join(methods)}) of {', '.join(factors)}; {size}>"
+        return f"<AnnealTrace: {counted(len(self), 'curve')} ({', '.join(methods)}) of {', '.join(factors)}; {size}>"
 
     @property
     def total_kl_nats_MT(self) -> np.ndarray:

@@ -19,7 +19,7 @@ import pandas as pd
 from ifp.analysis.channels.fragment_tables import Level, fragment_table, link_table
 from ifp.analysis.channels.hotspot import Hotspot
 from ifp.analysis.channels.hotspots import SHARE, find_hotspots
-from ifp.errors import IfpError, bad_value
+from ifp.errors import IfpError, bad_value, counted
 from ifp.fingerprints.models import FEWEST_MODELS, Model, Similarity
 
 LINK_NMI = 0.25
@@ -111,7 +111,8 @@ def _levels(models: Sequence[Model], min_samples: int | None) -> tuple[Level, ..
     for beta in betas:
         if len(of_beta[beta]) < FEWEST_MODELS:
             raise IfpError(
-                f"There are {len(of_beta[beta])} models at beta {beta:g}, and hotspots need at least {FEWEST_MODELS}; "
+                f"There are {counted(len(of_beta[beta]), 'model')} at beta {beta:g}, and hotspots need "
+                f"at least {FEWEST_MODELS}; "
                 "add models, or leave that beta out."
             )
     return tuple(

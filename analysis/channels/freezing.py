@@ -19,7 +19,7 @@ import pandas as pd
 from ifp.analysis.freezing.median_interval import median_interval
 from ifp.analysis.freezing.points import ABOVE, BELOW, FROZEN, FROZEN_AT_START, NEVER_FROZE, NEVER_MELTED
 from ifp.analysis.shift.melting import last_crossing
-from ifp.errors import IfpError, bad_value
+from ifp.errors import IfpError, bad_value, counted
 from ifp.fingerprints.models import KlTrace, Model, Similarity
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def channel_freezing(similarity: Similarity, models: Sequence[Model], threshold_
         if max(channel.latents) >= kl_nats_TD.shape[1]:
             raise IfpError(
                 f"{channel.name} has latent {max(channel.latents)}, but the trace of {models[channel.model].name} "
-                f"has {kl_nats_TD.shape[1]} latents; give the records of that model."
+                f"has {counted(kl_nats_TD.shape[1], 'latent')}; give the records of that model."
             )
         kl_nats_T = kl_nats_TD[:, list(channel.latents)].sum(axis=1)
         rows.append(

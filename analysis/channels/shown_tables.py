@@ -10,6 +10,7 @@ import pandas as pd
 from ifp.analysis.channels.result import ChannelsResult
 from ifp.analysis.channels.shown_spaces import spaces_shown
 from ifp.analysis.figures.shown_table import ShownTable
+from ifp.errors import counted
 from ifp.uniform_codes import PRESSURE
 
 NEAR_CAP_BITS = 1.0
@@ -198,7 +199,9 @@ def _resting_on(results: ChannelsResult) -> list[str]:
             "few `points` can show"
         )
     if dropped:
-        lines.append(f"{len(dropped)} channels hold nothing and were left out (channels.csv lists them as dead)")
+        lines.append(
+            f"Left out, for they hold nothing: {counted(len(dropped), 'channel')} (channels.csv lists them as dead)"
+        )
     return lines
 
 

@@ -24,7 +24,7 @@ from ifp.checkpoints.source import ReadingOptions, as_reading
 from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 from ifp.fingerprints.build import ChannelComparison, compare_channels
 from ifp.fingerprints.collect import FEWEST_POINTS, ModelEnsemble, collect_models, models_of_codes
 from ifp.fingerprints.comparisons import SpaceComparisons
@@ -190,8 +190,10 @@ def _fitting(settings: ChannelSettings, asked: int | None, there: int, name: str
     if asked is not None or settings.points <= there:
         return settings
     if there < FEWEST_POINTS:
-        raise IfpError(f"{name} holds {there} images, and channels are compared on at least {FEWEST_POINTS}.")
-    say(f"Points: all {there} images of {name}, in place of {settings.points:,}.")
+        raise IfpError(
+            f"{name} holds {counted(there, 'image')}, and channels are compared on at least {FEWEST_POINTS}."
+        )
+    say(f"Points: all {counted(there, 'image')} of {name}, in place of {settings.points:,}.")
     return dataclasses.replace(settings, points=there)
 
 

@@ -20,6 +20,7 @@ from ifp.analysis.metrics.topology import Topology
 from ifp.checkpoints.decoding import decoder_of, drawn_latents
 from ifp.checkpoints.run_records import Record, Run
 from ifp.codes import Codes
+from ifp.errors import counted
 from ifp.system.cpus import granted_cpus
 from ifp.system.progress import Progress, Say, silent
 from ifp.system.threads import torch_threads
@@ -100,7 +101,7 @@ def measure_runs(
         progress("measuring", len(found), len(todo))
         left = (time.monotonic() - started) / len(found) * (len(todo) - len(found))
         if len(found) == 1 and left > SAY_COST_SECONDS:
-            say(f"{len(todo)} checkpoints to measure, about {left / 60:.1f} min.")
+            say(f"{counted(len(todo), 'checkpoint')} to measure, about {left / 60:.1f} min.")
 
     progress("measuring", 0, len(todo))
     if workers is None:
@@ -162,7 +163,7 @@ def _left_out(record: Record, metrics: Sequence[str]) -> dict[str, str]:
         if reason := without or DECODER_METRICS[name].missing():
             left_out[name] = reason
     if len(codes) < MIN_SAMPLES:
-        return left_out | dict.fromkeys(of_codes, f"{len(codes):,} images, {MIN_SAMPLES:,} are needed")
+        return left_out | dict.fromkeys(of_codes, f"{counted(len(codes), 'image')}, {MIN_SAMPLES:,} are needed")
     varying = len(varying_factors(codes).factor_names)
     return left_out | {
         name: f"{varying} varying factor{'s' * (varying != 1)}, {METRICS[name].min_factors} needed"

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ifp.analysis.diffusion.comparison import ACTIVE_LATENTS, TOTAL_KL
 from ifp.analysis.diffusion.holders import COLLAPSED, SEPARATOR
 from ifp.analysis.diffusion.joint_verdict import CONSTANT, COPIED, HIDDEN, JOINTLY, ONE, ROTATED
 from ifp.analysis.diffusion.results import Results
-from ifp.analysis.diffusion.wording import latents_text, two_decimals
+from ifp.analysis.diffusion.wording import LEVEL_TEXT, decimals, latents_text, signed, two_decimals
 from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.information.intervals import LEAST_SHOWN
+from ifp.errors import IfpError
 
 _SHORT_CASES = {ONE: "one latent", COPIED: "copies", ROTATED: "rotated", JOINTLY: "jointly", HIDDEN: "hidden"}
 """What a verdict's case is called in a narrow column, where its own name is too long."""
+_COMPARED = {"excess_nmi1": "NMI1", "excess_nmi2": "NMI2", TOTAL_KL: "KL nats", ACTIVE_LATENTS: "active latents"}
+"""The measures that a table of two models shows; those as counted depend on the width of the posteriors."""
 
 
 def shown_tables(name: str, results: Results) -> list[ShownTable]:
@@ -28,6 +32,35 @@ def shown_tables(name: str, results: Results) -> list[ShownTable]:
     if not results.table("topology").empty:
         tables.append(topology_shown(results))
     return tables
+
+
+def comparison_shown(results: Results) -> ShownTable:
+    """One row per factor and measure of NMI above the floors, then of the whole model: A, B, and B less A.
+
+    Raises IfpError where nothing was compared.
+    """
+    table, compared = results.table("comparison"), results.content["compared"]
+    if table.empty or not compared:
+        raise IfpError("This is a diagnosis of one model, in which nothing is compared.")
+    rows = []
+    for _, row in table[table["estimator"].isin([results.estimator, ""])].iterrows():
+        name = _COMPARED.get(row["measure"])
+        if name is None:
+            continue
+        values = [f"{row[side]:.0f}" if row["measure"] == ACTIVE_LATENTS else decimals(row[side]) for side in "ab"]
+        apart = ["-" if pd.isna(row[part]) else signed(row[part]) for part in ("difference", "low", "high")]
+        says = "-" if pd.isna(row["within_noise"]) else "within noise" if row["within_noise"] else "differ"
+        rows.append([str(row["factor"]) or "all", name, *values, *apart, says])
+    return ShownTable(
+        "Two models compared",
+        pd.DataFrame(rows, columns=["factor", "of", "A", "B", "B less A", "low", "high", "says"]),
+        f"A: {compared['a']}; B: {compared['b']}; NMI above the floor"
+        + (f", {results.estimator}" if results.estimator else "")
+        + f"; low, high: {LEVEL_TEXT} interval of the difference; it speaks of the two checkpoints, "
+        "other training seeds would differ by more",
+        left=("factor", "of", "says"),
+        repeated=2,
+    )
 
 
 def topology_shown(results: Results) -> ShownTable:

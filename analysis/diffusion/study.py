@@ -24,7 +24,7 @@ from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import DATASETS, is_own
 from ifp.datasets.correlated import Pair, as_pairs
-from ifp.errors import IfpError, bad_value
+from ifp.errors import IfpError, bad_value, counted
 from ifp.recording.find_recordings import all_recordings
 from ifp.recording.read_recording import read_recording
 from ifp.seeds import check_seed
@@ -161,7 +161,9 @@ def _named(runs: Sequence[Run], names: str | Sequence[str] | Mapping[int, str]) 
     if not all(isinstance(place, int) and isinstance(name, str) and name for place, name in by_place.items()):
         raise bad_value("names", names, "a list of texts, one per model, or a dictionary {place: text}")
     if len(by_place) > len(runs):
-        raise IfpError(f"{len(by_place)} names are given for {len(runs)} models; give one name per model.")
+        raise IfpError(
+            f"Given are {counted(len(by_place), 'name')} for {counted(len(runs), 'model')}; give one name per model."
+        )
     return [replace(run, name=by_place.get(place, run.name)) for place, run in enumerate(runs)]
 
 

@@ -29,6 +29,7 @@ from ifp.analysis.diffusion.joint_verdict import (
 )
 from ifp.analysis.diffusion.wording import LEVEL_TEXT, constant_text, decimals, listed
 from ifp.analysis.information.intervals import LEAST_SHOWN
+from ifp.errors import counted
 
 ENOUGH_IMAGES = 1000
 """With fewer images than this the verdict says that they are few."""
@@ -150,7 +151,8 @@ def _few_images(diagnosis: Diagnosis) -> list[str]:
     if images >= ENOUGH_IMAGES:
         return []
     return [
-        f"These are {images} images: below {ENOUGH_IMAGES:,} intervals are wide, floors are high, and what is held "
+        f"These are {counted(images, 'image')}: below {ENOUGH_IMAGES:,} intervals are wide, floors are "
+        "high, and what is held "
         "weakly may pass for lost."
     ]
 

@@ -32,6 +32,7 @@ class PageChoices:
     title : a line above each figure. legend : whether legends are drawn.
     font : a name of `FONTS`, or the family of a font of this machine; "" for that of the style.
     height_in : of the page, inches; None for what the figure needs.
+    says : a sentence that ends the captions, as of a run that has not finished.
     """
 
     title: str = ""
@@ -39,6 +40,7 @@ class PageChoices:
     font: str = ""
     height_in: float | None = None
     looks: Mapping[str, FactorLook] = field(default_factory=dict)
+    says: str = ""
 
 
 _NOTHING = PageChoices()
@@ -79,10 +81,10 @@ def checked_choices(
     IfpError : an empty title, or one with control characters; a height that is no number of inches.
 
     >>> checked_choices("Five factors", height="2.5")
-    PageChoices(title='Five factors', legend=True, font='', height_in=2.5, looks={})
+    PageChoices(title='Five factors', legend=True, font='', height_in=2.5, looks={}, says='')
     """
     if title is not None and (not isinstance(title, str) or not title.strip()):
-        raise IfpError(f"title must be a text, got {title!r}; leave it out for figures without one.")
+        raise IfpError(f"title must be a text, got {title!r}; leave it out for none of your own.")
     if title is not None and has_controls(title):
         raise IfpError(f"title holds a control character, {title!r}; write it on one line.")
     if font is not None and (not isinstance(font, str) or not font.strip()):

@@ -19,6 +19,7 @@ from matplotlib.transforms import ScaledTranslation, Transform, blended_transfor
 
 from ifp.analysis.figures.plot_page import new_figure
 from ifp.analysis.figures.style import INK, MEDIUM_PT, NEUTRAL, PALE, SMALL_PT, plain
+from ifp.errors import counted
 
 EDGE_IN = 0.03
 """White at the edges of a page."""
@@ -99,7 +100,7 @@ def by_kl(latents: pd.DataFrame, *, most: int = MOST_LATENTS) -> tuple[pd.DataFr
     if len(ordered) <= most:
         return ordered.reset_index(drop=True), ""
     left_out = ordered["kl_nats"].iloc[most:]
-    note = f"not drawn: {len(left_out)} latents with KL up to {kl_text(float(left_out.max()))} nat"
+    note = f"not drawn: {counted(len(left_out), 'latent')} with KL up to {kl_text(float(left_out.max()))} nat"
     return ordered.head(most).reset_index(drop=True), note
 
 

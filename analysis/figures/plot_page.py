@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import logging
 import math
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from ifp.analysis.figures.page_choices import page_choices
 from ifp.analysis.figures.plot_fonts import choose_fonts, font_settings
 from ifp.analysis.figures.style import FORMATS, STYLE, checked_formats, latex_program
-from ifp.analysis.tables import write_csv
+from ifp.analysis.tables import csv_bytes
 from ifp.errors import IfpError
-from ifp.system.files import cannot_write, remove_partials_of, replacing
+from ifp.system.files import cannot_write, remove_partials_of, whole_file
 
 # no dates and no versions: equal runs give equal bytes
 _METADATA: dict[str, dict[str, Any]] = {
@@ -105,25 +108,60 @@ def save_figure(
     """
     from ifp.analysis.figures.plot_finish import finish_page  # only here: it lays pages out, which this file makes
 
+    caption = " ".join(filter(None, [caption, page_choices().says if caption else ""]))
+
     formats = checked_formats(formats)
     paths = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in formats}
     table, words = (stem.with_name(f"{stem.name}.{kind}") for kind in ("csv", "txt"))
     try:
-        with paper_style(), ExitStack() as files:
+        with paper_style(), ExitStack() as own:
+            files = _TOGETHER.get() or own
             finish_page(figure, stem.name)
             choose_fonts(figure)
-            files.enter_context(_laid_out(figure))
+            own.enter_context(_laid_out(figure, stem.name))
             remove_partials_of(table)
             for kind, path in paths.items():
                 # in memory first: on a full disk matplotlib fails in ways that do not say so
                 for name, content in _drawn(figure, stem.name, kind).items():
-                    files.enter_context(replacing(path.with_name(name))).write(content)
+                    _write(content, path.with_name(name), files)
             if caption:
-                files.enter_context(replacing(words)).write(f"{caption}\n".encode())
-            write_csv(data, table, digits=6)
+                _write(f"{caption}\n".encode(), words, files)
+            _write(csv_bytes(data, digits=6), table, files)
     except OSError as error:
         raise cannot_write(next(iter(paths.values()), table), error) from error
     return [*paths.values(), table, *([words] if caption else [])]
+
+
+_TOGETHER: ContextVar[ExitStack | None] = ContextVar("written_together", default=None)
+
+
+@contextmanager
+def written_together() -> Iterator[None]:
+    """Figures that are saved within the block take their places when it ends; an error in it leaves those of before.
+
+    Raises
+    ------
+    IfpError : files that cannot be written, as on a full disk.
+    """
+    files = ExitStack()
+    token = _TOGETHER.set(files)
+    try:
+        yield
+    except BaseException:
+        files.__exit__(*sys.exc_info())  # what is partly written goes
+        raise
+    finally:
+        _TOGETHER.reset(token)
+    try:
+        files.close()
+    except OSError as error:
+        raise cannot_write(Path(error.filename2 or error.filename or "figures"), error) from error
+
+
+def _write(content: bytes, path: Path, files: ExitStack) -> None:
+    """Write a file that takes its place when `files` is closed."""
+    partial = files.enter_context(whole_file(path))
+    partial.write_bytes(content)
 
 
 def _drawn(figure: Figure, name: str, kind: str) -> dict[str, bytes]:
@@ -153,13 +191,21 @@ def _drawn_pgf(figure: Figure, name: str) -> dict[str, bytes]:
 
 
 @contextmanager
-def _laid_out(figure: Figure) -> Iterator[None]:
+def _laid_out(figure: Figure, name: str) -> Iterator[None]:
     """The layout is computed here, once: `savefig` would compute it again, and draw twice, for each format."""
     engine = figure.get_layout_engine()
     if engine is None or not figure.axes:
         yield
         return
-    engine.execute(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "constrained_layout not applied", UserWarning)
+        try:
+            engine.execute(figure)
+        except UserWarning as error:
+            raise IfpError(
+                f"The page of {name}, {figure.get_figwidth():.3g} by {figure.get_figheight():.3g} inches, is too small "
+                "for its texts; give a larger height or width, or shorter labels."
+            ) from error
     # None stands for what these settings say; "none" would leave an engine that does nothing, and still draw twice
     with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
         figure.set_layout_engine(None)

@@ -126,17 +126,65 @@ def plain(text: str) -> str:
     return rf"$\_${text[1:]}" if text.startswith("_") else text
 
 
-def factor_looks(factors: Iterable[str]) -> dict[str, FactorLook]:
-    """A look for each factor by its place, so that a data set's factors look the same in all its figures.
+KNOWN_PLACES = {
+    "shape": 0, "scale": 1, "orientation": 2, "posX": 3, "posY": 4, "angle": 2,
+    "category": 0, "elevation": 1, "azimuth": 2, "lighting": 3, "instance": 4, "object_type": 0,
+    "floor_hue": 3, "wall_hue": 4, "object_hue": 5,
+    "x_R": 0, "y_R": 1, "x_G": 2, "y_G": 3, "x_B": 4, "y_B": 5,
+    "object_color": 0, "object_shape": 1, "object_size": 2, "camera_height": 3, "background_color": 4,
+    "horizontal_axis": 5, "vertical_axis": 6,
+}  # fmt: skip
+"""The looks of the factors of the data sets that have names: by their place in the data set that was there first.
 
-    >>> factor_looks(["shape", "posX"])["posX"].color
-    '#E69F00'
+So a factor looks the same in figures of several data sets, and of parts of one; those of one data set all differ.
+"""
+
+
+def factor_looks(factors: Iterable[str]) -> dict[str, FactorLook]:
+    """A look for each factor by its name, if it is of `KNOWN_PLACES`; the others take the looks that are left.
+
+    The others do so in their order, those first that the user put first (see `first_looks`). Of over eight factors
+    several look alike.
+
+    >>> looks = factor_looks(["posX", "mine", "shape"])
+    >>> looks["posX"].color, looks["shape"].color, looks["mine"].color
+    ('#CC79A7', '#0072B2', '#E69F00')
+    >>> looks["posX"] == factor_looks(["posX"])["posX"]
+    True
     """
-    chosen = _LOOKS.get()
-    return {
-        name: chosen.get(name) or FactorLook(_COLORS[n % 8], _MARKERS[n % 8], _LINES[n % 8], _HATCHES[n % 8])
-        for n, name in enumerate(dict.fromkeys(factors))
-    }
+    names, chosen = list(dict.fromkeys(factors)), _LOOKS.get()
+    looks = {name: chosen[name] for name in names if name in chosen}
+    times = [sum(look == there for there in looks.values()) for look in _ALL_LOOKS]
+    places: dict[str, int] = {}
+    for name in names:
+        place = KNOWN_PLACES.get(name)
+        if name not in looks and place is not None and not times[place]:
+            places[name] = place
+            times[place] += 1
+    first = [name for name in _FIRST.get() if name in names]
+    for name in dict.fromkeys([*first, *names]):
+        if name not in looks and name not in places:
+            places[name] = times.index(min(times))
+            times[places[name]] += 1
+    return {name: looks.get(name) or _ALL_LOOKS[places[name]] for name in names}
+
+
+_ALL_LOOKS = tuple(map(FactorLook, _COLORS, _MARKERS, _LINES, _HATCHES))
+_FIRST: ContextVar[Sequence[str]] = ContextVar("factors_first", default=())
+
+
+@contextmanager
+def first_looks(order: str | Sequence[str]) -> Iterator[None]:
+    """Let factors of the user's own take the looks in this order, for the length of a `with` block.
+
+    `order` : names, or texts of several with commas between, as a user types them.
+    """
+    texts = [text for text in ([order] if isinstance(order, str) else order) if isinstance(text, str)]
+    token = _FIRST.set([name.strip() for text in texts for name in dict.fromkeys((text, *text.split(",")))])
+    try:
+        yield
+    finally:
+        _FIRST.reset(token)
 
 
 _LOOKS: ContextVar[Mapping[str, FactorLook]] = ContextVar("factor_looks", default={})  # noqa: B039 (never changed)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ifp.analysis.figures.conditions import conditions_of
 from ifp.analysis.figures.result import Result
-from ifp.analysis.figures.style import FORMATS
+from ifp.analysis.figures.style import FORMATS, first_looks
 from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE
 from ifp.analysis.freezing.consistency import consistency
 from ifp.analysis.freezing.points import freezing_points, hysteresis
@@ -193,11 +193,12 @@ class Annealing(Result):
         """
         from ifp.analysis.freezing.plot_result import plot_annealing
 
-        return plot_annealing(
-            self, kind=kind, factor=factor, method=method, scale=scale, ax=ax,
-            order=self.order if order is None else tuple(order),
-            labels=self.factor_labels if labels is None else labels,
-        )  # fmt: skip
+        order = self.order if order is None else tuple(order)
+        with first_looks(order):
+            return plot_annealing(
+                self, kind=kind, factor=factor, method=method, scale=scale, ax=ax, order=order,
+                labels=self.factor_labels if labels is None else labels,
+            )  # fmt: skip
 
     def save(self, folder: str | Path, *, width: str | float = "icml", formats: str | Sequence[str] = FORMATS) -> Path:
         """Write what `ifp anneal --out` writes: run.json, trace.npz, the tables, and figures of this width.

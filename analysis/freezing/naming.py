@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE
-from ifp.errors import IfpError, unknown_name
+from ifp.errors import IfpError, bad_value, unknown_name
 from ifp.system.printable import has_controls
 
 
@@ -165,6 +166,29 @@ def read_factors(texts: Sequence[str], known: Collection[str]) -> list[str]:
         raise IfpError(f"factors names no factor; give those to show ({', '.join(known)}), or leave it out for all.")
     check_names(sorted(named), known)
     return [name for name in known if name in named]
+
+
+def read_hold(hold: Any, known: Collection[str]) -> list[str]:
+    """The factors that a beta shall hold, each once: names in a list or separated by commas; none where none is named.
+
+    Raises
+    ------
+    IfpError : no texts, no name in them, or one that is none of `known`.
+
+    >>> read_hold("posX, scale,posX", ["scale", "posX"]), read_hold((), ["scale"])
+    (['posX', 'scale'], [])
+    """
+    if not isinstance(hold, str | list | tuple) or not all(isinstance(name, str) for name in hold):
+        raise bad_value("hold", hold, "the name of a factor or a list of names")
+    given = [hold] if isinstance(hold, str) else list(hold)
+    names: list[str] = []
+    for text in given:
+        parts = [text] if text in known else [part.strip() for part in text.split(",") if part.strip()]
+        check_names(parts, known)
+        names += [name for name in dict.fromkeys(parts) if name not in names]
+    if given and not names and hold != "":
+        raise IfpError(f"`hold` names no factor; give some of {', '.join(known)}, or leave it out.")
+    return names
 
 
 def keep_factors(table: pd.DataFrame, factors: Collection[str], column: str = "factor") -> pd.DataFrame:

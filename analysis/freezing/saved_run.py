@@ -63,8 +63,8 @@ def check_table(run: Annealing) -> None:
         same = False
     if not same:
         warnings.warn(
-            f"{path} is damaged or of another run than trace.npz beside it, from which all figures are drawn; the same "
-            "`ifp anneal` command writes it anew.", IfpWarning, stacklevel=2,
+            f"{path} is damaged, or of another run or an earlier version of ifp than trace.npz beside it, "
+            "from which all figures are drawn; the same `ifp anneal` command writes it anew.", IfpWarning, stacklevel=2,
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width
+from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width, first_looks
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.tables import write_csv
 from ifp.errors import IfpError
@@ -63,7 +63,10 @@ def write_report(
     figures = list[Path]()
     if formats:
         progress("Figures", 0, 1)
-        figures = draw_run(folder, width=width, formats=formats, order=annealing.order, labels=annealing.factor_labels)
+        with first_looks(annealing.order):
+            figures = draw_run(
+                folder, width=width, formats=formats, order=annealing.order, labels=annealing.factor_labels
+            )
         progress("Figures", 1, 1)
     seal(folder)
     return replace(annealing, path=folder, figures=tuple(figures))

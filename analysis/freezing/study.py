@@ -16,7 +16,7 @@ import numpy as np
 
 from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width
 from ifp.analysis.freezing.annealing import Annealing
-from ifp.analysis.freezing.naming import factor_naming
+from ifp.analysis.freezing.naming import factor_naming, read_hold
 from ifp.analysis.freezing.saving import write_report
 from ifp.annealing.config import AnnealConfig, preset_config
 from ifp.annealing.finished import Curves
@@ -204,6 +204,7 @@ def plan_annealing(
     formats: str | Sequence[str] = FORMATS,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | Sequence[str] | None = None,
+    hold: str | Sequence[str] = (),
     for_cost: bool = False,
     progress: Progress = silent,
     say: Say = unsaid,
@@ -212,7 +213,8 @@ def plan_annealing(
     """Check everything and render the traversals; see `anneal` for parameters and errors.
 
     `for_cost` renders a few traversals of each factor, from which the cost of all can be estimated. `labels` may be
-    texts as well, FACTOR=TEXT each. `out`, where it is known, is refused before anything is read or rendered.
+    texts as well, FACTOR=TEXT each. `out`, where it is known, is refused before anything is read or rendered, and
+    factors in `hold`, for which `ifp.suggest` will be asked, before anything is rendered.
     """
     if config is not None and not isinstance(config, AnnealConfig):
         raise IfpError(
@@ -239,6 +241,7 @@ def plan_annealing(
     data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)
     config = replace(config, dataset=dataset if isinstance(dataset, str) else data.name)
     naming = factor_naming(order, labels, run_factors(data, config))
+    read_hold(hold, run_factors(data, config))
     config, notes = fit_architecture(config, data.image_shape, asked, used=trains(config))
     for note in (*notes, clipped_note(config, settings)):
         if note:

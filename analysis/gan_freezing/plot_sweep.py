@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.plot_page import axes_or_new, beta_axis, new_figure, paper_style, save_figure
-from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, figure_width
+from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, SMALL_PT, figure_width, plain
 from ifp.analysis.gan_freezing.points import RECORDS
 from ifp.analysis.tables import read_csv
 from ifp.system.own_files import SweepAbout, read_own_json
@@ -45,6 +45,48 @@ def draw_sweep(
     return save_figure(
         figure, (out or folder / "figures") / "ifp_gan_freezing", records, formats=formats, caption=words
     )
+
+
+def draw_sweeps(
+    folders: Mapping[str, Path], *, out: Path, width: str | float = "icml", formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """Draw `ifp_gan_freezing` of several sweeps, a panel each over the same axes; returns the paths written.
+
+    Parameters
+    ----------
+    folders : of the sweeps, by what the figure calls them. out : where to write.
+
+    Raises
+    ------
+    IfpError : see `draw_sweep`.
+    """
+    inches = figure_width(width)
+    advice = "give the folder of a sweep of GANs"
+    records = {name: read_csv(folder / "records.csv", advice, RECORDS) for name, folder in folders.items()}
+    abouts = {name: read_own_json(folder / "gan_sweep.json", SweepAbout, advice) for name, folder in folders.items()}
+    with paper_style():
+        figure = new_figure(inches, (0.4 * inches + 0.4) * len(folders) + 0.3)
+        axes = figure.subplots(len(folders), 1, sharey=True, squeeze=False)[:, 0]
+        for ax, name in zip(axes, folders, strict=True):
+            plot_sweep(records[name], abouts[name], ax=ax)
+            ax.set_title(plain(name), loc="left", fontsize=SMALL_PT, pad=3)
+            if ax is not axes[-1]:
+                ax.set_xlabel("")
+        both = next(
+            (ax for ax, about in zip(axes, abouts.values(), strict=True) if about["direction"] == "both"), axes[0]
+        )
+        for ax in axes:
+            beta_axis(ax, min(about["pressure"][0] for about in abouts.values()),
+                      max(about["pressure"][1] for about in abouts.values()))  # fmt: skip
+            if ax is not both:
+                ax.get_legend().remove()
+    data = pd.concat([table.assign(run=name) for name, table in records.items()], ignore_index=True)
+    threshold = {about["threshold_nats"] for about in abouts.values()}
+    words = caption(
+        "ifp_gan_freezing", of=", ".join(folders), says=["A panel for each run."],
+        threshold_nats=threshold.pop() if len(threshold) == 1 else None,
+    )  # fmt: skip
+    return save_figure(figure, out / "ifp_gan_freezing", data, formats=formats, caption=words)
 
 
 def plot_sweep(records: pd.DataFrame, about: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:

@@ -22,7 +22,7 @@ from ifp.analysis.information.asked import FOLDS, SCORED, scored_images
 from ifp.analysis.information.intervals import LEVEL
 from ifp.analysis.information.joint_factor import ENOUGH_SHARE, factor_row
 from ifp.codes import Codes
-from ifp.errors import IfpError, bad_value
+from ifp.errors import IfpError, bad_value, counted
 from ifp.seeds import derive_seed
 from ifp.system.progress import Progress
 
@@ -92,7 +92,9 @@ def measure_joint(
     if not codes.has_factors:
         raise IfpError("These codes come without factors, so there is nothing to have information about; give factors.")
     if len(codes) < FEWEST:
-        raise IfpError(f"{len(codes)} images say nothing of what latents hold together; give at least {FEWEST}.")
+        raise IfpError(
+            f"What latents hold together cannot be told from {counted(len(codes), 'image')}; give at least {FEWEST}."
+        )
     if isinstance(permutations, bool) or not isinstance(permutations, int | np.integer) or permutations < 2:
         raise bad_value("permutations", permutations, "a whole number of at least 2")
     if isinstance(scored, bool) or not isinstance(scored, int | np.integer) or scored < 2:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ifp.adversarial.objective import GANS
 from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width
-from ifp.analysis.freezing.naming import factor_naming
+from ifp.analysis.freezing.naming import factor_naming, read_hold
 from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.gan_freezing.study import SweepPlan, plan_sweep, refuse_method
 from ifp.analysis.information.mutual_information import histogram_nmi
@@ -141,6 +141,7 @@ def plan_whole(
     formats: str | Sequence[str] = FORMATS,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | Sequence[str] | None = None,
+    hold: str | Sequence[str] = (),
     out: str | Path | None = None,
     for_cost: bool = False,
     progress: Progress = silent,
@@ -152,6 +153,7 @@ def plan_whole(
     Parameters
     ----------
     dataset : None for that of `config`. labels : may be texts as well, FACTOR=TEXT each.
+    hold : factors for which `ifp.suggest` will be asked; those that the data lack are refused before anything is slow.
     out : where it is known, a folder that holds something else is refused before images are read.
     for_cost : the range of beta, which may take minutes to find and does not change the cost, is made up, or read from
         the run in the folder `out`.
@@ -193,7 +195,7 @@ def plan_whole(
         return plan_response(
             dataset, {**settings, "preset": preset}, config=config, direction=direction, threshold_nats=threshold_nats,
             data_dir=data_dir, device=device, threads=threads, width=width, formats=formats, order=order, labels=labels,
-            out=out, for_cost=for_cost, progress=progress, say=say,
+            hold=hold, out=out, for_cost=for_cost, progress=progress, say=say,
         )  # fmt: skip
     if out is not None:
         (check_folder if method == "closed-form" else CodesFolder.check_kind)(as_folder(out, "out"))
@@ -210,6 +212,7 @@ def plan_whole(
     )
     name = dataset if isinstance(dataset, str) else data.name
     naming = factor_naming(order, labels, data.space.names if data.labelled else ())
+    read_hold(hold, data.space.names if data.labelled else ())
     heat = direction != "cool"
     asked = {**stored, **settings}
     closed_form = {

@@ -117,8 +117,11 @@ def draw_panel(
     factor_names: Sequence[str] = (),
     order: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    shown_beta: tuple[float, float] | None = None,
 ) -> str:
     """Draw one of `PANELS` into `ax`, over the betas of all of them; see `joint_figure` for the rest.
+
+    `shown_beta` : the ends of the axis; those of `beta_range` if left out.
 
     Returns a line for the label of the figure, "" for none.
     """
@@ -131,9 +134,7 @@ def draw_panel(
         for name in joint_order(tables["joint_summary"], order)
     }
     tried = (float(curves["beta"].min()), float(curves["beta"].max()))
-    highest = float(edges["given_rest_high"].max()) if len(edges) else math.nan
-    # not max(): the highest edge is NaN where no factor has a traversal
-    shown_beta = (tried[0], 1.05 * (highest if highest > tried[1] else tried[1]))
+    shown_beta = shown_beta or beta_range(tables)
     beta_axis(ax, *shown_beta, most_labels=3 if width_in < NARROW_PAGE_IN else 6)
     if panel == "mi":
         draw_mi(ax, tables["mi"], derivative)
@@ -149,6 +150,14 @@ def draw_panel(
         of_factors = points[points["kind"] == "factor"]
         draw_lanes(ax, of_factors, edges, names, looks, tried=tried, shown=shown_beta)
     return ""
+
+
+def beta_range(tables: Mapping[str, pd.DataFrame]) -> tuple[float, float]:
+    """The betas that a figure shows: those that were tried, and the highest edge."""
+    beta, edges = tables["joint_information"]["beta"], tables["joint_edges"]
+    highest = float(edges["given_rest_high"].max()) if len(edges) else math.nan
+    # not max(): the highest edge is NaN where no factor has a traversal
+    return float(beta.min()), 1.05 * (highest if highest > beta.max() else float(beta.max()))
 
 
 def joint_figure(
@@ -198,11 +207,15 @@ def joint_figure(
     figure.align_ylabels(axes)
     rows = add_legend(figure, axes, joint_labels(threshold_nats), joint_entry) + len(axes[-1].get_xlabel().splitlines())
     figure.set_size_inches(width_in, sum(heights) + _TICKS_IN + _LINE_IN * rows)
+    return figure, shown_rows(tables)
+
+
+def shown_rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """What the figure shows, its parts told apart by the column `shows`."""
     parts = {
         "record": tables["mi"], "information": tables["joint_information"], "curve": tables["derivative"],
         "peak": tables["peaks"], "step": tables["steps"], "point": tables["joint_freezing_points"],
         "spectrum": tables["spectrum"], "edge": tables["joint_edges"],
     }  # fmt: skip
     # an empty table has no types of its own and would change those of the others
-    shown = pd.concat([part.assign(shows=name) for name, part in parts.items() if len(part)], ignore_index=True)
-    return figure, shown
+    return pd.concat([part.assign(shows=name) for name, part in parts.items() if len(part)], ignore_index=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ifp.analysis.freezing.naming import factor_naming
+from ifp.analysis.freezing.naming import factor_naming, read_hold
 from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.joint.cost import ResponseCost, response_reading_seconds
@@ -111,6 +111,7 @@ def plan_response(
     formats: Sequence[str],
     order: Any,
     labels: Any,
+    hold: Any,
     out: str | Path | None,
     for_cost: bool,
     progress: Progress = silent,
@@ -138,6 +139,7 @@ def plan_response(
         dataset, data_dir=data_dir, background=Path(background) if background else None, progress=progress, say=say
     )
     naming = factor_naming(order, labels, data.space.names if data.labelled else ())
+    read_hold(hold, data.space.names if data.labelled else ())
     known = range_beside(cooled, settings)
     if for_cost and not stored:
         # the range does not change the cost, and may take minutes to find

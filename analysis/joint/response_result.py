@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
-from ifp.analysis.figures.style import FORMATS
+from ifp.analysis.figures.style import FORMATS, first_looks
 from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.joint.points import FACTOR
 from ifp.analysis.joint.report import Report
@@ -17,6 +17,7 @@ from ifp.analysis.joint.response_measure import ABOUT, read_response_tables
 from ifp.analysis.joint.response_report import MARK, response_report
 from ifp.analysis.joint.whole_result import WholeResult
 from ifp.analysis.tables import json_rows
+from ifp.errors import counted
 from ifp.system.files import write_json
 from ifp.system.progress import Progress, silent
 from ifp.training.outcome import Outcome
@@ -46,7 +47,7 @@ class WholeResponse(WholeResult):
         if self.nothing_froze():
             found = "nothing froze"
         elif known.empty:
-            found = f"{self._held_latents()} latents froze" if not self.factor_names else "no factor froze"
+            found = f"{counted(self._held_latents(), 'latent')} froze" if not self.factor_names else "no factor froze"
         else:
             ends = known.sort_values("median", ascending=False).iloc[[0, -1] if len(known) > 1 else [0]]
             spans = " to ".join(f"{beta:.3g} ({name})" for name, beta in ends[["factor", "median"]].to_numpy())
@@ -110,7 +111,8 @@ class WholeResponse(WholeResult):
         """Draw the figure, or the KL of every latent into `ax`, and return its (first) axes; nothing is saved."""
         from ifp.analysis.joint.plot_response import plot_response
 
-        return plot_response(self, ax=ax)
+        with first_looks(self.order):
+            return plot_response(self, ax=ax)
 
     def written(
         self,

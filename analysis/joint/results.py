@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.figures.style import FORMATS
+from ifp.analysis.figures.style import FORMATS, first_looks
 from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.freezing.saved_run import read_about
 from ifp.analysis.joint.prepared import (
@@ -104,7 +104,8 @@ class WholeAnnealing(WholeResult):
         """
         from ifp.analysis.joint.plot_joint import plot_whole
 
-        return plot_whole(self, panel=panel, ax=ax)
+        with first_looks(self.order):
+            return plot_whole(self, panel=panel, ax=ax)
 
     def written(
         self,
@@ -171,7 +172,8 @@ class WholeEdges(WholeResult):
         """
         from ifp.analysis.joint.plot_edges import plot_edges
 
-        return plot_edges(self, panel=panel, ax=ax)
+        with first_looks(self.order):
+            return plot_edges(self, panel=panel, ax=ax)
 
     def written(
         self,

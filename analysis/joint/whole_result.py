@@ -11,7 +11,7 @@ import pandas as pd
 
 from ifp.analysis.figures.conditions import conditions_of
 from ifp.analysis.figures.result import Result
-from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width
+from ifp.analysis.figures.style import FORMATS, checked_formats, figure_width, first_looks
 from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.joint.report import Report
 from ifp.analysis.tables import write_csv
@@ -119,7 +119,8 @@ class WholeResult(Result):
         figures = list[Path]()
         if formats:
             progress("Figures", 0, 1)
-            figures = draw(folder, width=width, formats=formats, order=self.order, labels=self.factor_labels)
+            with first_looks(self.order):
+                figures = draw(folder, width=width, formats=formats, order=self.order, labels=self.factor_labels)
             progress("Figures", 1, 1)
         seal(folder)
         return replace(self, figures=tuple(figures))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ifp.analysis.figures.result import Result
+from ifp.errors import counted
 from ifp.recording.read_recording import Recording, read_recording
 from ifp.system.out_folder import result_folder
 from ifp.training.records import TrainRecords, posterior_column
@@ -48,8 +49,9 @@ class RecordingResult(Result):
             return f"recording of a loop on {about['dataset']['name']}, nothing recorded yet, {status}"
         last = records[-1]
         return (
-            f"recording of a loop on {about['dataset']['name']}, {len(records)} records to step {last.step:,}, "
-            f"{len(last.kl_nats)} latents, {last.active_latents} active, {status}"
+            f"recording of a loop on {about['dataset']['name']}, {counted(len(records), 'record')} to "
+            f"step {last.step:,}, "
+            f"{counted(len(last.kl_nats), 'latent')}, {last.active_latents} active, {status}"
         )
 
     def table(self) -> pd.DataFrame:

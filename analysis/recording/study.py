@@ -19,7 +19,7 @@ from ifp.checkpoints.posteriors import Sample, draw_sample
 from ifp.codes import FEWEST_IMAGES, LARGEST_MEAN, Codes, beyond_measure
 from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
-from ifp.errors import IfpError, IfpWarning, bad_value, unknown_name
+from ifp.errors import IfpError, IfpWarning, bad_value, counted, unknown_name
 from ifp.formats import FINISHED, STOPPED
 from ifp.recording.config import NATS, RecordConfig, as_scale
 from ifp.recording.encoding import RecordedModel, decode_of
@@ -119,7 +119,8 @@ class Recorder:
         self._sample = draw_sample(self._dataset, images, seed, lambda text, done, total: None)
         if len(self._sample.images_NCHW) < FEWEST_IMAGES:
             raise IfpError(
-                f"{self._dataset.name} holds {len(self._sample.images_NCHW)} images and at least {FEWEST_IMAGES} are "
+                f"{self._dataset.name} holds {counted(len(self._sample.images_NCHW), 'image')} and at "
+                f"least {FEWEST_IMAGES} are "
                 "needed: fewer show only noise; give more."
             )
         self._stack = ExitStack()
@@ -136,7 +137,11 @@ class Recorder:
 
     def __repr__(self) -> str:
         last = self._folder.last_step
-        what = "nothing recorded yet" if last is None else f"{len(self._folder.all_records)} records to step {last:,}"
+        what = (
+            "nothing recorded yet"
+            if last is None
+            else f"{counted(len(self._folder.all_records), 'record')} to step {last:,}"
+        )
         return f"<Recorder: {self._dataset.name}, every {self.every:,} steps into {self.path}, {what}>"
 
     def __fspath__(self) -> str:
@@ -275,7 +280,8 @@ class Recorder:
             )
         dropped = self._folder.forget_after(step)
         self._say(
-            f"The loop goes on from before step {step:,}: {len(dropped)} records from there to step {last:,} are "
+            f"The loop goes on from before step {step:,}: {counted(len(dropped), 'record')} from there "
+            f"to step {last:,} are "
             "recorded again."
         )
         self._begun = True
@@ -285,7 +291,8 @@ class Recorder:
         records = self._folder.all_records
         if records and len(records[-1].kl_nats) != codes.num_latents:
             raise IfpError(
-                f"{name} has {codes.num_latents} latents, and {self.path} holds records of {len(records[-1].kl_nats)}; "
+                f"{name} has {counted(codes.num_latents, 'latent')}, and {self.path} holds records of "
+                f"{len(records[-1].kl_nats)}; "
                 "choose another folder as `out`."
             )
 

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from ifp.analysis.channels.files import load_results as load_channels
 from ifp.analysis.channels.shown_tables import shown as channels_shown
-from ifp.analysis.diffusion.results import Results, load_results
-from ifp.analysis.diffusion.shown_tables import shown_tables
+from ifp.analysis.diffusion.results import FILE_NAME, Results, load_results
+from ifp.analysis.diffusion.shown_tables import comparison_shown, shown_tables
 from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.report.section import Section, one_line, rounded, sentence
 from ifp.analysis.shift.result import NOTE as SHIFT_NOTE
@@ -50,9 +50,14 @@ def of_diagnosis(folder: Path) -> Section:
     else:
         kind, title = "Diagnosis", f"What the latents of {name} hold"
         asked = f"What does each latent of {name} hold of the factors of {data}, and has information diffused?"
+    tables = shown_tables(name, results)
+    if compared:
+        tables = [comparison_shown(results), *tables]
+        if (folder / "a" / FILE_NAME).is_file():
+            tables += shown_tables(one_line(compared["a"]), load_results(folder / "a"))
     versions = about.get("versions") or content.get("versions")
     section = Section(
-        kind, title, asked, list(map(sentence, results.sentences())), shown_tables(name, results),
+        kind, title, asked, list(map(sentence, results.sentences())), tables,
         NO_THEORY + _parts_of_kl(results),
     )  # fmt: skip
     given = {"dataset": about.get("dataset"), "settings": content.get("settings"), "versions": versions}

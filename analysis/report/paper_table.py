@@ -21,6 +21,8 @@ _LATEX = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "|": r"\textbar{}",
     "\N{EN DASH}": "--", "\N{MULTIPLICATION SIGN}": r"$\times$", '"': "''",
 }  # fmt: skip
+_MINUS = re.compile(r"(?<![\w)}$.-])-(?=\.?\d)")
+"""The sign of a number; the hyphen within a name or between two numbers is none."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
@@ -83,10 +85,12 @@ def as_latex(shown: ShownTable) -> str:
 def latex(text: str) -> str:
     r"""A text as LaTeX sets it letter by letter; a lone dash is one that says that nothing is known.
 
-    >>> print(latex("price_$ <20"), latex("-"), latex("95 %"))
-    price\_\$ $<$20 -- 95 \%
+    >>> print(latex("price_$ <20"), latex("-"), latex("95 %"), latex("-0.2"))
+    price\_\$ $<$20 -- 95 \% $-$0.2
     """
-    return "--" if text == "-" else "".join(_LATEX.get(letter, letter) for letter in text)
+    if text == "-":
+        return "--"
+    return _MINUS.sub("$-$", "".join(_LATEX.get(letter, letter) for letter in text))
 
 
 def as_markdown(shown: ShownTable) -> str:

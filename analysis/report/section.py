@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ifp.analysis.figures.shown_table import ShownTable
-from ifp.formats import RUNNING, STOPPED
+from ifp.analysis.figures.unfinished import unfinished_sentence
 from ifp.system.printable import has_controls, printable
 
 MOST_LETTERS, MOST_OF_A_SENTENCE = 300, 3000
@@ -67,11 +67,10 @@ class Section:
 
     def of_run(self, about: Mapping[str, Any], folder: Path) -> Section:
         """The section with the settings, versions and time that a run.json, or another file of a result, holds."""
-        status = about.get("status")
-        said = f"The run has not finished (status {status}): what is said here is of the part that is there."
+        said = unfinished_sentence(about)
         return replace(
             self,
-            found=[said, *self.found] if status in (RUNNING, STOPPED) else self.found,
+            found=[said, *self.found] if said else self.found,
             settings={**self.settings, **flat_settings(about)},
             versions=texts(about.get("versions")),
             created=one_line(about.get("created", "")),

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ifp.analysis.figures.page_choices import checked_choices
 from ifp.analysis.figures.result import Result
 from ifp.analysis.figures.shown_table import ShownTable
+from ifp.analysis.figures.unfinished import warn_unfinished
 from ifp.analysis.plot_folder import plot
 from ifp.analysis.plot_one_run import check_traversals
 from ifp.analysis.report.drawn import page_figures
+from ifp.analysis.report.naming import SectionNaming, namings_of
 from ifp.analysis.report.of_annealings import of_response, of_sweep, of_traversals, of_whole
 from ifp.analysis.report.of_models import (
     of_channels,
@@ -25,7 +30,7 @@ from ifp.analysis.report.of_models import (
 )
 from ifp.analysis.report.render import render
 from ifp.analysis.report.section import PageFigure, Section, one_line
-from ifp.errors import IfpError
+from ifp.errors import IfpError, IfpWarning
 from ifp.system.checksums import trusting
 from ifp.system.files import cannot_write, remove_partials_of, replace_file
 from ifp.system.out_folder import as_folder, check_finished, check_out
@@ -51,7 +56,9 @@ def report(
     run: str | Path | Result | Sequence[str | Path | Result],
     *more: str | Path | Result,
     out: str | Path | None = None,
-    title: str = "",
+    title: str | None = None,
+    order: Sequence[str] = (),
+    labels: Mapping[str, str] | Sequence[str] | None = None,
     trust: bool = False,
     progress: Progress = silent,
 ) -> Path:
@@ -67,26 +74,32 @@ def report(
         what library calls returned; several are sections of one page.
     out : the page's file; RUN/report.html of the first run if None, needed for a result that is in memory only.
     title : of the page; by default what its run is about.
+    order, labels : the factors that come first in figures and tables, and what these call a factor; sentences keep the
+        data set's own names.
     trust : whether to believe files that are not as they were written.
 
     Raises
     ------
-    IfpError : no run; a folder of none; an `out` that is a folder or cannot be written; files that were changed after
-        they were written, or that are damaged.
+    IfpError : no run; a folder of none; an empty title; a factor that no run has; an `out` that is a folder or cannot
+        be written; files that were changed after they were written, or that are damaged.
     """
     runs = [*(run if isinstance(run, list | tuple) else [run]), *more]
     if not runs:
         raise IfpError("No run is named; give the folder of one, or several.")
+    heading = checked_choices(title).title
     page = _page_file(runs, out)
-    for each in runs:  # all of them before the first is drawn
-        _folder_of(each)
+    runs = _each_once(runs)
     sections: list[Section] = []
-    with trusting(trust):
-        for number, each in enumerate(runs):
+    with ExitStack() as kept, trusting(trust):
+        folders = [_folder_of(each, kept) for each in runs]  # all of them before the first is drawn
+        namings = namings_of(folders, order, labels)
+        for number, (folder, naming) in enumerate(zip(folders, namings, strict=True)):
             progress("Report", number, len(runs))
-            sections += _sections(each, f"r{number}", trust)
+            found = _sections(folder, f"r{number}", trust, naming)
+            in_memory = isinstance(runs[number], Result) and getattr(runs[number], "path", None) is None
+            sections += (replace(section, folder="") for section in found) if in_memory else found
     progress("Report", len(runs), len(runs))
-    content = render(sections, title=one_line(title))
+    content = render(sections, title=one_line(heading))
     try:
         remove_partials_of(page)
         replace_file(page, content.encode("utf-8", "replace"))
@@ -115,10 +128,27 @@ def _page_file(runs: Sequence[str | Path | Result], out: str | Path | None) -> P
     return page
 
 
-def _folder_of(run: str | Path | Result) -> Path | None:
-    """The folder of a run, None of a result that is in memory only; raises IfpError where it is none, or a part."""
+def _each_once(runs: Sequence[str | Path | Result]) -> list[str | Path | Result]:
+    """The runs without those that are given a second time, of which a warning says so."""
+    kept: dict[object, str | Path | Result] = {}
+    for run in runs:
+        path = getattr(run, "path", None) if isinstance(run, Result) else as_folder(run, "run")
+        key = id(run) if path is None else Path(path).resolve()
+        if key in kept:
+            warnings.warn(f"The run {path or repr(run)} is given twice and stands on the page once.", IfpWarning,
+                          stacklevel=3)  # fmt: skip
+        kept.setdefault(key, run)
+    return list(kept.values())
+
+
+def _folder_of(run: str | Path | Result, kept: ExitStack) -> Path:
+    """The folder of a run; of a result that is in memory only a temporary one, which goes when `kept` is closed.
+
+    Raises IfpError where there is no folder, or a part of a result in it.
+    """
     if isinstance(run, Result) and getattr(run, "path", None) is None:
-        return None
+        place = kept.enter_context(tempfile.TemporaryDirectory(prefix="ifp-report-"))
+        return run.save(Path(place) / "run")
     folder = Path(getattr(run, "path", "")) if isinstance(run, Result) else as_folder(run, "run")
     if not folder.is_dir():
         raise IfpError(f"There is no folder {folder}; give the folder of a run.")
@@ -126,24 +156,19 @@ def _folder_of(run: str | Path | Result) -> Path | None:
     return folder
 
 
-def _sections(run: str | Path | Result, prefix: str, trust: bool) -> Iterator[Section]:
+def _sections(folder: Path, prefix: str, trust: bool, naming: SectionNaming) -> Iterator[Section]:
     """The sections on one run: one, or of several diagnoses one on all and one on each."""
-    folder = _folder_of(run)
-    if folder is None:
-        assert isinstance(run, Result)
-        with tempfile.TemporaryDirectory(prefix="ifp-report-") as place:
-            saved = run.save(Path(place) / "run")
-            yield from (replace(section, folder="") for section in _sections(saved, prefix, trust))
-        return
     several = sorted(folder.glob(_SEVERAL), key=lambda path: int(path.parent.name.partition("-")[0]))
     if several and not (folder / "diagnosis.json").is_file():
-        yield replace(of_several(folder), figures=page_figures(partial(_draw_models, several), prefix))
+        draw = partial(_draw_models, several, naming)
+        yield replace(of_several(folder), figures=page_figures(draw, prefix))
         for number, inner in enumerate(several):
-            yield from _sections(inner.parent, f"{prefix}m{number}", trust)
+            yield from _sections(inner.parent, f"{prefix}m{number}", trust, naming)
         return
     # drawn first: `plot` says in one sentence what is wrong with a folder of no run
-    figures: list[PageFigure] = page_figures(partial(plot, folder, trust=trust), prefix)
-    yield replace(_section_of(folder), figures=figures)
+    figures: list[PageFigure] = page_figures(partial(plot, folder, trust=trust, **naming.options()), prefix)
+    section = _section_of(folder)
+    yield replace(section, figures=figures, tables=list(map(naming.table, section.tables)))
 
 
 def _section_of(folder: Path) -> Section:
@@ -155,19 +180,22 @@ def _section_of(folder: Path) -> Section:
 
 
 def tables_of(run: str | Path | Result, *, trust: bool = False) -> Sequence[ShownTable]:
-    """The tables of a run in the order of its report; raises IfpError as `report` does."""
-    folder = _folder_of(run)
-    if folder is None:
-        assert isinstance(run, Result)
-        with tempfile.TemporaryDirectory(prefix="ifp-table-") as place:
-            return tables_of(run.save(Path(place) / "run"), trust=trust)
-    with trusting(trust):
+    """The tables of a run in the order of its report; raises IfpError as `report` does.
+
+    Of a run that has not finished this is warned of, and stands in each table's note.
+    """
+    with ExitStack() as kept, trusting(trust):
+        folder = _folder_of(run, kept)
         if any(folder.glob(_SEVERAL)) and not (folder / "diagnosis.json").is_file():
             return of_several(folder).tables
-        return _section_of(folder).tables
+        tables = _section_of(folder).tables
+        said = warn_unfinished(folder)
+    return [replace(shown, note=". ".join(filter(None, [shown.note, said]))) for shown in tables]
 
 
-def _draw_models(diagnoses: Sequence[Path], *, out: Path, width: float, formats: Sequence[str]) -> list[Path]:
+def _draw_models(
+    diagnoses: Sequence[Path], naming: SectionNaming, *, out: Path, width: float, formats: Sequence[str]
+) -> list[Path]:
     from ifp.analysis.diffusion.plot_diagnosis import draw_models
 
-    return draw_models([path.parent for path in diagnoses], out, width=width, formats=formats)
+    return draw_models([path.parent for path in diagnoses], out, width=width, formats=formats, **naming.options())

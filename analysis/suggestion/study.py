@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ifp.analysis.figures.result import Result
+from ifp.analysis.figures.unfinished import warn_unfinished
 from ifp.analysis.freezing.annealing import Annealing
+from ifp.analysis.freezing.naming import read_hold
 from ifp.analysis.freezing.saved_run import read_run
 from ifp.analysis.joint.response_result import WholeResponse, read_response
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges, read_whole
@@ -15,7 +16,7 @@ from ifp.analysis.suggestion.held import held_table
 from ifp.analysis.suggestion.result import Suggestion
 from ifp.analysis.suggestion.units import units_of
 from ifp.annealing.chunk_files import FOLDER as CHUNKS
-from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.errors import IfpError
 from ifp.system.checksums import trusting
 from ifp.system.out_folder import as_folder, check_finished
 
@@ -73,7 +74,7 @@ def suggest(
         raise IfpError(f"{source.dataset} has no factors, so that none can be held; {_ANNEALINGS}.")
     held = held_table(source)
     known = dict(zip(held["factor"].astype(str), held["beta"], strict=True))
-    names = tuple(_names(hold, list(known)))
+    names = tuple(read_hold(hold, list(known)))
     lost = [name for name in names if not known[name] > 0]
     if lost:
         raise IfpError(
@@ -84,28 +85,6 @@ def suggest(
     if not names:
         raise IfpError("No factor froze in this run, so that no beta can be suggested; lower `beta_min`.")
     return Suggestion(source, held, names, named_units)
-
-
-def check_hold(hold: str | Sequence[str], factors: Sequence[str]) -> None:
-    """Raise IfpError unless `hold` names some of these factors, or none at all; for before a run."""
-    _names(hold, factors)
-
-
-def _names(hold: Any, factors: Sequence[str]) -> list[str]:
-    """The factors that are named, each once; a name may itself hold commas."""
-    if not isinstance(hold, str | list | tuple) or not all(isinstance(name, str) for name in hold):
-        raise bad_value("hold", hold, "the name of a factor or a list of names")
-    given = [hold] if isinstance(hold, str) else list(hold)
-    names: list[str] = []
-    for text in given:
-        parts = [text] if text in factors else [part.strip() for part in text.split(",") if part.strip()]
-        for name in parts:
-            if name not in factors:
-                raise unknown_name("factor", name, factors)
-            names += [name] if name not in names else []
-    if given and not names and hold != "":
-        raise IfpError(f"`hold` names no factor; give some of {', '.join(factors)}, or leave it out.")
-    return names
 
 
 def _read(folder: Path) -> Result:
@@ -133,4 +112,5 @@ def _read(folder: Path) -> Result:
         )
     if not (folder / "trace.npz").is_file():
         raise IfpError(f"{folder} holds no trace.npz; {_ANNEALINGS}.")
+    warn_unfinished(folder)
     return read_run(folder)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 from ifp.theory.beta_units import from_nats
 from ifp.theory.conventions import CONVENTIONS, find_convention
 
@@ -26,7 +26,7 @@ class Units:
         """What a beta is counted in."""
         if not self.name:
             return OURS
-        latents = f", {self.model_latents} latents" if self.model_latents is not None else ""
+        latents = f", {counted(self.model_latents, 'latent')}" if self.model_latents is not None else ""
         return f"units of {self.name} ({CONVENTIONS[self.name].loss}{latents})"
 
 
@@ -43,7 +43,7 @@ def check_units(
             if value is not None:
                 raise IfpError(f"`{word}` belongs to the units of a code base; name one by `units`, or leave it out.")
         return
-    theirs = find_convention(name)
+    theirs = find_convention(name, "units (the code base whose beta is wanted)")
     if theirs.likelihood != likelihood:
         fit = ", ".join(known for known, its in CONVENTIONS.items() if its.likelihood == likelihood)
         advice = (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ifp.adversarial.cost import gan_cost
+from ifp.adversarial.drawing import code_drawer
 from ifp.adversarial.folder import GanFolder
 from ifp.adversarial.objective import NAMED_AFTER
 from ifp.adversarial.run import train_gans
@@ -121,7 +122,8 @@ class PreparedGan:
         config = self.setup.config
         where = "" if temporary else f", into {folder.path}"
         say(f"{config.objective} on {config.dataset}{where}")
-        with sole_worker(folder.path), left_in_order(folder, say, temporary=temporary), logging(folder, log):
+        draw = code_drawer(self.setup) if log is not None else None
+        with sole_worker(folder.path), left_in_order(folder, say, temporary=temporary), logging(folder, log, draw):
             outcome = train_gans(
                 self.setup, folder, nmi=histogram_nmi, posterior_nmi=posterior_nmi, progress=progress, say=say
             )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ifp.analysis.figures.result import Result
+from ifp.errors import counted
 from ifp.system.out_folder import result_folder
 from ifp.training.records import posterior_column
 
@@ -82,7 +83,7 @@ class TrainResult(Result):
         ended = f", {len(diverged)} diverged" if diverged else ""
         return (
             f"{config.objective} on {config.dataset}, {config.seeds} network{'s' * (config.seeds > 1)} of "
-            f"{config.latents} latents, {config.steps:,} steps{ended}"
+            f"{counted(config.latents, 'latent')}, {config.steps:,} steps{ended}"
         )
 
     def table(self) -> pd.DataFrame:

@@ -100,11 +100,15 @@ def _of_networks(folder: Path, about: Mapping[str, Any]) -> RunState:
         current = of_heat if about.get("status") == FINISHED else about
     names = tuple(about["dataset"]["factor_names"])
     networks: list[NetworkState] = []
-    times, steps_now = [], 0
+    times: list[float] = []
+    steps_now = 0
     for prefix, place, told in parts:
         arrays = _records(place, told)
         _check_factors(place, arrays, len(names))
-        times += [_changed(place / "records.npz")] if (place / "records.npz").is_file() else []
+        records = [path for path in (place / "records.npz",) if path.is_file()]
+        if about.get("format") != RECORD_FORMAT:  # a loop may end before its first record
+            _check_there(told, records, place / "records.npz", "records")
+        times += map(_changed, records)
         for seed, standing in sorted(told.get("seeds", {}).items(), key=lambda item: int(item[0])):
             networks.append(_network(f"{prefix}seed {seed}", standing, arrays, int(seed)))
             steps_now += networks[-1].step if told is current else 0
@@ -129,6 +133,7 @@ def _of_curves(folder: Path, about: Mapping[str, Any]) -> RunState:
     path, chunks = folder / "trace.npz", folder / CHUNKS
     files = [path] if path.is_file() else []
     files += sorted(chunks.glob("*.npz")) if chunks.is_dir() else []
+    _check_there(about, files, folder / "trace.npz", "curves")
     curves = pd.DataFrame(columns=["factor", "curves"])
     done = 0
     if files:
@@ -151,6 +156,15 @@ def _of_curves(folder: Path, about: Mapping[str, Any]) -> RunState:
         folder, "ifp anneal", str(about["dataset"]["name"]), status, is_at_work(folder), done, total, "curves", left,
         max(now() - changed, 0.0), gap, tuple(about["dataset"]["factor_names"]), curves=curves,
     )  # fmt: skip
+
+
+def _check_there(about: Mapping[str, Any], files: Sequence[Path], path: Path, what: str) -> None:
+    """Raise IfpError where a run has finished, and what it found is not there."""
+    if about.get("status") == FINISHED and not files:
+        raise IfpError(
+            f"{path.parent / RUN_FILE} says that the run has finished, but its {what} are missing: there is no {path}; "
+            "put the file back, or run the same command in a new folder."
+        )
 
 
 def _curve_table(names: Sequence[str], trace: AnnealTrace, points: pd.DataFrame) -> pd.DataFrame:

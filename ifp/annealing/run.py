@@ -18,6 +18,7 @@ from ifp.annealing.plan import (
 )
 from ifp.annealing.resources import Resources
 from ifp.annealing.trained_curves import add_trained, flat_trained
+from ifp.errors import counted
 from ifp.system.progress import Progress, Say, silent, unsaid
 from ifp.system.threads import single_threaded_kernels
 from ifp.theory.closed_form import freezing_bounds
@@ -37,7 +38,7 @@ def run(
     """Compute every curve that `curves` lacks, adding each finished chunk at once, and return all of them."""
     done = curves.finished()
     if done:
-        say(f"{len(done)} curves are already there.")
+        say(f"Already there: {counted(len(done), 'curve')}.")
     curves.nuisances = {(c.factor, c.context): c.nuisance for c in cells}
     _add_edges(cells, config, curves, progress)
     edges = _edges_of(cells, curves.trace)

@@ -21,6 +21,7 @@ from ifp.annealing.plan import (
     trains,
 )
 from ifp.annealing.training_cost import TrainingCost, training_cost
+from ifp.errors import counted
 from ifp.exact.annealing import exact_annealing
 from ifp.system.progress import Progress, silent
 from ifp.system.threads import single_threaded_kernels
@@ -62,16 +63,16 @@ class RunCost:
 
     def text(self) -> str:
         """The cost in a few lines."""
-        lines = [f"{self.traversals} traversals: closed-form edges, milliseconds each"]
+        lines = [f"{counted(self.traversals, 'traversal')}: closed-form edges, milliseconds each"]
         if self.exact_traversals:
             how = "at least" if self.exact_at_least else "about"
             about = f", {how} {duration_in_words(self.exact_seconds)}" if self.exact_seconds is not None else ""
-            lines.append(f"{self.exact_traversals} traversals: exact curves{about}")
+            lines.append(f"{counted(self.exact_traversals, 'traversal')}: exact curves{about}")
         if self.training:
             cost = self.training
             rates = ", ".join(f"{rate:,.0f} with {size}" for size, rate in cost.rates.items())
             lines.append(
-                f"{cost.members} members to train, at most {cost.steps:,} member-steps, "
+                f"{counted(cost.members, 'member')} to train, at most {cost.steps:,} member-steps, "
                 f"about {duration_in_words(cost.seconds)} at most, {cost.bytes_needed / 2**20:,.0f} MiB"
             )
             lines.append(f"member-steps per second and thread: {rates} members per chunk; taking {cost.chunk}")

@@ -21,7 +21,7 @@ from ifp.checkpoints.posteriors import Sample
 from ifp.checkpoints.run_records import Record
 from ifp.codes import Codes
 from ifp.datasets.npz_file import read_arrays
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 from ifp.system.progress import Progress, Say, unsaid
 
 _ARRAYS = ("mean", "logvar", "factors", "factor_names", "factor_sizes", "step")
@@ -130,11 +130,13 @@ def _read_factors(
     count = factors_NF.shape[1]
     names = arrays.get("factor_names", np.array([f"factor_{index}" for index in range(count)], dtype=str))
     if names.dtype.kind != "U" or names.shape != (count,) or len({*names.tolist(), ""}) <= count:
-        raise IfpError(f"{path} has {count} factors; factor_names needs {count} different strings, none of them empty.")
+        raise IfpError(
+            f"{path} has {counted(count, 'factor')}; factor_names needs {count} different strings, none of them empty."
+        )
     if "factor_sizes" in arrays:
         given = arrays["factor_sizes"]
         if given.dtype.kind not in "iu" or given.shape != (count,):
-            raise IfpError(f"{path} has {count} factors; factor_sizes needs {count} whole numbers.")
+            raise IfpError(f"{path} has {counted(count, 'factor')}; factor_sizes needs {count} whole numbers.")
         sizes = tuple(int(size) for size in given)
     else:
         columns = [np.unique(column_N, return_inverse=True) for column_N in factors_NF.T]

@@ -24,7 +24,7 @@ from ifp.datasets.base import FactorDataset
 from ifp.datasets.catalog import as_dataset
 from ifp.datasets.correlated import Pair
 from ifp.datasets.regime import correlated_sampler
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 from ifp.system.progress import Progress, Say
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -130,7 +130,8 @@ def check_enough(images: int, name: str) -> None:
     """Raise IfpError for too few images to say anything."""
     if images < FEWEST_IMAGES:
         raise IfpError(
-            f"{name} holds {images} images and at least {FEWEST_IMAGES} are needed: fewer show only noise; give more."
+            f"{name} holds {counted(images, 'image')} and at least {FEWEST_IMAGES} are needed: fewer "
+            "show only noise; give more."
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ifp.datasets.binning import Bins, bins_for, by_quantiles
 from ifp.datasets.factors import check_factor_names
-from ifp.errors import IfpError, unknown_name
+from ifp.errors import IfpError, counted, unknown_name
 
 CHANNELS = (1, 3, 4)
 """Allowed numbers of channels: grey, RGB, and RGB with transparency."""
@@ -97,7 +97,9 @@ def accept_factors(
             "give one row per image and one column per factor."
         )
     if len(factors) != count:
-        raise IfpError(f"{of} holds {count} images but {len(factors)} rows of factors; give one row per image.")
+        raise IfpError(
+            f"{of} holds {counted(count, 'image')} but {len(factors)} rows of factors; give one row per image."
+        )
     if factors.dtype.kind not in "biufUS":
         hint = "factors.astype(str) makes text of them" if factors.dtype.kind == "O" else "number them"
         raise IfpError(f"The factors of {of} must be integers, text or fractions, got {factors.dtype}; {hint}.")
@@ -105,7 +107,7 @@ def accept_factors(
     if isinstance(bins, Mapping) and (strangers := sorted(set(bins) - set(known))):
         raise unknown_name("factor for bins", strangers[0], known)
     done: list[str] = []
-    columns = tuple(_column(factors[:, at], at, of, known[at], bins, done) for at in range(factors.shape[1]))
+    columns = tuple(_column(factors[:, at], name, of, bins, done) for at, name in enumerate(known))
     if factors.dtype.kind == "f" and any(column.dtype.kind == "f" for column in columns):
         done.append("fractional factor values numbered by size")
     if factors.dtype.kind in "US":
@@ -187,9 +189,7 @@ def _opaque(images_NHWC: np.ndarray, done: list[str]) -> np.ndarray:
     )
 
 
-def _column(
-    values_N: np.ndarray, at: int, of: str, name: str = "", bins: Bins = None, done: list[str] | None = None
-) -> np.ndarray:
+def _column(values_N: np.ndarray, name: str, of: str, bins: Bins = None, done: list[str] | None = None) -> np.ndarray:
     """The values of one factor: integers, text, or fractions that repeat; numbers of bins where these are asked for."""
     if isinstance(bins, Mapping) and name in bins and values_N.dtype.kind not in "iuf":
         raise IfpError(f"The factor {name!r} of {of} holds {values_N.dtype}, which is not put into bins; leave it out.")
@@ -197,9 +197,7 @@ def _column(
         try:
             return np.char.decode(values_N, "utf-8")
         except UnicodeDecodeError as error:
-            raise IfpError(
-                f"Column {at} of the factors of {of} is text in no known alphabet; save it as str."
-            ) from error
+            raise IfpError(f"The factor {name!r} of {of} is text in no known alphabet; save it as str.") from error
     if values_N.dtype.kind == "b":
         return values_N.astype(np.int64)
     if values_N.dtype.kind in "iu" and isinstance(bins, Mapping) and name in bins:
@@ -207,9 +205,7 @@ def _column(
     if values_N.dtype.kind != "f":
         return values_N
     if not np.isfinite(values_N).all():
-        raise IfpError(
-            f"Column {at} of the factors of {of} has NaN or infinite values; leave out the images without a label."
-        )
+        raise IfpError(f"The factor {name!r} of {of} has NaN or infinite values; leave out the images without a label.")
     whole_bins = bins_for(bins, name)
     if isinstance(bins, Mapping) and whole_bins is not None:
         return _binned(values_N, name, whole_bins, done)
@@ -220,7 +216,8 @@ def _column(
         if whole_bins is not None:
             return _binned(values_N, name, whole_bins, done)
         raise IfpError(
-            f"Column {at} of the factors of {of} is continuous ({different} different values, {len(values_N)} images), "
+            f"The factor {name!r} of {of} is continuous ({different} different values, "
+            f"{counted(len(values_N), 'image')}), "
             "and a factor needs values that repeat; put it into bins of equally many images, such as `bins=5`."
         )
     return values_N
@@ -229,7 +226,12 @@ def _column(
 def _binned(values_N: np.ndarray, name: str, count: int, done: list[str] | None) -> np.ndarray:
     positions_N = by_quantiles(values_N.astype(np.float64), count)
     if done is not None:
-        done.append(f"{name} put into {positions_N.max() + 1} bins of equally many images")
+        left = counted(positions_N.max() + 1, "bin")
+        fewer = "" if positions_N.max() + 1 == count else (
+            f", not the {count} asked for, since {counted(len(values_N), 'image')} have "
+            f"{counted(len(np.unique(values_N)), 'different value')}"
+        )  # fmt: skip
+        done.append(f"{name} put into {left} of equally many images{fewer}")
     return positions_N
 
 

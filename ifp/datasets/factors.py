@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ifp.errors import IfpError, unknown_name
+from ifp.errors import IfpError, counted, unknown_name
 from ifp.system.printable import has_controls
 
 LONGEST_NAME = 200
@@ -75,7 +75,9 @@ def check_factor_names(names: Sequence[str], count: int, whose: str) -> tuple[st
     ('shape', 'x 1')
     """
     if len(names) != count:
-        raise IfpError(f"{whose} has {count} factors but {len(names)} factor_names; give one name per factor.")
+        raise IfpError(
+            f"{whose} has {counted(count, 'factor')} but {len(names)} factor_names; give one name per factor."
+        )
     for name in names:
         if not name.strip() or has_controls(name):
             raise IfpError(

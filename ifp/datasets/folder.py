@@ -21,7 +21,7 @@ from ifp.datasets.arrays import ArrayDataset
 from ifp.datasets.binning import Bins
 from ifp.datasets.catalog import check_folder
 from ifp.datasets.layout import PLAIN, DataLayout, factors_of_grid
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 from ifp.system.progress import Progress, silent
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
@@ -127,7 +127,7 @@ def _read_table(path: Path, there: list[str]) -> _Table:
     if len(header) < 2 or not rows:
         raise IfpError(
             f"{path} must have one row per picture with a column 'file' and one column per factor, got the columns "
-            f"{', '.join(header) or 'none'} and {len(rows)} rows."
+            f"{', '.join(header) or 'none'} and {counted(len(rows), 'row')}."
         )
     at = next((number for number, name in enumerate(header) if name.lower() in FILE_COLUMNS), 0)
     files = [row[at].removeprefix("./").replace("\\", "/") for row, _ in rows]

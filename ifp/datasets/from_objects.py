@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.errors import IfpError, bad_value, counted, unknown_name
 from ifp.system.progress import Progress, silent
 
 IMAGE_NAMES = ("image", "images", "img", "pixel_values", "x", "data")
@@ -66,7 +66,7 @@ def arrays_of_object(
             "whole, or save it as an .npz file."
         ) from error
     if count < 2:
-        raise IfpError(f"The data set holds {count} images and at least 2 are needed.")
+        raise IfpError(f"The data set holds {counted(count, 'image')} and at least 2 are needed.")
     items = _rows_of_columns(given, count) if hasattr(given, "column_names") else _items(given, count)
     images: np.ndarray | None = None
     values: dict[str, list[Any]] = {}

@@ -15,7 +15,7 @@ import numpy as np
 from ifp.datasets.accepted import AcceptedFactors
 from ifp.datasets.binning import Bins, parse_bins, parse_counts
 from ifp.datasets.factors import check_factor_names
-from ifp.errors import IfpError, bad_value
+from ifp.errors import IfpError, bad_value, counted
 
 _NAME = re.compile(r"(?P<name>.*?)(?:#grid=(?P<grid>[^#]*))?(?:#bins=(?P<bins>[^#]*))?", re.DOTALL)
 Grid = Mapping[str, int]
@@ -84,7 +84,8 @@ def factors_of_grid(grid: Grid, count: int, of: str) -> AcceptedFactors:
     if math.prod(sizes) != count:
         product = "" if len(sizes) == 1 else f"{' x '.join(map(str, sizes))} = "
         raise IfpError(
-            f"{of} holds {count:,} images and the grid {_counted(grid)} has {product}{math.prod(sizes):,}; the "
+            f"{of} holds {counted(count, 'image')} and the grid {_counted(grid)} has "
+            f"{product}{math.prod(sizes):,}; the "
             "sizes of a grid multiply to the number of images."
         )
     columns = tuple(np.unravel_index(np.arange(count), sizes))

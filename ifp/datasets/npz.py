@@ -12,7 +12,7 @@ from ifp.datasets.arrays import ArrayDataset
 from ifp.datasets.binning import Bins
 from ifp.datasets.layout import PLAIN, DataLayout, factors_of_grid
 from ifp.datasets.npz_file import names_in, read_arrays
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 
 IMAGES = ("images", "imgs", "x")
 FACTORS = ("factors", "latents_classes", "latents_values", "labels", "y")
@@ -95,7 +95,9 @@ def _each_alone(path: Path, names: list[str], count: int, bins: Bins) -> Accepte
             done.append(f"the array {name!r} left out, which holds no numbers or text")
             continue
         if values.ndim not in (1, 2) or len(values) != count:
-            raise IfpError(f"The array {name!r} of {path} has the shape {list(values.shape)} for {count} images.")
+            raise IfpError(
+                f"The array {name!r} of {path} has the shape {list(values.shape)} for {counted(count, 'image')}."
+            )
         if values.ndim == 2:  # a colour: every different row is a value
             values = np.unique(values, axis=0, return_inverse=True)[1].reshape(-1)
         columns.append(values)

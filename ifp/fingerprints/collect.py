@@ -22,7 +22,7 @@ from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
 from ifp.datasets.base import FactorDataset
-from ifp.errors import IfpError, bad_value
+from ifp.errors import IfpError, bad_value, counted
 from ifp.fingerprints.find_models import TrainingSource, list_trainings
 from ifp.fingerprints.models import Model
 from ifp.fingerprints.read_models import Origin, SharedReading, first_rows, read_place, rows_of
@@ -244,7 +244,8 @@ def check_points(points: int, there: int, name: str) -> None:
         raise bad_value("points", points, f"a whole number of at least {FEWEST_POINTS}")
     if points > there:
         raise IfpError(
-            f"{points} points are asked for and {name} holds {there} images; `points` must be {there} or less."
+            f"{points} points are asked for and {name} holds {counted(there, 'image')}; `points` must be "
+            f"{there} or less."
         )
 
 
@@ -257,4 +258,4 @@ def _check_betas(betas: Sequence[float], count: int, what: str) -> None:
 
 
 def _described(codes: Codes) -> str:
-    return f"{len(codes)} images with the factors {', '.join(codes.factor_names) or 'none'}"
+    return f"{counted(len(codes), 'image')} with the factors {', '.join(codes.factor_names) or 'none'}"

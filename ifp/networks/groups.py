@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 from ifp.networks.fully_connected import Parameters
 
 
@@ -19,7 +19,8 @@ def group_size(latents: int, groups: int) -> int:
     """K; raises IfpError unless the latents make `groups` equal groups."""
     if groups < 1 or latents < groups or latents % groups:
         raise IfpError(
-            f"{latents} latents cannot be divided into {groups} equal groups; use a number of latents that is a "
+            f"{counted(latents, 'latent')} cannot be divided into {groups} equal groups; use a number of "
+            "latents that is a "
             "multiple of the number of groups."
         )
     return latents // groups

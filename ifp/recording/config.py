@@ -64,7 +64,7 @@ class RecordConfig:
         if self.head and self.head not in HEADS:
             raise unknown_name("head", self.head, HEADS)
         if self.units != NATS:
-            find_convention(self.units)
+            find_convention(self.units, f"units (the code base whose beta is given, or {NATS!r})")
         as_likelihood(self.likelihood, self.sigma)
         if self.output == "values" and self.likelihood == "bernoulli":
             raise IfpError(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ifp.checkpoints.in_memory import name_of
 from ifp.checkpoints.posteriors import BATCH
 from ifp.checkpoints.returned import NoPosteriorError, posterior_of, told
-from ifp.errors import IfpError
+from ifp.errors import IfpError, counted
 from ifp.likelihood import as_likelihood
 from ifp.recording.config import RecordConfig
 from ifp.recording.untouched import bare, untouched
@@ -180,7 +180,7 @@ class RecordedModel:
         channels, rows, columns = self._image_shape
         if out.numel() != len(z) * channels * rows * columns:
             raise IfpError(
-                f"decode ({name}) gave an array of shape {list(out.shape)}, not {len(z)} images of "
+                f"decode ({name}) gave an array of shape {list(out.shape)}, not {counted(len(z), 'image')} of "
                 f"{self._image_shape}; give a function that returns images."
             )
         if self._config.layout == "NHWC":

@@ -39,7 +39,8 @@ def all_recordings(models: Sequence[Any], dataset: Any) -> bool:
     if len(found) < len(models):
         raise IfpError(
             f"{place} is a recording of codes, which are not compared with models; give recordings alone, or "
-            "checkpoints alone."
+            "checkpoints alone (a recorder saves them in its folder checkpoints where it was asked for them: "
+            "checkpoints=True)."
         )
     if dataset is not None:
         raise IfpError(

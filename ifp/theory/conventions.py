@@ -124,11 +124,11 @@ CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
 """Name -> what that loss does. `factor` converts; `formula` says how."""
 
 
-def find_convention(name: str) -> Convention:
-    """The convention of this name; IfpError with the nearest names when there is none."""
+def find_convention(name: str, called: str = "family") -> Convention:
+    """The convention of this name; IfpError, which calls it so, with the nearest names when there is none."""
     if name in CONVENTIONS:
         return CONVENTIONS[name]
     several = [known for known in CONVENTIONS if known.startswith(f"{name.lower()}-")]
     if several:
         raise IfpError(f"{name!r} has several losses: choose {', '.join(several[:-1])} or {several[-1]}.")
-    raise unknown_name("family", name, CONVENTIONS)
+    raise unknown_name(called, name, CONVENTIONS)

@@ -49,6 +49,10 @@ def test_a_sweep_is_a_training_with_a_moving_weight(tmp_path: Path, two_bars: Fa
     assert names == {"ifp_gan_freezing.png", "ifp_gan_freezing.csv", "ifp_gan_freezing.txt"}
     saved = result.save(tmp_path / "saved")
     pd.testing.assert_frame_equal(read_sweep(saved).table(), result.table(), check_dtype=False)
+    both = pd.read_csv(ifp.plot([tmp_path / "run", saved], formats="png", out=tmp_path / "both", names=["a", "b"])[1])
+    for _, rows in both.groupby("run"):
+        assert np.allclose(rows["pressure"], records["pressure"])
+    assert set(both["run"]) == {"a", "b"}
     for field in ("dataset", "objective"):
         left = {name: value for name, value in about.items() if name != field}
         (saved / "gan_sweep.json").write_text(json.dumps(left))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import spectral_norm
 
+from ifp.adversarial.drawing import code_drawer
 from ifp.adversarial.networks import GanNetworks
 from ifp.adversarial.spectral import iterate
+from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
+from ifp.training.state import MemberState
+from tests.adversarial.conftest import gan_setup
 
 PUBLIC = GanNetworks((1, 64, 64), "conv", 256, codes=5, noise=5, complex_codes=0)
 
@@ -91,3 +96,17 @@ def test_other_images_and_complex_codes(shape: tuple[int, int, int], architectur
 def test_images_that_the_convolutions_do_not_take() -> None:
     with pytest.raises(IfpError, match=r"8, 16, 32, 64, ... pixels a side, got 28 x 28; choose `architecture='mlp'`"):
         GanNetworks((1, 28, 28), "conv", 32, 2, 2, 0)
+
+
+def test_pictures_of_a_training_show_one_code_after_the_other_moving(two_bars: FactorDataset) -> None:
+    setup = gan_setup(two_bars, hidden=8)
+    parameters, buffers = setup.networks.initial(torch.Generator().manual_seed(0))
+    parameters = {name: 40 * value if name.startswith("netG.lin") else value for name, value in parameters.items()}
+    images = code_drawer(setup)(MemberState(0, parameters, {}, buffers, {}))
+    assert images.shape == (2, 9, 1, 8, 8)
+    np.testing.assert_array_equal(images[0, 4], images[1, 4])
+    for code in range(2):
+        # a moving code changes the picture at every step, and its own ends are not the other's
+        assert (np.abs(np.diff(images[code], axis=0)).max(axis=(1, 2, 3)) > 1e-3).all()
+    assert np.abs(images[0, 0] - images[1, 0]).max() > 1e-3
+    np.testing.assert_array_equal(images, code_drawer(setup)(MemberState(9, parameters, {}, buffers, {})))

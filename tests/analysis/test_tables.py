@@ -11,7 +11,7 @@ import pytest
 from ifp.analysis.tables import read_csv, write_csv
 from ifp.errors import IfpError
 
-NAMES = ["=cmd()", "+1", "-x", "@sum", "'=a", "'tis", "posX", "a,b", 'a"b', "NA", "nan", "1e5", "True"]
+NAMES = ["=cmd()", "+x", "-x", "@sum", "'=a", "'tis", "posX", "a,b", 'a"b', "NA", "nan", "1e5", "True"]
 
 
 def test_texts_that_begin_a_formula_are_quoted_and_read_back(tmp_path: Path) -> None:
@@ -19,9 +19,19 @@ def test_texts_that_begin_a_formula_are_quoted_and_read_back(tmp_path: Path) -> 
     write_csv(table, tmp_path / "a.csv")
     lines = (tmp_path / "a.csv").read_text().splitlines()
     assert lines[0] == "name,'=head"
-    assert [line[:3] for line in lines[1:6]] == ["'=c", "'+1", "'-x", "'@s", "''="]
+    assert [line[:3] for line in lines[1:6]] == ["'=c", "'+x", "'-x", "'@s", "''="]
     assert lines[1].endswith(",-1.0")
     pd.testing.assert_frame_equal(read_csv(tmp_path / "a.csv", "", texts=["name"]), table)
+
+
+def test_numbers_with_their_sign_and_lone_dashes_are_written_as_they_are(tmp_path: Path) -> None:
+    names = ["-", "-1", "-0.25", "+1e-3", "-.5", "--", "-inf", "-1+1", "-1e", "'-", "-\u0661", "-5"]
+    write_csv(pd.DataFrame({"name": names}), tmp_path / "a.csv")
+    lines = (tmp_path / "a.csv").read_text().splitlines()[1:]
+    assert [line == name for line, name in zip(lines, names, strict=True)] == [
+        True, True, True, True, True, False, False, False, False, False, False, True,
+    ]  # fmt: skip
+    assert read_csv(tmp_path / "a.csv", "", texts=["name"])["name"].tolist() == names
 
 
 def test_texts_show_their_escapes(tmp_path: Path) -> None:

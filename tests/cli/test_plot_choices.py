@@ -16,6 +16,7 @@ from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
 import ifp
+from ifp.analysis.figures import plot_finish
 from ifp.analysis.figures.page_choices import PageChoices, choosing, looking
 from ifp.analysis.figures.plot_finish import remove_legends
 from ifp.analysis.figures.plot_page import new_figure, paper_style, save_figure
@@ -121,7 +122,9 @@ def test_factors_are_left_out_and_keep_their_colours(runs: tuple[Path, Path], tm
     assert set(pd.read_csv(tmp_path / "kl_trace.csv")["factor"]) == {"posX", "scale"}
 
 
-def test_a_title_makes_the_page_higher_and_a_height_is_kept(runs: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_title_makes_the_page_higher_and_a_height_is_kept(
+    runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes = {}
     for name, options in {
         "plain": [], "titled": ["--title", "A $ title"], "bare": ["--no-legend"], "high": ["--height", "3.5"],
@@ -133,6 +136,17 @@ def test_a_title_makes_the_page_higher_and_a_height_is_kept(runs: tuple[Path, Pa
     assert len({width for _, width in sizes.values()}) == 1
     assert sizes["bare"][0] < sizes["plain"][0] < sizes["titled"][0]
     assert abs(sizes["high"][0] - 3.5 * 300) <= 1
+    # of the right height for the first figure alone: neither is written, nor is one of before replaced
+    monkeypatch.setattr(plot_finish, "HEIGHT_SHARES", (0.98, 1.02))
+    before = (tmp_path / "plain" / "ifp_strip.png").read_bytes()
+    low = f"{sizes['plain'][0] / 300:.3f}"
+    for folder in ("plain", "new"):
+        both = ["--kind", "strip", "--kind", "trace", "--format", "png", "--out", tmp_path / folder, "--height", low]
+        result = call(runs[1], *both)
+        assert result.exit_code == 2, result.output
+        assert "inches for kl_trace" in result.output
+    assert (tmp_path / "plain" / "ifp_strip.png").read_bytes() == before
+    assert not [path for path in tmp_path.rglob("*") if path.parent.name == "new" or "partial" in path.name]
     pictures = [picture(tmp_path / name / "ifp_strip.png") for name in ("plain", "sans")]
     assert pictures[0].shape != pictures[1].shape or (pictures[0] != pictures[1]).any()
 
@@ -224,7 +238,7 @@ def test_legends_inside_and_outside_are_taken_off_and_choices_end_with_their_blo
         assert figure.get_figheight() < 2
     with choosing(PageChoices(title="T")), looking({"posX": factor_looks(["a", "b"])["b"]}):
         assert factor_looks(["posX"])["posX"] == factor_looks(["a", "b"])["b"]
-    assert factor_looks(["posX"])["posX"] == factor_looks(["a"])["a"]
+    assert factor_looks(["posX"])["posX"] == factor_looks(["shape", "posX"])["posX"] != factor_looks(["a", "b"])["b"]
     with paper_style():
         saved = save_figure(new_figure(3, 2), tmp_path / "f", pd.DataFrame({"a": [1]}), formats="png")
     assert picture(saved[0]).shape[:2] == (600, 900)

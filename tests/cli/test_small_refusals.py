@@ -47,6 +47,17 @@ ANNEAL = ("anneal", "--method", "closed-form", "--dataset", "BARS")
 WHOLE = ("anneal", "--whole", "--method", "closed-form", "--dataset", "BARS")
 
 
+@pytest.mark.parametrize("method", [(), ("--whole",), ("--whole", "--method", "multi-rate")])
+def test_a_factor_to_hold_is_looked_for_before_anything_slow(
+    bars: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: tuple[str, ...]
+) -> None:
+    for slow in ("freezing.study.plan_cells", "joint.plan.whole_config", "joint.response_plan.response_config"):
+        monkeypatch.setattr(f"ifp.analysis.{slow}", None)
+    result = ifp("anneal", *method, "--dataset", bars, "--hold", "nope", "--out", str(tmp_path / "run"), "--quiet")
+    says(result, 2, "Unknown factor 'nope': allowed are row, width")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -160,7 +171,8 @@ def test_a_table_that_is_not_of_the_curves_is_said(finished: Path, tmp_path: Pat
     path.write_bytes(b"\x00\xff" * 9 if damage == "binary" else changed[damage].encode())
     result = ifp("plot", str(run), "--format", "pdf")
     assert result.exit_code == 0, result.output
-    assert result.stderr.count("freezing_points.csv is damaged or of another run than trace.npz") == 1
+    words = "freezing_points.csv is damaged, or of another run or an earlier version of ifp than trace.npz"
+    assert result.stderr.count(words) == 1
     assert len(result.stderr.strip().splitlines()) == 1
 
 

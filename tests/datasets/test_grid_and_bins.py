@@ -95,7 +95,11 @@ def test_a_grid_is_refused_where_there_are_factors(tmp_path: Path) -> None:
 def test_continuous_factors_are_put_into_bins_on_request(tmp_path: Path) -> None:
     factors = np.stack([np.arange(24) % 3, AGE], axis=1)
     own = save(tmp_path, factors=factors, factor_names=["kind", "age"])
-    with pytest.raises(IfpError, match=r"Column 1 .* continuous .*`bins=5`"):
+    few = load_dataset(own, bins="age:100")
+    assert "age put into 24 bins of equally many images, not the 100 asked for, since 24 images have 24 different" in (
+        " ".join(few.done)
+    )
+    with pytest.raises(IfpError, match=r"The factor 'age' of .* continuous .*`bins=5`"):
         load_dataset(own)
     for bins in ("age:4", {"age": 4}, 4, "4"):
         data = load_dataset(own, bins=bins)

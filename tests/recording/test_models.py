@@ -167,7 +167,7 @@ def test_the_reconstruction_is_that_of_the_likelihood(tmp_path: Path) -> None:
         ({"scale": ([0.5, 0.5], 1.0)}, "scale must be"),
         ({"head": "half"}, "Unknown head"),
         ({"variance": "std"}, "Unknown variance"),
-        ({"units": "disnt"}, "Unknown family"),
+        ({"units": "disnt"}, "Unknown units"),
         ({"output": "pixels"}, "Unknown output"),
         ({"likelihood": "normal"}, "Unknown likelihood"),
         ({"output": "values"}, "which the Bernoulli likelihood needs; give likelihood='gaussian'"),

@@ -1,7 +1,9 @@
 """Runs of every past format are read, with the numbers that they were written with; newer ones are refused.
 
 tests/data/format-0 was written before files had a number, by the code of 2026-11-22 (commit 2a4206f), from
-`ifp anneal`, `ifp train` and `ifp diagnose --codes` on twelve images; their figures were taken away.
+`ifp anneal`, `ifp train` and `ifp diagnose --codes` on twelve images; their figures were taken away. The tables of the
+annealing stay as that version estimated them, which later ones do better, so that `ifp plot` of it warns of
+freezing_points.csv.
 """
 
 from __future__ import annotations

@@ -58,6 +58,19 @@ def test_a_training_is_logged_as_it_is_recorded(bars_npz: Path, tmp_path: Path) 
     np.testing.assert_array_equal(middle[0], middle[1])
 
 
+def test_a_training_of_gans_shows_its_codes_moving(bars_npz: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="the extra ifp[tensorboard] is not installed")
+    out = tmp_path / "run"
+    ifp.train(f"npz:{bars_npz}", "infogan", out=out, log="tensorboard", **{**SMALL, "seeds": 1, "steps": 4})
+    (first, last) = read_back(out / "tensorboard" / "seed-0").Images("traversals")
+    assert (first.step, last.step) == (2, 4)
+    picture = np.asarray(Image.open(io.BytesIO(last.encoded_image_string)))
+    assert picture.shape == (3 * 8, 9 * 12)
+    cells = picture.reshape(3, 8, 9, 12)
+    # the middle value is 0 for each code, so that all rows meet in one picture
+    np.testing.assert_array_equal(cells[0][:, 4], cells[1][:, 4])
+
+
 def test_records_made_without_a_log_are_logged_by_the_next_call(bars_npz: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="the extra ifp[tensorboard] is not installed")
     out = tmp_path / "run"

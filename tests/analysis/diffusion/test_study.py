@@ -15,6 +15,7 @@ import ifp
 from ifp.analysis.diffusion import load_results
 from ifp.analysis.diffusion.model_comparison import ModelComparison
 from ifp.analysis.diffusion.model_diagnosis import ModelDiagnosis
+from ifp.analysis.report.study import tables_of
 from ifp.datasets.base import FactorDataset
 from ifp.errors import IfpError
 from ifp.seeds import numpy_generator
@@ -156,6 +157,16 @@ def test_a_comparison_is_saved_as_the_command_does(comparison: ModelComparison, 
     assert load_results(tmp_path).content["compared"] == {"a": "places", "b": "turned", "paired": True}
     assert load_results(tmp_path / "a").content["about"]["run"] == "places"
     assert (tmp_path / "runs.csv").exists()
+    rows = [line.split(",") for line in ifp.table(tmp_path, format="csv").splitlines()]
+    assert rows[0] == ["factor", "of", "A", "B", "B less A", "low", "high", "says"]
+    measured = comparison.table()
+    for factor in ("row", "column"):
+        row = measured[(measured["factor"] == factor) & (measured["measure"] == "excess_nmi1")].iloc[0]
+        shown = next(cells for cells in rows if cells[:2] == [factor, "NMI1"])
+        for cell, name in zip(shown[2:7], ("a", "b", "difference", "low", "high"), strict=True):
+            assert float(cell) == pytest.approx(row[name], abs=0.006)
+    assert {("all", "KL nats"), ("all", "active latents")} <= {(row[0], row[1]) for row in rows}
+    assert "places: what each latent holds" in ifp.table(tmp_path, number=len(tables_of(tmp_path)) // 2 + 2)
 
 
 def test_models_given_together_and_called_alike_get_letters(squares: FactorDataset) -> None:

@@ -95,7 +95,7 @@ def test_a_run_in_a_folder_goes_on_and_is_drawn(dataset: ArrayDataset, tmp_path:
         f"ifp_distribution.{kind}" for kind in ("pdf", "png", "csv", "txt")
     }
     again = ifp.anneal(dataset, **options, say=said.append)
-    assert any("curves are already there" in sentence for sentence in said)
+    assert any("Already there: " in sentence for sentence in said)
     assert again.path == tmp_path / "run"
     drawn = ifp.plot(again, kinds="strip", out=tmp_path / "drawn", formats=["png"])
     assert [path.name for path in drawn] == ["ifp_strip.png", "ifp_strip.csv", "ifp_strip.txt"]

@@ -13,13 +13,17 @@ import pytest
 from matplotlib.offsetbox import DrawingArea
 from numpy.testing import assert_allclose
 
+from ifp.analysis.figures.page_choices import looking
 from ifp.analysis.figures.plot_page import paper_style
+from ifp.analysis.figures.style import factor_looks
 from ifp.analysis.freezing.naming import joint_order
 from ifp.analysis.joint import joint_freezing_points as joint
 from ifp.analysis.joint import joint_pressures, summarize_joint
 from ifp.analysis.joint.plot_edges import edges_figure
-from ifp.analysis.joint.plot_joint import draw_joint, joint_figure
+from ifp.analysis.joint.plot_joint import PANELS, draw_joint, joint_figure
 from ifp.analysis.joint.plot_marks import NOISE, joint_labels
+from ifp.analysis.joint.plot_wholes import check_together, wholes_figure
+from ifp.analysis.joint.results import WholeAnnealing
 from ifp.errors import IfpError
 
 from .known_curves import BETAS, EDGES, LINEAR, STEEP, curves, peaks_of, steep_mi
@@ -213,3 +217,48 @@ def test_tables_of_an_earlier_version_are_said_to_be_so(tmp_path: Path) -> None:
 def test_no_folder_to_draw(tmp_path: Path) -> None:
     with pytest.raises(IfpError, match=r"There is no .*mi\.csv; give the folder of a finished"):
         draw_joint(tmp_path)
+
+
+def test_several_runs_are_columns_over_the_same_axes_in_the_same_colours() -> None:
+    about = {"threshold_nats": 0.1}
+    factors = {"one": ("shape", "mine", "posX"), "two": ("mine", "posX")}
+    runs = {
+        name: {"dataset": {"name": name, "image_shape": [1, 8, 8], "factor_names": list(names)},
+               "likelihood": "bernoulli"} for name, names in factors.items()
+    }  # fmt: skip
+    made = {name: tables(names) for name, names in factors.items()}
+    made["two"]["joint_information"]["beta"] *= 2
+    results = {name: WholeAnnealing(made[name], about, runs[name]) for name in factors}
+    with paper_style(), looking(factor_looks(factors["one"])):
+        figure, shown = wholes_figure(results, made, width_in=5.5, order=["posX"])
+        figure.draw_without_rendering()
+    assert set(shown["run"]) == {"one", "two"}
+    axes = np.array(figure.axes).reshape(len(PANELS), 2)
+    assert [ax.get_title(loc="left") for ax in axes[0]] == ["one", "two"]
+    assert len({ax.get_xlim() for ax in axes.ravel()}) == 1
+    for row in axes[:5]:
+        assert row[0].get_ylim() == row[1].get_ylim()
+    assert [[text.get_text() for text in ax.get_yticklabels()] for ax in axes[-1]] == [
+        ["posX", "shape", "mine"], ["posX", "mine"],
+    ]  # fmt: skip
+    colors = [{str(line.get_color()) for line in ax.lines if str(line.get_color()).startswith("#")} for ax in axes[4]]
+    looks = factor_looks(factors["one"])
+    assert {looks["mine"].color, looks["posX"].color} <= colors[0] & colors[1]
+    assert looks["shape"].color not in colors[1]
+    boxes = [text.get_window_extent() for text in (ax.xaxis.label for ax in axes[-1])]
+    assert not boxes[0].overlaps(boxes[1])
+
+
+def test_runs_that_have_no_place_in_one_figure_are_refused(tmp_path: Path) -> None:
+    results = {
+        name: WholeAnnealing(tables(names), {"threshold_nats": threshold}, {"dataset": {"factor_names": list(names)}})
+        for name, names, threshold in (("a", ("posX",), 0.1), ("b", (), 0.1), ("c", ("posX",), 0.2))
+    }
+    for names, width_in, words in (
+        ("ab", 6.5, "b shows no factors and others do"),
+        ("ac", 6.5, "the thresholds 0.1, 0.2 nat, at which"),
+        ("aa", 2.5, "2 runs beside each other need a page of 3 inches, and this one has 2.5"),
+    ):
+        those = {f"{name}{place}" if names == "aa" else name: results[name] for place, name in enumerate(names)}
+        with pytest.raises(IfpError, match=words):
+            check_together(those, {name: result.tables for name, result in those.items()}, width_in)

@@ -8,6 +8,7 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,10 +17,16 @@ from ifp.analysis import read_run
 from ifp.analysis.figures.captions import CAPTIONS
 from ifp.analysis.report.drawn import inline
 from ifp.analysis.report.section import Section
-from ifp.errors import IfpError
+from ifp.errors import IfpError, IfpWarning
 
 from .conftest import HOSTILE, RUNS
 
+WHERE = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+BARS = ifp.dataset(
+    np.array([[[255.0 * (place <= x <= place + width) for x in range(6)] for _ in range(4)] for width, place in
+              WHERE * [3, 2]], dtype=np.uint8), WHERE, ["width", "place"],
+)  # fmt: skip
+"""Bars of two widths in two places."""
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
@@ -154,6 +161,27 @@ def test_all_runs_are_looked_for_before_the_first_is_drawn(tmp_path: Path) -> No
             RUNS / "anneal", tmp_path / "nowhere", out=tmp_path / "a.html", progress=lambda text, *_: steps.append(text)
         )
     assert not steps
+
+
+def test_a_run_given_twice_stands_there_once_with_a_word(tmp_path: Path) -> None:
+    run = ifp.anneal(BARS, method="closed-form", out=tmp_path / "run", formats=())
+    with pytest.warns(IfpWarning, match=r"run is given twice and stands on the page once"):
+        page = ifp.report(tmp_path / "run", tmp_path / "." / "run", run, out=tmp_path / "a.html")
+    assert Read(page).text.count("What was asked") == 1
+
+
+def test_order_and_labels_are_those_of_figures_and_tables(tmp_path: Path) -> None:
+    run = ifp.anneal(BARS, method="closed-form")
+    page = ifp.report(run, out=tmp_path / "a.html", order=["place"], labels={"place": "where <it> is"})
+    assert "where <it> is" in Read(page).text
+    html = page.read_text(encoding="utf-8")
+    cells = re.findall(r"<t[dh][^>]*>(width|where &lt;it&gt; is)</t[dh]>", html)
+    assert cells[:2] == ["where &lt;it&gt; is", "width"]
+    for wrong, words in (({"order": ["nope"]}, "Unknown factor 'nope'"), ({"labels": {"nope": "x"}}, "Unknown factor"),
+                         ({"title": ""}, "title must be a text, got ''")):  # fmt: skip
+        with pytest.raises(IfpError, match=words):
+            ifp.report(run, out=tmp_path / "b.html", **wrong)
+    assert not (tmp_path / "b.html").exists()
 
 
 def test_a_run_that_has_not_finished_is_said_to_be_so() -> None:

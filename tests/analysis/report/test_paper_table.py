@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -41,7 +42,7 @@ def test_markdown_and_csv_escape_names() -> None:
         "| factor | beta | n |", "| :--- | ---: | ---: |", r"| x\|y\_\$ | 12.3 | \<20 |", "| =1+1 | - | - |",
     ]  # fmt: skip
     rows = list(csv.reader(io.StringIO(as_csv(SHOWN))))
-    assert rows == [["factor", "beta", "n"], ["x|y_$", "12.3456", "<20"], ["'=1+1", "", "'-"]]
+    assert rows == [["factor", "beta", "n"], ["x|y_$", "12.3456", "<20"], ["'=1+1", "", "-"]]
 
 
 def test_long_captions_are_whole_and_long_settings_are_cut() -> None:
@@ -59,6 +60,21 @@ def test_it_is_the_table_of_the_run() -> None:
     assert [[cell.removeprefix("'") for cell in row] for row in rows[1:]] == texts.astype(str).to_numpy().tolist()
     for folder in ("train", "diagnosis"):
         assert r"\toprule" in ifp.table(RUNS / folder)
+
+
+def test_of_a_run_that_has_not_finished_it_says_so_as_do_figures_and_suggestions(tmp_path: Path) -> None:
+    shutil.copytree(RUNS / "anneal", tmp_path / "run", ignore=shutil.ignore_patterns("freezing_points.csv"))
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**about, "status": "stopped"}))
+    sentence = "The run has not finished (status stopped): what is said here is of the part that is there."
+    for command in (["table"], ["plot", "--kind", "strip", "--format", "svg"], ["suggest"]):
+        found = CliRunner().invoke(main, [command[0], str(tmp_path / "run"), *command[1:]])
+        assert found.exit_code == 0, found.output
+        assert sentence in " ".join(found.stderr.split())
+        if command == ["table"]:
+            assert sentence in found.stdout
+    assert sentence in (tmp_path / "run" / "figures" / "ifp_strip.txt").read_text()
+    assert sentence not in ifp.table(RUNS / "anneal")
 
 
 @pytest.mark.slow  # LaTeX starts

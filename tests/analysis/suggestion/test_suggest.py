@@ -16,8 +16,8 @@ from scipy.stats import norm
 
 import ifp
 from ifp.analysis.freezing.annealing import Annealing
+from ifp.analysis.freezing.naming import read_hold
 from ifp.analysis.joint.results import WholeAnnealing
-from ifp.analysis.suggestion.study import check_hold
 from ifp.analysis.suggestion.units import check_units
 from ifp.annealing.chunk_files import FOLDER as CHUNKS
 from ifp.cli import main
@@ -128,6 +128,7 @@ def test_the_command_prints_table_sentences_and_json(run_folder: Path) -> None:
     [
         (["--hold", "posx"], "Unknown factor 'posx'"),
         (["--hold", ","], "--hold names no factor"),
+        (["--units", "nope"], "Unknown units (the code base whose beta is wanted) 'nope': allowed are "),
         (["--units", "disent"], "'disent' has several losses"),
         (["--units", "disent-mean"], "disent-mean weighs SE (gaussian), and the freezing points are of the bernoulli"),
         (["--units", "yanndubs-laplace"], "a sum of absolute errors is no likelihood here"),
@@ -193,10 +194,10 @@ def test_what_never_froze_is_a_bound_and_not_a_beta() -> None:
 
 
 def test_factors_and_units_are_checked_before_a_run() -> None:
-    check_hold(["a,b", "c"], ["a,b", "c"])
-    check_hold("c,d", ["c", "d"])
+    assert read_hold(["a,b", "c"], ["a,b", "c"]) == ["a,b", "c"]
+    assert read_hold("c,d", ["c", "d"]) == ["c", "d"]
     with pytest.raises(IfpError, match="Unknown factor 'e'"):
-        check_hold("c,e", ["c", "d"])
+        read_hold("c,e", ["c", "d"])
     check_units(None, "bernoulli")
     with pytest.raises(IfpError, match="do not carry over"):
         check_units("antixk", "bernoulli")

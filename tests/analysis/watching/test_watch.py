@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,6 +28,7 @@ from ifp.system.sole_worker import sole_worker
 from ifp.training.records import TrainRecord, TrainRecords
 
 FACTORS = ("place", "width")
+RUNS = Path(__file__).parents[2] / "data" / "format-0"
 NOW = 1.8e9
 """When the folders are looked at, seconds since 1970."""
 
@@ -66,6 +68,16 @@ def write_run(folder: Path, records: dict[int, list[TrainRecord]], **about: Any)
 
 def watch(*words: object) -> Any:
     return CliRunner().invoke(main, ["watch", *map(str, words)])
+
+
+def test_a_finished_run_without_its_curves_or_records_says_what_is_missing(tmp_path: Path) -> None:
+    shutil.copytree(RUNS / "anneal", tmp_path / "curves")
+    (tmp_path / "curves" / "trace.npz").unlink()
+    write_run(tmp_path / "records", {0: [record(30)]}, status="finished")
+    (tmp_path / "records" / "records.npz").unlink()
+    for name, file in (("curves", "trace.npz"), ("records", "records.npz")):
+        with pytest.raises(IfpError, match=f"has finished, but its {name} are missing: there is no .*{file}"):
+            ifp.watch(tmp_path / name)
 
 
 def test_the_state_is_that_of_the_last_record(tmp_path: Path) -> None:
@@ -259,7 +271,7 @@ def test_records_of_other_factors_than_the_run_names_are_refused(
         (("OTHER",), "is no run that can be watched"),
         (("RUN", "--every", "0"), "--every must be a number of seconds"),
         (("RUN", "--network", "-1"), "--network must be a whole number"),
-        (("RUN", "--network", "1"), "has 1 networks; --network must be below that"),
+        (("RUN", "--network", "1"), "has 1 network; --network must be below that"),
     ],
 )
 def test_mistakes_are_one_sentence(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
