@@ -123,10 +123,10 @@ def save_figure(
             for kind, path in paths.items():
                 # in memory first: on a full disk matplotlib fails in ways that do not say so
                 for name, content in _drawn(figure, stem.name, kind).items():
-                    _write(content, path.with_name(name), files)
+                    files.enter_context(_written(content, path.with_name(name)))
             if caption:
-                _write(f"{caption}\n".encode(), words, files)
-            _write(csv_bytes(data, digits=6), table, files)
+                files.enter_context(_written(f"{caption}\n".encode(), words))
+            files.enter_context(_written(csv_bytes(data, digits=6), table))
     except OSError as error:
         raise cannot_write(next(iter(paths.values()), table), error) from error
     return [*paths.values(), table, *([words] if caption else [])]
@@ -152,16 +152,18 @@ def written_together() -> Iterator[None]:
         raise
     finally:
         _TOGETHER.reset(token)
+    files.close()
+
+
+@contextmanager
+def _written(content: bytes, path: Path) -> Iterator[None]:
+    """A file that takes its place when the block ends well; raises IfpError, which names it, where it cannot."""
     try:
-        files.close()
+        with whole_file(path) as partial:
+            partial.write_bytes(content)
+            yield
     except OSError as error:
-        raise cannot_write(Path(error.filename2 or error.filename or "figures"), error) from error
-
-
-def _write(content: bytes, path: Path, files: ExitStack) -> None:
-    """Write a file that takes its place when `files` is closed."""
-    partial = files.enter_context(whole_file(path))
-    partial.write_bytes(content)
+        raise cannot_write(path, error) from error
 
 
 def _drawn(figure: Figure, name: str, kind: str) -> dict[str, bytes]:

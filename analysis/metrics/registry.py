@@ -27,7 +27,7 @@ from ifp.analysis.metrics.sap import sap
 from ifp.analysis.metrics.score import Score
 from ifp.analysis.metrics.total_correlation import pairwise_mi, total_correlation, wasserstein_correlation
 from ifp.codes import Codes
-from ifp.errors import IfpError, unknown_name
+from ifp.errors import IfpError, counted, unknown_name
 from ifp.seeds import numpy_generator
 
 CATEGORIES = frozenset({"shape", "category", "class", "label", "instance", "object", "colour", "color"})
@@ -184,8 +184,9 @@ def run_metrics(
         if name not in METRICS:
             raise unknown_name("metric", name, METRICS)
         if METRICS[name].min_factors > num_factors:
+            varying = counted(METRICS[name].min_factors, "varying factor")
             raise IfpError(
-                f"Metric {name!r} needs at least {METRICS[name].min_factors} factors that vary, these codes have "
+                f"Metric {name!r} needs at least {varying}, these codes have "
                 f"{num_factors}; give labelled images, or leave it out."
             )
     for name in chosen:

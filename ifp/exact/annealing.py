@@ -18,7 +18,7 @@ import torch
 
 from ifp.array_like import as_array, as_traversals
 from ifp.datasets.factors import MOVING
-from ifp.errors import IfpError, bad_value, unknown_name
+from ifp.errors import IfpError, bad_value, counted, unknown_name
 from ifp.exact.candidates import Surroundings
 from ifp.exact.equilibrium import equilibrium_records
 from ifp.exact.ideal_vae import make_batch
@@ -198,7 +198,8 @@ def check_labels(traversals: Sequence[np.ndarray], **labels_of: Sequence[object]
     for name, labels in labels_of.items():
         if labels is not None and len(labels) != len(traversals):
             raise IfpError(
-                f"Each traversal needs one label of its own: got {len(labels)} {name} for {len(traversals)} traversals."
+                f"Each traversal needs one label of its own: got {counted(len(labels), name.removesuffix('s'))} for "
+                f"{counted(len(traversals), 'traversal')}."
             )
 
 

@@ -104,7 +104,7 @@ def test_pictures_of_a_training_show_one_code_after_the_other_moving(two_bars: F
     parameters = {name: 40 * value if name.startswith("netG.lin") else value for name, value in parameters.items()}
     images = code_drawer(setup)(MemberState(0, parameters, {}, buffers, {}))
     assert images.shape == (2, 9, 1, 8, 8)
-    np.testing.assert_array_equal(images[0, 4], images[1, 4])
+    np.testing.assert_allclose(images[0, 4], images[1, 4], atol=1e-6)  # rows of one product may be rounded apart
     for code in range(2):
         # a moving code changes the picture at every step, and its own ends are not the other's
         assert (np.abs(np.diff(images[code], axis=0)).max(axis=(1, 2, 3)) > 1e-3).all()

@@ -148,7 +148,7 @@ def test_bad_input_is_said_in_one_sentence() -> None:
     one = similarity(*channels_of(0, 2))
     with pytest.raises(IfpError, match="threshold_nats must be a positive number, got 0"):
         channel_freezing(one, [model("a", BETA_T, kl_of(BETA_T, 10))], 0)
-    with pytest.raises(IfpError, match="m0/2 has latent 2, but the trace of a has 1 latents"):
+    with pytest.raises(IfpError, match="m0/2 has latent 2, but the trace of a has 1 latent"):
         channel_freezing(one, [model("a", BETA_T, kl_of(BETA_T, 10))])
     with pytest.raises(IfpError, match="KL of each latent at each"):
         channel_freezing(one, [model("a", BETA_T, kl_of(BETA_T, 10)[:-1])])

@@ -251,7 +251,7 @@ def test_a_mistake_is_one_sentence(model: Any, settings: dict[str, Any], sentenc
     ("give", "sentence"),
     [
         (lambda: ifp.diagnose(places), "No data set is named"),
-        (lambda: ifp.diagnose(ifp.Codes([[0.0]], [[0.0]])), "holds 1 images and at least 50"),
+        (lambda: ifp.diagnose(ifp.Codes([[0.0]], [[0.0]])), "holds 1 image and at least 50"),
         (lambda: ifp.diagnose(ifp.Codes([[0.0]], [[0.0]]), "sprites"), "leave the data set out"),
     ],
 )

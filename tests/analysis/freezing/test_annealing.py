@@ -140,7 +140,7 @@ def test_what_is_wrong_is_said_in_one_sentence(
 
 
 REFUSED: dict[str, Callable[[], Any]] = {
-    "got 1 factors for 2 traversals": lambda: ifp.exact_annealing([np.eye(3)] * 2, factors=["a"]),
+    "got 1 factor for 2 traversals": lambda: ifp.exact_annealing([np.eye(3)] * 2, factors=["a"]),
     "got 1 contexts for 2 traversals": lambda: ifp.exact_annealing([np.eye(3)] * 2, contexts=[(0,)]),
     "got 3 factors for 2 traversals": lambda: ifp.freezing_bounds([np.eye(3)] * 2, factors=["a", "b", "c"]),
     "sigma must be a positive number, got 'a'": lambda: ifp.freezing_bounds(np.eye(3), "gaussian", sigma="a"),  # type: ignore[arg-type]
@@ -191,7 +191,7 @@ def test_traversals_alone_give_results_too(tmp_path: Path) -> None:
     assert [line.get_label() for line in ax.get_lines()] == ["a", "b"]
     plt.close("all")
     assert len(pd.read_csv(edges.save(tmp_path / "edges") / "freezing_bounds.csv")) == 3
-    with pytest.raises(ifp.IfpError, match="got 1 factors for 2 traversals"):
+    with pytest.raises(ifp.IfpError, match="got 1 factor for 2 traversals"):
         ifp.freezing_bounds([np.eye(3), np.eye(4)], factors=["a"])
 
 

@@ -48,7 +48,7 @@ def test_without_factors_only_what_needs_none(rng: np.random.Generator) -> None:
     ran = {name for name, _, _ in run_metrics(codes)}
     assert ran == {name for name, metric in METRICS.items() if not metric.needs_factors}
     assert ran == {"total-correlation", "wasserstein-correlation", "pairwise-mi"}
-    with pytest.raises(IfpError, match="'mig' needs at least 1 factors that vary, these codes have 0"):
+    with pytest.raises(IfpError, match="'mig' needs at least 1 varying factor, these codes have 0"):
         list(run_metrics(codes, ["mig"]))
 
 
