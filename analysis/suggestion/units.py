@@ -10,6 +10,8 @@ from ifp.errors import IfpError, counted
 from ifp.theory.beta_units import from_nats
 from ifp.theory.conventions import CONVENTIONS, find_convention
 
+NATS = "nats"
+"""What our own units are called; they are meant where none are named, too."""
 OURS = "nats per image: reconstruction summed over pixels, KL summed over latents"
 
 
@@ -38,12 +40,12 @@ def check_units(
     kld_weight: float | None = None,
 ) -> None:
     """Raise IfpError where freezing points of this likelihood have no place in these units; before anything is read."""
-    if name is None:
+    if name is None or name == NATS:
         for word, value in (("model_latents", model_latents), ("kld_weight", kld_weight)):
             if value is not None:
                 raise IfpError(f"`{word}` belongs to the units of a code base; name one by `units`, or leave it out.")
         return
-    theirs = find_convention(name, "units (the code base whose beta is wanted)")
+    theirs = find_convention(name, "units (the code base whose beta is wanted, or nats)")
     if theirs.likelihood != likelihood:
         fit = ", ".join(known for known, its in CONVENTIONS.items() if its.likelihood == likelihood)
         advice = (
@@ -80,7 +82,7 @@ def units_of(
     """
     likelihood = str(run["likelihood"])
     check_units(name, likelihood, model_latents=model_latents, kld_weight=kld_weight)
-    if name is None:
+    if name is None or name == NATS:
         return Units()
     shape = [int(side) for side in run["dataset"]["image_shape"]]
     channels, height, width = [1] * (3 - len(shape)) + shape

@@ -32,7 +32,8 @@ def check_positive(name: str, value: Any) -> None:
 
     >>> check_positive("sigma", 0.5)
     """
-    if not isinstance(value, Real) or not 0 < value <= sys.float_info.max:
+    is_number = isinstance(value, Real)
+    if not is_number or not 0 < value <= sys.float_info.max:
         raise bad_value(name, value, "a positive number")
 
 

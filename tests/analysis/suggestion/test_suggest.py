@@ -128,7 +128,7 @@ def test_the_command_prints_table_sentences_and_json(run_folder: Path) -> None:
     [
         (["--hold", "posx"], "Unknown factor 'posx'"),
         (["--hold", ","], "--hold names no factor"),
-        (["--units", "nope"], "Unknown units (the code base whose beta is wanted) 'nope': allowed are "),
+        (["--units", "nope"], "Unknown units (the code base whose beta is wanted, or nats) 'nope': allowed are "),
         (["--units", "disent"], "'disent' has several losses"),
         (["--units", "disent-mean"], "disent-mean weighs SE (gaussian), and the freezing points are of the bernoulli"),
         (["--units", "yanndubs-laplace"], "a sum of absolute errors is no likelihood here"),
@@ -199,5 +199,6 @@ def test_factors_and_units_are_checked_before_a_run() -> None:
     with pytest.raises(IfpError, match="Unknown factor 'e'"):
         read_hold("c,e", ["c", "d"])
     check_units(None, "bernoulli")
+    check_units("nats", "bernoulli")
     with pytest.raises(IfpError, match="do not carry over"):
         check_units("antixk", "bernoulli")
