@@ -21,6 +21,7 @@ from ifp.analysis.freezing.saved_run import check_table, read_run
 from ifp.analysis.joint import response_measure
 from ifp.analysis.joint.prepared import COLUMNS, read_whole_table
 from ifp.analysis.joint.results import read_edges, read_whole
+from ifp.analysis.joint.settings import stored_settings as whole_settings
 from ifp.analysis.report.of_models import DIRECTIONS, SHIFTS
 from ifp.analysis.shift import probes
 from ifp.analysis.shift.plot_shift import melting_of
@@ -28,7 +29,14 @@ from ifp.analysis.tables import read_csv
 from ifp.analysis.training.plot_training import training_records
 from ifp.annealing.chunk_files import ChunkFiles, read_curves
 from ifp.annealing.config import AnnealConfig
+from ifp.annealing.folder import RunFolder
 from ifp.checkpoints import codes_cache
+from ifp.checkpoints.files.contents import read_contents
+from ifp.checkpoints.folders.locate import locate
+from ifp.checkpoints.open_model import open_model
+from ifp.checkpoints.source import ReadingOptions
+from ifp.datasets import cache
+from ifp.datasets.cache import open_grid
 from ifp.datasets.own_arrays import read_own_arrays
 from ifp.datasets.transfer import _record
 from ifp.datasets.unpacked import _remembered
@@ -36,6 +44,7 @@ from ifp.system.json_text import parse_json
 from ifp.trace import AnnealTrace
 from ifp.training import codes_folder, multi_rate_folder
 from ifp.training.config import TrainConfig
+from ifp.training.folder import TrainFolder
 
 Row = tuple[str, str, str, Callable[[Path], object], mutations.Mutate]
 RESPONSE = (*response_measure.TABLES, "joint_edges", "spectrum")
@@ -43,6 +52,8 @@ REPORTED = (
     ("anneal", "run.json"), ("train", "records.csv"), ("recording", "run.json"), ("diagnosis", "diagnosis.json"),
     ("whole", "whole.json"), ("directions", "directions.csv"),
 )  # fmt: skip
+GRID = 3, (1, 4, 4)
+"""Images of a grid in the cache, and the shape of one."""
 AGAIN = "run the same command again"
 
 
@@ -66,6 +77,10 @@ def prepare(out: Path) -> None:
     np.savez(kept / "codes.npz", **codes, beta=4.0)
     np.savez(out / "channels" / "traversals.npz", **dict.fromkeys(("1", "2"), images[0]))
     np.savez(kept / "curve.npz", beta=np.arange(1.0, 4.0), kl_nats=np.ones((3, 2)))
+    grid = np.zeros((GRID[0], int(np.prod(GRID[1])) // 8), np.uint8)
+    digests = cache._digest(b"id"), cache._digest(grid.data)
+    header = cache._HEADER.pack(cache._MAGIC, *grid.shape, *digests).ljust(cache._HEADER_BYTES, b"\0")
+    (kept / "grid.bin").write_bytes(header + grid.tobytes())
     (kept / "copy.npy").write_bytes(b"x" * 9)
     written = (kept / "copy.npy").stat().st_mtime_ns
     (kept / "copy.json").write_text(json.dumps({"bytes": 9, "written_ns": written, "sha256": "0" * 64}))
@@ -112,6 +127,18 @@ def _settings(folder: Path, config: type[AnnealConfig] | type[TrainConfig]) -> o
     return AnnealConfig.from_json(stored) if config is AnnealConfig else rerun_config({}, stored, stored, path)
 
 
+def _taken_up(out: Path) -> Callable[[Path], object]:
+    """Takes up a training that was stopped: its run.json is compared with the run's own."""
+    about = json.loads((out / "train" / "run.json").read_text())
+    config, data = TrainConfig.from_json(about["config"]), fuzz_seeds.small_data()
+    return lambda folder: TrainFolder(folder, config, data, objective_options=about["objective"]["options"])
+
+
+def _gan(folder: Path) -> object:
+    file = locate(folder / "seed-0").files[-1]
+    return open_model(read_contents(file.path), file.config, ReadingOptions())
+
+
 def _report(folder: Path) -> object:
     return ifp.report(folder, out=folder / "report.html", trust=True)
 
@@ -123,7 +150,7 @@ def _response(folder: Path) -> object:
 def rows(out: Path) -> list[Row]:
     """Name, folder, file, reader and changes of each target."""
     in_json, in_csv, in_npz = mutations.mutate_json, mutations.mutate_csv, mutations.mutate_npz
-    by_suffix = {".json": in_json, ".csv": in_csv, ".npz": in_npz}
+    by_suffix = {".json": in_json, ".csv": in_csv, ".npz": in_npz, ".bin": mutations.mutate_bytes}
     directions, drawn = "directions", plot_directions._TRAVERSALS
     chunk = sorted(path.name for path in (out / "chunks" / ".chunks").glob("*.npz"))[0]
     kept: list[tuple[str, str, Callable[[Path], object]]] = [
@@ -134,10 +161,17 @@ def rows(out: Path) -> list[Row]:
         ("shift, shifts.csv", "shifts.csv", _table("shifts.csv", SHIFTS)),
         ("shift, probe", "probe.npz", lambda at: probes._read(at / "probe.npz", "k")),
         ("cache, codes of checkpoints", "cache.npz", _cached),
+        ("cache, grid", "grid.bin", lambda at: open_grid(at / "grid.bin", "id", *GRID)),
         ("cache, record of a copy", "copy.json", lambda at: _remembered(at / "copy.json", at / "copy.npy")),
         ("cache, record of a transfer", "part.json", lambda at: _record(at / "part.json")),
     ]
+    gan = next((out / "sweep" / "seed-0").glob("*.pt")).name
+    anneal = json.loads((out / "anneal" / "run.json").read_text())
     found: list[Row] = [
+        ("checkpoint, GAN", "sweep", f"seed-0/{gan}", _gan, mutations.mutate_zip),
+        ("train, run.json of a stopped run", "train", "run.json", _taken_up(out), in_json),
+        ("anneal, run.json of a stopped run", "anneal", "run.json", lambda at: RunFolder(at, anneal), in_json),
+        ("anneal --whole --config, run.json", "whole", "run.json", lambda at: whole_settings(at / "run.json"), in_json),
         *((name, "kept", file, read, by_suffix[Path(file).suffix]) for name, file, read in kept),
         ("anneal, chunk", "chunks", f".chunks/{chunk}", read_curves, in_npz),
         ("anneal --config, run.json", "anneal", "run.json", lambda at: _settings(at, AnnealConfig), in_json),

@@ -8,7 +8,7 @@ from typing import Any
 
 COLUMNS = (
     "target", "visits", "executions", "accepted", "refused", "failures", "slowest_cpu_s", "most_mib", "cpu_s",
-    "first_commit", "last_commit",
+    "cpu_h_for_a_million", "first_commit", "last_commit",
 )  # fmt: skip
 _SUMS = ("visits", "executions", "accepted", "refused")
 
@@ -59,6 +59,8 @@ class Tally:
 
     def _write(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        for target, row in self.rows.items():
+            row["cpu_h_for_a_million"] = f"{self.cpu_seconds_each(target) / 3600 * 1e6:.3g}"
         new = self.path.with_suffix(".new")
         with open(new, "w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

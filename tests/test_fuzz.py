@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import random
 import sys
+import zipfile
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,7 +31,7 @@ def fuzzing() -> Any:
         yield fuzz_execution, fuzz_targets
     finally:
         sys.path.remove(str(ROOT / "benchmarks"))
-        for name in {"fuzz_execution", "fuzz_targets", "fuzz_mutations", "fuzz_seeds"} - before:
+        for name in {name for name in sys.modules if name.startswith("fuzz_")} - before:
             sys.modules.pop(name, None)
 
 
@@ -62,3 +66,49 @@ def test_changed_files_are_refused_or_read(
     assert done.runs == runs
     assert done.failures == {}, (tmp_path, done.failures)
     assert done.refused > 0
+
+
+def test_a_reader_that_never_returns_is_ended_and_counted(
+    fuzzing: tuple[ModuleType, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = sys.modules["fuzz_watched"]
+    monkeypatch.setattr(watched, "MOST_SECONDS", -0.8)  # a second more is granted
+    counters = watched.Counters()
+
+    def work() -> None:
+        counters.numbers[0] = 3
+        sum(iter(int, 1))  # within C code, where no signal of Python's arrives
+
+    assert watched.in_child(work, counters) == "killed: over 10 s"
+    assert counters.content()["runs"] == 3
+    assert watched.in_child(lambda: None, counters) == ""
+    assert watched.in_child(lambda: sys.exit(3), counters) == "the process died (1)"
+
+
+def test_files_beside_the_changed_one_are_read_once(fuzzing: tuple[ModuleType, ModuleType], tmp_path: Path) -> None:
+    from ifp.analysis import tables
+    from ifp.analysis.training import plot_training
+
+    changed, beside = tmp_path / "changed.csv", tmp_path / "beside.csv"
+    for path in (changed, beside):
+        path.write_text("a\n1\n")
+    with sys.modules["fuzz_unchanged"].read_once(changed):
+        for path in (changed, beside):
+            plot_training.read_csv(path, "")
+            path.write_text("a\n2\n")
+        assert [plot_training.read_csv(path, "")["a"].tolist() for path in (changed, beside)] == [[2], [1]]
+    assert plot_training.read_csv is tables.read_csv
+    assert tables.read_csv(beside, "")["a"].tolist() == [2]
+
+
+def test_changed_archives_are_archives_with_right_checksums(fuzzing: tuple[ModuleType, ModuleType]) -> None:
+    held, rng, whole = io.BytesIO(), random.Random(0), 0
+    with zipfile.ZipFile(held, "w") as archive:
+        for name in ("one", "two"):
+            archive.writestr(name, name * 20)
+    mutations = sys.modules["fuzz_mutations"]
+    for _ in range(200):
+        changed = mutations.mutate_zip(held.getvalue(), rng)
+        with suppress(Exception), zipfile.ZipFile(io.BytesIO(changed)) as archive:  # whose bytes were changed
+            whole += archive.testzip() is None
+    assert 150 < whole < 200
