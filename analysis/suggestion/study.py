@@ -20,6 +20,14 @@ from ifp.errors import IfpError
 from ifp.system.checksums import trusting
 from ifp.system.out_folder import as_folder, check_finished
 
+_OTHERS = {
+    "diagnosis.json": "a diagnosis",
+    "channels.json": "a comparison of channels",
+    "directions.json": "of directions of a decoder",
+    "shift.json": "a shift",
+    "records.csv": "a training, a recording, or an annealing of a whole data set that has not finished",
+}
+"""What a folder is that no beta can be suggested from, by a file in it."""
 _ANNEALINGS = "give the folder of a run of `ifp anneal`, of traversals or of a whole data set with factors"
 
 
@@ -105,6 +113,9 @@ def _read(folder: Path) -> Result:
             f"{folder} is the closed form of a whole data set, and its edges bound no joint freezing point; "
             f"{_ANNEALINGS}."
         )
+    other = next((what for name, what in _OTHERS.items() if (folder / name).is_file()), None)
+    if other is not None:
+        raise IfpError(f"{folder} is {other}, which tells of no beta below which a factor is held; {_ANNEALINGS}.")
     if not (folder / "trace.npz").is_file() and (folder / CHUNKS).is_dir():
         raise IfpError(
             f"{folder} is of a run that is at work or was cut short, and no beta is suggested before it ends; wait for "

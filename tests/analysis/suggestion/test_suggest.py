@@ -147,6 +147,8 @@ def test_a_mistake_is_one_sentence(run_folder: Path, arguments: list[str], messa
 
 @pytest.mark.parametrize(("marker", "message"), [
     ("gan_sweep.json", "whose pressure is no beta of a VAE"), ("none", "holds no trace.npz"),
+    ("diagnosis.json", "is a diagnosis, which tells of no beta"),
+    ("records.csv", "is a training, a recording, or an annealing"),
     ("chunks", "is at work or was cut short"),
 ])  # fmt: skip
 def test_other_folders_are_refused_by_what_they_are(tmp_path: Path, marker: str, message: str) -> None:
