@@ -141,7 +141,7 @@ def test_what_is_wrong_is_said_in_one_sentence(
 
 REFUSED: dict[str, Callable[[], Any]] = {
     "got 1 factor for 2 traversals": lambda: ifp.exact_annealing([np.eye(3)] * 2, factors=["a"]),
-    "got 1 contexts for 2 traversals": lambda: ifp.exact_annealing([np.eye(3)] * 2, contexts=[(0,)]),
+    "got 1 context for 2 traversals": lambda: ifp.exact_annealing([np.eye(3)] * 2, contexts=[(0,)]),
     "got 3 factors for 2 traversals": lambda: ifp.freezing_bounds([np.eye(3)] * 2, factors=["a", "b", "c"]),
     "sigma must be a positive number, got 'a'": lambda: ifp.freezing_bounds(np.eye(3), "gaussian", sigma="a"),  # type: ignore[arg-type]
     "threshold_nats must be a positive number, got 'a'": lambda: ifp.exact_annealing(np.eye(3), threshold_nats="a"),  # type: ignore[arg-type]
