@@ -21,6 +21,7 @@ from ifp.datasets.arrays import ArrayDataset
 from ifp.datasets.binning import Bins
 from ifp.datasets.catalog import check_folder
 from ifp.datasets.layout import PLAIN, DataLayout, factors_of_grid
+from ifp.datasets.numbered_folder import NUMBERED, numbered_factors
 from ifp.errors import IfpError, counted
 from ifp.system.progress import Progress, silent
 
@@ -39,8 +40,9 @@ class FolderDataset(ArrayDataset):
     """Pictures of one size in a folder, with `factors.csv` (or the only .csv there): one row per picture.
 
     One column names the picture (`FILE_COLUMNS`, else the first), every other one is a factor: integers, text, or
-    fractions that repeat. Pictures without a row are left out, which `done` says. Without a table the one factor is the
-    picture's number in the order of the names. `progress` counts pictures.
+    fractions that repeat. Pictures without a row are left out, which `done` says. Instead of a table there may be
+    `factors.npz`, as Infinite dSprites writes it. Without both the one factor is the picture's number in the order of
+    the names. `progress` counts pictures.
 
     `layout` gives a grid in whose order the names of the pictures are, or bins.
 
@@ -63,17 +65,20 @@ class FolderDataset(ArrayDataset):
             raise IfpError(f"{folder} holds no pictures ({', '.join(SUFFIXES)}); put them there, or use npz:PATH.")
         table = _find_table(self.path)
         rows = _read_table(table, there) if table else None
-        self._files = rows.files if rows else there
+        numbered = None if table else numbered_factors(self.path, there, layout.bins)
+        self._files = rows.files if rows else numbered[0] if numbered else there
         if layout.grid is not None:
-            if rows is not None:
-                raise IfpError(f"{folder} has factors of its own ({table}); leave `grid` out.")
+            if rows is not None or numbered is not None:
+                raise IfpError(f"{folder} has factors of its own ({table or NUMBERED}); leave `grid` out.")
             columns = factors_of_grid(layout.grid, len(there), str(folder))
         elif rows is not None:
             columns = _columns(rows, str(table), layout.bins)
+        elif numbered is not None:
+            columns = numbered[1]
         else:
             columns = accept_factors(None, None, len(there), str(folder), layout.bins)
         accepted = accept_images(_read_pictures(self.path, self._files, progress), str(folder))
-        labelled = rows is not None or layout.grid is not None
+        labelled = rows is not None or numbered is not None or layout.grid is not None
         super().__init__(name or f"images:{folder}", accepted, columns, labelled=labelled)
         if not labelled:
             self.done = (f"no {TABLE}, so that the one factor is the picture's number", *self.done)

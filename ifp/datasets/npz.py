@@ -59,7 +59,7 @@ class NpzDataset(ArrayDataset):
                 raise IfpError(f"{path} has factors of its own ({factors or ', '.join(alone)}); leave `grid` out.")
             columns = factors_of_grid(layout.grid, count, str(path))
         elif len(alone) > 1:
-            columns = _each_alone(self.path, alone, count, layout.bins)
+            columns = factors_alone(self.path, alone, count, layout.bins)
         else:
             columns = accept_factors(labels, said, count, str(path), layout.bins)
         labelled = factors is not None or layout.grid is not None or len(alone) > 1
@@ -83,7 +83,7 @@ class NpzDataset(ArrayDataset):
         return hashlib.sha256(f"{content}{self._layout}".encode()).hexdigest()
 
 
-def _each_alone(path: Path, names: list[str], count: int, bins: Bins) -> AcceptedFactors:
+def factors_alone(path: Path, names: list[str], count: int, bins: Bins) -> AcceptedFactors:
     """Factors that lie in arrays of their own, [N] or [N, K] of which each row is a value; objects are left out."""
     columns: list[np.ndarray] = []
     kept: list[str] = []

@@ -119,3 +119,51 @@ def test_a_picture_gets_no_more_memory_than_its_file_has(
     path.write_bytes(data[:length] + (0x7F000000).to_bytes(4, "big") + data[length + 4 :])
     with memory_below(2**24), suppress(ifp.IfpError):
         FolderDataset(folder)
+
+
+@pytest.fixture
+def infinite(tmp_path: Path) -> Path:
+    """A split of a task of Infinite dSprites: 2 shapes at 3 places in 2 sizes, in random order, one colour."""
+    order = np.random.default_rng(5).permutation(list(np.ndindex(2, 3, 2)))
+    factors = {
+        "color": np.ones((12, 3)), "shape": np.array([None] * 12), "shape_id": order[:, 0] + 4,
+        "scale": np.linspace(0.5, 1, 2)[order[:, 2]], "orientation": np.zeros(12),
+        "position_x": np.linspace(0, 1, 3)[order[:, 1]], "position_y": np.full(12, 0.5),
+    }  # fmt: skip
+    for number, values in enumerate(order):
+        picture = np.full((8, 8, 3), 10 * number, np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"sample_{number}_shape_{values[0] + 4}.png")
+    np.savez(tmp_path / "factors.npz", **factors)  # type: ignore[arg-type]
+    return tmp_path
+
+
+def test_a_folder_of_infinite_dsprites(infinite: Path) -> None:
+    """Samples are matched by their number: in the order of the names, 10 and 11 would come before 2."""
+    data = ifp.load_dataset(f"images:{infinite}")
+    order = np.random.default_rng(5).permutation(list(np.ndindex(2, 3, 2)))
+    sizes = dict(zip(data.space.names, data.space.sizes, strict=True))
+    assert {name: size for name, size in sizes.items() if size > 1} == {"shape_id": 2, "scale": 2, "position_x": 3}
+    at = {"shape_id": order[:, 0], "position_x": order[:, 1], "scale": order[:, 2]}
+    values = np.stack([at.get(name, np.zeros(12, int)) for name in data.space.names], axis=1)
+    np.testing.assert_array_equal(data.render(values, np.zeros(12, int))[:, 0, 0, 0], 10 * np.arange(12))
+    assert "factors read from factors.npz" in data.done
+    assert "the array 'shape' left out, which holds no numbers or text" in data.done
+    traversal = data.sample_traversals("position_x", contexts=1, seed=0)[0]
+    assert len(data.traversal_images(traversal)) == 3
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda folder: next(folder.glob("sample_7_*")).unlink(), "must be numbered from 0 to 10"),
+        (lambda folder: next(folder.glob("sample_11_*")).unlink(), "for 11 images"),
+        (lambda folder: np.savez(folder / "factors.npz", other=np.ones(12)), "has none of the arrays shape_id"),
+        (lambda folder: (folder / "factors.npz").write_bytes(b"PK"), "factors.npz"),
+    ],
+)
+def test_a_damaged_folder_of_infinite_dsprites(infinite: Path, damage: Callable[[Path], object], sentence: str) -> None:
+    damage(infinite)
+    with pytest.raises(ifp.IfpError, match=sentence):
+        ifp.load_dataset(f"images:{infinite}")
+    with pytest.raises(ifp.IfpError):
+        ifp.load_dataset(f"images:{infinite}", grid="shape:2,x:6")
