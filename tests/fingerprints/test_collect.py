@@ -230,7 +230,7 @@ def test_codes_of_different_data(tmp_path: Path) -> None:
     ):
         with pytest.raises(IfpError, match=sentence):
             models_of_codes([read_codes(tmp_path / f"{file}.npz") for file in ("whole", name)], points=100)
-    with pytest.raises(IfpError, match=r"1001 points are asked for and whole holds 1000 images"):
+    with pytest.raises(IfpError, match=r"1001 points are asked for and whole holds 1,000 images"):
         models_of_codes([read_codes(tmp_path / "whole.npz")], points=1001)
 
 
@@ -265,7 +265,7 @@ def test_mistakes_are_one_sentence(run: Path, data: FactorDataset, tmp_path: Pat
         collected([model, diverged], data, betas=[1.0])
     with pytest.raises(IfpError, match="beta must be a positive number"):
         collected([model], data, betas=[0.0])
-    with pytest.raises(IfpError, match=r"1001 points are asked for and .* holds 1000 images; `points` must be 1000"):
+    with pytest.raises(IfpError, match=r"1001 points are asked for and .* holds 1,000 images; `points` must be 1000"):
         collect_models([model], data, points=1001)
     with pytest.raises(IfpError, match="points must be a whole number of at least 16"):
         collect_models([model], data, points=15)

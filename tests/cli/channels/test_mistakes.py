@@ -24,7 +24,7 @@ MISTAKES = [
     (["{models}", "--dataset", "sprits"], "Unknown dataset 'sprits'"),
     (
         ["{models}", "--dataset", "{grid}", "--points", "1001"],
-        "holds 1000 images; --points must be 1000 or less",
+        "holds 1,000 images; --points must be 1000 or less",
     ),
     (["{models}", "--dataset", "{grid}", "--by", "layer"], "Unknown kind of channel 'layer'"),
     (["{models}", "--dataset", "{grid}", "--by", "group"], "A group size goes with channels by group"),
