@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from configurations import BASELINE
+from configurations import BASELINE, SCALES, configurations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -50,7 +50,8 @@ def main() -> None:
 def compare(folder: Path) -> None:
     """Write the two tables and the figure of a folder."""
     last = last_checkpoints(pd.read_csv(folder / "measures.csv"))
-    names = list(last["configuration"].unique())
+    there = set(last["configuration"])
+    names = [name for name in configurations(SCALES["twelve"], "", [1.0]) if name in there]
     levels(last, names).to_csv(folder / "levels.csv", index=False, float_format="%.4g")
     differences(last, pairs_of(names)).to_csv(folder / "differences.csv", index=False, float_format="%.4g")
     (folder / "figures").mkdir(exist_ok=True)
