@@ -34,7 +34,7 @@ def fall(state: SearchState, top: Sequence[int]) -> None:
         if deep is not None and len(deep.rows):
             deep, parted = _deeper(state, deep, index, shared)
         if low is not None:
-            low = continued(state, low, index)
+            low, _ = continued(state, low, index)
         low = _both(low, parted)
         begin = [m for m, at in start.items() if at == index]
         for m in begin:

@@ -41,44 +41,66 @@ UNRELAXED_MARGIN, UNRELAXED_KEPT = 0.1, 48
 
 
 @dataclass(frozen=True)
-class Contest:
-    """How candidates compete: `steps` for all, then the best `finalists` that are at most `margin` behind the known
-    state, in units of beta, go on to their minima; `rounds` times, each from the winners of the last."""
+class Sieve:
+    """A few `steps` for every candidate; the best `count` go on, of those at most `margin` behind the known state, in
+    units of beta."""
 
     steps: int
     margin: float
-    finalists: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Contest:
+    """How candidates compete: who passes all `sieves` goes on to its minimum; `rounds` times, each from the winners of
+    the last."""
+
+    sieves: tuple[Sieve, ...]
     rounds: int = 1
 
 
-FROM_SCRATCH = Contest(14, 0.03, 3)
-ROTATIONS = Contest(3, 3e-3, 3)
-"""Posteriors of a minimum fit another cut of a ring so well that three steps rank the cuts."""
-FEW_ORDERS = Contest(8, 0.05, 8, rounds=8)
+FROM_SCRATCH = Contest((Sieve(14, 0.03, 3), Sieve(6, 2.5e-3, 2)))
+"""Starts from scratch need more steps, which separate the few that end elsewhere from those still on their way down."""
+FROM_SCRATCH_TWO_LATENTS = Contest((Sieve(14, 0.03, 3),))
+"""Two latents converge more slowly, so that nothing more can be told after a few steps."""
+ROTATIONS = Contest((Sieve(3, 3e-3, 3),))
+"""Posteriors of a minimum fit another cut of a ring so well that three steps rank most cuts."""
+WIDE_ROTATIONS = Contest((Sieve(3, 1e-2, 10), Sieve(7, 5e-4, 3)), rounds=4)
+"""Deep states need more: the best cut has been seen 4e-3 behind after three steps, and 1e-3 ahead after five."""
+FEW_ORDERS = Contest((Sieve(8, 0.05, 8),), rounds=8)
 """For few images, whose moves and exchanges leave more to relax."""
 RUNAWAY = 1.5
 """Maximum drop in log std in a rough descent; beyond it the grid was too coarse and the candidate is discarded."""
 
 
 def lowest(
-    around: Surroundings, members: Sequence[int], known: Solutions, *, power: float = POWER, fresh: bool
+    around: Surroundings,
+    members: Sequence[int],
+    known: Solutions,
+    *,
+    power: float = POWER,
+    fresh: bool,
+    wide: bool = False,
 ) -> tuple[Solutions, list[int]]:
     """The best state found for each objective of `known`, and the rows of those that changed.
 
     `known` holds one state per entry of `members`, each with the objective R + phi(K) that it is a minimum of. With
-    `fresh` starts from scratch are tried too; with one latent the posteriors are dealt out in other orders.
+    `fresh` starts from scratch are tried too; with one latent the posteriors are dealt out in other orders, of
+    which more are followed, and for longer, if `wide`.
     """
     changed: set[int] = set()
     best = known
+    one_latent = known.states.mean_MND.shape[2] == 1
     if fresh:
         starts = fresh_starts(around, members, known, power)
+        scratch = FROM_SCRATCH if one_latent else FROM_SCRATCH_TWO_LATENTS
         if starts is not None:
-            best, won = _compete(around, members, best, starts, power, FROM_SCRATCH)
+            best, won = _compete(around, members, best, starts, power, scratch)
             changed |= set(won)
-    if known.states.mean_MND.shape[2] > 1:
+    if not one_latent:
         return best, sorted(changed)
     active = list(range(len(members)))
-    contest = FEW_ORDERS if known.states.mean_MND.shape[1] <= FEW_IMAGES else ROTATIONS
+    contest = FEW_ORDERS if known.states.mean_MND.shape[1] <= FEW_IMAGES else WIDE_ROTATIONS if wide else ROTATIONS
     for _ in range(contest.rounds):
         starts = dealt_out(around, members, best, active)
         if starts is None:
@@ -122,20 +144,23 @@ def _compete(
     if not len(starts.rival_C):
         return known, []
     own_nats = penalised_nats(known, power)
-    rough, nats = _descend(
-        around, members, known, starts, power, max_evaluations=contest.steps, rough=True, single=True
-    )
-    behind = (nats - own_nats[starts.rival_C]) / known.level_M[starts.rival_C]
-    sound = (rough.states.log_std_MND > starts.states.log_std_MND - RUNAWAY).all(2).all(1)
-    behind = torch.where(sound, behind, torch.inf)
-    finalists = first_of_each(behind, starts.rival_C, contest.finalists, contest.margin)
-    if not len(finalists):
-        return known, []
+    running = starts
+    chosen = torch.arange(len(starts.rival_C), device=starts.rival_C.device)
+    for sieve in contest.sieves:
+        rough, nats = _descend(around, members, known, running, power, max_evaluations=sieve.steps, single=True)
+        behind = (nats - own_nats[running.rival_C]) / known.level_M[running.rival_C]
+        sound = (rough.states.log_std_MND > starts.states.log_std_MND[chosen] - RUNAWAY).all(2).all(1)
+        behind = torch.where(sound, behind, torch.inf)
+        passed = first_of_each(behind, running.rival_C, sieve.count, sieve.margin)
+        if not len(passed):
+            return known, []
+        running, chosen = StartingStates(rough.states, running.rival_C).take(passed), chosen[passed]
     # the same steps again in double precision: rounding decides who goes on, but not where anyone goes on from
-    last = starts.take(finalists)
-    rough, _ = _descend(around, members, known, last, power, max_evaluations=contest.steps, rough=True)
-    last = StartingStates(rough.states, last.rival_C)
-    tried, nats = _descend(around, members, known, last, power, max_evaluations=FINAL_STEPS)
+    last = starts.take(chosen)
+    for sieve in contest.sieves:
+        rough, _ = _descend(around, members, known, last, power, max_evaluations=sieve.steps)
+        last = StartingStates(rough.states, last.rival_C)
+    tried, nats = _descend(around, members, known, last, power, max_evaluations=FINAL_STEPS, rough=False)
     ahead = (own_nats[last.rival_C] - nats) / known.level_M[last.rival_C]
     winners = first_of_each(-ahead, last.rival_C, 1, -BETTER)
     won = last.rival_C[winners]
@@ -161,7 +186,7 @@ def _descend(
     power: float,
     *,
     max_evaluations: int,
-    rough: bool = False,
+    rough: bool = True,
     single: bool = False,
 ) -> tuple[Solutions, Tensor]:
     """Descend from every candidate; the states and their objectives [C]."""
