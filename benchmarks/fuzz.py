@@ -88,12 +88,14 @@ def _load(made: Path, guided: bool) -> dict[str, Any]:
         import atheris
 
         with atheris.instrument_imports(include=["ifp"]):
+            import fuzz_folders
             import fuzz_targets
     else:
+        import fuzz_folders
         import fuzz_targets
     made.mkdir(parents=True, exist_ok=True)
     if not any(made.iterdir()):
-        fuzz_targets.prepare(made)
+        fuzz_folders.prepare(made)
     found: dict[str, Any] = fuzz_targets.targets(made)
     return found
 
