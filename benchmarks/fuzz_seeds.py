@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 import ifp
 from ifp.checkpoints.native import save_vae
@@ -141,6 +144,17 @@ def family_shapes() -> list[bytes]:
         state = {name: value.numpy() for name, value in kind.network().state_dict().items()}
         seeds.append({"arrays": _shapes(state), "config": {"specs": kind.specs}})
     return [json.dumps(seed, default=str).encode() for seed in seeds]
+
+
+def pictures(formats: Sequence[str]) -> list[bytes]:
+    """A picture of 4 x 4 pixels in each format, grey and in colours."""
+    found = []
+    for kind in formats:
+        for mode in ("L", "RGB"):
+            held = io.BytesIO()
+            Image.effect_noise((4, 4), 60).convert(mode).save(held, kind)
+            found.append(held.getvalue())
+    return found
 
 
 def _shapes(arrays: Any) -> dict[str, list[Any]]:

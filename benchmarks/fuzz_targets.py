@@ -35,7 +35,7 @@ from ifp.checkpoints.folders.settings_files import settings_beside
 from ifp.checkpoints.source import ReadingOptions, Source
 from ifp.datasets import dsprites, mpi3d, shapes3d
 from ifp.datasets.factors import FactorSpace
-from ifp.datasets.folder import FolderDataset
+from ifp.datasets.folder import FORMATS, FolderDataset
 from ifp.datasets.mat_file import BrokenMat, read_bytes_array
 from ifp.datasets.npz import NpzDataset
 from ifp.datasets.smallnorb import NorbDesign, find_files, read_grid
@@ -279,5 +279,6 @@ def targets(out: Path) -> dict[str, Target]:
     seeds = {
         "families of code bases": fuzz_seeds.family_shapes(),
         "checkpoint, other containers": fuzz_seeds.OTHER_KINDS,
+        "data, folder's picture": fuzz_seeds.pictures(FORMATS),
     }
     return made | {name: replace(made[name], seeds=contents) for name, contents in seeds.items()}
