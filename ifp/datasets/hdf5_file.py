@@ -28,6 +28,10 @@ MOST_TEXT_BYTES = 2**26
 _MOST_COMPRESSION = 1100
 """Deflate makes at most 1,032 bytes of one."""
 _SLACK_BYTES = 2**26
+_TEXT_BYTES = 16
+"""What stands in a data set for each text of variable length."""
+_STRING_CLASS = 3
+"""The number of HDF5's class of texts, H5T_STRING."""
 
 
 @contextmanager
@@ -151,6 +155,33 @@ def text_attribute(found: Any, name: str, otherwise: str) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
+def _check_lengths(found: Any, name: str, path: Path) -> None:
+    """Raise IfpError for a text that claims to be longer than the file: the HDF5 library makes room for what it claims.
+
+    Texts lie in a heap; in their place stand length, address and number, 16 bytes. Packed ones are not looked at.
+    """
+    size, places = path.stat().st_size, _places(found)
+    with path.open("rb") as file:
+        for start, length in places:
+            file.seek(start)
+            stored = file.read(min(length, size))
+            lengths = np.frombuffer(stored[: len(stored) // _TEXT_BYTES * _TEXT_BYTES], "<u4")[::4]
+            if lengths.max(initial=0) > size:
+                raise IfpError(f"{path} is damaged: a text in {name!r} claims {lengths.max():,} bytes; write it anew.")
+
+
+def _places(found: Any) -> list[tuple[int, int]]:
+    """Where in the file a data set of texts lies as it is, start and bytes; nowhere if it is packed."""
+    about = found.id
+    if about.get_type().get_class() != _STRING_CLASS or about.get_create_plist().get_nfilters():
+        return []
+    if found.chunks:
+        chunks = [about.get_chunk_info(at) for at in range(about.get_num_chunks())]
+        return [(chunk.byte_offset, chunk.size) for chunk in chunks]
+    start = about.get_offset()
+    return [] if start is None else [(start, about.get_storage_size())]
+
+
 def read_texts(found: Any, name: str, path: Path, rows: np.ndarray | None = None) -> np.ndarray:
     """The texts of a checked data set of one axis, one by one, because each may be as large as the file.
 
@@ -158,6 +189,7 @@ def read_texts(found: Any, name: str, path: Path, rows: np.ndarray | None = None
     ------
     IfpError : over 64 MiB of text.
     """
+    _check_lengths(found, name, path)
     total, texts = 0, []
     for row in range(len(found)) if rows is None else rows:
         value = found[int(row)]

@@ -229,6 +229,16 @@ def test_lists_that_are_neither_texts_nor_sequences_are_refused(tmp_path: Path) 
         ifp.read_cells(path, "cell_type")
 
 
+def test_a_text_that_claims_more_than_the_file_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.h5ad")
+    with h5py.File(path) as file:
+        start = file["obs/cell_type/categories"].id.get_offset()
+    content = path.read_bytes()
+    path.write_bytes(content[:start] + b"\xff\xff\xff\x7f" + content[start + 4 :])
+    with pytest.raises(ifp.IfpError, match=r"a text in 'obs/cell_type/categories' claims 2,147,483,647 bytes"):
+        ifp.read_cells(path, "cell_type")
+
+
 def test_no_hdf5_and_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.h5ad").write_bytes(b"nothing of the kind")
     with pytest.raises(IfpError, match="damaged or no HDF5 file"):
