@@ -53,11 +53,13 @@ class Likelihood(ABC):
 
         Raises
         ------
-        IfpError : fewer than 2 images, NaN, or values outside [0, 1] under the Bernoulli likelihood.
+        IfpError : fewer than 2 images, no pixels, NaN, or values outside [0, 1] under the Bernoulli likelihood.
         """
         x = np.asarray(images)
         if x.ndim < 2 or len(x) < 2:
             raise IfpError(f"A traversal needs at least 2 images [N, ...], got an array of shape {x.shape}.")
+        if x.size == 0:
+            raise IfpError(f"The images need at least 1 pixel, got images of shape {x.shape[1:]}.")
         if x.dtype.kind not in "fiub":
             raise IfpError(f"The images must be numbers, got {x.dtype} values.")
         flat = x.reshape(len(x), -1)

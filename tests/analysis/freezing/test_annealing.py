@@ -152,6 +152,7 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "positive number, got 'a'": lambda: ifp.anneal_whole(np.eye(3), threshold_nats="a"),  # type: ignore[arg-type]
     "out must be the path of a folder, got 5": lambda: ifp.anneal(np.eye(3), out=5),  # type: ignore[arg-type]
     "ax must be one matplotlib Axes": lambda: ifp.freezing_bounds(np.eye(3)).plot(ax=5),  # type: ignore[arg-type]
+    "The images need at least 1 pixel, got images of shape (0,)": lambda: ifp.exact_annealing(np.zeros((3, 0))),
     "images holds no traversal": lambda: ifp.freezing_bounds([]),
     "images must be an array [images, ...], or a list": lambda: ifp.freezing_bounds({}),  # type: ignore[arg-type]
     "such arrays, got a NoneType": lambda: ifp.freezing_bounds(None),  # type: ignore[arg-type]
