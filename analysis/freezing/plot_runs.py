@@ -18,7 +18,7 @@ from matplotlib.legend_handler import HandlerTuple
 from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.conditions import conditions_in_words
 from ifp.analysis.figures.page_choices import looking
-from ifp.analysis.figures.plot_layout import label_lines, shortened
+from ifp.analysis.figures.plot_layout import formula_width_in, label_lines, shortened
 from ifp.analysis.figures.plot_legend import add_legend
 from ifp.analysis.figures.plot_page import beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, NEUTRAL, SMALL_PT, factor_looks, figure_width, plain
@@ -35,6 +35,8 @@ from ifp.errors import IfpError, unknown_name
 
 NARROWEST_COLUMN_IN = 1.3
 """A column of curves narrower than this has no room for its axis."""
+_PANEL_SHARE = 0.8
+"""Of the width of a page, what is left for a panel beside the names of its factors."""
 _LINE_IN, _HEAD_IN, _TICKS_IN, _PANEL_IN = 0.14, 0.16, 0.22, 0.85
 
 
@@ -239,12 +241,16 @@ def _lanes(run: NamedRun, method: str | None, labels: Mapping[str, str] | None) 
 
 
 def _head(ax: Axes, run: NamedRun, width_in: float) -> None:
-    """The run's name and conditions above its panel, on one line or on two."""
+    """The run's name and conditions above its panel, on one line or on two; a long data set's name is shortened."""
     name, conditions = run.heading(width_in).split(": ", 1)
-    one = f"{name}: {conditions}"
-    narrow = len(one) > 22 * width_in
-    ax.set_title("\n".join([name, *conditions.rsplit(", ", 1)]) if narrow and width_in < 2 else one, loc="left",
-                 fontsize=SMALL_PT, pad=3, linespacing=1.1)  # fmt: skip
+    narrow = len(f"{name}: {conditions}") > 22 * width_in and width_in < 2
+    dataset, shape, likelihood = conditions.rsplit(", ", 2)
+    lines = [name, f", {shape}", likelihood] if narrow else [f"{name}: , {shape}, {likelihood}"]
+    room_in = (1.0 if narrow else _PANEL_SHARE) * width_in - formula_width_in(lines[1 if narrow else 0])
+    if formula_width_in(dataset) > room_in:
+        dataset = plain(shortened(dataset.replace(r"$\_$", "_").replace(r"\$", "$"), room_in))
+    lines = [name, f"{dataset}, {shape}", likelihood] if narrow else [f"{name}: {dataset}, {shape}, {likelihood}"]
+    ax.set_title("\n".join(lines), loc="left", fontsize=SMALL_PT, pad=3, linespacing=1.1)
 
 
 def _places(axes: object) -> list[tuple[int, int]]:

@@ -140,7 +140,7 @@ def _located(model: Any) -> Located | None:
     if isinstance(model, str | Path):
         return locate(Path(model))
     if not is_encoder(model) and not isinstance(model, EncoderByName):
-        raise IfpError(f"{TAKES[0].upper()}{TAKES[1:]}; got a {type(model).__name__}.")
+        raise IfpError(f"{TAKES[0].upper()}{TAKES[1:]}; got {type(model).__name__}.")
     return None
 
 

@@ -62,7 +62,7 @@ def encode_in_memory(
     IfpError : no encoder; or it fails, or returns something else than mean and logvar, [N, D] each.
     """
     if not is_encoder(model):
-        raise IfpError(f"{TAKES[0].upper()}{TAKES[1:]}; got a {type(model).__name__}.")
+        raise IfpError(f"{TAKES[0].upper()}{TAKES[1:]}; got {type(model).__name__}.")
     called = called or f"The encoder {name}"
     if isinstance(model, type):
         raise IfpError(f"{called} is a class; give an object of it, {name}(...) with its weights.")

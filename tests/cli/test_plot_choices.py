@@ -19,9 +19,11 @@ import ifp
 from ifp.analysis.figures import plot_finish
 from ifp.analysis.figures.page_choices import PageChoices, choosing, looking
 from ifp.analysis.figures.plot_finish import remove_legends
+from ifp.analysis.figures.plot_layout import formula_width_in
 from ifp.analysis.figures.plot_page import new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import factor_looks
 from ifp.analysis.freezing import plot_runs
+from ifp.analysis.freezing.saved_run import read_run
 from ifp.cli import main
 from ifp.errors import IfpError
 
@@ -112,6 +114,20 @@ def test_curves_of_two_runs_are_two_columns(runs: tuple[Path, Path], tmp_path: P
         ifp.plot(list(runs), kinds="trace", width=2.5, out=tmp_path / "no")
     with pytest.raises(IfpError, match="The run second has none of the factors scale; leave it out"):
         ifp.plot(list(runs), factors="scale", out=tmp_path / "no")
+
+
+def test_the_heading_of_a_panel_ends_on_the_page(runs: tuple[Path, Path]) -> None:
+    run = read_run(runs[0])
+    run.run["dataset"]["name"] = "npz:renders_of_$1.npz#grid=shape:2,x:10,y:10"
+    named = plot_runs.NamedRun("a", run, run.freezing_points(), [])
+    with choosing(PageChoices(font="sans")), paper_style():
+        for width_in in (1.3, 3.25):
+            ax = new_figure(width_in, 1.0).add_subplot()
+            plot_runs._head(ax, named, width_in)
+            title = ax.get_title(loc="left")
+            assert "64 \N{MULTIPLICATION SIGN} 64" in title
+            assert title.endswith("Bernoulli likelihood")
+            assert max(formula_width_in(line) for line in title.split("\n")) < width_in
 
 
 def test_factors_are_left_out_and_keep_their_colours(runs: tuple[Path, Path], tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def three(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
 @pytest.mark.parametrize(
     ("model", "settings", "sentence"),
     [
-        (3, {}, "got a int"),
+        (3, {}, r"; got int\."),
         ([], {}, "Nothing to diagnose"),
         ("nowhere.pt", {}, "no file or folder nowhere.pt"),
         (three, {}, r"The encoder three returned 3 values; return \(mean, logvar\), each \[images, latents\]"),
