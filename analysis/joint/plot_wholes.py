@@ -75,7 +75,7 @@ def check_together(
     if len(thresholds) > 1:
         raise IfpError(
             f"These runs have the thresholds {', '.join(f'{value:g}' for value in sorted(thresholds))} nat, at which "
-            "freezing points do not compare; run `ifp anneal --whole` again with one --threshold."
+            "freezing points do not compare; run `ifp anneal --whole` again with one `threshold`."
         )
     without = [name for name, of in tables.items() if not len(of["joint_summary"])]
     if without and len(without) < len(tables):
@@ -83,7 +83,7 @@ def check_together(
     if width_in / len(results) < NARROWEST_COLUMN_IN:
         raise IfpError(
             f"{len(results)} runs beside each other need a page of {NARROWEST_COLUMN_IN * len(results):.3g} inches, "
-            f"and this one has {width_in:g}; give a larger width, such as --width neurips, or fewer runs."
+            f"and this one has {width_in:g}; give a larger `width`, such as neurips, or fewer runs."
         )
 
 

@@ -50,8 +50,7 @@ def main() -> None:
 def compare(folder: Path) -> None:
     """Write the two tables and the figure of a folder."""
     last = last_checkpoints(pd.read_csv(folder / "measures.csv"))
-    there = set(last["configuration"])
-    names = [name for name in configurations(SCALES["twelve"], "", [1.0]) if name in there]
+    names = list(last["configuration"].unique())
     levels(last, names).to_csv(folder / "levels.csv", index=False, float_format="%.4g")
     differences(last, pairs_of(names)).to_csv(folder / "differences.csv", index=False, float_format="%.4g")
     (folder / "figures").mkdir(exist_ok=True)
@@ -60,8 +59,10 @@ def compare(folder: Path) -> None:
 
 
 def last_checkpoints(measures: pd.DataFrame) -> pd.DataFrame:
-    """The rows of each configuration's last checkpoints."""
-    return measures[measures["step"] == measures.groupby("configuration")["step"].transform("max")]
+    """The rows of each configuration's last checkpoints, in the order of the configurations."""
+    last = measures[measures["step"] == measures.groupby("configuration")["step"].transform("max")]
+    order = list(configurations(SCALES["twelve"], "", [1.0]))
+    return last.sort_values("configuration", key=lambda names: names.map(order.index), kind="stable")
 
 
 def pairs_of(names: Sequence[str]) -> list[tuple[str, str]]:
