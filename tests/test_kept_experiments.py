@@ -30,7 +30,7 @@ def test_freezing_points_of_four_data_sets_obey_the_bounds() -> None:
     assert (exact.dropna() >= 0.8 * curves["beta_closed_form"]).all()
     assert (exact.dropna() <= 1.02 * curves["beta_upper"]).all()
     bracket = exact.notna() & cool.notna() & heat.notna()
-    assert bracket.sum() == 60
+    assert bracket.sum() == 320
     assert (cool[bracket] <= 1.05 * exact[bracket]).mean() > 0.95
     assert (heat[bracket] >= 0.95 * exact[bracket]).mean() > 0.95
     found = summarize(points[(points["dataset"] == "sprites") & (points["method"] == "exact")])
