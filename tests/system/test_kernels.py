@@ -109,7 +109,7 @@ def test_kinds_whose_kernels_may_be_gone_are_made_alone_again() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="forks fresh processes")
 def test_two_threads_of_fresh_processes_train_convolutions_alike() -> None:
-    """Without the lock 4 of 100 processes give other parameters: all of these agree by chance in 1 of 400 runs."""
+    """Without the lock 2 to 4 of 100 processes give other parameters; all of these agree by chance in 1 of 100 runs."""
     done = subprocess.run(
         [sys.executable, "-c", TWO_THREADS_OF_FRESH_PROCESSES, str(FRESH_PROCESSES)],
         capture_output=True, text=True, check=True,
