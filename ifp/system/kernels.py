@@ -1,9 +1,9 @@
 """Kernels of a shape that is new to this process are made by one thread at a time.
 
 oneDNN, which does PyTorch's convolutions on a CPU, makes a kernel when it first meets a shape, and keeps it. Where two
-threads made kernels at the same moment it chose another form for one of them in 2 to 4 of 100 fresh processes (oneDNN 3.12 in
-torch 2.13), also for different shapes and after others had been made: its sums then ran in another order, and two
-trainings of the same seed differed. The same in one thread: never in 1,048.
+threads made kernels at the same moment it chose another form for one of them in 2 to 4 of 100 fresh processes (oneDNN
+3.12 in torch 2.13), also for different shapes and after others had been made: its sums then ran in another order, and
+two trainings of the same seed differed. The same in one thread: never in 1,048.
 """
 
 from __future__ import annotations
