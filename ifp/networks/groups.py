@@ -20,8 +20,7 @@ def group_size(latents: int, groups: int) -> int:
     if groups < 1 or latents < groups or latents % groups:
         raise IfpError(
             f"{counted(latents, 'latent')} cannot be divided into {groups} equal groups; use a number of "
-            "latents that is a "
-            "multiple of the number of groups."
+            "latents that is a multiple of the number of groups."
         )
     return latents // groups
 

@@ -98,10 +98,14 @@ class StackedVaes:
         return values_M.expand(len(self.row_members), *values_M.shape[1:]) if twins else values_M
 
     def kernels(self, *work: object) -> AbstractContextManager[None]:
-        """The block in which `work` is done, named with the shapes it depends on: see `ifp.system.kernels`."""
-        if self.device.type != "cpu":
+        """The block in which `work` is done, named with the shapes of its inputs: see `ifp.system.kernels`.
+
+        Convolutions and bfloat16 are what oneDNN does on a CPU.
+        """
+        if self.device.type != "cpu" or (self.network.twin_alone and not self._low_precision):
             return nullcontext()
-        return kernels_of((self.network, self._low_precision, *work))
+        shapes = (value.shape[1:] for value in self.parameters.values())
+        return kernels_of((self.network, self._low_precision, *shapes, *work))
 
     def encode(self, x_RNP: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log-variance, [R, N, D] each, float32."""

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
 
-_KEPT = 8
-"""Kinds of work whose kernels are taken to be still there: oneDNN keeps 1,024, and a kind of work has about 60."""
+_KEPT = 16
+"""Kinds of work whose kernels are taken to be still there, the last used: oneDNN keeps the 1,024 kernels last used, and
+a kind of work has at most some 60."""
 _MADE: OrderedDict[object, None] = OrderedDict()
 _MAKING = RLock()
 
@@ -27,7 +28,7 @@ def kernels_of(work: object) -> Iterator[None]:
     ----------
     work : hashable, names the kind: all shapes, forms and precisions that its operations depend on.
     """
-    if work in _MADE:
+    if _is_made(work):
         yield
         return
     with _MAKING:
@@ -35,3 +36,11 @@ def kernels_of(work: object) -> Iterator[None]:
         _MADE[work] = None
         while len(_MADE) > _KEPT:
             _MADE.popitem(last=False)
+
+
+def _is_made(work: object) -> bool:
+    try:
+        _MADE.move_to_end(work)
+    except KeyError:
+        return False
+    return True
