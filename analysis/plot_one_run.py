@@ -31,7 +31,7 @@ def check_traversals(folder: Path) -> None:
         raise IfpError(f"There is no folder {folder}; give {RUNS}.")
     about = folder / "run.json"
     if not about.is_file():
-        raise IfpError(f"{folder} holds no run.json and nothing else that can be drawn; give {RUNS}.")
+        raise IfpError(f"{folder} holds no run.json and nothing else that ifp has written; give {RUNS}.")
     kind = read_json(about, "run the same command again").get("format")
     if kind == RECORD_FORMAT:
         raise IfpError(f"{folder} holds no record yet; let its loop come to its first record.")

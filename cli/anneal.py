@@ -11,7 +11,7 @@ import click
 from ifp.analysis.suggestion.units import check_units
 from ifp.annealing.config import AnnealConfig, preset_config, preset_settings
 from ifp.cli.anneal_options import config_options, given_settings
-from ifp.cli.cheap_checks import check_inputs
+from ifp.cli.cheap_checks import check_inputs, no_dataset
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
 from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.earlier_run import stored_settings
@@ -139,7 +139,7 @@ def anneal(
     config = _stored_config(config_file, settings)
     dataset = settings.pop("dataset", config.dataset if config else None)
     if dataset is None:
-        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+        raise no_dataset()
     # presets and values are checked now, before torch is loaded and images are read
     checked = config or preset_config(**{"preset": "standard", **settings})
     refuse_idle_sigma(settings, checked.likelihood)

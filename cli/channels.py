@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ifp.cli.cell_options import cell_options, given_cells
+from ifp.cli.cheap_checks import no_dataset
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.layout_options import layout_options
@@ -168,7 +169,7 @@ def _check_sources(paths: tuple[Path, ...], options: dict[str, Any], *, recorded
     if options["codes"] and options["along_training"]:
         raise IfpError("--along-training is about the checkpoints of runs; leave it out with --codes.")
     if options["dataset"] is None and not options["codes"] and not recorded:
-        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+        raise no_dataset(paths)
 
 
 def _name(paths: tuple[Path, ...], options: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ifp.cli.cell_options import cell_options, given_cells
-from ifp.cli.cheap_checks import check_inputs
+from ifp.cli.cheap_checks import check_inputs, no_dataset
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.layout_options import layout_options
@@ -173,7 +173,7 @@ def _check_sources(paths: tuple[Path, ...], options: dict[str, Any], *, recorded
     if len(sources) > 1:
         raise IfpError(f"{' and '.join(sources)} exclude each other; give one of them.")
     if options["dataset"] is None and not options["codes"] and not recorded:
-        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+        raise no_dataset(paths)
     if options["dataset"] is not None and options["codes"]:
         raise IfpError("--codes brings its own factors; leave --dataset out.")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ifp.cli.cheap_checks import check_inputs
+from ifp.cli.cheap_checks import check_inputs, no_dataset
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.layout_options import layout_options
 from ifp.cli.option_help import GroupedCommand
@@ -16,7 +16,6 @@ from ifp.cli.output import echo
 from ifp.cli.progress import StageProgress
 from ifp.cli.reading_options import data_options, given_formats, given_reading, reading_options
 from ifp.cli.trust_option import trust_option
-from ifp.errors import IfpError
 
 
 @click.command(cls=GroupedCommand)
@@ -66,7 +65,7 @@ def directions(checkpoint: Path, **options: Any) -> None:
 
     figure_width(options["width"])
     if options["dataset"] is None:
-        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+        raise no_dataset([checkpoint])
     check_inputs([checkpoint], options["dataset"], data_dir=options["data_dir"], background=options["background"])
     formats = given_formats(options["formats"])
 

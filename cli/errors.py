@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,9 +86,13 @@ def one_line_errors() -> Iterator[None]:
 def usage_sentence(error: click.UsageError) -> str:
     """One of click's own errors in one sentence: an unknown option with the nearest there is, and where help is."""
     command = error.ctx.command_path if error.ctx is not None else "ifp"
-    if not isinstance(error, click.NoSuchOption):
-        return error.format_message()
     options = _options(error.ctx.command) if error.ctx is not None else []
+    if not isinstance(error, click.NoSuchOption):
+        said = error.format_message()
+        extra = re.search(r"unexpected extra arguments? \((\S+).*\)$", said)
+        if extra and "--dataset" in options:
+            return f"`{command}` takes no argument {extra[1]!r}; did you mean '--dataset {extra[1]}'?"
+        return said
     bare = {name.lstrip("-"): name for name in options}  # the dashes are alike in all
     near = difflib.get_close_matches(error.option_name.lstrip("-"), bare, n=1)
     others = [f"`{name}`" for name in _commands_with(error.option_name, error.ctx)]

@@ -17,7 +17,7 @@ def order_and_labels(function: Function) -> Function:
     for option in (
         click.option(
             "--label", "labels", multiple=True,
-            help='What figures call a factor: posX="x position"; repeat for several.',
+            help='What figures and reports call a factor: posX="x position"; repeat for several.',
         ),
         click.option(
             "--order", multiple=True, show_default="highest freezing point first",

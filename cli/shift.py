@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
+from ifp.cli.cheap_checks import no_dataset
 from ifp.cli.checked_options import checked_out, checked_seed
 from ifp.cli.layout_options import layout_options
 from ifp.cli.option_help import GroupedCommand
 from ifp.cli.output import echo
 from ifp.cli.progress import StageProgress
 from ifp.cli.trust_option import trust_option
-from ifp.errors import IfpError
 
 
 @click.command(cls=GroupedCommand)
@@ -75,7 +75,7 @@ def shift(baseline: Path, mitigated: Path, **options: Any) -> None:
     figure_width(options["width"])
     formats = given_formats(options.pop("formats"))
     if options["dataset"] is None:
-        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+        raise no_dataset([baseline, mitigated])
 
     from ifp.analysis.shift.result import FILE_NAME, NOTE
     from ifp.analysis.shift.study import shift as measure_shift

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ifp.cli.cheap_checks import check_inputs
+from ifp.cli.cheap_checks import check_inputs, no_dataset
 from ifp.cli.checked_options import checked_out, refuse_idle_sigma
 from ifp.cli.cluster_options import scheduler_option
 from ifp.cli.earlier_run import stored_settings
@@ -19,7 +19,6 @@ from ifp.cli.printing import print_line, print_table
 from ifp.cli.progress import StageProgress
 from ifp.cli.train_options import given_settings, train_options
 from ifp.cli.trust_option import trust_option
-from ifp.errors import IfpError
 from ifp.system.event_files import check_log
 from ifp.training.config import preset_settings
 
@@ -123,7 +122,7 @@ def _config(config_file: Path | None, given: dict[str, Any]) -> TrainConfig:
 
     merged = given if config_file is None else stored_settings(config_file, given, TrainConfig)
     if "dataset" not in merged:
-        raise IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
+        raise no_dataset()
     if config_file is None:
         return make_config(given)
     return rerun_config(given, merged, stored_settings(config_file, {}, TrainConfig), config_file)

@@ -37,6 +37,7 @@ class Codes:
         kind (text, fractions that repeat), which are numbered 0, 1, ... in their order. Kept as int64 positions.
     factor_names : one name per factor; factor_0, factor_1, ... where none are given.
     factor_sizes : the number of values that each factor can take; the values that occur where none are given.
+    unit : what one row is, in the singular, for sentences: "image", "cell", "sample".
 
     Raises
     ------
@@ -52,6 +53,7 @@ class Codes:
     factors_NF: np.ndarray = None  # type: ignore[assignment]
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
+    unit: str = "image"
 
     def __post_init__(self) -> None:
         mean_ND, logvar_ND = as_numbers(self.mean_ND, "mean"), as_numbers(self.logvar_ND, "logvar")
@@ -82,7 +84,7 @@ class Codes:
     def __repr__(self) -> str:
         factors = ", ".join(f"{name} ({size})" for name, size in zip(self.factor_names, self.factor_sizes, strict=True))
         known = f"factors {factors}" if factors else "no factors"
-        return f"<Codes: {counted(len(self), 'image')}, {counted(self.num_latents, 'latent')}, {known}>"
+        return f"<Codes: {counted(len(self), self.unit)}, {counted(self.num_latents, 'latent')}, {known}>"
 
     def __len__(self) -> int:
         return len(self.mean_ND)

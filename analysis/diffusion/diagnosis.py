@@ -42,6 +42,7 @@ class Diagnosis:
     factors : `factor_table` of every estimator. latents : `latent_table` of every estimator (of "" without factors).
     decomposition : KL = index-code MI + total correlation + dimension-wise KL; None where it was not asked for.
     joint : what all latents together hold of each factor; None where it was not asked for or there are no factors.
+    unit : what one row of the codes is, in the singular, for sentences.
     """
 
     factor_names: tuple[str, ...]
@@ -56,6 +57,7 @@ class Diagnosis:
     latents: pd.DataFrame
     decomposition: KlDecomposition | None
     joint: JointInformation | None = None
+    unit: str = "image"
 
     @property
     def num_latents(self) -> int:
@@ -168,6 +170,7 @@ def diagnose(
         )
         if joint and information and len(codes) >= FEWEST
         else None,
+        unit=codes.unit,
     )
 
 

@@ -91,9 +91,10 @@ def _lines_of_codes(record: Record) -> list[str]:
         f"data test of the codes {'passed' if prior.passed else 'NOT PASSED'}: {_of_prior(prior)}",
     ]
     if not (moments.passed and prior.passed):
+        scaled = "are the pixels" if codes.unit == "image" else "is the model's input"
         lines.append(
-            "Warning: these are not the codes of a VAE that was trained on these images: is logvar the log of the "
-            "variance, not log sigma, are the pixels scaled as in training, is it the data of training? A capacity, a "
+            f"Warning: these are not the codes of a VAE that was trained on these {codes.unit}s: is logvar the log of "
+            f"the variance, not log sigma, {scaled} scaled as in training, is it the data of training? A capacity, a "
             "tiny beta or a short training fail too."
         )
     return lines

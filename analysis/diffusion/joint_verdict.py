@@ -127,13 +127,13 @@ def _jointly(row: pd.Series) -> str:
 def joint_sentences(diagnosis: Diagnosis, cases: pd.DataFrame) -> list[str]:
     """A sentence or two per factor."""
     of_nmi = diagnosis.factor_rows().set_index("factor")
-    return [_factor_sentence(row, cases, of_nmi.loc[row["factor"]]) for _, row in cases.iterrows()]
+    return [_factor_sentence(row, cases, of_nmi.loc[row["factor"]], diagnosis.unit) for _, row in cases.iterrows()]
 
 
-def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series) -> str:
+def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series, unit: str) -> str:
     factor, case = row["factor"], row["case"]
     if case == CONSTANT:
-        return f"{factor} has one value in these images (it is constant), so nothing can be said of it."
+        return f"{factor} has one value in these {unit}s (it is constant), so nothing can be said of it."
     entropy = decimals(row["entropy_nats"])
     interval = f"{LEVEL_TEXT} {decimals(row['joint_low'])} to {decimals(row['joint_high'])}"
     all_hold = f"at least {decimals(row['joint_nats'])} of {entropy} nats ({interval})"
@@ -219,8 +219,8 @@ def idle_sentences(diagnosis: Diagnosis, cases: pd.DataFrame | None) -> list[str
         several = len(by_bound) > 1
         sentences.append(
             f"Latent{'s' if several else ''} {listed(by_bound)} {'hold' if several else 'holds'} something alone by "
-            "the bound of classifiers, though every NMI, counted in cells, is within its noise: more images may "
-            "show it."
+            "the bound of classifiers, though every NMI, counted in bins, is within its noise: more "
+            f"{diagnosis.unit}s may show it."
         )
     alone = [latent for latent in idle if not needed.get(latent)]
     if alone:

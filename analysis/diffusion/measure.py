@@ -55,13 +55,13 @@ class Measured:
         return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
     def sentences(self) -> list[str]:
-        """Which metrics were left out for want of images, of a decoder or of a package, and why."""
-        images = int(self.diagnosis.settings["images"])
+        """Which metrics were left out for want of rows (images, cells), of a decoder or of a package, and why."""
+        count, unit = int(self.diagnosis.settings["images"]), self.diagnosis.unit
         lines = [
             f"{n} is left out: {reason.rstrip('.')}." for n, reason in self.left_out.items() if n in DECODER_METRICS
         ]
-        if images < MIN_SAMPLES and any(name not in DECODER_METRICS for name in self.left_out):
-            few = f"of {images:,} images they are mostly bias, and {MIN_SAMPLES:,} are needed."
+        if count < MIN_SAMPLES and any(name not in DECODER_METRICS for name in self.left_out):
+            few = f"of {count:,} {unit}s they are mostly bias, and {MIN_SAMPLES:,} are needed."
             lines.insert(0, f"Metrics are left out: {few}")
         return lines
 
@@ -163,7 +163,7 @@ def _left_out(record: Record, metrics: Sequence[str]) -> dict[str, str]:
         if reason := without or DECODER_METRICS[name].missing():
             left_out[name] = reason
     if len(codes) < MIN_SAMPLES:
-        return left_out | dict.fromkeys(of_codes, f"{counted(len(codes), 'image')}, {MIN_SAMPLES:,} are needed")
+        return left_out | dict.fromkeys(of_codes, f"{counted(len(codes), codes.unit)}, {MIN_SAMPLES:,} are needed")
     varying = len(varying_factors(codes).factor_names)
     return left_out | {
         name: f"{varying} varying factor{'s' * (varying != 1)}, {METRICS[name].min_factors} needed"

@@ -17,7 +17,7 @@ def decomposition_sentence(parts: Mapping[str, Any]) -> str:
         f"{parts['dimwise_kl_nats'] + 0.0:.2f} (Monte Carlo)"
     )
     if near:
-        text += f"; the MI is near the most that these images can show, ln N = {parts['cap_nats']:.2f}"
+        text += f"; the MI is near the most that N posteriors can show, ln N = {parts['cap_nats']:.2f}"
     return text
 
 

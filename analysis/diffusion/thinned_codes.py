@@ -34,14 +34,15 @@ def thinned(codes: Codes, most: int, seed: int) -> Codes:
     generator = numpy_generator(seed, "diagnose", "thinned")
     kept_N = np.sort(generator.choice(len(codes), size=most, replace=False))
     mean_ND, logvar_ND, factors_NF = codes.mean_ND[kept_N], codes.logvar_ND[kept_N], codes.factors_NF[kept_N]
-    return Codes(mean_ND, logvar_ND, factors_NF, codes.factor_names, codes.factor_sizes)
+    return Codes(mean_ND, logvar_ND, factors_NF, codes.factor_names, codes.factor_sizes, codes.unit)
 
 
 def say_of_joint(runs: Sequence[Run], say: Say) -> None:
     """Say where the joint information is that of a part of the images."""
-    largest = max(len(run.last.codes) for run in runs)
+    most = max((run.last.codes for run in runs), key=len)
+    largest, unit = len(most), most.unit
     if largest > MOST_JOINT and any(run.last.codes.has_factors for run in runs):
-        say(f"The joint information is that of {MOST_JOINT:,} of the {largest:,} images, drawn at random.")
+        say(f"The joint information is that of {MOST_JOINT:,} of the {largest:,} {unit}s, drawn at random.")
 
 
 def thinned_runs(runs: Sequence[Run], seed: int, say: Say) -> list[Run]:
@@ -51,11 +52,12 @@ def thinned_runs(runs: Sequence[Run], seed: int, say: Say) -> list[Run]:
     ----------
     runs : of codes that were given as arrays, with no images beside them. say : is told what is left out.
     """
-    largest = max(len(record.codes) for run in runs for record in run.records)
+    most = max((record.codes for run in runs for record in run.records), key=len)
+    largest, unit = len(most), most.unit
     if largest <= MOST_CODES:
         return list(runs)
     say(
-        f"{largest:,} images are given; {MOST_CODES:,} of them, drawn at random with seed {seed}, are measured, since "
+        f"{largest:,} {unit}s are given; {MOST_CODES:,} of them, drawn at random with seed {seed}, are measured, since "
         "the others would take time and memory and hardly narrow the intervals."
     )
     return [

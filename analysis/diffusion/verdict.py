@@ -41,19 +41,20 @@ def checkpoint_verdict(diagnosis: Diagnosis) -> list[str]:
         return [
             _latent_counts(diagnosis),
             *_status_lists(diagnosis),
-            "What the latents hold cannot be said: that needs labels, images whose factors are known.",
+            f"What the latents hold cannot be said: that needs labels, {diagnosis.unit}s whose factors are known.",
         ]
     rows = diagnosis.factor_rows()
     if not rows["entropy_nats"].any():
-        nothing = f"{_latent_counts(diagnosis)[:-1]}, but {constant_text(rows['factor'])}, so there is nothing to hold."
-        return [nothing, *_status_lists(diagnosis), *_few_images(diagnosis)]
+        constant = constant_text(rows["factor"], diagnosis.unit)
+        nothing = f"{_latent_counts(diagnosis)[:-1]}, but {constant}, so there is nothing to hold."
+        return [nothing, *_status_lists(diagnosis), *_few_rows(diagnosis)]
     cases = joint_cases(diagnosis) if diagnosis.joint is not None else None
     status = diagnosis.latent_rows()["status"]
     active = bool((status == ACTIVE).any())
     if cases is None:
         sentences = [
             _headline(diagnosis, rows),
-            *(_factor_sentence(row, any_active=active) for _, row in rows.iterrows()),
+            *(_factor_sentence(row, diagnosis.unit, any_active=active) for _, row in rows.iterrows()),
         ]
     elif (status == COLLAPSED).all():
         sentences = [_headline(diagnosis, rows)]
@@ -68,7 +69,7 @@ def checkpoint_verdict(diagnosis: Diagnosis) -> list[str]:
                 f"Latent {row['latent']} is entangled: it holds {listed(held)} (purity {row['purity']:.2f} of 1)."
             )
     sentences += [*idle_sentences(diagnosis, cases), *_status_lists(diagnosis), *_caveats(diagnosis)]
-    return [*sentences, *_few_images(diagnosis)]
+    return [*sentences, *_few_rows(diagnosis)]
 
 
 def _headline(diagnosis: Diagnosis, rows: pd.DataFrame) -> str:
@@ -103,10 +104,10 @@ def _nothing_held(diagnosis: Diagnosis) -> str:
     return f"The model holds nothing: {latents}; the total KL is {total} nats ({LEVEL_TEXT} {low} to {high})."
 
 
-def _factor_sentence(row: pd.Series, *, any_active: bool) -> str:
+def _factor_sentence(row: pd.Series, unit: str, *, any_active: bool) -> str:
     factor, latents = row["factor"], row["held_by"].split(SEPARATOR) if row["held_by"] else []
     if not row["entropy_nats"]:
-        return f"{factor} has one value in these images (it is constant), so nothing can be said of it."
+        return f"{factor} has one value in these {unit}s (it is constant), so nothing can be said of it."
     most, second = (
         f"NMI {decimals(row[name])} above its floor, {LEVEL_TEXT} {decimals(row[f'{name}_low'])} to "
         f"{decimals(row[f'{name}_high'])}"
@@ -146,12 +147,12 @@ def _latent_counts(diagnosis: Diagnosis) -> str:
     )
 
 
-def _few_images(diagnosis: Diagnosis) -> list[str]:
-    images = int(diagnosis.settings["images"])
-    if images >= ENOUGH_IMAGES:
+def _few_rows(diagnosis: Diagnosis) -> list[str]:
+    rows = int(diagnosis.settings["images"])
+    if rows >= ENOUGH_IMAGES:
         return []
     return [
-        f"These are {counted(images, 'image')}: below {ENOUGH_IMAGES:,} intervals are wide, floors are "
+        f"These are {counted(rows, diagnosis.unit)}: below {ENOUGH_IMAGES:,} intervals are wide, floors are "
         "high, and what is held "
         "weakly may pass for lost."
     ]

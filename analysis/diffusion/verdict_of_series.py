@@ -30,9 +30,10 @@ def series_verdict(series: Series) -> list[str]:
         for measure in (DIFFUSION, LEAKAGE)
     }
     at_end = {measure: rows[rows["span"] == AT_END] for measure, rows in beyond_noise.items()}
+    constant = of_last.loc[of_last["entropy_nats"] == 0, "factor"].tolist()
     sentences = [
         f"{between[0].upper()}{between[1:]}: {_series_headline(at_end)}.",
-        *_freezing_sentences(changes, first.step, of_last.loc[of_last["entropy_nats"] == 0, "factor"].tolist()),
+        *_freezing_sentences(changes, first.step, constant, series.records[-1].diagnosis.unit),
     ]
     for measure, text in ((DIFFUSION, "NMI2 of {} rose"), (LEAKAGE, "NMI1 of {} fell")):
         for _, row in beyond_noise[measure].iterrows():
@@ -65,7 +66,7 @@ def _series_headline(at_end: Mapping[str, pd.DataFrame]) -> str:
     return "; ".join(parts) or "no information diffusion and no leakage beyond noise is left at the end"
 
 
-def _freezing_sentences(changes: pd.DataFrame, first_step: int, constant: list[str]) -> list[str]:
+def _freezing_sentences(changes: pd.DataFrame, first_step: int, constant: list[str], unit: str) -> list[str]:
     frozen = changes.drop_duplicates("factor").set_index("factor")["frozen_step"]
     sentences = [f"{factor} froze by step {step:.0f}." for factor, step in frozen.items() if step > first_step]
     early = [str(factor) for factor, step in frozen.items() if step <= first_step]
@@ -76,6 +77,6 @@ def _freezing_sentences(changes: pd.DataFrame, first_step: int, constant: list[s
         sentences.append(f"{listed(never)} {'is' if len(never) == 1 else 'are'} held by no latent at any step.")
     if constant:
         sentences.append(
-            f"{constant_text(constant)}, so nothing can be said of {'it' if len(constant) == 1 else 'them'}."
+            f"{constant_text(constant, unit)}, so nothing can be said of {'it' if len(constant) == 1 else 'them'}."
         )
     return sentences

@@ -78,14 +78,14 @@ def listed(names: Iterable[object]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def constant_text(factors: Iterable[str]) -> str:
-    """That these factors have one value, without a full stop.
+def constant_text(factors: Iterable[str], unit: str) -> str:
+    """That these factors have one value in all rows, each a `unit`; without a full stop.
 
-    >>> constant_text(["shape"])
+    >>> constant_text(["shape"], "image")
     'shape has one value in these images'
     """
     names = list(factors)
-    return f"{listed(names)} {'has' if len(names) == 1 else 'have'} one value in these images"
+    return f"{listed(names)} {'has' if len(names) == 1 else 'have'} one value in these {unit}s"
 
 
 def verdict_lines(

@@ -95,7 +95,7 @@ CAPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "The parts of the KL",
         (
             "Index-code mutual information, total correlation and dimension-wise KL, and their sum, in nats; the mark "
-            "is ln N, above which no mutual information of N images can be seen.",
+            "is ln N, above which no mutual information of N posteriors can be seen.",
         ),
     ),
     "traversals": (

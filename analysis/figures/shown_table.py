@@ -15,6 +15,7 @@ class ShownTable:
     Attributes
     ----------
     left : headings of columns that are aligned to the left. repeated : how many columns name a row.
+    run_status : "running" or "stopped" of a run that has not finished, which a csv says in a column of its own.
     """
 
     title: str
@@ -22,3 +23,4 @@ class ShownTable:
     note: str = ""
     left: Sequence[str] = ()
     repeated: int = 1
+    run_status: str = ""

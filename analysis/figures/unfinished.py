@@ -39,6 +39,18 @@ def unfinished(folder: Path) -> str:
     return unfinished_sentence(read_json(path, "run the same command again")) if path.is_file() else ""
 
 
+def unfinished_status(folder: Path) -> str:
+    """The status of a run that has not finished, "running" or "stopped"; "" of any other.
+
+    Raises
+    ------
+    IfpError : the file cannot be read.
+    """
+    path = folder / _RUN_FILE
+    about = read_json(path, "run the same command again") if path.is_file() else {}
+    return str(about["status"]) if unfinished_sentence(about) else ""
+
+
 def warn_unfinished(folder: Path) -> str:
     """The same, also as an `IfpWarning` that names the folder."""
     said = unfinished(folder)

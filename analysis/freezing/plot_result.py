@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ifp.analysis.figures.plot_layout import on_lines
 from ifp.analysis.figures.plot_page import check_axes, paper_style, pyplot_figure
@@ -15,7 +16,7 @@ from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.naming import check_names, factor_order
 from ifp.analysis.freezing.plot_distribution import plot_freezing_points
 from ifp.analysis.freezing.plot_run import KINDS, distribution_figure, trace_figure
-from ifp.analysis.freezing.plot_trace import plot_trace
+from ifp.analysis.freezing.plot_trace import make_room, plot_trace
 from ifp.analysis.freezing.summary import summarize
 from ifp.errors import unknown_name
 
@@ -46,7 +47,10 @@ def plot_annealing(
         name = factor or factor_order(summary, order)[0]
         look, label = factor_looks(run.factor_names)[name], (labels or {}).get(name)
         with paper_style() if ax is None else nullcontext():
-            return plot_trace(run.trace, points, factor=name, label=label, method=method, look=look, ax=ax)
+            drawn = plot_trace(run.trace, points, factor=name, label=label, method=method, look=look, ax=ax)
+            if isinstance(drawn.figure, Figure) and ax is None:
+                make_room(drawn.figure, [drawn])
+            return drawn
     if ax is not None:
         conditions = on_lines(run.conditions(), ax.figure.bbox.width / ax.figure.dpi)
         return plot_freezing_points(

@@ -37,7 +37,7 @@ from ifp.analysis.freezing.curve_table import curve_table
 from ifp.analysis.freezing.distribution_table import Lane, lanes_table, prepare_lanes
 from ifp.analysis.freezing.naming import check_names, factor_order, keep_factors
 from ifp.analysis.freezing.plot_distribution import draw_distribution
-from ifp.analysis.freezing.plot_trace import plot_trace, trace_legend
+from ifp.analysis.freezing.plot_trace import make_room, plot_trace, trace_legend
 from ifp.analysis.freezing.saved_run import check_table, read_run
 from ifp.analysis.freezing.summary import summarize
 from ifp.errors import IfpError, unknown_name
@@ -218,6 +218,7 @@ def trace_figure(
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)},
         title="\n".join(run.conditions().rsplit(", ", 1)), title_fontsize=SMALL_PT,
     )  # fmt: skip
+    make_room(figure, panels)
     return figure, data
 
 

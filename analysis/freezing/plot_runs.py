@@ -28,7 +28,7 @@ from ifp.analysis.freezing.distribution_table import Lane, lanes_table, prepare_
 from ifp.analysis.freezing.naming import check_names, factor_order, keep_factors
 from ifp.analysis.freezing.plot_distribution import draw_distribution
 from ifp.analysis.freezing.plot_run import ALL, DEFAULT_KINDS, FILE_OF, KINDS, LANE_IN, labels_of, legend_labels
-from ifp.analysis.freezing.plot_trace import plot_trace, trace_legend
+from ifp.analysis.freezing.plot_trace import make_room, plot_trace, trace_legend
 from ifp.analysis.freezing.saved_run import check_table, read_run
 from ifp.analysis.freezing.summary import summarize
 from ifp.errors import IfpError, unknown_name
@@ -204,6 +204,7 @@ def traces_figure(
                   handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)})  # fmt: skip
     rows = -(-len(entries) // columns)
     figure.set_size_inches(width_in, _PANEL_IN * len(order) + _HEAD_IN * 2 + 2 * _TICKS_IN + _LINE_IN * rows)
+    make_room(figure, [axes[place] for place in _places(axes)])
     return figure, data
 
 

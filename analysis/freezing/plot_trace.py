@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
+from matplotlib.transforms import Bbox
 
 from ifp.analysis.figures.plot_layout import shortened
 from ifp.analysis.figures.plot_page import axes_or_new, beta_axis
@@ -23,6 +26,13 @@ if TYPE_CHECKING:
 
 LOWEST_SHARE = 0.1
 """Bottom of the KL axis, in thresholds: below it there is the noise of training."""
+
+NAME = "name"
+"""Of the texts in the corner of a panel, through which no curve runs."""
+MARGIN_PT = 2.0
+"""Between those texts and the curves."""
+LEAST_LEFT = 0.3
+"""Of a panel's height that is left to curves; in a panel too low for that a curve runs through the name."""
 
 _ARROWS = {"cool": "<", "heat": ">", "equilibrium": "o"}
 _LABELS = {
@@ -83,19 +93,41 @@ def plot_trace(
     beta_axis(ax, *((beta.min(), beta.max()) if len(beta) and beta.min() < beta.max() else (1.0, 100.0)))
     wide_in = 0.8 * ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi
     name = plain(shortened(label or factor, wide_in, MEDIUM_PT))
-    ax.text(0.97, 0.96, name, transform=ax.transAxes, ha="right", va="top", color=INK, weight="bold")
+    ax.text(0.97, 0.96, name, transform=ax.transAxes, ha="right", va="top", color=INK, weight="bold", gid=NAME)
     contexts = points[points["factor"] == factor].drop_duplicates("context")
     flat = int((contexts["beta_closed_form"] == 0).sum())
     if 0 < flat < len(contexts):
         ax.annotate(f"{flat} of {len(contexts)} flat", (0.97, 0.96), xycoords="axes fraction",
                     xytext=(0, -1.3 * MEDIUM_PT), textcoords="offset points", ha="right", va="top", color=NEUTRAL,
-                    fontsize=SMALL_PT)  # fmt: skip
+                    fontsize=SMALL_PT, gid=NAME)  # fmt: skip
     if curves.empty or curves["kl_nats"].max() <= 0:
         says = "no curve" if curves.empty else "all images equal: KL 0" if flat == len(contexts) else "KL 0"
         ax.text(0.5, 0.5, says, transform=ax.transAxes, ha="center", color=PALE, fontsize=SMALL_PT)
     ax.set_xlabel(r"$\beta$ (nats per nat)")
     ax.set_ylabel("KL (nats)")
     return ax
+
+
+def make_room(figure: Figure, axes: Sequence[Axes]) -> None:
+    """Raise the top of the KL axis, which all of `axes` share, where a curve would run through a name in a corner.
+
+    Call when limits, sizes and layout are otherwise what they will be: the places of the names are those as drawn.
+    """
+    figure.draw_without_rendering()
+    bottom, top = axes[0].get_ylim()
+    for ax in axes:
+        names = [text for text in ax.texts if text.get_gid() == NAME]
+        if not names:
+            continue
+        box = Bbox.union([text.get_window_extent() for text in names])
+        below = (box.y0 - ax.bbox.y0 - MARGIN_PT / 72 * figure.dpi) / ax.bbox.height
+        beta_from = ax.transData.inverted().transform((box.x0 - MARGIN_PT / 72 * figure.dpi, box.y0))[0]
+        lines = [line.get_xydata() for line in ax.lines]
+        curves = np.concatenate([np.asarray(line) for line in lines if len(line) > 2] or [np.zeros((0, 2))])
+        highest = curves[curves[:, 0] >= beta_from, 1].max(initial=bottom)
+        if below > LEAST_LEFT:
+            top = max(top, bottom * (highest / bottom) ** (1 / below))
+    axes[0].set_ylim(top=top)
 
 
 def _line_style(role: str, latent: str, method: str, direction: str, color: str) -> dict[str, Any]:

@@ -206,6 +206,7 @@ def varying_factors(codes: Codes) -> Codes:
         codes.factors_NF[:, varying],
         tuple(codes.factor_names[f] for f in varying),
         tuple(codes.factor_sizes[f] for f in varying),
+        codes.unit,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,11 +30,17 @@ def page_figures(draw: Callable[..., list[Path]], prefix: str) -> list[PageFigur
     Parameters
     ----------
     prefix : of all ids in the drawings, different for each call, so that no two of a page are the same.
+
+    What both drawings warn of is warned of once.
     """
     versions = []
+    warned: dict[str, warnings.WarningMessage] = {}
     for number, width_in in enumerate(WIDTHS_IN):
         with tempfile.TemporaryDirectory(prefix="ifp-report-") as place:
-            paths = draw(out=Path(place) / "figures", width=width_in, formats=["svg"])
+            with warnings.catch_warnings(record=True) as of_this:
+                warnings.simplefilter("always")
+                paths = draw(out=Path(place) / "figures", width=width_in, formats=["svg"])
+            warned |= {str(said.message): said for said in reversed(of_this)}
             stems = list(dict.fromkeys(path.with_suffix("") for path in paths if path.suffix == ".svg"))
             versions.append(
                 {
@@ -45,6 +52,8 @@ def page_figures(draw: Callable[..., list[Path]], prefix: str) -> list[PageFigur
                     for place_of, stem in enumerate(stems)
                 }
             )
+    for said in warned.values():
+        warnings.warn(said.message, said.category, stacklevel=2)
     wide, narrow = versions
     return [PageFigure(name, words, csv, svg, narrow[name][0]) for name, (svg, csv, words) in wide.items()]
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
 from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.freezing.naming import factor_naming, in_order
 from ifp.analysis.plot_one_run import known_factors
+from ifp.analysis.report.section import Section, one_line
 from ifp.errors import IfpError
 
 
@@ -37,7 +42,42 @@ class SectionNaming:
             table = table.rename(columns=self.labels)
             if "factor" in table:
                 table = table.assign(factor=table["factor"].replace(dict(self.labels)))
-        return replace(shown, table=table)
+            others = [name for name in table.columns if name != "factor" and not is_numeric_dtype(table[name])]
+            for name in others if table.columns.is_unique else []:
+                cells = [self.text(cell) if isinstance(cell, str) else cell for cell in table[name]]
+                table[name] = pd.Series(cells, index=table.index, dtype=object)
+        return replace(shown, table=table, title=self.text(shown.title), note=self.text(shown.note))
+
+    def text(self, text: str) -> str:
+        """A text of ours with every factor called by its label, but for those whose names are `OWN_WORDS`."""
+        labels = {one_line(name): label for name, label in self.labels.items() if one_line(name) not in OWN_WORDS}
+        if not labels:
+            return text
+        names = "|".join(re.escape(name) for name in sorted(labels, key=len, reverse=True))
+        return re.sub(rf"(?<![\w-])(?:{names})(?![\w-])", lambda found: one_line(labels[found[0]]), text)
+
+    def section(self, section: Section) -> Section:
+        """A section with order and labels in its tables, and labels in its sentences."""
+        kept = [f"{name} ({label} in figures and tables)" for name, label in self.labels.items() if name in OWN_WORDS]
+        own = [f"Sentences call by the data set's own name, which is a word of theirs too: {', '.join(kept)}."]
+        return replace(
+            section,
+            asked=self.text(section.asked),
+            found=[*map(self.text, section.found), *(own if kept else [])],
+            theory=self.text(section.theory),
+            tables=list(map(self.table, section.tables)),
+            checks=None if section.checks is None else self.table(section.checks),
+        )
+
+
+OWN_WORDS = frozenset((
+    "beta", "bound", "branch", "case", "code", "context", "cooling", "curve", "data", "dataset", "decoder",
+    "direction", "edge", "encoder", "estimator", "factor", "heating", "image", "images", "information", "interval",
+    "latent", "latents", "loss", "measure", "model", "name", "nats", "network", "networks", "noise", "number",
+    "pressure", "record", "run", "seed", "share", "side", "stage", "step", "threshold", "time", "training", "value",
+    "weight",
+))  # fmt: skip
+"""Names of factors that are left in sentences, since these use the words otherwise."""
 
 
 _PLACE = "\0place"

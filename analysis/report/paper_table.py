@@ -103,12 +103,16 @@ def as_markdown(shown: ShownTable) -> str:
 
 
 def as_csv(shown: ShownTable) -> str:
-    """The cells as they are, numbers in full; what a spreadsheet would take for a formula has an apostrophe before."""
+    """The cells as they are, numbers in full; what a spreadsheet would take for a formula has an apostrophe before.
+
+    Of a run that has not finished a last column, `run_status`, says so, since a csv has no caption.
+    """
+    status = [shown.run_status] if shown.run_status else []
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n")
-    write.writerow([quoted(one_line(name)) for name in shown.table.columns])
+    write.writerow([quoted(one_line(name)) for name in shown.table.columns] + ["run_status"] * len(status))
     for row in shown.table.astype(object).itertuples(index=False):
-        write.writerow(["" if value != value else quoted(value) for value in row])
+        write.writerow(["" if value != value else quoted(value) for value in row] + status)
     return out.getvalue().rstrip("\n")
 
 

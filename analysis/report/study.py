@@ -14,7 +14,7 @@ from pathlib import Path
 from ifp.analysis.figures.page_choices import checked_choices
 from ifp.analysis.figures.result import Result
 from ifp.analysis.figures.shown_table import ShownTable
-from ifp.analysis.figures.unfinished import warn_unfinished
+from ifp.analysis.figures.unfinished import unfinished_status, warn_unfinished
 from ifp.analysis.plot_folder import plot
 from ifp.analysis.plot_one_run import check_traversals
 from ifp.analysis.report.drawn import page_figures
@@ -74,8 +74,8 @@ def report(
         what library calls returned; several are sections of one page.
     out : the page's file; RUN/report.html of the first run if None, needed for a result that is in memory only.
     title : of the page; by default what its run is about.
-    order, labels : the factors that come first in figures and tables, and what these call a factor; sentences keep the
-        data set's own names.
+    order, labels : the factors that come first in figures and tables, and what figures, tables and sentences call a
+        factor; settings and the csv of figures keep the data set's own names.
     trust : whether to believe files that are not as they were written.
 
     Raises
@@ -161,14 +161,14 @@ def _sections(folder: Path, prefix: str, trust: bool, naming: SectionNaming) -> 
     several = sorted(folder.glob(_SEVERAL), key=lambda path: int(path.parent.name.partition("-")[0]))
     if several and not (folder / "diagnosis.json").is_file():
         draw = partial(_draw_models, several, naming)
-        yield replace(of_several(folder), figures=page_figures(draw, prefix))
+        yield replace(naming.section(of_several(folder)), figures=page_figures(draw, prefix))
         for number, inner in enumerate(several):
             yield from _sections(inner.parent, f"{prefix}m{number}", trust, naming)
         return
     # drawn first: `plot` says in one sentence what is wrong with a folder of no run
     figures: list[PageFigure] = page_figures(partial(plot, folder, trust=trust, **naming.options()), prefix)
     section = _section_of(folder)
-    yield replace(section, figures=figures, tables=list(map(naming.table, section.tables)))
+    yield replace(naming.section(section), figures=figures)
 
 
 def _section_of(folder: Path) -> Section:
@@ -190,7 +190,10 @@ def tables_of(run: str | Path | Result, *, trust: bool = False) -> Sequence[Show
             return of_several(folder).tables
         tables = _section_of(folder).tables
         said = warn_unfinished(folder)
-    return [replace(shown, note=". ".join(filter(None, [shown.note, said]))) for shown in tables]
+    return [
+        replace(shown, note=". ".join(filter(None, [shown.note, said])), run_status=unfinished_status(folder))
+        for shown in tables
+    ]
 
 
 def _draw_models(

@@ -77,7 +77,10 @@ def plan_cells(
     if "contexts" not in typed:
         wanted = {factor: min(config.contexts, max(count, 1)) for factor, count in there.items()}
         fewer = [f"{factor} {count}" for factor, count in wanted.items() if count < config.contexts]
-        if fewer:
+        only = next(iter(there))
+        if len(dataset.space.names) == 1 and wanted[only] == 1 < config.contexts:
+            say(f"All images are one traversal, along {only}: one context, not the default of {config.contexts}.")
+        elif fewer:
             say(f"Contexts: all there are, {', '.join(fewer)}, not the default of {config.contexts}.")
     drawn: list[FactorTraversal] = []
     for factor, count in wanted.items():

@@ -127,7 +127,7 @@ def read_cells(
     positions = [np.unique(column.values_M[there_M], return_inverse=True) for column in columns]
     factors_MF = np.stack([position for _, position in positions], axis=1) if named else None
     sizes = tuple(len(values) for values, _ in positions)
-    return Codes(mean_MD, np.log(variance_MD), factors_MF, named, sizes)  # type: ignore[arg-type]
+    return Codes(mean_MD, np.log(variance_MD), factors_MF, named, sizes, unit="cell")  # type: ignore[arg-type]
 
 
 def _posteriors(file: Any, mean_key: str | None, variance_key: str | None, count: int, path: Path) -> tuple[Any, Any]:

@@ -80,6 +80,8 @@ def read_codes(path: Path, cells: CellOptions | None = None, say: Say = unsaid) 
       they are numbered in their order;
     - `step` (optional): when in training.
 
+    What the rows of an .npz file are is not known: sentences call them samples, those of a .h5ad file cells.
+
     Raises
     ------
     IfpError : the file or an array in it is missing, damaged or not as above.
@@ -112,7 +114,7 @@ def read_codes(path: Path, cells: CellOptions | None = None, say: Say = unsaid) 
     return Record(
         path.stem,
         int(step.item()) if step is not None and step.size == 1 and step.dtype.kind in "iu" else None,
-        Codes(mean_ND, logvar_ND, factors_NF, names, sizes),
+        Codes(mean_ND, logvar_ND, factors_NF, names, sizes, unit="sample"),
         reader="codes given as arrays",
     )
 

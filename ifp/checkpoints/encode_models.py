@@ -126,11 +126,11 @@ def encode_models(
     return runs, sample
 
 
-def check_enough(images: int, name: str) -> None:
-    """Raise IfpError for too few images to say anything."""
-    if images < FEWEST_IMAGES:
+def check_enough(count: int, name: str, unit: str = "image") -> None:
+    """Raise IfpError for too few rows, each a `unit`, to say anything."""
+    if count < FEWEST_IMAGES:
         raise IfpError(
-            f"{name} holds {counted(images, 'image')} and at least {FEWEST_IMAGES} are needed: fewer "
+            f"{name} holds {counted(count, unit)} and at least {FEWEST_IMAGES} are needed: fewer "
             "show only noise; give more."
         )
 
@@ -170,7 +170,7 @@ def _given_runs(models: Sequence[Codes | Run], settings: EncodeSettings) -> list
             records.sort(key=lambda record: record.step or 0)
         runs = [Run("codes", tuple(records))]
     for run in runs:
-        check_enough(len(run.last.codes), run.name)
+        check_enough(len(run.last.codes), run.name, run.last.codes.unit)
     if len(runs) > 1:
         check_same_latents(runs)
     return runs

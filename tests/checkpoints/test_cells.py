@@ -255,3 +255,20 @@ def test_codes_of_either_kind_and_their_options(tmp_path: Path) -> None:
     read_codes(tmp_path / "codes.npz", CellOptions())
     with pytest.raises(IfpError, match=r"for \.h5ad files"):
         read_codes(tmp_path / "codes.npz", CellOptions(factors=("cell_type",)))
+
+
+def test_sentences_speak_of_cells(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.h5ad", change=lambda file: file["obs"].create_dataset("one", data=np.zeros(CELLS, int)))
+    codes = ifp.read_cells(path, ["cell_type", "one"])
+    found = ifp.diagnose(codes, permutations=20, bootstraps=20, joint=False)
+    said = f"{found.verdict()} {found.how_read()} {codes!r}"
+    assert "image" not in said
+    assert "pixels" not in said
+    for words in ("one has one value in these cells", "These are 90 cells", "of 90 cells they are mostly bias"):
+        assert words in said
+
+
+def test_arrays_of_a_file_are_samples(tmp_path: Path) -> None:
+    mean, variance = matrices()
+    np.savez(tmp_path / "codes.npz", mean=mean, logvar=np.log(variance))
+    assert repr(read_codes(tmp_path / "codes.npz").codes) == "<Codes: 90 samples, 3 latents, no factors>"

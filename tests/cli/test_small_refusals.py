@@ -182,3 +182,24 @@ def test_what_is_said_where_nothing_froze_is_what_the_figure_shows() -> None:
     words = "reached 0.1 nats by the end of cooling (0.03 there, at beta 1; the largest 0.3, at beta 9 while heating)"
     assert words in why_nothing_froze(curves, 0.1)
     assert why_nothing_froze(curves, 0.03) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("anneal toy", "`ifp anneal` takes no argument 'toy'; did you mean '--dataset toy'?"),
+        ("train sprites more", "`ifp train` takes no argument 'sprites'; did you mean '--dataset sprites'?"),
+        ("diagnose toys", "'toys' is a data set and no file here; did you mean '--dataset toys'?"),
+        ("channels toys a b", "'toys' is a data set and no file here; did you mean '--dataset toys'?"),
+        ("directions toys", "'toys' is a data set and no file here; did you mean '--dataset toys'?"),
+        ("shift toys sprites", "'toys' is a data set and no file here; did you mean '--dataset toys'?"),
+    ],
+)
+def test_a_data_set_that_is_given_bare(words: str, said: str) -> None:
+    says(ifp(*words.split()), 2, said)
+
+
+def test_images_without_labels_are_one_traversal(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.tri(5, 8)[:, :, None] * np.ones(3))
+    found = ifp("anneal", "--dataset", f"npz:{tmp_path / 'a.npz'}", "--method", "closed-form", "--dry-run")
+    assert "All images are one traversal, along " in found.stderr, found.output

@@ -128,5 +128,5 @@ def test_a_recording_without_a_record_is_said_to_be_one(tmp_path: Path) -> None:
         with pytest.raises(ifp.IfpError, match="run holds no record yet; let its loop come to its first record"):
             read(tmp_path / "run")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ifp.IfpError, match="nothing else that can be drawn; give the folder"):
+    with pytest.raises(ifp.IfpError, match="nothing else that ifp has written; give the folder"):
         ifp.table(tmp_path / "empty")

@@ -138,3 +138,21 @@ def test_gaussian_runs_name_their_sigma(synthetic: ModuleType, rng: np.random.Ge
     )
     assert read_run(folder).conditions().endswith(r"Gaussian ($\sigma$ = 0.5) likelihood")
     assert set(read_run(folder).freezing_points()["likelihood"]) == {"gaussian"}
+
+
+def test_no_curve_runs_through_a_long_name(synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path) -> None:
+    trace = synthetic.sprites_like_trace(rng, contexts=3, methods=("exact",))
+    longer = {name: f"{name} of the object in the foreground, in pixels" for name in synthetic.FACTORS}
+    trace = replace(trace, factor_M=np.array([longer[name] for name in trace.factor_M]))
+    about = {"name": "a.npz", "image_shape": [64, 64], "factor_names": [*longer.values()]}
+    run = read_run(synthetic.write_run(tmp_path / "run", trace, dataset=about))
+    with paper_style():
+        figure = figure_of(run, "trace", width_in=3.25)
+        figure.draw_without_rendering()
+        for ax in figure.axes[: len(longer)]:
+            name = ax.texts[0].get_window_extent()
+            curves = [line for line in ax.lines if len(line.get_xdata()) > 2]
+            assert curves
+            assert not any(
+                line.get_path().transformed(line.get_transform()).intersects_bbox(name, filled=False) for line in curves
+            )

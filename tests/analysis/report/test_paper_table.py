@@ -117,3 +117,8 @@ def test_it_is_written_into_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "script.py").read_text() == "mine"
     with pytest.raises(IfpError, match="Unknown table format"):
         ifp.table(RUNS / "anneal", format="")
+
+
+def test_a_csv_of_an_unfinished_run_says_so_in_each_row() -> None:
+    shown = ShownTable("Points", pd.DataFrame({"factor": ["a", "b"], "beta": [2.0, 1.0]}), run_status="stopped")
+    assert as_csv(shown).splitlines() == ["factor,beta,run_status", "a,2.0,stopped", "b,1.0,stopped"]

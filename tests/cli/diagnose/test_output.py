@@ -67,7 +67,7 @@ def test_where_the_information_went_of_two_models_side_by_side(rng: np.random.Ge
     for text in (
         "No information diffusion; posX and posY are held by one latent each; shape is constant (posterior",
         "Latent 2 is active (", "holds nothing of any known factor above the noise floor.",
-        "These are 120 images: below 1,000 intervals are wide",
+        "These are 120 samples: below 1,000 intervals are wide",
         "- Information diffusion: posX in DEFT, posY in DEFT; held by no single latent: none; total KL ",
         " nats in beta-VAE and DEFT.",
     ):  # fmt: skip
