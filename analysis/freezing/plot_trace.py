@@ -122,8 +122,8 @@ def make_room(figure: Figure, axes: Sequence[Axes]) -> None:
         box = Bbox.union([text.get_window_extent() for text in names])
         below = (box.y0 - ax.bbox.y0 - MARGIN_PT / 72 * figure.dpi) / ax.bbox.height
         beta_from = ax.transData.inverted().transform((box.x0 - MARGIN_PT / 72 * figure.dpi, box.y0))[0]
-        lines = [line.get_xydata() for line in ax.lines]
-        curves = np.concatenate([np.asarray(line) for line in lines if len(line) > 2] or [np.zeros((0, 2))])
+        lines = [np.asarray(line.get_xydata()) for line in ax.lines]
+        curves = np.concatenate([line for line in lines if len(line) > 2] or [np.zeros((0, 2))])
         highest = curves[curves[:, 0] >= beta_from, 1].max(initial=bottom)
         if below > LEAST_LEFT:
             top = max(top, bottom * (highest / bottom) ** (1 / below))
