@@ -30,7 +30,10 @@ def draw_several(asked: Asked, folders: Sequence[Path], names: str | Sequence[st
     draws = [drawing_of(folder) for folder in folders]
     other = next((folder for folder, draw in zip(folders, draws, strict=True) if draw is not draws[0]), None)
     if other is not None:
-        raise IfpError(f"{folders[0]} and {other} are runs of different kinds; draw those of one kind in one figure.")
+        raise IfpError(
+            f"{folders[0]} and {other} are runs of different kinds, whose axes differ; draw those of one kind in one "
+            "figure, or put both on one page by `ifp report`."
+        )
     if draws[0] not in SEVERAL:
         raise IfpError(f"{folders[0]} takes a page of its own: {ALONE[draws[0]]}.")
     called = run_names(folders, names)
@@ -118,7 +121,9 @@ ALONE: dict[Callable[[Asked], list[Path]], str] = {
     of_channels: "it compares many models itself; give the models of all runs to one `ifp channels`",
     of_directions: "its rows are the directions of one decoder, which others do not share; draw each run by itself, or "
     "compare the MinMax of several by `ifp diagnose --metrics topology`",
-    of_response: "multi-rate networks are drawn over the cooled and heated ones beside them; draw each run by itself",
-    of_edges: "a closed form of a whole data set has a range of beta of its own; draw each run by itself",
+    of_response: "multi-rate networks are drawn over the cooled and heated ones beside them; draw each run by itself, "
+    "or several on one page by `ifp report`",
+    of_edges: "a closed form of a whole data set has a range of beta of its own; draw each run by itself, "
+    "or several on one page by `ifp report`",
 }
 """Why the figure of a run is its own, and what to do instead."""
