@@ -6,6 +6,7 @@ Public names load on first use, so that `import ifp` costs no torch.
 from __future__ import annotations
 
 from ifp.lazy import lazy_names
+from ifp.system.forked import at_fork_one_thread
 
 __version__ = "0.1.0"
 
@@ -51,3 +52,5 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 __getattr__, __dir__ = lazy_names("ifp", _HOME, ["analysis", "checkpoints", "datasets", "objectives"])
+
+at_fork_one_thread()

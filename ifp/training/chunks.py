@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from ifp.system.devices import devices_of
+from ifp.system.forked import possible_threads
 from ifp.training.config import TrainConfig
 from ifp.training.setup import Setup
 from ifp.training.trainer import can_batch
@@ -48,9 +49,9 @@ def divide(seeds: Sequence[int], step_of: Callable[[int], int], setup: Setup) ->
 
 @contextmanager
 def kernel_threads(count: int) -> Iterator[None]:
-    """PyTorch's kernels on `count` threads, within the block."""
+    """PyTorch's kernels on `count` threads (one in a forked process), within the block."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(possible_threads(count))
     try:
         yield
     finally:
