@@ -9,6 +9,8 @@ Shapes: N images, K modes, A arrangements, C orders. An order lists the images b
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import torch
 from scipy.special import ndtri
@@ -20,6 +22,8 @@ from ifp.seeds import numpy_generator
 FEW_IMAGES = 12
 """Up to so many images every move of one image and every exchange of two is tried, and random orders too."""
 RANDOM_ORDERS = 24
+ALL_ORDERS_OF = 5
+"""Up to so many different images, of which some occur several times, all orders are starts."""
 CUTS = 8
 """Rotations of the tour that a search without a known state starts from."""
 LONGEST_TOUR = 400
@@ -56,8 +60,12 @@ def short_tour(batch: TraversalBatch, modes_NK: np.ndarray) -> np.ndarray:
     return order_N
 
 
-def fresh_arrangements(modes_NK: np.ndarray, tour_N: np.ndarray) -> Tensor:
-    """Arrangements [A, N] of mean square 1: weaker modes, mixtures, rotations of the tour, random orders of few."""
+def fresh_arrangements(modes_NK: np.ndarray, tour_N: np.ndarray, same_N: np.ndarray) -> Tensor:
+    """Arrangements [A, N] of mean square 1: weaker modes, mixtures, rotations of the tour, random orders of few.
+
+    `same_N` gives images that are equal the same number (`copies_of`): few images with copies are laid out with the
+    copies in one place too.
+    """
     n, modes = modes_NK.shape
     laid = []
     if modes > 1:
@@ -68,12 +76,39 @@ def fresh_arrangements(modes_NK: np.ndarray, tour_N: np.ndarray) -> Tensor:
     if n <= FEW_IMAGES:
         generator = numpy_generator(0, "orders", n)
         orders += [generator.permutation(n) for _ in range(RANDOM_ORDERS)]
+        if len(np.unique(same_N)) < n:
+            laid += _copies_together(same_N)
     quantiles = ndtri((np.arange(n) + 0.5) / n)
     quantiles /= np.sqrt((quantiles**2).mean())
     for order in _distinct(orders):
         laid.append(np.empty(n))
         laid[-1][order] = quantiles
     return torch.from_numpy(np.stack(laid))
+
+
+def _copies_together(same_N: np.ndarray) -> list[np.ndarray]:
+    """Arrangements with equal images in one place, at normal quantiles of their share: all orders of up to
+    `ALL_ORDERS_OF` different images, random ones of more."""
+    n, images = len(same_N), np.unique(same_N)
+    if len(images) <= ALL_ORDERS_OF:
+        orders = [np.array(order) for order in permutations(images.tolist())]
+    else:
+        generator = numpy_generator(0, "orders of different images", n)
+        orders = [generator.permutation(images) for _ in range(RANDOM_ORDERS)]
+    laid = []
+    for order in _distinct(orders):
+        share = np.array([(same_N == image).mean() for image in order])
+        place = ndtri(np.cumsum(share) - share / 2)
+        z_N = place[np.argmax(same_N[:, None] == order, axis=1)]
+        z_N = z_N - z_N.mean()
+        laid.append(z_N / np.sqrt((z_N**2).mean()))
+    return laid
+
+
+def copies_of(batch: TraversalBatch) -> np.ndarray:
+    """For each image [N] of a batch of one the number of the first image equal to it."""
+    _, first, image_N = np.unique(batch.x_MNP[0].cpu().numpy(), axis=0, return_index=True, return_inverse=True)
+    return np.asarray(first[image_N.reshape(-1)])
 
 
 def random_states(n: int, count: int) -> tuple[Tensor, Tensor]:

@@ -95,7 +95,7 @@ def cooling_path(curve: Curve, landing: Landing, above: np.ndarray) -> Path:
     for j, (index, beta, kl) in enumerate(zip(curve.index_J, curve.beta_J, curve.total_kl_nats_J, strict=True)):
         if beta >= reached or kl <= landing.kl_nats_D.sum():
             continue
-        if last is not None and index > curve.index_J[last] + 1:
+        if last is not None and (j > last + 1 or index > curve.index_J[last] + 1):
             path.jumps.append(Jump(len(path.points), last, j, reached * (1 - RECORD_OFFSET)))
         path.points.append(j)
         path.beta.append(float(beta))
@@ -116,7 +116,7 @@ def heating_path(curve: Curve, beta_closed_form: float, beta_limit: float, above
             continue
         if beta > beta_limit:
             return path
-        if last != COLLAPSED and curve.index_J[j] < curve.index_J[last] - 1:
+        if last != COLLAPSED and (j < last - 1 or curve.index_J[j] < curve.index_J[last] - 1):
             path.jumps.append(Jump(len(path.points), j, last, reached * (1 + RECORD_OFFSET)))
         path.points.append(j)
         path.beta.append(beta)
@@ -126,6 +126,18 @@ def heating_path(curve: Curve, beta_closed_form: float, beta_limit: float, above
     path.points += [COLLAPSED] * len(rest)
     path.beta += map(float, rest)
     return path
+
+
+def turning_points(path: Path) -> list[int]:
+    """The points of a cooling or heating path at which it leaves a branch: those before its jumps, and before it melts.
+
+    At each of them beta(K) has an extremum between two points of the curve.
+    """
+    before = [jump.after - 1 for jump in path.jumps]
+    held = [at for at, point in enumerate(path.points) if point != COLLAPSED]
+    if held and held[-1] + 1 < len(path.points):
+        before.append(held[-1])
+    return [path.points[at] for at in before]
 
 
 def equilibrium_path(curve: Curve, beta_closed_form: float, collapsed_nats: float, above: np.ndarray) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ifp.exact.arrangements import fresh_arrangements, other_orders, short_tour
+from ifp.exact.arrangements import copies_of, fresh_arrangements, other_orders, short_tour
 from ifp.exact.ideal_vae import TraversalBatch, grid_points
 from ifp.exact.solutions import Solutions, States, state_along
 
@@ -30,6 +30,7 @@ class Surroundings:
 
     def __post_init__(self) -> None:
         self._tours: dict[int, np.ndarray] = {}
+        self._copies: dict[int, np.ndarray] = {}
 
     def tour(self, member: int) -> np.ndarray:
         """The short closed tour through a member's images, made when first asked for."""
@@ -37,6 +38,13 @@ class Surroundings:
             row = torch.tensor([member], device=self.modes_MNK.device)
             self._tours[member] = short_tour(self.batch.take(row), self.modes_MNK[member].cpu().numpy())
         return self._tours[member]
+
+    def copies(self, member: int) -> np.ndarray:
+        """Which of a member's images are equal [N]; see `copies_of`."""
+        if member not in self._copies:
+            row = torch.tensor([member], device=self.modes_MNK.device)
+            self._copies[member] = copies_of(self.batch.take(row))
+        return self._copies[member]
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ def fresh_starts(around: Surroundings, members: Sequence[int], known: Solutions,
     for row, m in enumerate(members):
         modes_NK = around.modes_MNK[m].cpu().numpy()
         if latents == 1:
-            laid = fresh_arrangements(modes_NK, around.tour(m))[:, :, None].to(known.beta_M.device)
+            laid = fresh_arrangements(modes_NK, around.tour(m), around.copies(m))[:, :, None].to(known.beta_M.device)
         elif modes_NK.shape[1] > 1:
             laid = around.modes_MNK[m][None, :, [min(d, modes_NK.shape[1] - 1) for d in range(latents)]]
         else:

@@ -61,6 +61,8 @@ class Contest:
 
 FROM_SCRATCH = Contest((Sieve(14, 0.03, 3), Sieve(6, 2.5e-3, 2)))
 """Starts from scratch need more steps, which separate the few that end elsewhere from those still on their way down."""
+DEEP_FROM_SCRATCH = Contest((Sieve(14, 1.0, 24), Sieve(40, 0.05, 6)))
+"""Few images deep in many valleys: starts that ended 0.02 lower have been 0.28 behind after fourteen steps."""
 FROM_SCRATCH_TWO_LATENTS = Contest((Sieve(14, 0.03, 3),))
 """Two latents converge more slowly, so that nothing more can be told after a few steps."""
 ROTATIONS = Contest((Sieve(3, 3e-3, 3),))
@@ -90,17 +92,18 @@ def lowest(
     """
     changed: set[int] = set()
     best = known
+    few = known.states.mean_MND.shape[1] <= FEW_IMAGES
     one_latent = known.states.mean_MND.shape[2] == 1
     if fresh:
         starts = fresh_starts(around, members, known, power)
-        scratch = FROM_SCRATCH if one_latent else FROM_SCRATCH_TWO_LATENTS
+        scratch = FROM_SCRATCH_TWO_LATENTS if not one_latent else DEEP_FROM_SCRATCH if few and wide else FROM_SCRATCH
         if starts is not None:
             best, won = _compete(around, members, best, starts, power, scratch)
             changed |= set(won)
     if not one_latent:
         return best, sorted(changed)
     active = list(range(len(members)))
-    contest = FEW_ORDERS if known.states.mean_MND.shape[1] <= FEW_IMAGES else WIDE_ROTATIONS if wide else ROTATIONS
+    contest = FEW_ORDERS if few else WIDE_ROTATIONS if wide else ROTATIONS
     for _ in range(contest.rounds):
         starts = dealt_out(around, members, best, active)
         if starts is None:

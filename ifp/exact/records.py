@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from ifp.exact.prepare import PreparedTraversal
 from ifp.exact.search import SearchResult, latent_modes
 from ifp.exact.solutions import Solutions, pushed, state_along
 from ifp.exact.solve import solve
+from ifp.exact.turning import sharpened
 
 COLLAPSED_RECORDS = 5
 TOP = 1.25
@@ -60,6 +62,7 @@ class Extra:
 
 def follow(
     batch: TraversalBatch,
+    modes_MNK: Tensor,
     searched: SearchResult,
     fallen: Solutions,
     traversals: Sequence[PreparedTraversal],
@@ -69,24 +72,31 @@ def follow(
     out: list[dict[str, Records]] = [{} for _ in traversals]
     landed = searched.keep(range(len(traversals)), fallen)
     for name in names:
-        paths, curves = [], []
-        for m, traversal in enumerate(traversals):
-            above = above_the_edge(searched, m, traversal)
-            if name == "cool":
-                curves.append(searched.cool[m])
-                landing = Landing(float(fallen.beta_M[m]), fallen.kl_nats_MD[m].cpu().numpy())
-                paths.append(cooling_path(curves[-1], landing, above))
-            else:
-                curves.append(searched.heat[m])
-                paths.append(
-                    heating_path(curves[-1], traversal.beta_closed_form, METASTABLE_LIMIT * traversal.beta_upper, above)
-                )
+        path_of = partial(_cooling if name == "cool" else _heating, searched, fallen, traversals)
+        known = searched.cool if name == "cool" else searched.heat
+        curves = sharpened(batch, modes_MNK, searched.store, known, path_of, rising=name != "cool")
+        known[:] = curves
+        paths = [path_of(m, curve) for m, curve in enumerate(curves)]
         extra = _arrivals(batch, searched, curves, paths)
         for m in range(len(traversals)):
             if name == "cool":
                 extra[m].append(kept(fallen, m, COLLAPSED_RECORDS, landed[m]))
             out[m][name] = assemble(curves[m], paths[m], float(batch.collapsed_nats_M[m]), extra[m])
     return out
+
+
+def _cooling(
+    searched: SearchResult, fallen: Solutions, traversals: Sequence[PreparedTraversal], m: int, curve: Curve
+) -> Path:
+    landing = Landing(float(fallen.beta_M[m]), fallen.kl_nats_MD[m].cpu().numpy())
+    return cooling_path(curve, landing, above_the_edge(searched, m, traversals[m]))
+
+
+def _heating(
+    searched: SearchResult, fallen: Solutions, traversals: Sequence[PreparedTraversal], m: int, curve: Curve
+) -> Path:
+    traversal, above = traversals[m], above_the_edge(searched, m, traversals[m])
+    return heating_path(curve, traversal.beta_closed_form, METASTABLE_LIMIT * traversal.beta_upper, above)
 
 
 def above_the_edge(searched: SearchResult, member: int, traversal: PreparedTraversal) -> np.ndarray:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ifp.exact.arrangements import FEW_IMAGES
 from ifp.exact.follow import Track
 from ifp.exact.improve import lowest
 from ifp.exact.search_state import SearchState
@@ -34,6 +35,7 @@ def rise(state: SearchState) -> list[int]:
     scratch_from = [0.0] * state.members
     widely = [-1] * state.members  # the last target of the wide search, which the deepest state must have passed
     ended = np.zeros(state.members, dtype=bool)
+    few = state.batch.shape[0] <= FEW_IMAGES  # the deepest state of few images may be of another valley altogether
     other: Track | None = None  # members whose lowest state is not on the first curve
     for index in range(min(begin), len(targets)):
         if other is not None:
@@ -51,6 +53,8 @@ def rise(state: SearchState) -> list[int]:
         for m, is_last in zip(active, _deep_enough(state, active, index), strict=True):
             if is_last or (m in fresh and targets[index] >= LEAST_KL_NATS):
                 widely[m] = index
+        if few:
+            fresh = [m for m in active if m in fresh or widely[m] == index]
         for is_fresh, wide in ((True, True), (True, False), (False, True), (False, False)):
             members = [m for m in active if (m in fresh, widely[m] == index) == (is_fresh, wide)]
             if members:
@@ -64,7 +68,7 @@ def rise(state: SearchState) -> list[int]:
     for index in sorted(set(deepest)):
         members = [m for m in range(state.members) if deepest[m] == index != widely[m]]
         if members:
-            _searched(state, None, index, members, fresh=False, wide=True)
+            _searched(state, None, index, members, fresh=few, wide=True)
     return [points[index] for points, index in zip(state.best, deepest, strict=True)]
 
 
