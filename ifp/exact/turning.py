@@ -109,7 +109,7 @@ def sharpened(
             for j in turning_points(path_of(m, curve)):
                 # the curve's ends have one neighbour: there it ends, or begins where nothing is held
                 if m not in turn_of and (m, int(curve.state_J[j])) not in done and 0 < j < len(curve.beta_J) - 1:
-                    turn_of[m] = _Turn(m, *(_point(curve, at) for at in (j - 1, j, j + 1)))
+                    turn_of[m] = _Turn(m, _point(curve, j - 1), _point(curve, j), _point(curve, j + 1))
         if not turn_of:
             return curves
         for m, turn in turn_of.items():
