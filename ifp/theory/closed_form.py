@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import eigh, svd
 
 from ifp.array_like import as_array, as_traversals
 from ifp.likelihood import Likelihood, as_likelihood
@@ -24,6 +24,8 @@ from ifp.theory.upper_edge import upper_edge
 Images = np.ndarray | Sequence[np.ndarray]
 
 LEADING_MODES = 3
+MANY_IMAGES = 2000
+"""With more images than this, and half as many pixels at most, modes are those of the pixels' side of the data."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,13 @@ def leading_modes(
     scaled_NP = (x_NP - m_P) * np.sqrt(reduced.weight_P / likelihood.variance(m_P))
     n = len(x_NP)
     count = min(count, n - 1)
-    eigenvalues, vectors = eigh(scaled_NP @ scaled_NP.T / n, subset_by_index=[n - count, n - 1])
+    if n > MANY_IMAGES and n > 2 * scaled_NP.shape[1]:
+        # the Gram matrix has the rank of the pixels at most, and would take n^3 steps
+        left_NK, singular_K, _ = svd(scaled_NP, full_matrices=False)
+        count = min(count, len(singular_K))
+        eigenvalues, vectors = singular_K[:count][::-1] ** 2 / n, left_NK[:, :count][:, ::-1]
+    else:
+        eigenvalues, vectors = eigh(scaled_NP @ scaled_NP.T / n, subset_by_index=[n - count, n - 1])
     modes_NK = vectors[:, ::-1]
     # an eigenvector's sign is arbitrary; fix it, so that results do not depend on the linear algebra library
     signs_K = np.sign(modes_NK[np.abs(modes_NK).argmax(axis=0), np.arange(count)])

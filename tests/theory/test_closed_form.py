@@ -213,3 +213,14 @@ def test_single_images_are_starts_of_the_upper_edge(monkeypatch: pytest.MonkeyPa
     with_vertices = freezing_bounds(x).beta_upper_M[0]
     monkeypatch.setattr("ifp.theory.upper_edge.BEST_VERTICES", 0)
     assert with_vertices > freezing_bounds(x).beta_upper_M[0] * (1 + 5e-4)
+
+
+def test_leading_modes_of_many_images_of_few_pixels_are_those_of_the_gram_matrix(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = reduce_traversal(np.random.default_rng(3).random((30, 5)), Bernoulli())
+    values, modes = leading_modes(x, Bernoulli())
+    monkeypatch.setattr("ifp.theory.closed_form.MANY_IMAGES", 20)
+    others, same = leading_modes(x, Bernoulli())
+    np.testing.assert_allclose(others, values, rtol=1e-12)
+    np.testing.assert_allclose(same, modes, atol=1e-10)
