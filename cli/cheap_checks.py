@@ -14,7 +14,7 @@ def no_dataset(paths: Sequence[Path] = ()) -> IfpError:
     """The error of a command without --dataset, which says so where one of `paths` is the name of a data set."""
     mistaken = next((str(path) for path in paths if str(path) in DATASETS and not path.exists()), None)
     if mistaken is not None:
-        return IfpError(f"{mistaken!r} is a data set and no file here; did you mean '--dataset {mistaken}'?")
+        return IfpError(f"{mistaken!r} is a data set and no file here; give '--dataset {mistaken}' beside the models.")
     return IfpError("No data set is named; add --dataset NAME (`ifp data list` shows the names).")
 
 

@@ -91,7 +91,11 @@ def usage_sentence(error: click.UsageError) -> str:
         said = error.format_message()
         extra = re.search(r"unexpected extra arguments? \((\S+).*\)$", said)
         if extra and "--dataset" in options:
-            return f"`{command}` takes no argument {extra[1]!r}; did you mean '--dataset {extra[1]}'?"
+            from ifp.datasets.catalog import DATASETS
+
+            meant = difflib.get_close_matches(extra[1], DATASETS, n=1)  # a name itself is the nearest to it
+            end = f"did you mean '--dataset {meant[0]}'?" if meant else "a data set is given by --dataset NAME."
+            return f"`{command}` takes no argument {extra[1]!r}; {end}"
         return said
     bare = {name.lstrip("-"): name for name in options}  # the dashes are alike in all
     near = difflib.get_close_matches(error.option_name.lstrip("-"), bare, n=1)

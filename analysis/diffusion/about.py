@@ -24,7 +24,7 @@ def about_run(run: Run, sample: Sample | None, seed: int, scores: Mapping[str, t
     sample, seed : the images that were encoded and the seed that drew them; None for codes that came as arrays.
     scores : metric -> its score and the seconds that it took.
     """
-    data: dict[str, Any] = {"name": "codes given as arrays"}
+    data: dict[str, Any] = {"name": run.last.reader or "codes given as arrays", "each row": run.last.codes.unit}
     if sample is not None:
         dataset = sample.dataset
         data = {

@@ -113,7 +113,13 @@ class Suggestion(Result):
         row = self.limiting
         said = [self._first(row)]
         cool, heat = (f"{row[f'{name}_bound']}{_number(row[name])}" for name in ("cool", "heat"))
-        if not row["bound"] and np.isfinite(row["cool"]) and np.isfinite(row["heat"]):
+        both = not row["bound"] and np.isfinite(row["cool"]) and np.isfinite(row["heat"])
+        if both and (row["cool_bound"] or row["heat_bound"]):
+            said.append(
+                f"Where networks hold {row['factor']} is not bracketed: cooling {cool}, heating {heat}, of which the "
+                "one with a sign is only a bound; train longer or over a wider range of beta."
+            )
+        elif both:
             said.append(
                 f"Networks began to hold {row['factor']} at {cool} as beta fell and lost it at {heat} as it rose: "
                 "below the first training holds it, above the second it does not, and between the two it depends on "

@@ -112,11 +112,9 @@ def sharpened(
                     turn_of[m] = _Turn(m, _point(curve, j - 1), _point(curve, j), _point(curve, j + 1))
         if not turn_of:
             return curves
-        for m, turn in turn_of.items():
-            done.add((m, turn.best.row or 0))
+        done |= {(m, _row(turn.best)) for m, turn in turn_of.items()}
         _solve_all(batch, modes_MNK, store, curves, list(turn_of.values()), sign)
-        for m, turn in turn_of.items():
-            done.add((m, turn.best.row or 0))
+        done |= {(m, _row(turn.best)) for m, turn in turn_of.items()}
 
 
 def _point(curve: Curve, j: int) -> _Point:
@@ -137,12 +135,8 @@ def _solve_all(
         sides = [turn.between(kl) for turn, kl in wanted]
         rows = torch.tensor([turn.m for turn, _ in wanted], device=modes_MNK.device)
         last = store.get([_row(turn.best) for turn, _ in wanted])
-        before = store.get(
-            [
-                _row(turn.best) if side.row is None else side.row
-                for (turn, _), (side, _) in zip(wanted, sides, strict=True)
-            ]
-        )
+        beside = [turn.best if side.row is None else side for (turn, _), (side, _) in zip(wanted, sides, strict=True)]
+        before = store.get(list(map(_row, beside)))
         straight = torch.tensor([side.row is not None for side, _ in sides], device=rows.device)
         at = last.beta_M.new_tensor([kl for _, kl in wanted])
         track, jumped = Track(rows, last, before, straight, None).step(batch, modes_MNK, at)
@@ -165,5 +159,6 @@ def _solve_all(
 
 
 def _row(point: _Point) -> int:
+    """The row of a point that is a state, as the best ones are."""
     assert point.row is not None
     return point.row

@@ -112,7 +112,8 @@ def leading_modes(
 
     The first eigenvalue is the lower edge; its eigenvector says which way the images are pulled apart at the onset.
     The scaled image is (x - m) / sqrt(m (1 - m)) for bernoulli and (x - m) / sigma for gaussian; the eigenvalues are
-    those of its covariance. At most N - 1 of them are not zero.
+    those of its covariance. At most N - 1 of them are not zero; of more than `MANY_IMAGES` images of P pixels there are
+    at most P.
     """
     x_NP, m_P = reduced.values_NP, reduced.mean_P
     scaled_NP = (x_NP - m_P) * np.sqrt(reduced.weight_P / likelihood.variance(m_P))

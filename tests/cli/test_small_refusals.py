@@ -187,12 +187,13 @@ def test_what_is_said_where_nothing_froze_is_what_the_figure_shows() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("anneal toy", "`ifp anneal` takes no argument 'toy'; did you mean '--dataset toy'?"),
+        ("anneal toy", "`ifp anneal` takes no argument 'toy'; did you mean '--dataset toys'?"),
+        ("anneal nonsense", "`ifp anneal` takes no argument 'nonsense'; a data set is given by --dataset NAME."),
         ("train sprites more", "`ifp train` takes no argument 'sprites'; did you mean '--dataset sprites'?"),
-        ("diagnose toys", "'toys' is a data set and no file here; did you mean '--dataset toys'?"),
-        ("channels toys a b", "'toys' is a data set and no file here; did you mean '--dataset toys'?"),
-        ("directions toys", "'toys' is a data set and no file here; did you mean '--dataset toys'?"),
-        ("shift toys sprites", "'toys' is a data set and no file here; did you mean '--dataset toys'?"),
+        ("diagnose toys", "'toys' is a data set and no file here; give '--dataset toys' beside the models."),
+        ("channels toys a b", "'toys' is a data set and no file here; give '--dataset toys' beside the models."),
+        ("directions toys", "'toys' is a data set and no file here; give '--dataset toys' beside the models."),
+        ("shift toys sprites", "'toys' is a data set and no file here; give '--dataset toys' beside the models."),
     ],
 )
 def test_a_data_set_that_is_given_bare(words: str, said: str) -> None:

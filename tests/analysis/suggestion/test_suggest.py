@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -107,6 +108,15 @@ def test_without_exact_curves_it_is_the_middle_of_the_bracket(run_folder: Path) 
     cool = found.limiting["cool"]
     assert any(f"began to hold {found.limiting['factor']} at {cool:.3g}" in said for said in found.sentences())
     assert "in training on the whole data set a factor may" in " ".join(found.sentences()).lower()
+
+
+def test_a_bound_is_not_said_to_be_a_beta_at_which_networks_lost_a_factor(run_folder: Path) -> None:
+    found = ifp.suggest(run_folder)
+    held = found.held.assign(heat_bound="<")
+    said = " ".join(replace(found, held=held).sentences())
+    assert "lost it at" not in said
+    assert "is not bracketed" in said
+    assert "cooling" in said
 
 
 def test_the_command_prints_table_sentences_and_json(run_folder: Path) -> None:
