@@ -169,7 +169,7 @@ def _anneal_batch(
     around = Surroundings(batch, modes_MNK, tick)
     searched = search_curves(around, depth, latents=latents, heat=list(names) != ["cool"])
     fallen = landings(batch, modes_MNK, edge_M, latents)
-    records = follow(batch, modes_MNK, searched, fallen, traversals, directions)
+    records = follow(around, searched, fallen, traversals, directions)
     if "equilibrium" in names:
         for m, equilibrium in enumerate(equilibrium_records(around, searched, traversals)):
             records[m]["equilibrium"] = equilibrium

@@ -23,12 +23,14 @@ from ifp.exact.branches import (
     cooling_path,
     heating_path,
 )
+from ifp.exact.candidates import Surroundings
 from ifp.exact.ideal_vae import TraversalBatch
 from ifp.exact.prepare import PreparedTraversal
 from ifp.exact.search import SearchResult, latent_modes
 from ifp.exact.solutions import Solutions, pushed, state_along
 from ifp.exact.solve import solve
 from ifp.exact.turning import sharpened
+from ifp.exact.warming import warmed
 
 COLLAPSED_RECORDS = 5
 TOP = 1.25
@@ -61,20 +63,23 @@ class Extra:
 
 
 def follow(
-    batch: TraversalBatch,
-    modes_MNK: Tensor,
+    around: Surroundings,
     searched: SearchResult,
     fallen: Solutions,
     traversals: Sequence[PreparedTraversal],
     names: Sequence[str],
 ) -> list[dict[str, Records]]:
     """The records of cooling and heating of each member of a batch; the states met on the way go into the store."""
+    batch, modes_MNK = around.batch, around.modes_MNK
     out: list[dict[str, Records]] = [{} for _ in traversals]
     landed = searched.keep(range(len(traversals)), fallen)
     for name in names:
         path_of = partial(_cooling if name == "cool" else _heating, searched, fallen, traversals)
         known = searched.cool if name == "cool" else searched.heat
         curves = sharpened(batch, modes_MNK, searched.store, known, path_of, rising=name != "cool")
+        if name != "cool":
+            limit_M = [METASTABLE_LIMIT * traversal.beta_upper for traversal in traversals]
+            curves = warmed(around, searched, curves, path_of, limit_M)
         known[:] = curves
         paths = [path_of(m, curve) for m, curve in enumerate(curves)]
         extra = _arrivals(batch, searched, curves, paths)
