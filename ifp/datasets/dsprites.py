@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import threading
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -24,6 +23,7 @@ from ifp.datasets.cache import PackedGrid, build_grid, cache_folder, open_grid
 from ifp.datasets.download import default_data_dir, find_file
 from ifp.datasets.factors import FactorSpace
 from ifp.datasets.npy_header import read_npy_header
+from ifp.datasets.npz_file import BROKEN_ZIP
 from ifp.errors import IfpError
 from ifp.system.progress import Progress
 
@@ -125,7 +125,7 @@ def read_blocks(path: Path, space: FactorSpace, images_per_block: int) -> Iterat
                 yield block
     except KeyError as error:
         raise _damaged(path, f"holds no array {MEMBER!r}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except BROKEN_ZIP as error:
         raise _damaged(path, f"is not a whole zip file ({error})") from error
 
 

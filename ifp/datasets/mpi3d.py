@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from ifp.datasets.download import default_data_dir, find_file
 from ifp.datasets.factors import FactorSpace
 from ifp.datasets.image_file import ImageFile
 from ifp.datasets.npy_header import read_npy_header
+from ifp.datasets.npz_file import BROKEN_ZIP
 from ifp.datasets.stored_grid import StoredGrid
 from ifp.datasets.unpacked import in_place, unpack_once
 from ifp.errors import IfpError
@@ -142,7 +142,7 @@ def read_blocks(name: str, path: Path, space: FactorSpace) -> Iterator[np.ndarra
                 yield np.frombuffer(data, dtype=np.uint8).reshape(count, SIDE, SIDE, 3)
     except KeyError as error:
         raise _damaged(name, path, "holds no array 'images'") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    except BROKEN_ZIP as error:
         raise _damaged(name, path, f"is not a whole zip file ({error})") from error
 
 
@@ -173,15 +173,7 @@ def _stored_at(name: str, path: Path, space: FactorSpace) -> int | None:
             *_, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
     except KeyError as error:
         raise _damaged(name, path, "holds no array 'images'") from error
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        struct.error,
-    ) as error:
+    except BROKEN_ZIP as error:
         raise _damaged(name, path, f"is not a whole zip file ({error})") from error
     offset = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes + header
     if offset + len(space) * SIDE * SIDE * 3 > path.stat().st_size:

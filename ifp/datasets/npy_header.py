@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from tokenize import TokenError
 from typing import IO
 
@@ -9,6 +10,8 @@ import numpy as np
 
 Header = tuple[tuple[int, ...], bool, np.dtype[np.generic]]
 """Shape, whether the first index varies fastest, and type."""
+_LONGEST = 2**16
+"""Maximum number of bytes of a header; NumPy parses none of over 10,000."""
 
 
 def read_npy_header(stream: IO[bytes]) -> Header:
@@ -16,13 +19,17 @@ def read_npy_header(stream: IO[bytes]) -> Header:
 
     Raises
     ------
-    ValueError : no header, or one that cannot be parsed.
+    ValueError : no header, one that claims more than 64 KiB, or one that cannot be parsed.
     """
     try:
         version = np.lib.format.read_magic(stream)
         # 3.0 differs from 2.0 only in the alphabet of the names of fields
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, by_columns, dtype = read(stream)
+        length = stream.read(2 if version == (1, 0) else 4)
+        claimed = int.from_bytes(length, "little")
+        if claimed > _LONGEST:  # NumPy would read up to 4 GiB before it compares the length with a limit of its own
+            raise ValueError(f"it claims a length of {claimed:,} bytes")
+        shape, by_columns, dtype = read(io.BytesIO(length + stream.read(claimed)))
     except (SyntaxError, TokenError) as error:  # NumPy lets these through from its parser
         raise ValueError(str(error)) from error
     return shape, by_columns, dtype

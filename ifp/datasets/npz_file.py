@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,11 @@ MAX_BYTES = 64 * 2**30
 """No array may be larger than this once unpacked (64 GiB)."""
 _BLOCK = 1 << 24
 """Bytes that are unpacked at a time."""
+BROKEN_ZIP = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, NotImplementedError, RuntimeError,
+    UnicodeDecodeError,
+)  # fmt: skip
+"""The errors that zipfile raises when it opens or unpacks a damaged file; names that are no UTF-8 are among them."""
 
 
 def check_there(path: Path) -> None:
@@ -48,7 +54,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except zipfile.BadZipFile as error:
         raise IfpError(f"{path} is not an .npz file or is damaged ({error}); save it anew with numpy.savez.") from error
-    except (zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
+    except BROKEN_ZIP as error:
         raise IfpError(f"{path} is damaged or cannot be read ({error}); save it anew with numpy.savez.") from error
 
 

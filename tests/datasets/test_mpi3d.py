@@ -111,6 +111,25 @@ def test_a_header_that_cannot_be_parsed(tmp_path: Path, memory_below: Bounded) -
         refused(tmp_path, "no readable array header", memory_below)
 
 
+def test_a_header_that_claims_gigabytes(tmp_path: Path, memory_below: Bounded) -> None:
+    with zipfile.ZipFile(tmp_path / "mpi3d_toy.npz", "w") as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\x02\x00" + b"\xf0\xff\xff\xff" + bytes(1000))
+    refused(tmp_path, "no readable array header", memory_below)
+
+
+def test_a_name_that_is_no_text(tmp_path: Path, memory_below: Bounded) -> None:
+    np.savez(tmp_path / "mpi3d_toy.npz", images=IMAGES)
+    path = tmp_path / "mpi3d_toy.npz"
+    whole = path.read_bytes()
+    directory = whole.rindex(b"PK\1\2")
+    for entry, flags, name in ((0, 6, 30), (directory, 8, 46)):
+        raw = bytearray(whole)
+        raw[entry + flags + 1] |= 0x08  # the flag that the name is UTF-8
+        raw[entry + name] = 0xE9
+        path.write_bytes(raw)
+        refused(tmp_path, "not a whole zip file", memory_below)
+
+
 def test_a_header_that_promises_more_than_there_is(tmp_path: Path, memory_below: Bounded) -> None:
     with zipfile.ZipFile(tmp_path / "mpi3d_toy.npz", "w") as archive, archive.open("images.npy", "w") as stream:
         np.lib.format.write_array_header_1_0(
