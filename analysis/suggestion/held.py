@@ -9,6 +9,8 @@ import pandas as pd
 
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE, measured_values
+from ifp.analysis.freezing.median_interval import median_interval
+from ifp.analysis.joint.points import ordered_values
 from ifp.analysis.joint.response_result import WholeResponse
 from ifp.analysis.joint.results import WholeAnnealing
 
@@ -104,9 +106,15 @@ def _middle(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bound_of(networks: pd.DataFrame, name: str) -> dict[str, Any]:
-    """Of networks none of which has a point: the bound that their records leave."""
-    for bound, column in (("<", "beta_bracket_high"), (">", "beta_bracket_low")):
-        ends = networks[column].dropna()
-        if len(ends) and networks["beta_ifp"].isna().all():
-            return {name: float(ends.median()), f"{name}_bound": bound}
-    return {name: np.nan, f"{name}_bound": ""}
+    """Of networks whose median lies beyond what was tried: the bound that their records leave.
+
+    Each network's point is at most (least) its own bound, so the median is at most (least) theirs.
+    """
+    order_beta, seeds = ordered_values(networks), networks["seed"].to_numpy()
+    middle = median_interval(order_beta, seeds).median
+    if not np.isinf(middle):
+        return {name: np.nan, f"{name}_bound": ""}
+    bound, column = ("<", "beta_bracket_high") if middle < 0 else (">", "beta_bracket_low")
+    beyond = np.isinf(order_beta) & (np.sign(order_beta) == np.sign(middle))
+    beta = median_interval(np.where(beyond, networks[column].to_numpy(float), order_beta), seeds).median
+    return {name: beta, f"{name}_bound": bound} if np.isfinite(beta) else {name: np.nan, f"{name}_bound": ""}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ifp.analysis.diffusion.wording import listed
 from ifp.analysis.figures.result import Result
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE
@@ -173,14 +174,16 @@ class Suggestion(Result):
         sure = _interval(row["low"], row["high"]) if row["of"] not in (BRACKET, JOINT) else ""
         sure = f"; 95 % interval of the median {sure}" if sure else ""
         if row["bound"] == "<":
+            held = self._held()
+            below = listed([str(name) for name in held.loc[held["bound"] == "<", "factor"]])
             return (
-                f"Which beta holds {self._named()} is not known: {row['factor']} froze below {_number(row['beta'])}, "
+                f"Which beta holds {self._named()} is not known: {below} froze below {_number(row['beta'])}, "
                 "the lowest that was tried; anneal further down (`beta_min`)."
             )
         if row["bound"] == ">":
             return f"All betas tried, up to {_number(row['beta'])}, hold {self._named()}."
         last = f": {row['factor']} freezes last" if len(self.hold) > 1 else ""
-        return f"A beta below {_number(row['beta'])} holds {self._named()}{last} ({HEADINGS[str(row['of'])]}{sure})."
+        return f"A beta below {_number(row['beta'])} holds {self._named()}{last} ({_heading(row)}{sure})."
 
     def _of_units(self) -> str:
         if not self.units.name:
@@ -199,6 +202,14 @@ def _number(value: float) -> str:
 
 def _told(row: pd.Series) -> str:
     return "-" if not np.isfinite(row["beta"]) else f"{row['bound']}{_number(row['beta'])}"
+
+
+def _heading(row: pd.Series) -> str:
+    """What the beta of a row is; of a bracket with one known end, which end that is."""
+    known = [name for name in ("cool", "heat") if np.isfinite(row[name]) and not row[f"{name}_bound"]]
+    if row["of"] in (BRACKET, JOINT) and len(known) == 1:
+        return f"median of {'cooled' if known == ['cool'] else 'heated'} networks alone"
+    return HEADINGS[str(row["of"])]
 
 
 def _interval(low: float, high: float) -> str:

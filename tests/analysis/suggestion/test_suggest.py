@@ -205,6 +205,34 @@ def test_what_never_froze_is_a_bound_and_not_a_beta() -> None:
     assert ifp.suggest(whole([40.0, np.nan], [90.0, np.nan]), hold="posX").beta == pytest.approx(60.0)
 
 
+def half_melted() -> WholeAnnealing:
+    """posX: cooled at 20 and 21, heated at 60 and never melted up to 90; shape never froze either way."""
+    result = whole([20.0, np.nan], [60.0, np.nan])
+    points = result.tables["joint_freezing_points"]
+    of_posX = points["name"] == "posX"
+    points.loc[of_posX & (points["direction"] == "cool") & (points["seed"] == 1), "beta_ifp"] = 21.0
+    melted = of_posX & (points["direction"] == "heat") & (points["seed"] == 1)
+    points.loc[melted, ["beta_ifp", "beta_bracket_low", "beta_bracket_high"]] = [np.nan, 90.0, np.nan]
+    points.loc[melted, "status"] = "never_melted"
+    result.tables["joint_summary"].loc[0, ["cool_median", "heat_median"]] = [20.5, np.nan]
+    return result
+
+
+def test_a_median_among_networks_that_never_melted_is_a_bound() -> None:
+    found = ifp.suggest(half_melted(), hold="posX")
+    row = found.limiting
+    assert (row["heat"], row["heat_bound"], row["beta"], row["bound"]) == (75.0, ">", 20.5, "")
+    first, second = found.sentences()[:2]
+    assert first == "A beta below 20.5 holds posX (median of cooled networks alone)."
+    assert "is not bracketed: cooling 20.5, heating >75" in second
+    assert found.texts()["networks, heating"].tolist() == [">75", "<2"]
+
+
+def test_all_factors_of_which_a_bound_alone_is_known_are_named() -> None:
+    found = ifp.suggest(whole([np.nan, np.nan], [np.nan, np.nan]))
+    assert found.sentences()[0].startswith("Which beta holds posX and shape is not known: posX and shape froze below 2")
+
+
 def test_factors_and_units_are_checked_before_a_run() -> None:
     assert read_hold(["a,b", "c"], ["a,b", "c"]) == ["a,b", "c"]
     assert read_hold("c,d", ["c", "d"]) == ["c", "d"]
