@@ -20,6 +20,7 @@ _OPTION_OF = {
 _PHRASES = (
     ("`betas=...`", "--option betas=..."),
     ("as ifp.Codes(mean, logvar)", "with --codes file.npz"),
+    ("`factors` of cells", "--factors"),
     ("as `dataset` the", "--dataset with the"),
     ("as `dataset`", "with --dataset"),
     ("as `out`", "with --out"),

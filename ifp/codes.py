@@ -6,7 +6,7 @@ Shapes: N images, D latents, F factors.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ class Codes:
     factor_names : one name per factor; factor_0, factor_1, ... where none are given.
     factor_sizes : the number of values that each factor can take; the values that occur where none are given.
     unit : what one row is, in the singular, for sentences: "image", "cell", "sample".
+    row_names_N : texts that say which row is which, as the names of cells; None where rows have no names. Codes that
+        are compared must have the same, and are put into one order by them.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class Codes:
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
     unit: str = "image"
+    row_names_N: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         mean_ND, logvar_ND = as_numbers(self.mean_ND, "mean"), as_numbers(self.logvar_ND, "logvar")
@@ -77,6 +80,8 @@ class Codes:
         self._set("factors_NF", factors_NF)
         self._set("factor_names", names)
         self._set("factor_sizes", sizes)
+        if self.row_names_N is not None:
+            self._set("row_names_N", _row_names(self.row_names_N, len(mean_ND)))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -99,6 +104,16 @@ class Codes:
         """Whether anything is known of what made the images."""
         return bool(self.factor_names)
 
+    def at_rows(self, rows: np.ndarray) -> Codes:
+        """Of the rows at these places, in their order."""
+        return replace(
+            self,
+            mean_ND=self.mean_ND[rows],
+            logvar_ND=self.logvar_ND[rows],
+            factors_NF=self.factors_NF[rows] if self.has_factors else None,
+            row_names_N=None if self.row_names_N is None else self.row_names_N[rows],
+        )
+
     def kl_nats_D(self) -> np.ndarray:
         """KL(q(z_j | x) || N(0, 1)) of each latent, averaged over the images."""
         return kl_nats(self.mean_ND, self.logvar_ND).mean(axis=0)
@@ -115,6 +130,13 @@ def beyond_measure(mean_ND: np.ndarray, logvar_ND: np.ndarray) -> bool:
         return True
     with np.errstate(over="ignore"):
         return not np.isfinite(kl_nats(mean_ND, logvar_ND).mean(axis=0)).all()
+
+
+def _row_names(given: Any, rows: int) -> np.ndarray:
+    names_N = np.asarray(given)
+    if names_N.shape != (rows,):
+        raise IfpError(f"row_names must be {rows} texts, one per row, got the shape {list(names_N.shape)}.")
+    return names_N.astype(str)
 
 
 def _factors(

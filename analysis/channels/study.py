@@ -145,7 +145,7 @@ def _channels(
             raise IfpError("Codes bring their own factors; leave the data set out.")
         if settings.along_training:
             raise IfpError("along_training is about the checkpoints of runs; leave it out with codes.")
-        settings = _fitting(settings, points, len(records[0].codes), records[0].label, say)
+        settings = _fitting(settings, points, len(records[0].codes), records[0].label, say, records[0].codes.unit)
         ensemble = models_of_codes(records, points=settings.points, seed=seed, betas=settings.betas)
     elif all_recordings(named := list(models) if isinstance(models, list | tuple) else [models], dataset):
         recordings = read_recordings(
@@ -185,15 +185,15 @@ def _channels(
     return result
 
 
-def _fitting(settings: ChannelSettings, asked: int | None, there: int, name: str, say: Say) -> ChannelSettings:
-    """The settings with no more points than images where the user asked for no number; one that was given stays."""
+def _fitting(
+    settings: ChannelSettings, asked: int | None, there: int, name: str, say: Say, unit: str = "image"
+) -> ChannelSettings:
+    """The settings with no more points than rows where the user asked for no number; one that was given stays."""
     if asked is not None or settings.points <= there:
         return settings
     if there < FEWEST_POINTS:
-        raise IfpError(
-            f"{name} holds {counted(there, 'image')}, and channels are compared on at least {FEWEST_POINTS}."
-        )
-    say(f"Points: all {counted(there, 'image')} of {name}, in place of {settings.points:,}.")
+        raise IfpError(f"{name} holds {counted(there, unit)}, and channels are compared on at least {FEWEST_POINTS}.")
+    say(f"Points: all {counted(there, unit)} of {name}, in place of {settings.points:,}.")
     return dataclasses.replace(settings, points=there)
 
 

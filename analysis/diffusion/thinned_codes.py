@@ -33,8 +33,7 @@ def thinned(codes: Codes, most: int, seed: int) -> Codes:
         return codes
     generator = numpy_generator(seed, "diagnose", "thinned")
     kept_N = np.sort(generator.choice(len(codes), size=most, replace=False))
-    mean_ND, logvar_ND, factors_NF = codes.mean_ND[kept_N], codes.logvar_ND[kept_N], codes.factors_NF[kept_N]
-    return Codes(mean_ND, logvar_ND, factors_NF, codes.factor_names, codes.factor_sizes, codes.unit)
+    return codes.at_rows(kept_N)
 
 
 def say_of_joint(runs: Sequence[Run], say: Say) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ifp.checkpoints.obs_columns import column_names, num_cells, read_column, rows_of_matrix
+from ifp.checkpoints.obs_columns import column_names, num_cells, read_column, read_names, rows_of_matrix
 from ifp.codes import Codes
 from ifp.datasets.binning import Bins
 from ifp.datasets.factors import check_factor_names
@@ -119,6 +119,7 @@ def read_cells(
         rows_M = rows_M[there_M]
         mean_MD = rows_of_matrix(mean, rows_M).astype(np.float64)
         variance_MD = rows_of_matrix(variance, rows_M).astype(np.float64)
+        names_M = read_names(obs, rows_M, path)
     if not (np.isfinite(variance_MD).all() and (variance_MD > 0).all()):
         raise IfpError(
             f"The variances of {path} must be positive, got {variance_MD.min():g} as the lowest; they are qz.scale**2, "
@@ -127,7 +128,7 @@ def read_cells(
     positions = [np.unique(column.values_M[there_M], return_inverse=True) for column in columns]
     factors_MF = np.stack([position for _, position in positions], axis=1) if named else None
     sizes = tuple(len(values) for values, _ in positions)
-    return Codes(mean_MD, np.log(variance_MD), factors_MF, named, sizes, unit="cell")  # type: ignore[arg-type]
+    return Codes(mean_MD, np.log(variance_MD), factors_MF, named, sizes, "cell", names_M)  # type: ignore[arg-type]
 
 
 def _posteriors(file: Any, mean_key: str | None, variance_key: str | None, count: int, path: Path) -> tuple[Any, Any]:
@@ -149,15 +150,16 @@ def _posteriors(file: Any, mean_key: str | None, variance_key: str | None, count
 def _key(keys: list[str], given: str | None, end: str, option: str, path: Path) -> str:
     if given is not None:
         if given not in keys:
-            raise bad_value(option, given, f"a key of obsm in {path} ({', '.join(keys) or 'there is none'})")
+            raise bad_value(f"`{option}`", given, f"a key of obsm in {path} ({', '.join(keys) or 'there is none'})")
         return given
     found = [key for key in keys if key.endswith(end)]
     if len(found) > 1:
-        raise IfpError(f"obsm of {path} has several keys that end in {end}: {', '.join(found)}; name one as {option}.")
+        several = ", ".join(found)
+        raise IfpError(f"obsm of {path} has several keys that end in {end}: {several}; name one as `{option}`.")
     if not found:
         raise IfpError(
             f"obsm of {path} has no key that ends in {end} (it has {', '.join(keys) or 'none'}); scvi-tools gives both "
-            f"with get_latent_representation(return_dist=True), or name another as {option}."
+            f"with get_latent_representation(return_dist=True), or name another as `{option}`."
         )
     return found[0]
 

@@ -99,8 +99,8 @@ def read_codes(path: Path, cells: CellOptions | None = None, say: Say = unsaid) 
         return Record(path.stem, None, codes, reader="posteriors of cells in an AnnData file")
     if cells is not None and (cells.factors or cells.mean_key or cells.variance_key or cells.bins is not None):
         raise IfpError(
-            f"{path} is an .npz file, whose factors and arrays have names of their own; factors, bins, mean_key and "
-            "variance_key are for .h5ad files."
+            f"{path} is an .npz file, whose factors and arrays have names of their own; `factors` of cells, `bins`, "
+            "`mean_key` and `variance_key` are for .h5ad files, so leave them out."
         )
     arrays = read_arrays(path, _ARRAYS)
     for name in ("mean", "logvar"):

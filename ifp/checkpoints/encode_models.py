@@ -18,6 +18,7 @@ from ifp.checkpoints.in_memory import TAKES, encode_in_memory, is_encoder, name_
 from ifp.checkpoints.posteriors import Sample, check_image_shape, draw_regime, draw_sample
 from ifp.checkpoints.regimes import READING_IMAGES, under_regime
 from ifp.checkpoints.run_records import Record, Run, check_same_latents
+from ifp.checkpoints.same_rows import in_one_order
 from ifp.checkpoints.source import ReadingOptions
 from ifp.codes import FEWEST_IMAGES, Codes
 from ifp.datasets.base import FactorDataset
@@ -86,7 +87,7 @@ def encode_models(
             raise IfpError("Codes bring their own factors, so they are not compared with models; give codes alone.")
         if dataset is not None:
             raise IfpError("Codes bring their own factors; leave the data set out.")
-        return _given_runs(models, settings), None
+        return _given_runs(models, settings, say), None
     models = [as_named(model) for model in models]
     located = [_located(model) for model in models]
     paths = [place for place in located if place is not None]
@@ -156,11 +157,14 @@ def _of_encoder(model: Any, sample: Sample, settings: EncodeSettings, progress: 
     return encode_in_memory(model, sample, progress, name=name_of(model), device=settings.own_device)
 
 
-def _given_runs(models: Sequence[Codes | Run], settings: EncodeSettings) -> list[Run]:
+def _given_runs(models: Sequence[Codes | Run], settings: EncodeSettings, say: Say) -> list[Run]:
     """Runs of codes that were encoded before."""
     runs = [Run("codes", (Record("codes", None, model),)) if isinstance(model, Codes) else model for model in models]
     if settings.correlate:
         raise IfpError("Correlated images have to be drawn, and codes are given; encode such images yourself.")
+    runs, moved = in_one_order(runs)
+    for sentence in moved:
+        say(sentence)
     if settings.series:
         records = [record for run in runs for record in run.records]
         check_same_latents(runs)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ifp.datasets.binning import Bins, bins_for, by_quantiles
-from ifp.datasets.hdf5_file import checked, member, read_texts, text_attribute
+from ifp.datasets.hdf5_file import MOST_TEXT_BYTES, checked, member, read_texts, text_attribute
 from ifp.errors import IfpError, unknown_name
 
 MOST_CATEGORIES = 10_000
@@ -51,6 +51,33 @@ def num_cells(obs: Any, path: Path) -> int:
     if len(found.shape) != 1:
         raise IfpError(f"The names of cells under obs in {path} are no list; write the file anew with AnnData.")
     return int(found.shape[0])
+
+
+def read_names(obs: Any, rows_M: np.ndarray, path: Path) -> np.ndarray | None:
+    """The names [M] of the cells that are asked for, which say in several files which row is which cell; None where
+    the file has none that are texts or whole numbers.
+
+    Raises
+    ------
+    IfpError : over 64 MiB of names, or damage.
+    """
+    if hasattr(obs, "dtype"):  # one table, before AnnData 0.7
+        field = next((name for name in ("_index", "index") if name in (obs.dtype.names or ())), None)
+        if field is None or any(obs.dtype[name].kind == "O" for name in obs.dtype.names):
+            return None
+        column, dtype = checked(obs, "obs", path), obs.dtype[field]
+    else:
+        field = text_attribute(obs, "_index", "_index")
+        column = checked(member(obs, field, path), f"obs/{field}", path)
+        dtype = column.dtype
+    if dtype.kind == "O":
+        return read_texts(column, f"obs/{field}", path, rows_M)
+    if dtype.kind not in "Siu":
+        return None
+    if dtype.itemsize * len(rows_M) > MOST_TEXT_BYTES:
+        raise IfpError(f"The names of cells {field!r} of {path} have over 64 MiB; write shorter ones as obs_names.")
+    values_M = _rows(column, rows_M)
+    return _as_text(values_M[field] if values_M.dtype.names else values_M).astype(str)
 
 
 def read_column(file: Any, name: str, rows_M: np.ndarray, count: int, bins: Bins, path: Path) -> ObsColumn:

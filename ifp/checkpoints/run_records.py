@@ -66,7 +66,15 @@ class Run:
 
 
 def check_same_latents(runs: Sequence[Run]) -> None:
-    """Raise IfpError unless all runs hold codes of the same images."""
+    """Raise IfpError unless all runs hold codes of the same images (or cells, or rows of arrays)."""
     factors = [run.last.codes.factors_NF for run in runs]
-    if any(f.shape != factors[0].shape or (f != factors[0]).any() for f in factors[1:]):
+    if not any(f.shape != factors[0].shape or (f != factors[0]).any() for f in factors[1:]):
+        return
+    units = {run.last.codes.unit for run in runs}
+    if units == {"image"}:
         raise IfpError("The runs hold codes of different images, so they cannot be compared; encode the same images.")
+    unit = units.pop() if len(units) == 1 else "row"
+    raise IfpError(
+        f"The codes are of different {unit}s, or of the same {unit}s in another order (their factors differ), so they "
+        f"cannot be compared; give codes of the same {unit}s in the same order."
+    )

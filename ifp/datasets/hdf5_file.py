@@ -25,6 +25,8 @@ MAX_CHUNK_BYTES = 2**30
 """No chunk, which is unpacked as a whole, may be larger than this (1 GiB)."""
 MOST_TEXT_BYTES = 2**26
 """The texts of one data set may have at most this many bytes together (64 MiB)."""
+_MOST_PADDED = 2**28
+"""The texts of one data set may have at most this many characters together once all are as long as the longest."""
 _MOST_COMPRESSION = 1100
 """Deflate makes at most 1,032 bytes of one."""
 _SLACK_BYTES = 2**26
@@ -187,15 +189,19 @@ def read_texts(found: Any, name: str, path: Path, rows: np.ndarray | None = None
 
     Raises
     ------
-    IfpError : over 64 MiB of text.
+    IfpError : over 64 MiB of text, or many texts one of which is very long.
     """
     _check_lengths(found, name, path)
-    total, texts = 0, []
+    total, longest, texts = 0, 0, list[str]()
     for row in range(len(found)) if rows is None else rows:
         value = found[int(row)]
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-        total += len(text)
-        if total > MOST_TEXT_BYTES:
-            raise IfpError(f"The texts {name!r} of {path} have over 64 MiB; get the file again from where it came.")
+        total, longest = total + len(text), max(longest, len(text))
+        # numpy gives every text the room of the longest
+        if total > MOST_TEXT_BYTES or longest * (len(texts) + 1) > _MOST_PADDED:
+            raise IfpError(
+                f"The texts {name!r} of {path} have over 64 MiB or one is far too long; get the file again from where "
+                "it came."
+            )
         texts.append(text)
     return np.array(texts, dtype=str)

@@ -18,6 +18,7 @@ from ifp.checkpoints.encoded_runs import read_model
 from ifp.checkpoints.in_memory import encode_in_memory, name_of
 from ifp.checkpoints.posteriors import Sample, draw_sample
 from ifp.checkpoints.run_records import Record, Run, check_same_latents
+from ifp.checkpoints.same_rows import in_one_order
 from ifp.checkpoints.source import ReadingOptions
 from ifp.checkpoints.vae import Vae
 from ifp.codes import Codes
@@ -183,10 +184,12 @@ def models_of_codes(
         ):
             raise IfpError(
                 f"{records[0].label} holds codes of {_described(first)}, {record.label} of {_described(codes)}: models "
-                "of different data cannot be compared; encode the same images with all."
+                f"of different data cannot be compared; encode the same {first.unit}s with all."
             )
-    check_same_latents([Run(record.label, (record,)) for record in records])
-    check_points(points, len(first), records[0].label)
+    runs, moved = in_one_order([Run(record.label, (record,)) for record in records])
+    check_same_latents(runs)
+    records = [run.last for run in runs]
+    check_points(points, len(first), records[0].label, first.unit)
     # the rows may lie in the order of the factors, where the first of them are no fair sample
     rows = numpy_generator(seed, "channels", "points").permutation(len(first))[:points]
     read = [
@@ -195,7 +198,7 @@ def models_of_codes(
     ]
     read, _ = with_betas(read, betas)
     models, origins = zip(*read, strict=True)
-    return ModelEnsemble(named_apart(models), origins)
+    return ModelEnsemble(named_apart(models), origins, notes=tuple(moved))
 
 
 def with_betas(
@@ -238,14 +241,13 @@ def named_apart(models: Sequence[Model]) -> tuple[Model, ...]:
     return tuple(out)
 
 
-def check_points(points: int, there: int, name: str) -> None:
-    """Raise IfpError unless so many points can be compared on so many images."""
+def check_points(points: int, there: int, name: str, unit: str = "image") -> None:
+    """Raise IfpError unless so many points can be compared on so many rows, each a `unit`."""
     if not isinstance(points, int | np.integer) or isinstance(points, bool) or points < FEWEST_POINTS:
         raise bad_value("points", points, f"a whole number of at least {FEWEST_POINTS}")
     if points > there:
         raise IfpError(
-            f"{points} points are asked for and {name} holds {counted(there, 'image')}; `points` must be "
-            f"{there} or less."
+            f"{points} points are asked for and {name} holds {counted(there, unit)}; `points` must be {there} or less."
         )
 
 
@@ -258,4 +260,10 @@ def _check_betas(betas: Sequence[float], count: int, what: str) -> None:
 
 
 def _described(codes: Codes) -> str:
-    return f"{counted(len(codes), 'image')} with the factors {', '.join(codes.factor_names) or 'none'}"
+    """
+    >>> _described(Codes([[0.5], [-0.5]], [[-3], [-3]], unit="cell"))
+    '2 cells without factors'
+    """
+    sized = [f"{name} ({size})" for name, size in zip(codes.factor_names, codes.factor_sizes, strict=True)]
+    known = f"with the factors {', '.join(sized)}" if sized else "without factors"
+    return f"{counted(len(codes), codes.unit)} {known}"

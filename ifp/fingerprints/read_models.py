@@ -166,9 +166,7 @@ def first_rows(codes: Codes, points: int) -> Codes:
 
 def rows_of(codes: Codes, rows: np.ndarray) -> Codes:
     """Of the images at `rows`."""
-    return replace(
-        codes, mean_ND=codes.mean_ND[rows], logvar_ND=codes.logvar_ND[rows], factors_NF=codes.factors_NF[rows]
-    )
+    return codes.at_rows(rows)
 
 
 def naming(name: str, error: IfpError) -> IfpError:

@@ -131,13 +131,13 @@ def test_other_keys_and_none(tmp_path: Path) -> None:
         file["obsm/negative"] = np.full((CELLS, LATENTS), -1.0)
 
     path = write(tmp_path / "a.h5ad", change=more)
-    with pytest.raises(IfpError, match=r"several keys .*: drvi_latent_qzm, scvi_latent_qzm; name one as mean_key"):
+    with pytest.raises(IfpError, match=r"several keys .*: drvi_latent_qzm, scvi_latent_qzm; name one as `mean_key`"):
         read_cells(path)
     drvi = read_cells(path, mean_key="drvi_latent_qzm", variance_key="drvi_latent_qzv")
     assert drvi.num_latents == 2
     both = {"mean_key": "scvi_latent_qzm", "variance_key": "scvi_latent_qzv"}
     for changed, match in (
-        ({"mean_key": "qzm"}, "mean_key must be a key of obsm"),
+        ({"mean_key": "qzm"}, "`mean_key` must be a key of obsm"),
         ({"mean_key": "graph"}, r"obsm\['graph'\] .* is sparse"),
         ({"variance_key": "X_pca"}, r"shapes \[90, 3\] and \[90, 2\]"),
         ({"variance_key": "negative"}, "variances .* must be positive, got -1"),

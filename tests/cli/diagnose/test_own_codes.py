@@ -114,7 +114,7 @@ def test_codes_of_different_images_are_not_compared(rng: np.random.Generator, tm
     for name, factors in (("a", exact.factor_grid()), ("b", exact.factor_grid()[::-1])):
         np.savez(tmp_path / f"{name}.npz", mean=mean, logvar=mean, factors=factors)
     result = diagnose("--codes", tmp_path / "a.npz", "--codes", tmp_path / "b.npz", "--out", tmp_path / "out")
-    check_mistake(result, "codes of different images", tmp_path / "out")
+    check_mistake(result, "different samples, or of the same samples in another order", tmp_path / "out")
 
 
 def test_posteriors_of_cells_give_the_numbers_of_the_same_arrays(rng: np.random.Generator, tmp_path: Path) -> None:
