@@ -225,12 +225,12 @@ def test_codes_of_different_data(tmp_path: Path) -> None:
     for name, sentence in (
         ("part", "models of different data"),
         ("named", "models of different data"),
-        ("reversed", "codes of different images"),
+        ("reversed", "different samples, or of the same samples in another order"),
         ("diverged", "The posteriors hold NaN"),
     ):
         with pytest.raises(IfpError, match=sentence):
             models_of_codes([read_codes(tmp_path / f"{file}.npz") for file in ("whole", name)], points=100)
-    with pytest.raises(IfpError, match=r"1001 points are asked for and whole holds 1,000 images"):
+    with pytest.raises(IfpError, match=r"1001 points are asked for and whole holds 1,000 samples"):
         models_of_codes([read_codes(tmp_path / "whole.npz")], points=1001)
 
 
