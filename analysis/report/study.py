@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,6 +17,7 @@ from ifp.analysis.figures.unfinished import unfinished_status, warn_unfinished
 from ifp.analysis.plot_folder import plot
 from ifp.analysis.plot_one_run import check_traversals
 from ifp.analysis.report.drawn import page_figures
+from ifp.analysis.report.named_runs import each_once, in_memory, run_titles
 from ifp.analysis.report.naming import SectionNaming, namings_of
 from ifp.analysis.report.of_annealings import of_response, of_sweep, of_traversals, of_whole
 from ifp.analysis.report.of_models import (
@@ -30,7 +30,7 @@ from ifp.analysis.report.of_models import (
 )
 from ifp.analysis.report.render import render
 from ifp.analysis.report.section import PageFigure, Section, one_line
-from ifp.errors import IfpError, IfpWarning
+from ifp.errors import IfpError
 from ifp.system.checksums import trusting
 from ifp.system.files import cannot_write, remove_partials_of, replace_file
 from ifp.system.out_folder import as_folder, check_finished, check_out
@@ -49,7 +49,7 @@ SECTIONS: dict[str, Callable[[Path], Section]] = {
 }
 """The file by which a folder is known, in the order of looking; any other is taken for a run of traversals."""
 _SEVERAL = "[1-9]*-*/diagnosis.json"
-FILE_NAME = "report.html"
+FILE_NAME, SEVERAL_FILE_NAME = "report.html", "report-of-several.html"
 
 
 def report(
@@ -59,6 +59,7 @@ def report(
     title: str | None = None,
     order: Sequence[str] = (),
     labels: Mapping[str, str] | Sequence[str] | None = None,
+    names: str | Sequence[str] | Mapping[int, str] = (),
     trust: bool = False,
     progress: Progress = silent,
 ) -> Path:
@@ -72,32 +73,39 @@ def report(
     ----------
     run, more : folders of `ifp anneal` (also --whole), `train`, `diagnose`, `shift`, `channels` or `directions`, or
         what library calls returned; several are sections of one page.
-    out : the page's file; RUN/report.html of the first run if None, needed for a result that is in memory only.
+    out : the page's file; RUN/report.html if None, of several runs report-of-several.html beside the first, so that no
+        run's own page is replaced. Needed where the (first) run is a result that is in memory only.
     title : of the page; by default what its run is about.
     order, labels : the factors that come first in figures and tables, and what figures, tables and sentences call a
         factor; settings and the csv of figures keep the data set's own names.
+    names : what the page calls each of several runs, or some of them by their place from 0; the others by their
+        folders.
     trust : whether to believe files that are not as they were written.
 
     Raises
     ------
-    IfpError : no run; a folder of none; an empty title; a factor that no run has; an `out` that is a folder or cannot
-        be written; files that were changed after they were written, or that are damaged.
+    IfpError : no run; a folder of none; an empty title; more names than runs, or names of one run; a factor that no
+        run has; an `out` that is a folder or cannot be written; files that were changed after they were
+        written, or that are damaged.
     """
     runs = [*(run if isinstance(run, list | tuple) else [run]), *more]
     if not runs:
         raise IfpError("No run is named; give the folder of one, or several.")
     heading = checked_choices(title).title
+    runs, names = each_once(runs, names)
     page = _page_file(runs, out)
-    runs = _each_once(runs)
     sections: list[Section] = []
     with ExitStack() as kept, trusting(trust):
         folders = [_folder_of(each, kept) for each in runs]  # all of them before the first is drawn
+        called = run_titles(runs, folders, names)
         namings = namings_of(folders, order, labels)
         for number, (folder, naming) in enumerate(zip(folders, namings, strict=True)):
             progress("Report", number, len(runs))
             found = _sections(folder, f"r{number}", trust, naming)
-            in_memory = isinstance(runs[number], Result) and getattr(runs[number], "path", None) is None
-            sections += (replace(section, folder="") for section in found) if in_memory else found
+            for section in found:
+                named = one_line(f"{section.title} ({called[number]})") if len(runs) > 1 else section.title
+                folder_said = "" if in_memory(runs[number]) else section.folder
+                sections.append(replace(section, title=named, folder=folder_said))
     progress("Report", len(runs), len(runs))
     content = render(sections, title=one_line(heading))
     try:
@@ -117,7 +125,8 @@ def _page_file(runs: Sequence[str | Path | Result], out: str | Path | None) -> P
             raise IfpError(f"{first!r} is in memory only; say where the page goes, ifp.report(result, out='a.html').")
         if not Path(path).is_dir():
             raise IfpError(f"There is no folder {path}; give the folder of a run.")
-        page = Path(path) / FILE_NAME
+        # beside the first of several: its own page says what this one does not
+        page = Path(path) / FILE_NAME if len(runs) == 1 else Path(path).absolute().parent / SEVERAL_FILE_NAME
     else:
         page = as_folder(out, "out")
     if page.is_dir() or str(out).endswith(os.sep):
@@ -128,25 +137,12 @@ def _page_file(runs: Sequence[str | Path | Result], out: str | Path | None) -> P
     return page
 
 
-def _each_once(runs: Sequence[str | Path | Result]) -> list[str | Path | Result]:
-    """The runs without those that are given a second time, of which a warning says so."""
-    kept: dict[object, str | Path | Result] = {}
-    for run in runs:
-        path = getattr(run, "path", None) if isinstance(run, Result) else as_folder(run, "run")
-        key = id(run) if path is None else Path(path).resolve()
-        if key in kept:
-            warnings.warn(f"The run {path or repr(run)} is given twice and stands on the page once.", IfpWarning,
-                          stacklevel=3)  # fmt: skip
-        kept.setdefault(key, run)
-    return list(kept.values())
-
-
 def _folder_of(run: str | Path | Result, kept: ExitStack) -> Path:
     """The folder of a run; of a result that is in memory only a temporary one, which goes when `kept` is closed.
 
     Raises IfpError where there is no folder, or a part of a result in it.
     """
-    if isinstance(run, Result) and getattr(run, "path", None) is None:
+    if isinstance(run, Result) and in_memory(run):
         place = kept.enter_context(tempfile.TemporaryDirectory(prefix="ifp-report-"))
         return run.save(Path(place) / "run")
     folder = Path(getattr(run, "path", "")) if isinstance(run, Result) else as_folder(run, "run")

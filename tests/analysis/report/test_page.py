@@ -170,6 +170,25 @@ def test_a_run_given_twice_stands_there_once_with_a_word(tmp_path: Path) -> None
     assert Read(page).text.count("What was asked") == 1
 
 
+def test_several_runs_are_told_apart_and_replace_no_run_s_own_page(tmp_path: Path) -> None:
+    for name in ("short", "long"):
+        ifp.anneal(BARS, method="closed-form", out=tmp_path / name, formats=())
+    (tmp_path / "short" / "report.html").write_text("its own")
+    page = ifp.report(tmp_path / "short", tmp_path / "long", names={1: "20,000 <steps>"})
+    assert page == tmp_path / "report-of-several.html"
+    assert (tmp_path / "short" / "report.html").read_text() == "its own"
+    text = " ".join(Read(page).text.split())
+    for name in ("short", "20,000 <steps>"):
+        assert text.count(f"Information freezing points of arrays ({name})") == 2  # contents and heading
+    for runs, names, words in (
+        (["short"], ["x"], "A page on one run takes no names"),
+        (["short", "long"], ["a", "b", "c"], "2 runs given, and 'c' names another"),
+        (["short", "long"], ["a", "a"], "would both be called 'a'"),
+    ):
+        with pytest.raises(IfpError, match=words):
+            ifp.report([tmp_path / run for run in runs], names=names)
+
+
 def test_order_and_labels_are_those_of_figures_and_tables(tmp_path: Path) -> None:
     run = ifp.anneal(BARS, method="closed-form")
     page = ifp.report(run, out=tmp_path / "a.html", order=["place"], labels={"place": "where <it> is"})
