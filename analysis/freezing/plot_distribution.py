@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ifp.analysis.figures.plot_layout import label_lines
+from ifp.analysis.figures.plot_layout import CONDITIONS_SHARE, label_lines
 from ifp.analysis.figures.plot_page import axes_or_new, beta_axis
 from ifp.analysis.figures.style import FactorLook
-from ifp.analysis.freezing.by_measure import LOWER_EDGE, MEASURES
+from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE, MEASURES
 from ifp.analysis.freezing.distribution_table import (
     FEWEST_FOR_DENSITY,
     Lane,
@@ -19,6 +19,7 @@ from ifp.analysis.freezing.distribution_table import (
     prepare_lanes,
 )
 from ifp.analysis.freezing.plot_kinds import KINDS
+from ifp.analysis.freezing.plot_lanes import fewer_in_bracket
 from ifp.errors import unknown_name
 
 
@@ -98,6 +99,9 @@ def draw_distribution(
     lines = [*label_lines(f"{what} (nats per nat)", page_in), *([conditions] if conditions else [])]
     if any(lane.flat_contexts and not lane.flat for lane in lanes):
         lines += label_lines("flat: all images equal (which never freezes)", page_in)
+    with_bracket = not onsets and (how.with_bracket or lanes[0].shown != (EXACT,))
+    fewer = fewer_in_bracket(lanes, 0.9 * CONDITIONS_SHARE * page_in) if with_bracket else ""
+    lines += [fewer] if fewer else []
     without = [
         lane
         for lane in lanes

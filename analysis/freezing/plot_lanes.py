@@ -26,7 +26,7 @@ from ifp.analysis.figures.plot_legend import (
     box_style,
     mark_style,
 )  # fmt: skip
-from ifp.analysis.figures.style import INK, NEUTRAL, SMALL_PT, FactorLook, plain
+from ifp.analysis.figures.style import INK, MEDIUM_PT, NEUTRAL, SMALL_PT, FactorLook, plain
 from ifp.analysis.freezing.by_measure import COOL, HEAT, LOWER_EDGE, UPPER_EDGE
 from ifp.analysis.freezing.distribution_table import Lane, has_upper_edge
 from ifp.analysis.freezing.median_interval import FEWEST_CLUSTERS
@@ -180,6 +180,19 @@ def lane_label(lane: Lane, width_in: float, between: str = "\n") -> str:
     # a formula in the line of a name would keep the name from fonts that have its letters
     number = f"$n = {max(counts)}$" if between == "\n" else f"n = {max(counts)}"
     return f"{plain(shortened(lane.label, width_in))}{between}{number}{flat}"
+
+
+def fewer_in_bracket(lanes: Sequence[Lane], width_in: float) -> str:
+    """Whose brackets are of fewer contexts than the factor has: a run that has not finished, or networks diverged."""
+    said = []
+    for lane in lanes:
+        rows = lane.medians
+        ends = [int(rows[measure]["n_contexts"]) for measure in (COOL, HEAT) if measure in rows]
+        contexts = max((int(row["n_contexts"]) for row in rows.values()), default=0)
+        if ends and min(ends) < contexts:
+            of = " and ".join(map(str, dict.fromkeys(ends)))
+            said.append(f"{lane.label} {of} of {contexts}")
+    return plain(shortened(f"bracket of fewer contexts: {', '.join(said)}", width_in, MEDIUM_PT)) if said else ""
 
 
 def say_flat(ax: Axes, y: float) -> None:

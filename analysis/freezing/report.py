@@ -42,9 +42,12 @@ def report_caption(summary: pd.DataFrame) -> str:
     first = summary.iloc[0]
     few = summary["n_clusters"].min() < FEWEST_CLUSTERS
     without = f"; no interval with fewer than {FEWEST_CLUSTERS} contexts, or clusters of them" if few else ""
+    contexts = summary.groupby("factor")["n_contexts"].transform("max")
+    fewer = bool(((summary["n_contexts"] < contexts) & summary["median"].notna()).any())
+    part = "; (1 of 4): the median is over that many of the factor's contexts" if fewer else ""
     return (
         f"{first['likelihood']} likelihood; lower and upper edge: onset; the rest: KL = "
-        f"{first['threshold_nats']:g} nat{without}"
+        f"{first['threshold_nats']:g} nat{without}{part}"
     )
 
 

@@ -92,13 +92,17 @@ def _mostly_flat(members: pd.DataFrame) -> bool:
     return bool(2 * flat >= members["context"].nunique())
 
 
-def format_median(row: pd.Series) -> str:
+def format_median(row: pd.Series, contexts: int = 0) -> str:
     """A row of the summary as text: the median, or its bound, and the interval; none with fewer than 6 clusters.
+
+    Of how many contexts it is stands behind it where the factor has more, `contexts`: networks may have diverged, or
+    the run not have come to them yet.
 
     >>> format_median(pd.Series({"median": 131.8, "bound": "", "low": 97.2, "high": 169.3, "n_clusters": 9}))
     '132 (97.2, 169)'
-    >>> format_median(pd.Series({"median": 131.8, "bound": "", "low": np.nan, "high": np.nan, "n_clusters": 5}))
-    '132'
+    >>> one = pd.Series({"median": 131.8, "bound": "", "low": np.nan, "high": np.nan, "n_clusters": 1, "n_contexts": 1})
+    >>> format_median(one), format_median(one, 4)
+    ('132', '132 (1 of 4)')
     >>> format_median(pd.Series({"median": 20.0, "bound": "<", "low": np.nan, "high": 31.0, "n_clusters": 9}))
     '<20 (open, 31)'
     >>> format_median(pd.Series({"median": np.nan, "bound": "", "low": np.nan, "high": np.nan, "n_clusters": 9}))
@@ -108,7 +112,16 @@ def format_median(row: pd.Series) -> str:
         return "-"
     ends = [f"{end:.3g}" if np.isfinite(end) else "open" for end in (row["low"], row["high"])]
     interval = "" if row["n_clusters"] < FEWEST_CLUSTERS else f" ({', '.join(ends)})"
-    return f"{row['bound']}{row['median']:.3g}{interval}"
+    return f"{row['bound']}{row['median']:.3g}{interval}{of_contexts(int(row.get('n_contexts', 0)), contexts)}"
+
+
+def of_contexts(there: int, contexts: int) -> str:
+    """Of how many contexts a median is, where that is not all of them.
+
+    >>> of_contexts(1, 4), of_contexts(4, 4)
+    (' (1 of 4)', '')
+    """
+    return f" ({there} of {contexts})" if there < contexts else ""
 
 
 def summary_texts(table: pd.DataFrame) -> pd.DataFrame:
@@ -120,8 +133,8 @@ def summary_texts(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for factor in table["factor"].unique():
         rows_of_factor = table[table["factor"] == factor]
-        texts = {row["measure"]: format_median(row) for _, row in rows_of_factor.iterrows()}
         contexts, clusters = rows_of_factor["n_contexts"].max(), rows_of_factor["n_clusters"].max()
+        texts = {row["measure"]: format_median(row, int(contexts)) for _, row in rows_of_factor.iterrows()}
         # edges alone make a first-order transition likely; exact curves show it
         by_curves = bool((rows_of_factor["measure"] == EXACT).any())
         first_order = rows_of_factor.loc[rows_of_factor["measure"] == LOWER_EDGE, "n_first_order"].sum()

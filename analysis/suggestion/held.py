@@ -16,6 +16,7 @@ from ifp.analysis.joint.results import WholeAnnealing
 
 HELD_COLUMNS = (
     "factor", "n", "beta", "bound", "low", "high", "cool", "cool_bound", "heat", "heat_bound", "in_all", "of",
+    "n_beta", "n_cool", "n_heat",
 )  # fmt: skip
 """See `held_table`."""
 BRACKET, JOINT, RESPONSE = "trained bracket", "joint bracket", "multi-rate"
@@ -31,7 +32,9 @@ def held_table(result: Annealing | WholeAnnealing | WholeResponse) -> pd.DataFra
     onset (`of` says which). `bound` is "<" where all that is known is that it lies below `beta`, ">" above; `beta` is
     NaN where nothing froze and no bound is known. `low` and `high` are its 95 % interval, of a bracket its two ends.
     `cool` and `heat` are the median points of trained networks as beta falls and rises, `cool_bound` and `heat_bound`
-    as `bound`. `in_all` is the beta below which every context whose images differ, or every network, held the factor.
+    as `bound`. `in_all` is the beta below which every context whose images differ, or every network, held the factor;
+    NaN where some are not known. `n_beta`, `n_cool` and `n_heat` are of how many of the `n` each median is: networks
+    may have diverged, or a run not have come to them yet.
     """
     rows = _of_traversals(result) if isinstance(result, Annealing) else _of_wholes(result)
     table = pd.DataFrame(rows, columns=list(HELD_COLUMNS))
@@ -53,7 +56,12 @@ def _of_traversals(result: Annealing) -> list[dict[str, Any]]:
             row |= {name: best[name] for name in ("bound", "low", "high")} | {"beta": best["median"], "of": known[0]}
         else:
             row |= _middle(row) | {"of": BRACKET}
-        rows.append(row | {"in_all": in_all if np.isfinite(in_all) else np.nan})
+        told = {measure: int(count) for measure, count in by_measure["n_contexts"].items()}
+        counts = {"n_cool": told.get(COOL, 0), "n_heat": told.get(HEAT, 0), "n_beta": told[known[0]]}
+        if row["of"] == BRACKET:  # of the end of fewer contexts
+            counts["n_beta"] = min(told[measure] for measure in (COOL, HEAT) if measure in told)
+        complete = np.isfinite(in_all) and told[known[0]] == row["n"]
+        rows.append(row | counts | {"in_all": in_all if complete else np.nan})
     return rows
 
 
@@ -66,6 +74,7 @@ def _of_wholes(result: WholeAnnealing | WholeResponse) -> list[dict[str, Any]]:
     for _, of_factor in summary.iterrows():
         networks = points[points["name"] == of_factor["factor"]]
         row: dict[str, Any] = {"factor": of_factor["factor"], "n": int(of_factor["networks"]), "of": JOINT}
+        row |= dict.fromkeys(("n_beta", "n_cool", "n_heat"), row["n"])
         for name in ("cool", "heat"):
             beta = float(of_factor[f"{name}_median"])
             row |= {name: beta, f"{name}_bound": ""}

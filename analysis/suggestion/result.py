@@ -13,6 +13,7 @@ from ifp.analysis.diffusion.wording import listed
 from ifp.analysis.figures.result import Result
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE
+from ifp.analysis.freezing.summary import of_contexts
 from ifp.analysis.suggestion.held import BRACKET, JOINT, RESPONSE
 from ifp.analysis.suggestion.units import Units
 from ifp.analysis.tables import json_rows, write_csv
@@ -101,8 +102,8 @@ class Suggestion(Result):
                     count: str(row["n"]),
                     "held below": _told(row),
                     "95 % interval": interval,
-                    "networks, cooling": f"{row['cool_bound']}{_number(row['cool'])}",
-                    "networks, heating": f"{row['heat_bound']}{_number(row['heat'])}",
+                    "networks, cooling": _of_networks(row, "cool"),
+                    "networks, heating": _of_networks(row, "heat"),
                     f"in all {count}": _number(row["in_all"]),
                 }
             )
@@ -183,6 +184,8 @@ class Suggestion(Result):
         if row["bound"] == ">":
             return f"All betas tried, up to {_number(row['beta'])}, hold {self._named()}."
         last = f": {row['factor']} freezes last" if len(self.hold) > 1 else ""
+        if row["n_beta"] < row["n"]:
+            sure = f", of {row['n_beta']} of {row['n']} contexts{sure}"
         return f"A beta below {_number(row['beta'])} holds {self._named()}{last} ({_heading(row)}{sure})."
 
     def _of_units(self) -> str:
@@ -210,6 +213,13 @@ def _heading(row: pd.Series) -> str:
     if row["of"] in (BRACKET, JOINT) and len(known) == 1:
         return f"median of {'cooled' if known == ['cool'] else 'heated'} networks alone"
     return HEADINGS[str(row["of"])]
+
+
+def _of_networks(row: pd.Series, name: str) -> str:
+    """A median point of trained networks, its bound, and of how many it is where that is not all."""
+    if not np.isfinite(row[name]):
+        return "-"
+    return f"{row[f'{name}_bound']}{_number(row[name])}{of_contexts(int(row[f'n_{name}']), int(row['n']))}"
 
 
 def _interval(low: float, high: float) -> str:

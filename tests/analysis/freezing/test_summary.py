@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ifp.analysis.figures.plot_page import paper_style
 from ifp.analysis.freezing.by_measure import measured_values
+from ifp.analysis.freezing.plot_distribution import plot_freezing_points
 from ifp.analysis.freezing.points import COLUMNS, freezing_points
 from ifp.analysis.freezing.pressures import pressure_stages, suggest_pressures
+from ifp.analysis.freezing.report import report_caption
 from ifp.analysis.freezing.summary import SUMMARY_COLUMNS, summarize, summary_texts
 from ifp.analysis.tables import json_rows, write_csv
 
@@ -215,3 +218,32 @@ def test_measures_keep_every_member(synthetic: ModuleType, rng: np.random.Genera
         ["closed-form", "upper-edge", "exact", "cool", "heat"], 20
     )
     assert np.isposinf(values.loc[values["status"] == "never_melted", "order_beta"]).all()
+
+
+def test_a_median_over_fewer_contexts_says_so() -> None:
+    """Of an unfinished run, or one with diverged networks, columns of one table are of different contexts."""
+    parts = [
+        points_of("a", "exact", "equilibrium", [10.0, 20.0, 30.0, 40.0]),
+        points_of("a", "train", "cool", [15.0]),
+        points_of("a", "train", "heat", ["diverged", "diverged", 35.0, 45.0]),
+        points_of("b", "exact", "equilibrium", [1.0, 2.0]),
+    ]
+    table = table_of(*parts)
+    texts = summary_texts(table).set_index("factor")
+    assert texts.loc["a", ["contexts", "exact", "cool", "heat"]].tolist() == ["4", "25", "15 (1 of 4)", "40 (2 of 4)"]
+    assert texts.loc["b", "exact"] == "1.5"
+    assert "(1 of 4): the median is over that many" in report_caption(table)
+    assert "that many" not in report_caption(table_of(parts[0]))
+
+
+def test_a_bracket_over_fewer_contexts_is_told_below_the_figure() -> None:
+    parts = [
+        points_of("a", "exact", "equilibrium", [10.0, 20.0, 30.0, 40.0]),
+        points_of("a", "train", "cool", [15.0]),
+        points_of("a", "train", "heat", [35.0]),
+    ]
+    with paper_style():
+        label = plot_freezing_points(pd.concat(parts, ignore_index=True), kind="strip").get_xlabel()
+        assert "bracket of fewer contexts: a 1 of 4" in label
+        alone = plot_freezing_points(parts[0], kind="strip").get_xlabel()
+    assert "fewer contexts" not in alone

@@ -242,3 +242,18 @@ def test_factors_and_units_are_checked_before_a_run() -> None:
     check_units("nats", "bernoulli")
     with pytest.raises(IfpError, match="do not carry over"):
         check_units("antixk", "bernoulli")
+
+
+def test_contexts_that_are_not_there_yet_are_not_counted(synthetic: ModuleType) -> None:
+    """A run that was stopped: exact curves of no context, networks of one of four."""
+    trace = synthetic.sprites_like_trace(
+        np.random.default_rng(0), contexts=4, factors=("posX",), methods=("closed-form", "train"), censored=False
+    )
+    there = (trace.method_M != "train") | (trace.context_MF == trace.context_MF[0]).all(axis=1)
+    run = {"dataset": {"name": "s", "image_shape": [64, 64], "factor_names": list(synthetic.FACTORS)},
+           "likelihood": "bernoulli", "config": {}}  # fmt: skip
+    found = ifp.suggest(Annealing(trace.select(there), run))
+    assert found.held.loc[0, ["n", "n_beta", "n_cool", "n_heat"]].tolist() == [4, 1, 1, 1]
+    assert found.texts().loc[0, "networks, cooling"].endswith(" (1 of 4)")
+    assert "middle of the trained bracket, of 1 of 4 contexts" in found.sentences()[0]
+    assert not any("every context" in said for said in found.sentences())
