@@ -184,6 +184,20 @@ def _parse(path: Path, texts: Sequence[str], most_cells: int) -> pd.DataFrame:
     return table
 
 
+def short_number(value: float) -> str:
+    """Three digits of a number; from 1,000 on those before the point and one behind, which tell runs apart.
+
+    >>> [short_number(value) for value in (0.123456, -0.0, 999.96, 2699.919, 123456.7, 1.5e12, float("nan"))]
+    ['0.123', '0', '1,000.0', '2,699.9', '123,457', '1.5e+12', '-']
+    """
+    if math.isnan(value):
+        return "-"
+    size = abs(value)
+    if not 999.5 <= size < 1e9:
+        return f"{value + 0.0:.3g}"
+    return f"{value:,.1f}" if size < 1e5 else f"{value:,.0f}"
+
+
 def json_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as plain dictionaries that strict JSON can hold; what is not finite becomes None.
 

@@ -110,7 +110,7 @@ class Codes:
             self,
             mean_ND=self.mean_ND[rows],
             logvar_ND=self.logvar_ND[rows],
-            factors_NF=self.factors_NF[rows] if self.has_factors else None,
+            factors_NF=self.factors_NF[rows],
             row_names_N=None if self.row_names_N is None else self.row_names_N[rows],
         )
 

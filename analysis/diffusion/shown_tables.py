@@ -14,6 +14,7 @@ from ifp.analysis.diffusion.results import Results
 from ifp.analysis.diffusion.wording import LEVEL_TEXT, decimals, latents_text, signed, two_decimals
 from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.information.intervals import LEAST_SHOWN
+from ifp.analysis.tables import short_number
 from ifp.errors import IfpError
 
 _SHORT_CASES = {ONE: "one latent", COPIED: "copies", ROTATED: "rotated", JOINTLY: "jointly", HIDDEN: "hidden"}
@@ -94,52 +95,63 @@ def latents_shown(name: str, results: Results) -> ShownTable:
     latents = latents[latents["estimator"] == estimator].sort_values("kl_nats", ascending=False, kind="stable")
     nmi = results.table("nmi")
     nmi = nmi[nmi["estimator"] == estimator].set_index(["latent", "factor"])
-    rows = []
+    rows, exact = [], []
     for _, row in latents.iterrows():
         collapsed = row["status"] == COLLAPSED
         entries = [nmi.loc[(row["latent"], factor)] for factor in results.factor_names]
         cells = ["" if collapsed and not entry["above_noise"] else _nmi_cell(entry) for entry in entries]
         nats = row["kl_nats"] if bounds is None else bounds[int(row["latent"])]
         rows.append([str(row["latent"]), f"{nats:.3f}", str(row["status"]), *cells])
+        held = "; ".join(factor for factor, entry in zip(results.factor_names, entries, strict=True) if entry["holds"])
+        numbers = ["" if text == "" else _nmi_number(entry) for text, entry in zip(cells, entries, strict=True)]
+        exact.append([int(row["latent"]), float(nats), str(row["status"]), *numbers, held])
     of_gan = "bound: H - NLL of the code on generated images, negative where Q knows nothing; "
     signs = "-: within noise or below 0.005; *: held by this latent; blank: collapsed"
+    headings = ["latent", "KL nats" if bounds is None else "bound", "status", *results.factor_names]
     return ShownTable(
         f"{name}: what each latent holds" + (f" (NMI above the floor, {estimator})" if estimator else ""),
-        pd.DataFrame(
-            rows, columns=["latent", "KL nats" if bounds is None else "bound", "status", *results.factor_names]
-        ),
+        pd.DataFrame(rows, columns=headings),
         of_gan * (bounds is not None) + signs * bool(estimator),
         left=("status",),
         repeated=3,
+        exact=pd.DataFrame(exact, columns=[*headings, "holds"]),
     )
 
 
 def joint_shown(results: Results) -> ShownTable:
     """One row per factor: what all latents, the best latent and the set that is needed hold of it; nats, at least."""
-    rows = []
+    rows, exact = [], []
     for _, row in results.table("joint").iterrows():
         if row["case"] == CONSTANT:
             rows.append([str(row["factor"]), "0.00", *["-"] * 4, CONSTANT])
+            exact.append([str(row["factor"]), 0.0, *["-"] * 6, CONSTANT])
             continue
         half_width = (row["joint_high"] - row["joint_low"]) / 2
+        held, single = row["above_noise"], _single_holds(row)
         latents = [int(latent) for latent in str(row["set_latents"]).split(SEPARATOR) if latent]
         rows.append(
             [
                 str(row["factor"]),
                 two_decimals(row["entropy_nats"]),
-                f"{two_decimals(row['joint_nats'])} +-{two_decimals(half_width)}" if row["above_noise"] else "-",
-                f"{two_decimals(row['single_nats'])} (in {row['single_latent']:.0f})" if _single_holds(row) else "-",
+                f"{two_decimals(row['joint_nats'])} +-{two_decimals(half_width)}" if held else "-",
+                f"{two_decimals(row['single_nats'])} (in {row['single_latent']:.0f})" if single else "-",
                 latents_text(latents) or "-",
                 two_decimals(row["given_others_nats"]) if row["given_others_nats"] >= LEAST_SHOWN else "-",
                 _SHORT_CASES.get(row["case"], str(row["case"])),
             ]
         )
+        numbers = [*((row["joint_nats"], half_width) if held else "--"),
+                   *((row["single_nats"], int(row["single_latent"])) if single else "--")]  # fmt: skip
+        given = row["given_others_nats"] if row["given_others_nats"] >= LEAST_SHOWN else "-"
+        exact.append([rows[-1][0], row["entropy_nats"], *numbers, rows[-1][4], given, rows[-1][-1]])
     return ShownTable(
         "Where each factor's information is (nats, at least; +- 95 %)",
         pd.DataFrame(rows, columns=["factor", "entropy", "all latents", "best", "needed", "given", "verdict"]),
         "best: one latent; needed: for 90 %; given: other factors known; -: nothing",
         left=("factor", "needed", "verdict"),
-    )
+        exact=pd.DataFrame(exact, columns=["factor", "entropy", "all latents", "+- 95 %", "best", "in latent", "needed",
+                                           "given", "verdict"]),
+    )  # fmt: skip
 
 
 def _single_holds(row: pd.Series) -> bool:
@@ -190,7 +202,11 @@ def _nmi_cell(entry: pd.Series) -> str:
     return two_decimals(excess) + ("*" if entry["holds"] else " ")
 
 
+def _nmi_number(entry: pd.Series) -> float | str:
+    return float(entry["nmi"] - entry["floor_nmi"]) if entry["above_noise"] else "-"
+
+
 def _short(value: object) -> str:
     if isinstance(value, float):
-        return "-" if value != value else f"{value + 0.0:.3g}"
+        return short_number(value)
     return str(value)

@@ -16,6 +16,7 @@ class ShownTable:
     ----------
     left : headings of columns that are aligned to the left. repeated : how many columns name a row.
     run_status : "running" or "stopped" of a run that has not finished, which a csv says in a column of its own.
+    exact : what a csv holds in the table's place, where the table's texts are no numbers for a spreadsheet.
     """
 
     title: str
@@ -24,3 +25,4 @@ class ShownTable:
     left: Sequence[str] = ()
     repeated: int = 1
     run_status: str = ""
+    exact: pd.DataFrame | None = None

@@ -18,8 +18,8 @@ from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.report.section import Section, one_line, rounded, sentence
 from ifp.analysis.shift.result import NOTE as SHIFT_NOTE
 from ifp.analysis.shift.result import SIDES
-from ifp.analysis.tables import Column, read_csv
-from ifp.analysis.training.result import NOTE as TRAINING_NOTE
+from ifp.analysis.tables import Column, read_csv, short_number
+from ifp.analysis.training.result import NMI_NOTE
 from ifp.recording.find_recordings import is_recording
 from ifp.system.own_files import RecordingRun, TrainRun, read_own_json
 from ifp.training.records import posterior_column
@@ -106,12 +106,15 @@ def of_training(folder: Path) -> Section:
     for name, unit in (("reconstruction", "nats per image"), ("KL", "nats per image"), ("NMI1", ""), ("NMI2", "")):
         if name in rows and rows[name].notna().any():
             values = rows[name].dropna()
-            spread = f" ({values.min():.3g} to {values.max():.3g})" if len(values) > 1 else ""
-            found.append(f"{name} at the last record: {values.mean():.3g}{spread} {unit}".rstrip() + ".")
+            spread = f" ({short_number(values.min())} to {short_number(values.max())})" if len(values) > 1 else ""
+            found.append(f"{name} at the last record: {short_number(values.mean())}{spread} {unit}".rstrip() + ".")
     diverged = sum(status == "diverged" for status in rows["status"])
     found += [f"{diverged} of {len(rows)} networks diverged."] if diverged else []
     found += [sentence(text) for text in run.get("doubts", {}).values()] if recorded else []
-    table = rounded(rows, "The last record of each network", TRAINING_NOTE, left=("status",))
+    in_nats = [name for name in ("reconstruction", "KL") if name in rows]
+    notes = [f"{' and '.join(in_nats)} in nats per image"] if in_nats else []
+    notes += [NMI_NOTE] if "NMI1" in rows else []
+    table = rounded(rows, "The last record of each network", "; ".join(notes), left=("status",))
     theory = f"{NO_THEORY}`ifp anneal` of the same data gives the betas at which its factors freeze."
     heading = f"Recording of {objective} on {data}" if recorded else f"Training: {objective} on {data}"
     section = Section("Training", heading, sentence(asked), found, [table], theory)

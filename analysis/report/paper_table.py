@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 from ifp.analysis.figures.result import Result
 from ifp.analysis.figures.shown_table import ShownTable
@@ -110,10 +111,16 @@ def as_csv(shown: ShownTable) -> str:
     status = [shown.run_status] if shown.run_status else []
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n")
-    write.writerow([quoted(one_line(name)) for name in shown.table.columns] + ["run_status"] * len(status))
-    for row in shown.table.astype(object).itertuples(index=False):
-        write.writerow(["" if value != value else quoted(value) for value in row] + status)
+    table = shown.table if shown.exact is None else shown.exact
+    write.writerow([quoted(one_line(name)) for name in table.columns] + ["run_status"] * len(status))
+    for row in table.astype(object).itertuples(index=False):
+        write.writerow(["" if value != value else quoted(_bare(value)) for value in row] + status)
     return out.getvalue().rstrip("\n")
+
+
+def _bare(value: Any) -> Any:
+    """A text without the blanks that align it on a screen: with them a dash would seem a formula."""
+    return value.strip(" ") if isinstance(value, str) else value
 
 
 def _texts(shown: ShownTable) -> tuple[list[str], list[list[str]], list[bool]]:

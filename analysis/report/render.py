@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from ifp import __version__
 from ifp.analysis.figures.shown_table import ShownTable
 from ifp.analysis.report.section import PAPER, Section, one_line, sentence
+from ifp.analysis.tables import short_number
 
 MOST_ROWS = 500
 """Rows of a table on the page, at most; the note says how many there are."""
@@ -57,7 +58,7 @@ def sort_key(text: str) -> float | str:
 
 
 def cell(value: Any) -> str:
-    """A cell as text: three digits of a number, yes and no, a dash for what is not known.
+    """A cell as text: a number in short, yes and no, a dash for what is not known.
 
     >>> cell(0.123456), cell(float("nan")), cell(12345), cell(True), cell("posX"), cell(None)
     ('0.123', '-', '12,345', 'yes', 'posX', '')
@@ -69,7 +70,7 @@ def cell(value: Any) -> str:
     if isinstance(value, int | np.integer):
         return f"{int(value):,}"
     if isinstance(value, float | np.floating):
-        return "-" if math.isnan(value) else f"{float(value) + 0.0:.3g}"
+        return short_number(float(value))
     return "-" if value is pd.NA else one_line(value)
 
 

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from ifp.training.folder import TrainFolder
     from ifp.training.outcome import Outcome
 
-NOTE = (
-    "recon and KL in nats per image; NMI1, NMI2: largest and second over latents, mean over factors, of the latents as "
-    "sampled (posterior estimator) above the noise floor"
+NMI_NOTE = (
+    "NMI1, NMI2: largest and second over latents, mean over factors, of the latents as sampled (posterior estimator) "
+    "above the noise floor"
 )
+NOTE = f"recon and KL in nats per image; {NMI_NOTE}"
 """What the numbers of the printed table mean."""
 BETA_TC_NOTE = "beta in records.csv weighs the whole KL; the objective's own beta the total correlation alone"
 

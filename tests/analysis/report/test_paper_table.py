@@ -45,6 +45,34 @@ def test_markdown_and_csv_escape_names() -> None:
     assert rows == [["factor", "beta", "n"], ["x|y_$", "12.3456", "<20"], ["'=1+1", "", "-"]]
 
 
+def test_csv_of_a_diagnosis_holds_numbers_in_full() -> None:
+    rows = list(csv.DictReader(io.StringIO(ifp.table(RUNS / "diagnosis", format="csv"))))
+    nmi = pd.read_csv(RUNS / "diagnosis" / "nmi.csv")
+    nmi = nmi[nmi["estimator"] == "posterior"].set_index(["latent", "factor"])
+    for row in rows:
+        held = []
+        for factor in ("place", "level"):
+            entry = nmi.loc[(int(row["latent"]), factor)]
+            excess = entry["nmi"] - entry["floor_nmi"]
+            assert row[factor] in ("", "-") if not entry["above_noise"] else float(row[factor]) == pytest.approx(excess)
+            held += [factor] * bool(entry["holds"])
+        assert row["holds"] == "; ".join(held)
+    assert any(row["holds"] for row in rows)
+    blank = ShownTable("t", pd.DataFrame({"a": ["- ", "0.2 "]}))
+    assert as_csv(blank).splitlines() == ["a", "-", "0.2"]
+
+
+def test_reconstructions_of_two_seeds_differ_in_a_paper(tmp_path: Path) -> None:
+    run = shutil.copytree(RUNS / "train", tmp_path / "run", ignore=shutil.ignore_patterns("checksums.json"))
+    records = pd.read_csv(run / "records.csv")
+    records = records[[name for name in records if "_nmi" not in name and not name.startswith("nmi")]]
+    records["recon_nats"] = 2699.919
+    records.to_csv(run / "records.csv", index=False)
+    text = ifp.table(run, trust=True, format="markdown")
+    assert "| 2,699.9 |" in text
+    assert text.startswith("The last record of each network. reconstruction and KL in nats per image.\n")
+
+
 def test_long_captions_are_whole_and_long_settings_are_cut() -> None:
     note = "This sentence is said as a whole. " * 20 + "The end"
     shown = ShownTable("Title", SHOWN.table, note)
