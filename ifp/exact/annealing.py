@@ -25,7 +25,7 @@ from ifp.exact.ideal_vae import make_batch
 from ifp.exact.prepare import PreparedTraversal, in_batches, prepare_traversals
 from ifp.exact.records import Records, follow, landings
 from ifp.exact.search import search_curves
-from ifp.exact.states import Depth
+from ifp.exact.states import SETTLED, Depth
 from ifp.exact.targets import DEEP_GROWTH, DEEPEST_KL_NATS, FLOOR, LEAST_KL_NATS, kl_targets
 from ifp.likelihood import Likelihood, as_likelihood
 from ifp.system.memory import keep_freed_memory
@@ -120,7 +120,9 @@ def exact_annealing(
             second = threshold_nats if batch[0].modes_NK.shape[1] > 1 else 0.0
             depth = Depth(targets, edge_M, FLOOR[latents] * edge_M, least, second)
         else:
-            depth = Depth(targets, edge_M, torch.full_like(edge_M, beta_floor), math.inf, math.inf)
+            # with a floor above the deep state a strong transition would not be seen at all
+            floor_M = (SETTLED * edge_M).clamp_max(beta_floor)
+            depth = Depth(targets, edge_M, floor_M, math.inf, math.inf)
         for traversal, result in zip(
             batch, _anneal_batch(batch, likelihood, depth, latents, directions, names, tick), strict=True
         ):

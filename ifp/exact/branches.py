@@ -23,6 +23,8 @@ SAME = 1e-7
 """Two objectives are equal if they differ by less than this, in units of the lower edge."""
 RECORD_OFFSET = 2e-3
 """Relative distance in beta between a jump and the first record after it."""
+FOLD_OFFSET = 1e-4
+"""The same where a branch of heating ends, which is solved for."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,11 @@ def heating_path(curve: Curve, beta_closed_form: float, beta_limit: float, above
         if beta > beta_limit:
             return path
         if last != COLLAPSED and (j < last - 1 or curve.index_J[j] < curve.index_J[last] - 1):
-            path.jumps.append(Jump(len(path.points), j, last, reached * (1 + RECORD_OFFSET)))
+            path.jumps.append(Jump(len(path.points), j, last, reached * (1 + FOLD_OFFSET)))
         path.points.append(j)
         path.beta.append(beta)
         reached, last = beta, j
-    melted = max(reached, beta_closed_form) * (1 + RECORD_OFFSET / 4)
+    melted = max(reached * (1 + FOLD_OFFSET), beta_closed_form * (1 + RECORD_OFFSET / 4))
     rest = [melted, *above[above > melted * (1 + RECORD_OFFSET)]]
     path.points += [COLLAPSED] * len(rest)
     path.beta += map(float, rest)

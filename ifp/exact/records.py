@@ -37,6 +37,8 @@ TOP = 1.25
 """Collapsed states are recorded up to this multiple of the upper edge."""
 METASTABLE_LIMIT = 2.0
 """Heating is followed to at most this multiple of the upper edge."""
+OFF_SADDLES = 0.05
+"""Share of the push of tracing by which a state of heating is moved before it is minimised at the next beta."""
 LANDING_KL_NATS = 0.005
 """Cooling's fall starts with this much information along the leading mode: the push off the saddle."""
 
@@ -82,7 +84,7 @@ def follow(
             curves = warmed(around, searched, curves, path_of, limit_M)
         known[:] = curves
         paths = [path_of(m, curve) for m, curve in enumerate(curves)]
-        extra = _arrivals(batch, searched, curves, paths)
+        extra = _arrivals(batch, modes_MNK, searched, curves, paths)
         for m in range(len(traversals)):
             if name == "cool":
                 extra[m].append(kept(fallen, m, COLLAPSED_RECORDS, landed[m]))
@@ -124,7 +126,7 @@ def landings(batch: TraversalBatch, modes_MNK: Tensor, beta_closed_form_M: Tenso
 
 
 def _arrivals(
-    batch: TraversalBatch, searched: SearchResult, curves: Sequence[Curve], paths: Sequence[Path]
+    batch: TraversalBatch, modes_MNK: Tensor, searched: SearchResult, curves: Sequence[Curve], paths: Sequence[Path]
 ) -> list[list[Extra]]:
     """The states just past each jump of cooling or heating paths."""
     extra: list[list[Extra]] = [[] for _ in paths]
@@ -132,23 +134,34 @@ def _arrivals(
     if not where:
         return extra
     # cooling arrives at more information, heating at less
-    arrive = [jump.high if paths[m].beta[0] > paths[m].beta[-1] else jump.low for m, jump in where]
+    heating = paths[where[0][0]].beta[0] < paths[where[0][0]].beta[-1]
+    arrive = [jump.low if heating else jump.high for _, jump in where]
     from_rows = [int(curves[m].state_J[j]) for (m, _), j in zip(where, arrive, strict=True)]
-    members = [m for m, _ in where]
-    found = at_beta(batch, members, searched.store.all(), from_rows, [jump.beta for _, jump in where])
+    members, betas = [m for m, _ in where], [jump.beta for _, jump in where]
+    found = at_beta(batch, members, searched.store.all(), from_rows, betas, modes_MNK if heating else None)
     for at, ((m, jump), row) in enumerate(zip(where, searched.keep(members, found), strict=True)):
         extra[m].append(kept(found, at, jump.after, row))
     return extra
 
 
 def at_beta(
-    batch: TraversalBatch, members: Sequence[int], known: Solutions, rows: Sequence[int], betas: Sequence[float]
+    batch: TraversalBatch,
+    members: Sequence[int],
+    known: Solutions,
+    rows: Sequence[int],
+    betas: Sequence[float],
+    modes_MNK: Tensor | None = None,
 ) -> Solutions:
-    """The minima of R + beta K of `members`, each from the known state in its row."""
+    """The minima of R + beta K of `members`, each from the known state in its row.
+
+    With `modes_MNK` the states are first moved a little along these, off saddles at which a descent could rest.
+    """
     device = known.beta_M.device
-    start = known.states.take(torch.tensor(rows, device=device))
+    start, at = known.states.take(torch.tensor(rows, device=device)), torch.tensor(members, device=device)
+    if modes_MNK is not None:
+        start = pushed(start, modes_MNK[at], OFF_SADDLES)
     beta = torch.tensor(betas, dtype=torch.float64, device=device)
-    return solve(batch.take(torch.tensor(members, device=device)), start, beta, torch.ones_like(beta), power=0.0)
+    return solve(batch.take(at), start, beta, torch.ones_like(beta), power=0.0)
 
 
 def kept(found: Solutions, at: int, after: int, row: int) -> Extra:

@@ -82,8 +82,8 @@ def state_along(modes_MND: Tensor, kl_nats_MD: Tensor) -> States:
     return States((1 - variance).sqrt() * modes_MND, 0.5 * variance.log().expand_as(modes_MND).clone())
 
 
-def pushed(state: States, modes_MNK: Tensor) -> States:
-    """The same state moved off whatever saddle it may be on.
+def pushed(state: States, modes_MNK: Tensor, share: float = 1.0) -> States:
+    """The same state moved off whatever saddle it may be on, by this share of the usual distance.
 
     A latent that holds nothing is pushed along its mode; the others along the mode after theirs, by which arrangements
     with a symmetry (which a descent would keep exactly) lose it.
@@ -92,4 +92,4 @@ def pushed(state: States, modes_MNK: Tensor) -> States:
     size = state.mean_MND.square().mean(1, keepdim=True).sqrt()
     own, after = (modes_MNK[:, :, [min(d + ahead, modes - 1) for d in range(latents)]] for ahead in (0, 1))
     push = torch.where(size < EMPTY, PUSH * own, PUSH * size * after)
-    return States(state.mean_MND + push, state.log_std_MND)
+    return States(state.mean_MND + share * push, state.log_std_MND)

@@ -19,24 +19,27 @@ from ifp.exact.branches import COLLAPSED, Curve, Path, turning_points
 from ifp.exact.candidates import Surroundings
 from ifp.exact.follow import JUMP
 from ifp.exact.search import SearchResult
-from ifp.exact.solutions import Solutions, States, pushed
+from ifp.exact.solutions import Solutions, pushed
 from ifp.exact.solve import solve
 
 STEP, LEAST_STEP = 0.1, 2e-5
 """Maximum relative step of beta; a branch is left where one as small as the second leads away from it."""
 MOST_TARGETS = 1.0
 """A step that passes more than this number of KL targets has left its branch, or is too long for the records."""
+STEEPEST = 1.5
+"""A KL that changes by more than this many nats times the root of the relative step has left its branch, or is too near
+to its end, where the KL falls by about 0.5 to 1 times the root of the distance."""
 APART_TARGETS = 0.25
 """States of a walk that are put on a curve are further apart than this number of KL targets."""
-NEAR_TURN = 1e-4
+NEAR_TURN = 5e-5
 """Turning points are aimed at from this relative distance below; and the branch is left at this one above them."""
 SAME_SHARE, SAME_AT_TURN = 2e-3, 0.05
 """Two states at one beta are the same when their KLs differ by less than this share; near a turning point, where the
 KL depends strongly on beta, by less than the second."""
 UNTIL_NATS = 0.3
-"""A point with less KL ends the way: what follows is the curve that grew from the onset."""
+"""A point with less KL ends the way if it is of the curve that grew from the onset: what follows is that curve."""
 PUSH = 0.05
-"""Before each step a state moves by this share of the push that tracing uses, off a saddle it may be on."""
+"""Share of the push of tracing by which a state is moved before each step, off a saddle it may be on."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,11 @@ class _Walk:
     Attributes
     ----------
     stones : where it should arrive, by rising beta; at : the number of the next.
-    row, index, beta : where its state is kept, the target of its KL, and its beta. step : the next relative step.
+    row, index, beta, kl_nats : where its state is kept, the target of its KL, and its numbers.
+    step : the next relative step.
     met : index and row of every state on the way. between : the number of them since the last stone.
     astray : whether a stone was not met. done : whether the way has ended; melted : where nothing is held any more.
-    limit : no beta above this is of interest.
+    limit : no beta above this is of interest. grown : the rows of the curve that grew from the onset.
     """
 
     m: int
@@ -75,7 +79,9 @@ class _Walk:
     row: int
     index: float
     beta: float
+    kl_nats: float
     limit: float
+    grown: frozenset[int]
     met: list[tuple[float, int]]
     at: int = 1
     step: float = STEP
@@ -90,13 +96,16 @@ class _Walk:
         return self.stones[self.at] if self.at < len(self.stones) else None
 
     def aim(self) -> float:
-        """The beta of the next step."""
+        """The beta of the next step; stones that the last one passed are left behind."""
+        while self.stone is not None and self.stone.beta <= self.beta:
+            self.astray |= self.stone.row is not None
+            self.at += 1
         furthest = self.beta * (1 + self.step)
         return furthest if self.stone is None else min(self.stone.beta, furthest)
 
-    def arrive(self, row: int, index: float, beta: float) -> None:
+    def arrive(self, row: int, index: float, beta: float, kl_nats: float) -> None:
         """Go on from this state."""
-        self.row, self.index, self.beta = row, index, beta
+        self.row, self.index, self.beta, self.kl_nats = row, index, beta, kl_nats
         self.met.append((index, row))
 
 
@@ -117,7 +126,8 @@ def warmed(
         if stones and stones[0].kl_nats >= UNTIL_NATS:
             first = stones[0]
             assert first.row is not None
-            walks.append(_Walk(m, stones, first.row, first.index, first.beta, limit_M[m], [(first.index, first.row)]))
+            grown, met = frozenset(searched.cool[m].state_J.tolist()), [(first.index, first.row)]
+            walks.append(_Walk(m, stones, first.row, first.index, first.beta, first.kl_nats, limit_M[m], grown, met))
     while under_way := [walk for walk in walks if not walk.done]:
         _step(around, searched, under_way)
         around.tick()
@@ -155,23 +165,26 @@ def _step(around: Surroundings, searched: SearchResult, walks: Sequence[_Walk]) 
     for walk, beta, row, i, nats, far in zip(walks, aims, rows, index, kl_nats, moved, strict=True):
         stone = walk.stone
         arrived = stone is not None and beta == stone.beta
-        if stone is not None and stone.row is not None and arrived and stone.is_met(nats):
+        far |= abs(walk.index - i) > MOST_TARGETS or abs(walk.kl_nats - nats) > STEEPEST * (beta / walk.beta - 1) ** 0.5
+        if stone is not None and stone.row is not None and arrived and not far and stone.is_met(nats):
             _meet(walk, stone)
             if stone.turns:
                 # the point may be just past the extremum, where it is not stable
                 walk.row = row
-        elif far or walk.index - i > MOST_TARGETS:
+        elif far:
             walk.step = (beta / walk.beta - 1) / 2
             expected = stone is not None and stone.row is None and arrived
             if expected or walk.step < LEAST_STEP:
                 held = nats > searched.targets[0]
-                _fall(walk, row, i, beta, held=held, expected=expected)
+                _fall(walk, row, i, beta, nats, held=held, expected=expected)
         else:
-            walk.arrive(row, i, beta)
+            walk.arrive(row, i, beta, nats)
             walk.between += 1
-            walk.astray |= arrived or stone is None
+            walk.step = min(2 * walk.step, STEP)
+            walk.melted |= nats < searched.targets[0]
+            walk.done |= walk.melted or beta > walk.limit
+            walk.astray |= arrived or (stone is None and not walk.done)
             walk.at += arrived
-        walk.done |= walk.beta > walk.limit
 
 
 def _next(
@@ -179,9 +192,9 @@ def _next(
 ) -> tuple[Solutions, list[bool]]:
     """The minima next to the last states at these betas, and whether each is too far away to be of the same branch."""
     rows = torch.tensor(members, device=around.modes_MNK.device)
-    state, push = last.states, pushed(last.states, around.modes_MNK[rows])
-    start = States(state.mean_MND + PUSH * (push.mean_MND - state.mean_MND), state.log_std_MND)
+    state = last.states
     beta = last.beta_M.new_tensor(betas)
+    start = pushed(state, around.modes_MNK[rows], PUSH)
     found = solve(around.batch.take(rows), start, beta, torch.ones_like(beta), power=0.0)
     moved = (found.states.mean_MND - state.mean_MND).square().mean(1).sum(1)
     return found, (moved > JUMP**2 * state.mean_MND.square().mean(1).sum(1)).tolist()
@@ -193,18 +206,18 @@ def _meet(walk: _Walk, stone: _Stone) -> None:
     if walk.between and not walk.astray:
         del walk.met[-walk.between :]
     walk.between, walk.step = 0, STEP
-    walk.arrive(stone.row, stone.index, stone.beta)
+    walk.arrive(stone.row, stone.index, stone.beta, stone.kl_nats)
     walk.at += 1
-    walk.done = stone.kl_nats < UNTIL_NATS
+    walk.done = stone.kl_nats < UNTIL_NATS and stone.row in walk.grown
 
 
-def _fall(walk: _Walk, row: int, index: float, beta: float, *, held: bool, expected: bool) -> None:
+def _fall(walk: _Walk, row: int, index: float, beta: float, kl_nats: float, *, held: bool, expected: bool) -> None:
     """The branch has been left: go on from where it fell to, or from where the curve falls to if that holds nothing."""
     walk.step, walk.between = STEP, 0
     walk.astray |= not expected
     walk.at += expected
     if held:
-        walk.arrive(row, index, beta)
+        walk.arrive(row, index, beta, kl_nats)
         walk.between = 1
         walk.astray |= walk.stone is None
     elif expected and walk.stone is not None:
@@ -219,8 +232,9 @@ def _corrected(curve: Curve, walk: _Walk, searched: SearchResult) -> Curve:
     met = walk.met
     own = [met[0]]
     for at in range(1, len(met)):
-        falls = at + 1 == len(met) or met[at][0] - met[at + 1][0] > MOST_TARGETS
-        if falls or met[at][0] < own[-1][0] - APART_TARGETS:
+        # the next one would be too far from the last that was put there, as after a fall, if this one were left out
+        needed = at + 1 == len(met) or abs(own[-1][0] - met[at + 1][0]) > MOST_TARGETS
+        if needed or abs(own[-1][0] - met[at][0]) > APART_TARGETS:
             own.append(met[at])
     old = list(zip(curve.index_J.tolist(), curve.state_J.tolist(), strict=True))
     below = [] if walk.melted else [point for point in old if point[0] < walk.index]
