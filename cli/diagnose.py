@@ -41,7 +41,10 @@ from ifp.recording.find_recordings import all_recordings
 )
 @click.option("--series", is_flag=True, help="The PATHs are checkpoints of one run, to be put in order of training.")
 @click.option(
-    "--images", type=int, default=10_000, help="Images to encode, 50 at least; below 1,000 intervals are wide."
+    "--images",
+    type=int,
+    default=10_000,
+    help="Images to encode, 50 at least; below 1,000 intervals are wide. Of --codes all rows are measured.",
 )
 @click.option(
     "--seed", type=int, default=0, callback=checked_seed, help="The seed of images, permutations and resamples."
@@ -88,7 +91,8 @@ def diagnose(paths: tuple[Path, ...], **options: Any) -> None:
     intervals; three and more are put side by side.
 
     A model that seems to be misread, or not to know these images, gets no verdict: the command says what is wrong and
-    what to try, and ends with exit code 1.
+    what to try, and ends with exit code 1. Codes and functions of your own (--codes, --encoder) are your own word: the
+    part of the tests that needs no decoder is printed, with a warning, and the verdict given.
 
     \b
     ifp diagnose model.pt --dataset dsprites

@@ -287,7 +287,9 @@ def _assemble(
 
 def _about_data(ensemble: ModelEnsemble, codes: Sequence[str]) -> dict[str, Any]:
     if ensemble.sample is None:
-        return {"name": "codes given as arrays", "files": list(codes)}
+        of_cells = all(model.codes.unit == "cell" for model in ensemble.models)
+        cells = "cells of AnnData files" if codes else "cells"
+        return {"name": cells if of_cells else "codes given as arrays", "files": list(codes)}
     dataset = ensemble.sample.dataset
     return {
         "name": dataset.name,

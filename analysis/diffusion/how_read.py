@@ -92,10 +92,13 @@ def _lines_of_codes(record: Record) -> list[str]:
     ]
     if not (moments.passed and prior.passed):
         scaled = "are the pixels" if codes.unit == "image" else "is the model's input"
+        variance = "logvar the log of the variance, not log sigma"
+        if codes.unit == "cell":
+            variance = "what `variance_key` names the variance (qz.scale**2), not the standard deviation or a logarithm"
         lines.append(
-            f"Warning: these are not the codes of a VAE that was trained on these {codes.unit}s: is logvar the log of "
-            f"the variance, not log sigma, {scaled} scaled as in training, is it the data of training? A capacity, a "
-            "tiny beta or a short training fail too."
+            f"Warning: these are not the codes of a VAE that was trained on these {codes.unit}s: is {variance}, "
+            f"{scaled} scaled as in training, is it the data of training? A capacity, a tiny beta or a short training "
+            "fail too."
         )
     return lines
 

@@ -33,6 +33,8 @@ from ifp.system.cluster import check_scheduler, connect
 from ifp.system.devices import check_device
 from ifp.system.progress import Progress, Say, silent, unsaid
 
+IMAGES = 10_000
+"""How many images are encoded where no number is given."""
 Model = str | Path | Codes | Run | Callable[[Any], Any] | Any
 """A checkpoint or a folder with a series of them, an nn.Module with `encode`, a function images [N, C, H, W] in [0, 1]
 -> (mean, logvar), such a function's name "package.module:function", `Codes`, what `ifp.read_checkpoints` returns,
@@ -44,7 +46,7 @@ def diagnose(
     model: Model | Sequence[Model],
     dataset: str | FactorDataset | np.ndarray | None = None,
     *,
-    images: int = 10_000,
+    images: int = IMAGES,
     seed: int = 0,
     permutations: int = 100,
     bootstraps: int = 200,
@@ -74,7 +76,8 @@ def diagnose(
     model : see `Model`; a list of models is compared. A folder with several checkpoints of one run is a series.
     dataset : the images to encode, best those of training: a name (`ifp data list`), a data set, or images
         [N, H, W(, C)]; None for `Codes`, for recordings and for what was encoded before.
-    images : how many images to encode; below 1,000 intervals are wide. seed : of images, permutations and resamples.
+    images : how many images to encode; below 1,000 intervals are wide. Of codes all rows are measured.
+    seed : of images, permutations and resamples.
     permutations : of the labels, for the noise floor. bootstraps : resamples of the images, for the intervals.
     metrics : "quick", "fast", "all", "none" or names; see `ifp.analysis.metrics`.
     joint : whether to bound what all latents together hold of each factor, 1 to 2 CPU minutes per model.
@@ -132,6 +135,10 @@ def diagnose(
         say=say,
     )  # fmt: skip
     if sample is None:
+        given = runs[0].last.codes
+        if images != IMAGES and images < len(given):
+            rows = counted(len(given), given.unit)
+            say(f"`images` is about images to encode; of codes all {rows} are measured, not {images:,}.")
         runs = thinned_runs(runs, seed, say)
     if joint:
         say_of_joint(runs, say)

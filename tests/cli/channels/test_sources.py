@@ -105,6 +105,24 @@ def test_posteriors_of_cells_are_compared(tmp_path: Path) -> None:
             file["obsm/latent_qzv"] = np.full((300, 1), 0.01)
     files = [word for name in ("a", "b") for word in ("--codes", tmp_path / f"{name}.h5ad")]
     done(*files, "--factors", "kind", "--no-hotspots", "--points", 300, out=tmp_path / "out")
+    about = json.loads((tmp_path / "out" / "channels.json").read_text())["about"]
+    assert about["dataset"]["name"] == "cells of AnnData files"
     channels_found = table(tmp_path / "out", "channels")
     # three posteriors that do not overlap: log2 of 3 bits
     np.testing.assert_allclose(channels_found["information_bits"].iloc[:2], np.log2(3), atol=1e-3)
+
+
+def test_messages_about_codes_call_rows_what_they_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, count in (("a", 40), ("b", 50)):
+        np.savez(tmp_path / f"{name}.npz", mean=rng.normal(size=(count, 2)), logvar=np.zeros((count, 2)))
+    a, b = (("--codes", tmp_path / f"{name}.npz") for name in "ab")
+    for given, words in (
+        ((*a, *a, "--points", 50), "a holds 40 samples"),
+        ((*a, *b), "a holds codes of 40 samples without factors, b of 50 samples without factors"),
+        ((*a, *a, "--mean-key", "x"), "--factors, --bins, --mean-key and --variance-key are for .h5ad files"),
+    ):
+        result = channels(*given, "--no-hotspots", "--out", tmp_path / "out")
+        assert result.exit_code == 2
+        assert words in result.stderr
+        assert "image" not in result.stderr

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from ifp.cli import main
 from ifp.seeds import numpy_generator
 
 from ...checkpoints import exact_vaes as exact
-from .command import check_mistake, diagnose, done
+from .command import FAST, check_mistake, content_of, diagnose, done
 
 
 def test_kept_codes_are_read_by_codes_to_the_same_numbers(grid: str, model: Path, tmp_path: Path) -> None:
@@ -138,3 +140,26 @@ def test_posteriors_of_cells_give_the_numbers_of_the_same_arrays(rng: np.random.
     check_mistake(mistake, "for .h5ad files", tmp_path / "out")
     mistake = diagnose("a.pt", "--dataset", "sprites", "--factors", "kind", "--out", tmp_path / "out")
     check_mistake(mistake, "add --codes", tmp_path / "out")
+
+
+def test_a_number_of_images_does_not_sample_codes_and_that_is_said(rng: np.random.Generator, tmp_path: Path) -> None:
+    np.savez(tmp_path / "codes.npz", mean=rng.normal(size=(400, 2)), logvar=np.full((400, 2), -2.0))
+    codes = ("--codes", tmp_path / "codes.npz", "--out", tmp_path / "out")
+    words = "--images is about images to encode; of codes all 400 samples are measured, not 300."
+    for images in (300, 400, 10_000):
+        result = CliRunner().invoke(main, ["diagnose", *FAST, *map(str, codes), "--images", str(images)])
+        assert result.exit_code == 0, result.output
+        assert (words in result.stderr) == (images == 300)
+        assert content_of(tmp_path / "out")["settings"]["images"] == 400
+
+
+def test_the_warning_about_cells_speaks_of_their_variance(rng: np.random.Generator, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py", reason="h5py, of the extra hdf5, is not installed")
+    with h5py.File(tmp_path / "cells.h5ad", "w") as file:
+        file["obs/_index"] = np.arange(400)
+        file["obsm/latent_qzm"], file["obsm/latent_qzv"] = 3 * rng.normal(size=(400, 2)), np.full((400, 2), 0.1)
+    result = diagnose("--codes", tmp_path / "cells.h5ad", "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "self-test of the codes NOT PASSED" in result.stdout
+    said = " ".join(result.stdout.split())
+    assert "is what --variance-key names the variance (qz.scale**2), not the standard deviation" in said
