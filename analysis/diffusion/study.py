@@ -135,11 +135,11 @@ def diagnose(
         say=say,
     )  # fmt: skip
     if sample is None:
+        runs = thinned_runs(runs, seed, say)
         given = runs[0].last.codes
         if images != IMAGES and images < len(given):
             rows = counted(len(given), given.unit)
-            say(f"`images` is about images to encode; of codes all {rows} are measured, not {images:,}.")
-        runs = thinned_runs(runs, seed, say)
+            say(f"`images` is about images to encode; the codes of {rows} are measured, not of {images:,}.")
     if joint:
         say_of_joint(runs, say)
     runs = _named(runs, names)

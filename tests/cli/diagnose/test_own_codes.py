@@ -145,7 +145,7 @@ def test_posteriors_of_cells_give_the_numbers_of_the_same_arrays(rng: np.random.
 def test_a_number_of_images_does_not_sample_codes_and_that_is_said(rng: np.random.Generator, tmp_path: Path) -> None:
     np.savez(tmp_path / "codes.npz", mean=rng.normal(size=(400, 2)), logvar=np.full((400, 2), -2.0))
     codes = ("--codes", tmp_path / "codes.npz", "--out", tmp_path / "out")
-    words = "--images is about images to encode; of codes all 400 samples are measured, not 300."
+    words = "--images is about images to encode; the codes of 400 samples are measured, not of 300."
     for images in (300, 400, 10_000):
         result = CliRunner().invoke(main, ["diagnose", *FAST, *map(str, codes), "--images", str(images)])
         assert result.exit_code == 0, result.output
