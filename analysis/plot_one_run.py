@@ -35,8 +35,10 @@ def check_traversals(folder: Path) -> None:
     kind = read_json(about, "run the same command again").get("format")
     if kind == RECORD_FORMAT:
         raise IfpError(f"{folder} holds no record yet; let its loop come to its first record.")
-    if kind in (TRAIN_FORMAT, VAE_FORMAT, GAN_FORMAT):
-        raise IfpError(f"{folder} holds no records of a training yet, or one network of it alone; give {RUNS}.")
+    if kind == TRAIN_FORMAT:
+        raise IfpError(f"{folder} holds a training without any record yet; run the same command again, or wait for it.")
+    if kind in (VAE_FORMAT, GAN_FORMAT):
+        raise IfpError(f"{folder} holds one network of a training; give the folder of the training, {folder.parent}.")
 
 
 def of_diagnosis(asked: Asked) -> list[Path]:
@@ -127,11 +129,11 @@ FOLDERS: dict[str, Callable[[Asked], list[Path]]] = {
     "channels.json": of_channels,
     "whole.json": of_whole,
     "multi_rate.json": of_response,
-    "joint_edges.csv": of_edges,
     "shift.json": of_shift,
     "directions.json": of_directions,
     "gan_sweep.json": of_sweep,
-    "records.csv": of_training,
+    "records.csv": of_training,  # of an annealing of a whole data set that is not measured yet, too
+    "joint_edges.csv": of_edges,
 }
 """The file by which a folder is known, in the order of looking; any other is taken for a run of traversals."""
 

@@ -60,10 +60,7 @@ def watch(run: Path, once: bool, network: int, every: float, as_json: bool) -> N
     except KeyboardInterrupt:
         return
     if state.left:
-        print_line(
-            f"No process of this machine works on {run} any more, and it is not finished; the same command goes on "
-            "with it."
-        )
+        print_line(f"No process of this machine works on {run} any more, and it is not finished. {state.advice()}")
 
 
 def _live(state: RunState, network: int, every: float) -> RunState:

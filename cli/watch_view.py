@@ -53,9 +53,12 @@ def _standing(state: RunState) -> list[str]:
     lines = [str(state.path), state.headline()]
     if not state.ended:
         left = "unknown" if state.seconds_left is None else f"about {duration(state.seconds_left)}"
-        nobody = "; no process of this machine is at work here" if state.at_work is False else ""
-        lines.append(f"time left: {left}; last change {duration(state.seconds_unchanged)} ago{nobody}")
-    return [*lines, *state.doubts]
+        changed = f"last change {duration(state.seconds_unchanged)} ago"
+        nobody = state.at_work is False
+        lines.append(
+            f"{changed}; no process of this machine is at work here" if nobody else f"time left: {left}; {changed}"
+        )
+    return [*lines, *filter(None, [state.advice()]), *state.doubts]
 
 
 def _new(*columns: tuple[str, bool]) -> Table:

@@ -94,7 +94,12 @@ def joint_study(
     """
     configs = {COOL: config} | ({HEAT: heat_config(config)} if heat else {})
     setups = {name: set_up(dataset, one, device=device, threads=threads) for name, one in configs.items()}
-    folders = {name: CodesFolder(out / HEAT if name == HEAT else out, one, progress) for name, one in setups.items()}
+    folders = {
+        name: CodesFolder(
+            out / HEAT if name == HEAT else out, one, progress, whole=list(setups) if name == COOL else ()
+        )
+        for name, one in setups.items()
+    }
     return JointStudy(setups, folders, threshold_nats)
 
 

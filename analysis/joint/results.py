@@ -214,4 +214,7 @@ def read_edges(folder: Path) -> WholeEdges:
 
 
 def _is_closed_form(folder: Path) -> bool:
-    return (folder / "joint_edges.csv").is_file() and not (folder / "whole.json").is_file()
+    # a training that is not measured yet has its edges already
+    return (folder / "joint_edges.csv").is_file() and not any(
+        (folder / name).is_file() for name in ("whole.json", "records.csv")
+    )

@@ -20,9 +20,11 @@ from ifp.analysis.shift.result import NOTE as SHIFT_NOTE
 from ifp.analysis.shift.result import SIDES
 from ifp.analysis.tables import Column, read_csv, short_number
 from ifp.analysis.training.result import NMI_NOTE
+from ifp.formats import RUNNING, STOPPED
 from ifp.recording.find_recordings import is_recording
 from ifp.system.own_files import RecordingRun, TrainRun, read_own_json
 from ifp.training.records import posterior_column
+from ifp.training.whole_run import last_file, status_of
 
 NO_THEORY = "There is no closed form of what a trained model holds; "
 SHIFTS: dict[str, Column] = {
@@ -92,7 +94,8 @@ def of_training(folder: Path) -> Section:
         columns = [posterior_column(rank, name) for name in factors]
         if columns and set(columns) <= set(last.columns):
             rows[f"NMI{rank}"] = last[columns].apply(pd.to_numeric, errors="coerce").mean(axis=1).to_numpy()
-    rows["status"] = [_status(run, seed) for seed in rows["seed"]]
+    status = status_of(folder, run)
+    rows["status"] = [_status(run, seed, status) for seed in rows["seed"]]
     data = _name(run)
     objective = "a loop of the user's own" if recorded else one_line(config.get("objective", "beta"))
     latents = sum(re.fullmatch(r"kl_nats_\d+", name) is not None for name in map(str, records.columns))
@@ -114,10 +117,14 @@ def of_training(folder: Path) -> Section:
     in_nats = [name for name in ("reconstruction", "KL") if name in rows]
     notes = [f"{' and '.join(in_nats)} in nats per image"] if in_nats else []
     notes += [NMI_NOTE] if "NMI1" in rows else []
-    table = rounded(rows, "The last record of each network", "; ".join(notes), left=("status",))
+    # what there is of an annealing of a whole data set before it is measured
+    cools = bool(last_file(folder, run))
+    kind = "Annealing of a whole data set" if cools else "Training"
+    title = "The last record of each network, as beta falls" if cools else "The last record of each network"
+    table = rounded(rows, title, "; ".join(notes), left=("status",))
     theory = f"{NO_THEORY}`ifp anneal` of the same data gives the betas at which its factors freeze."
-    heading = f"Recording of {objective} on {data}" if recorded else f"Training: {objective} on {data}"
-    section = Section("Training", heading, sentence(asked), found, [table], theory)
+    heading = f"Recording of {objective} on {data}" if recorded else f"{kind}: {objective} on {data}"
+    section = Section(kind, heading, sentence(asked), found, [table], theory)
     return section.of_run(run, folder)
 
 
@@ -198,9 +205,11 @@ def _parts_of_kl(results: Results) -> str:
     )
 
 
-def _status(run: dict[str, Any], seed: int) -> str:
+def _status(run: dict[str, Any], seed: int, of_run: Any) -> str:
+    """The status of a network; one that was in training when its run was stopped is no longer."""
     entry = run["seeds"].get(str(seed))
-    return one_line(entry["status"]) if isinstance(entry, dict) else ""
+    status = one_line(entry["status"]) if isinstance(entry, dict) else ""
+    return STOPPED if (status, of_run) == (RUNNING, STOPPED) else status
 
 
 def _name(about: Any) -> str:

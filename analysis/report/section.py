@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ifp.analysis.figures.shown_table import ShownTable
-from ifp.analysis.figures.unfinished import unfinished_sentence
+from ifp.analysis.figures.unfinished import unfinished_in
 from ifp.system.printable import has_controls, printable
 
 MOST_LETTERS, MOST_OF_A_SENTENCE = 300, 3000
@@ -67,7 +67,7 @@ class Section:
 
     def of_run(self, about: Mapping[str, Any], folder: Path) -> Section:
         """The section with the settings, versions and time that a run.json, or another file of a result, holds."""
-        said = unfinished_sentence(about)
+        said = unfinished_in(folder, about)
         return replace(
             self,
             found=[said, *self.found] if said else self.found,

@@ -41,11 +41,11 @@ SECTIONS: dict[str, Callable[[Path], Section]] = {
     "channels.json": of_channels,
     "whole.json": of_whole,
     "multi_rate.json": of_response,
-    "joint_edges.csv": of_whole,
     "shift.json": of_shift,
     "directions.json": of_directions,
     "gan_sweep.json": of_sweep,
-    "records.csv": of_training,
+    "records.csv": of_training,  # of an annealing of a whole data set that is not measured yet, too
+    "joint_edges.csv": of_whole,
 }
 """The file by which a folder is known, in the order of looking; any other is taken for a run of traversals."""
 _SEVERAL = "[1-9]*-*/diagnosis.json"

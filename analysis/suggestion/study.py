@@ -18,16 +18,19 @@ from ifp.analysis.suggestion.units import units_of
 from ifp.annealing.chunk_files import FOLDER as CHUNKS
 from ifp.errors import IfpError
 from ifp.system.checksums import trusting
+from ifp.system.files import read_json
 from ifp.system.out_folder import as_folder, check_finished
+from ifp.training.whole_run import last_file
 
 _OTHERS = {
     "diagnosis.json": "a diagnosis",
     "channels.json": "a comparison of channels",
     "directions.json": "of directions of a decoder",
     "shift.json": "a shift",
-    "records.csv": "a training, a recording, or an annealing of a whole data set that has not finished",
+    "records.csv": "a training or a recording",
 }
 """What a folder is that no beta can be suggested from, by a file in it."""
+_AGAIN = "wait for it, or run the same command again"
 _ANNEALINGS = "give the folder of a run of `ifp anneal`, of traversals or of a whole data set with factors"
 
 
@@ -100,12 +103,20 @@ def _read(folder: Path) -> Result:
     if not folder.is_dir():
         raise IfpError(f"There is no folder {folder}; {_ANNEALINGS}.")
     check_finished(folder)
-    if (folder / "whole.json").is_file():
+    if (folder / "whole.json").is_file():  # of a run that is made wider, too
+        warn_unfinished(folder)
         return read_whole(folder)
     if (folder / "multi_rate.json").is_file():
+        warn_unfinished(folder)
         return read_response(folder)
     if (folder / "gan_sweep.json").is_file():
         raise IfpError(f"{folder} is a sweep of GANs, whose pressure is no beta of a VAE; {_ANNEALINGS}.")
+    about = read_json(folder / "run.json", _AGAIN) if (folder / "run.json").is_file() else {}
+    if last_file(folder, about):
+        raise IfpError(
+            f"{folder} is an annealing of a whole data set that has not finished, and no beta is suggested before its "
+            f"networks are measured; {_AGAIN} (`ifp watch` shows how far it is)."
+        )
     if (folder / "joint_edges.csv").is_file():
         result = read_whole(folder)
         assert isinstance(result, WholeEdges)
@@ -116,12 +127,13 @@ def _read(folder: Path) -> Result:
     other = next((what for name, what in _OTHERS.items() if (folder / name).is_file()), None)
     if other is not None:
         raise IfpError(f"{folder} is {other}, which tells of no beta below which a factor is held; {_ANNEALINGS}.")
-    if not (folder / "trace.npz").is_file() and (folder / CHUNKS).is_dir():
+    chunks = (folder / CHUNKS).is_dir()  # of a run that is at work or was killed: read as that of a stopped one
+    if chunks and not any((folder / CHUNKS).glob("*.npz")) and not (folder / "trace.npz").is_file():
         raise IfpError(
-            f"{folder} is of a run that is at work or was cut short, and no beta is suggested before it ends; wait for "
-            "it, or run the same command again (`ifp watch` shows how far it is)."
+            f"{folder} is of a run that is at work or was cut short, and has no curve yet; {_AGAIN} (`ifp watch` shows "
+            "how far it is)."
         )
-    if not (folder / "trace.npz").is_file():
+    if not chunks and not (folder / "trace.npz").is_file():
         raise IfpError(f"{folder} holds no trace.npz; {_ANNEALINGS}.")
     warn_unfinished(folder)
     return read_run(folder)

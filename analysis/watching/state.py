@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ifp.codes import ACTIVE_NATS
-from ifp.formats import DIVERGED, FINISHED, STOPPED
+from ifp.formats import DIVERGED, FINISHED, RUNNING, STOPPED
 
 GONE_SECONDS = 60.0
 """A run that no process of this machine works on, and whose files are older than this, is taken for left."""
@@ -57,7 +57,7 @@ class RunState:
     status : as run.json says it: "running", "finished", "stopped", "diverged".
     at_work : whether a process of this machine works on it; None where that cannot be told.
     done, total : units of the run, steps of all networks or curves; total is None where nobody knows it.
-    seconds_left : None where nothing tells it.
+    seconds_left : None where nothing tells it, or no process of this machine is at work.
     seconds_unchanged : since a file of the run was last written. seconds_per_record : on average in this call; None
         before two records.
     networks : one per network. curves : of an annealing of traversals, one row per factor.
@@ -101,6 +101,19 @@ class RunState:
         standing = "left by its process" if self.left else self.status
         return f"{self.kind} on {self.dataset}: {standing}, {self.done:,}{of} {self.unit}"
 
+    def advice(self) -> str:
+        """How to go on with a run that was stopped or left; "" of any other."""
+        if self.status != STOPPED and not self.left:
+            return ""
+        again = "A recorder with the same settings" if self.kind == "recording" else "The same command"
+        return f"{again} goes on with it."
+
+    def _standing(self, network: NetworkState) -> str:
+        """The status of a network; one that was in training when its run was stopped or left is no longer."""
+        if network.status != RUNNING:
+            return network.status
+        return STOPPED if self.status == STOPPED else "left" if self.left else RUNNING
+
     def table(self) -> pd.DataFrame:
         """One row per network: step, beta, stage, reconstruction and KL in nats, active latents, status.
 
@@ -112,7 +125,7 @@ class RunState:
         rows = [
             {
                 "network": network.name,
-                "status": network.status,
+                "status": self._standing(network),
                 "step": network.step,
                 "beta": network.beta,
                 "stage": math.nan if network.stage is None else network.stage,

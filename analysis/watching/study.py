@@ -29,14 +29,13 @@ from ifp.system.out_folder import as_folder
 from ifp.system.own_files import AnnealRun, WorkingRun, check_schema, read_own_json
 from ifp.system.resumable import RUN_FILE
 from ifp.trace import AnnealTrace
+from ifp.training.whole_run import HEAT, heats, last_file, status_of
 
 ATTEMPTS, PAUSE_SECONDS = 5, 0.1
 """A folder that another process writes is read again, so often and after such a pause, where its files disagree."""
 _ADVICE = "watch it again, or run its command again"
 CURVES = {"exact": ("exact", "equilibrium"), "cooling": ("train", "cool"), "heating": ("train", "heat")}
 """The kinds of curves whose freezing points are shown, by method and direction."""
-_HEAT = "heat"
-"""The folder of the heating run within an annealing of a whole data set."""
 _ARRAYS = {
     "step": Declared(INT, "T", low=0, optional=True),
     "beta": Declared(FLOAT, "T", no_infinity=True, optional=True),
@@ -92,11 +91,13 @@ def _state(folder: Path) -> RunState:
 
 def _of_networks(folder: Path, about: Mapping[str, Any]) -> RunState:
     """The state of a training, a recording, or an annealing of a whole data set with its heating run."""
-    parts, current = [("", folder, about)], about
-    heat = folder / _HEAT
+    # an annealing that was stopped while it cooled has no heating run yet
+    cools = last_file(folder, about) == "whole.json"
+    parts, current = [("cooling " if cools else "", folder, about)], about
+    heat = folder / HEAT
     if (heat / RUN_FILE).is_file():
         of_heat = read_own_json(heat / RUN_FILE, WorkingRun, _ADVICE)
-        parts = [("cooling ", folder, about), ("heating ", heat, of_heat)]
+        parts.append(("heating ", heat, of_heat))
         current = of_heat if about.get("status") == FINISHED else about
     names = tuple(about["dataset"]["factor_names"])
     networks: list[NetworkState] = []
@@ -113,18 +114,24 @@ def _of_networks(folder: Path, about: Mapping[str, Any]) -> RunState:
             networks.append(_network(f"{prefix}seed {seed}", standing, arrays, int(seed)))
             steps_now += networks[-1].step if told is current else 0
     recording = about.get("format") == RECORD_FORMAT
+    whole = bool(last_file(folder, about))
+    # heating may not have begun: its networks are as many
+    to_come = len(networks) if len(parts) == 1 and whole and heats(folder, about) else 0
     if recording and networks:
         networks = [replace(networks[0], name="loop")]
     done = sum(network.step for network in networks)
     steps = about.get("steps") if recording else about["config"].get("steps")
-    total = len(networks) * int(steps) if isinstance(steps, int) and not isinstance(steps, bool) else None
-    kind = "recording" if recording else ("ifp anneal of a whole data set" if len(parts) > 1 else "ifp train")
-    status = str(current.get("status", RUNNING))
+    each = int(steps) if isinstance(steps, int) and not isinstance(steps, bool) else None
+    total = None if each is None else (len(networks) + to_come) * each
+    kind = "recording" if recording else ("ifp anneal of a whole data set" if whole else "ifp train")
+    status = str(status_of(folder, about) or RUNNING)
     changed = max([*times, *(_changed(place / RUN_FILE) for _, place, _ in parts)])
-    left, gap = _time_left(current, steps_now, changed, status)
+    left, gap = _time_left(current, steps_now, changed, status, to_come * (each or 0))
+    at_work = is_at_work(folder)
     return RunState(
-        folder, kind, str(about["dataset"]["name"]), status, is_at_work(folder), done, total, "steps", left,
-        max(now() - changed, 0.0), gap, names, tuple(networks), doubts=tuple(about.get("doubts", {}).values()),
+        folder, kind, str(about["dataset"]["name"]), status, at_work, done, total, "steps",
+        None if at_work is False else left, max(now() - changed, 0.0), gap, names, tuple(networks),
+        doubts=tuple(about.get("doubts", {}).values()),
     )  # fmt: skip
 
 
@@ -151,10 +158,12 @@ def _of_curves(folder: Path, about: Mapping[str, Any]) -> RunState:
     call = about.get("this_call") or {}
     changed = max(_changed(file) for file in [*files, folder / RUN_FILE])
     left, gap = _time_left(about, done, changed, status)
+    at_work = is_at_work(folder)
     total = done if status == FINISHED else call.get("units")
     return RunState(
-        folder, "ifp anneal", str(about["dataset"]["name"]), status, is_at_work(folder), done, total, "curves", left,
-        max(now() - changed, 0.0), gap, tuple(about["dataset"]["factor_names"]), curves=curves,
+        folder, "ifp anneal", str(about["dataset"]["name"]), status, at_work, done, total, "curves",
+        None if at_work is False else left, max(now() - changed, 0.0), gap,
+        tuple(about["dataset"]["factor_names"]), curves=curves,
     )  # fmt: skip
 
 
@@ -222,8 +231,13 @@ def _network(name: str, standing: Mapping[str, Any], arrays: Mapping[str, np.nda
     )
 
 
-def _time_left(about: Mapping[str, Any], done: int, changed: float, status: str) -> tuple[float | None, float | None]:
-    """Seconds to the end by the pace of this call, and seconds per record so far; None where nothing tells them."""
+def _time_left(
+    about: Mapping[str, Any], done: int, changed: float, status: str, to_come: int = 0
+) -> tuple[float | None, float | None]:
+    """Seconds to the end by the pace of this call, and seconds per record so far; None where nothing tells them.
+
+    `to_come` : units after those of this part of the run.
+    """
     call = about.get("this_call")
     if status != RUNNING or not call:
         return None, None
@@ -239,7 +253,7 @@ def _time_left(about: Mapping[str, Any], done: int, changed: float, status: str)
     gap = elapsed / records if records else None
     if total is None:
         return None, gap
-    return max(elapsed * (total - done) / made - (now() - changed), 0.0), gap
+    return max(elapsed * (total + to_come - done) / made - (now() - changed), 0.0), gap
 
 
 def _records_made(about: Mapping[str, Any], made: int) -> int:

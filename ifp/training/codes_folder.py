@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from ifp.training.folder import TrainFolder
 from ifp.training.records import TrainRecord
 from ifp.training.setup import Setup
 from ifp.training.state import MemberState
+from ifp.training.whole_run import KEY as WHOLE
 
 _CODES = {
     "mean": Declared(FLOAT, "ND", finite=True),
@@ -55,9 +57,10 @@ class CodesFolder(TrainFolder):
     Parameters
     ----------
     path : of the folder. setup : the checked run.
+    whole : the directions of the annealing of a whole data set that this training begins; empty for another one.
     """
 
-    def __init__(self, path: Path, setup: Setup, progress: Progress = silent) -> None:
+    def __init__(self, path: Path, setup: Setup, progress: Progress = silent, *, whole: Sequence[str] = ()) -> None:
         super().__init__(
             path,
             setup.config,
@@ -67,6 +70,8 @@ class CodesFolder(TrainFolder):
             device=str(setup.device),
             threads=setup.kernel_threads,
         )
+        if whole:
+            self.about[WHOLE] = list(whole)
         self._setup, self._progress = setup, progress
         self._sample: Sample | None = None
         self._sample_lock = threading.Lock()

@@ -21,8 +21,9 @@ from ifp.analysis.freezing.naming import read_hold
 from ifp.analysis.joint.results import WholeAnnealing
 from ifp.analysis.suggestion.units import check_units
 from ifp.annealing.chunk_files import FOLDER as CHUNKS
+from ifp.annealing.chunk_files import ChunkFiles
 from ifp.cli import main
-from ifp.errors import IfpError
+from ifp.errors import IfpError, IfpWarning
 from ifp.theory.beta_units import to_nats
 from ifp.theory.conventions import CONVENTIONS
 
@@ -158,7 +159,7 @@ def test_a_mistake_is_one_sentence(run_folder: Path, arguments: list[str], messa
 @pytest.mark.parametrize(("marker", "message"), [
     ("gan_sweep.json", "whose pressure is no beta of a VAE"), ("none", "holds no trace.npz"),
     ("diagnosis.json", "is a diagnosis, which tells of no beta"),
-    ("records.csv", "is a training, a recording, or an annealing"),
+    ("records.csv", "is a training or a recording"),
     ("chunks", "is at work or was cut short"),
 ])  # fmt: skip
 def test_other_folders_are_refused_by_what_they_are(tmp_path: Path, marker: str, message: str) -> None:
@@ -257,3 +258,13 @@ def test_contexts_that_are_not_there_yet_are_not_counted(synthetic: ModuleType) 
     assert found.texts().loc[0, "networks, cooling"].endswith(" (1 of 4)")
     assert "middle of the trained bracket, of 1 of 4 contexts" in found.sentences()[0]
     assert not any("every context" in said for said in found.sentences())
+
+
+def test_a_killed_run_is_read_as_far_as_it_came_as_a_stopped_one(synthetic: ModuleType, tmp_path: Path) -> None:
+    trace = synthetic.sprites_like_trace(np.random.default_rng(0), contexts=2, factors=("posX", "scale"))
+    stopped = synthetic.write_run(tmp_path / "stopped", trace, status="stopped")
+    killed = synthetic.write_run(tmp_path / "killed", trace, status="running")
+    (killed / "trace.npz").unlink()
+    ChunkFiles(killed).add(trace, np.arange(len(trace)))
+    with pytest.warns(IfpWarning, match="has not finished"):
+        assert ifp.suggest(killed).beta == ifp.suggest(stopped).beta

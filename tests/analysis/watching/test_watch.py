@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import io
 import json
@@ -22,7 +23,7 @@ from ifp.analysis.freezing.points import freezing_points
 from ifp.analysis.watching import study
 from ifp.cli import main
 from ifp.cli import watch as command
-from ifp.errors import IfpError
+from ifp.errors import IfpError, IfpWarning
 from ifp.system.at_work import LOCKS, is_at_work
 from ifp.system.sole_worker import sole_worker
 from ifp.training.records import TrainRecord, TrainRecords
@@ -36,6 +37,7 @@ NOW = 1.8e9
 @pytest.fixture(autouse=True)
 def fixed_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study, "now", lambda: NOW)
+    monkeypatch.setattr(study, "is_at_work", lambda folder: True)
 
 
 def at(seconds: float) -> str:
@@ -117,6 +119,77 @@ def test_cooling_and_heating_are_one_run(tmp_path: Path) -> None:
     assert [network.name for network in state.networks] == ["cooling seed 0", "heating seed 0"]
     # of the heating run's own steps: 10 of 30 in 100 seconds
     assert state.seconds_left == pytest.approx(195)
+
+
+WHOLE = {"whole": ["cool", "heat"]}
+
+
+@pytest.mark.parametrize("heated", [False, True])
+def test_a_whole_data_set_that_was_stopped_between_its_parts_has_not_finished(
+    heated: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cooling says that it is finished; heating had not begun, or nothing was measured yet."""
+    monkeypatch.setattr("ifp.training.whole_run.is_at_work", lambda folder: False)
+    run = write_run(tmp_path / "run", {0: [record(30)]}, status="finished", **WHOLE)
+    if heated:
+        write_run(run / "heat", {0: [record(30)]}, status="finished")
+    state = ifp.watch(run)
+    done = "60 of 60 (100 %)" if heated else "30 of 60 (50 %)"
+    assert state.headline() == f"ifp anneal of a whole data set on bars: stopped, {done} steps"
+    assert state.networks[0].name == "cooling seed 0"
+    assert "The same command goes on with it." in watch(run, "--once").stdout
+    (run / "joint_edges.csv").touch()  # written before the codes are measured
+    with pytest.warns(IfpWarning, match=r"has not finished \(status stopped\).* The same command goes on with it"):
+        told = ifp.table(run, format="csv")
+    assert told.splitlines()[0].endswith("status,run_status")
+    with pytest.raises(IfpError, match="an annealing of a whole data set that has not finished"):
+        ifp.suggest(run)
+    monkeypatch.setattr("ifp.training.whole_run.is_at_work", lambda folder: True)
+    assert ifp.watch(run).status == "running"
+    (run / "whole.json").touch()
+    assert ifp.watch(run).status == "finished"
+
+
+def test_while_cooling_the_time_left_is_that_of_heating_too(tmp_path: Path) -> None:
+    # 10 of 60 steps in 100 seconds, the last of them 5 seconds ago
+    run = write_run(tmp_path / "run", {0: [record(10)]}, **WHOLE)
+    state = ifp.watch(run)
+    assert state.headline() == "ifp anneal of a whole data set on bars: running, 10 of 60 (17 %) steps"
+    assert state.seconds_left == pytest.approx(495)
+
+
+def test_of_a_stopped_run_no_network_is_in_training(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", {0: [record(10)], 1: [record(30)]}, status="stopped")
+    about = json.loads((run / "run.json").read_text())
+    about["seeds"]["1"]["status"] = "finished"
+    (run / "run.json").write_text(json.dumps(about))
+    assert ifp.watch(run).table()["status"].tolist() == ["stopped", "finished"]
+    with pytest.warns(IfpWarning, match="has not finished"):
+        rows = list(csv.DictReader(io.StringIO(ifp.table(run, format="csv"))))
+    assert [row["status"] for row in rows] == ["stopped", "finished"]
+
+
+@pytest.mark.filterwarnings("ignore:.*has not finished")
+@pytest.mark.parametrize("read", [ifp.table, ifp.plot, ifp.report])
+def test_a_training_before_its_first_record_is_told_how_to_go_on(read: Any, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", {0: []}, status="stopped")
+    with pytest.raises(IfpError, match="a training without any record yet; run the same command again"):
+        read(run)
+    write_run(run / "seed-0", {}, format="ifp-vae")
+    with pytest.raises(IfpError, match="one network of a training; give the folder of the training, "):
+        read(run / "seed-0")
+
+
+def test_nobody_at_work_is_given_no_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write_run(tmp_path / "run", {0: [record(10)]})
+    monkeypatch.setattr(study, "is_at_work", lambda folder: False)
+    assert ifp.watch(run).seconds_left is None
+    said = watch(run, "--once").stdout
+    assert "time left" not in said
+    assert "last change 5 s ago; no process of this machine is at work here" in said
+    monkeypatch.setattr("ifp.analysis.figures.unfinished.is_at_work", lambda folder: False)
+    with pytest.warns(IfpWarning, match=r"status running, but no process of this machine works on it.*goes on"):
+        ifp.table(run)
 
 
 def test_curves_of_traversals_are_counted_with_their_freezing_points(
@@ -228,7 +301,8 @@ def test_a_run_that_was_left_ends_the_view(tmp_path: Path, monkeypatch: pytest.M
     done = watch(run)
     assert done.exit_code == 0
     assert "left by its process" in done.stdout
-    assert "the same command goes on with it" in done.stdout
+    assert "it is not finished. The same command goes on with it." in done.stdout
+    assert re.search(r"seed 0 +left +10", done.stdout)
     monkeypatch.setattr(study, "is_at_work", lambda folder: True)
     assert not ifp.watch(run).ended
 
