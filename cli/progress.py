@@ -45,10 +45,16 @@ class LineReporter(Reporter):
         self.total, self.text, self.stream, self.clock = total, text, stream, clock
         self.started = self.said_at = clock()
         self.done = self.said_done = 0
+        self._begun: tuple[float, int] | None = None
 
     def update(self, done: int, total: int | None = None, text: str | None = None) -> None:
         """Write a line if enough was done, or enough time has gone by, since the last."""
         self.done, self.total, self.text = done, total or self.total, text or self.text
+        if self._begun is None:
+            # what is told at once was done by an earlier call, and says nothing of the pace of this one
+            now = self.clock()
+            at_once = now - self.started < SHORTEST_GAP_SECONDS
+            self._begun = (now, done) if at_once else (self.started, 0)
         waited = self.clock() - self.said_at
         moved = (done - self.said_done) / max(1, self.total)
         if waited >= LINE_SECONDS or (moved >= LINE_SHARE and waited >= SHORTEST_GAP_SECONDS):
@@ -58,7 +64,9 @@ class LineReporter(Reporter):
         """Write a line now."""
         self.said_at, self.said_done = self.clock(), self.done
         elapsed = self.said_at - self.started
-        left = f", {duration(elapsed * (self.total - self.done) / self.done)} left" if self.done else ""
+        begun_at, before = self._begun or (self.started, 0)
+        made = self.done - before
+        left = f", {duration((self.said_at - begun_at) * (self.total - self.done) / made)} left" if made > 0 else ""
         share = 100 * self.done / max(1, self.total)
         end = f" in {duration(elapsed)}" if self.done >= self.total else left
         try:
@@ -167,8 +175,14 @@ def _bar(total: int, text: str, stream: IO[str]) -> Iterator[Reporter]:
         task = bar.add_task(_cut(text, room - bar_width - 1), total=total)
 
         class BarReporter(Reporter):
+            def __init__(self) -> None:
+                self.begun = False
+
             def update(self, done: int, total: int | None = None, text: str | None = None) -> None:
                 words = None if text is None else _cut(text, room - bar_width - 1)
+                if not self.begun:  # the pace is that of this call, whatever was done before it
+                    self.begun = True
+                    bar.reset(task, completed=done)
                 bar.update(task, completed=done, total=total, description=words)
 
         yield BarReporter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from rich.progress import Progress
 
 from ifp.cli.progress import LineReporter, StageProgress, progress
 
@@ -46,6 +47,32 @@ def test_a_log_gets_a_line_every_5_percent_or_30_seconds() -> None:
     assert len(lines) == 20
     assert lines[0] == "Work: 50 of 1,000 (5 %), 1 min 35 s left"
     assert lines[-1] == "Work: 1,000 of 1,000 (100 %) in 1 min 40 s"
+
+
+def test_what_an_earlier_call_did_is_not_in_the_pace() -> None:
+    """Resumed at 300 of 1,000, 0.1 s a step: 600 are left at 400."""
+    stream, clock = io.StringIO(), Clock()
+    reporter = LineReporter(1000, "Work", stream, clock)
+    reporter.update(300)
+    for done in range(301, 401):
+        clock.now += 0.1
+        reporter.update(done)
+    reporter.say()
+    assert stream.getvalue().splitlines()[-1] == "Work: 400 of 1,000 (40 %), 1 min 0 s left"
+    slow = LineReporter(10, "Slow", stream, clock)  # its first news is of work that it did
+    clock.now += 60
+    slow.update(1)
+    assert stream.getvalue().splitlines()[-1] == "Slow: 1 of 10 (10 %), 9 min 0 s left"
+
+
+def test_a_bar_of_a_resumed_run_begins_where_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    update = Progress.update
+    monkeypatch.setattr(Progress, "update", lambda self, *a, **k: made.append(self) or update(self, *a, **k))
+    with progress(1000, "Work", stream=Terminal()) as step:
+        step(300)
+        (task,) = made[0].tasks
+        assert (task.completed, len(task._progress)) == (300, 0)
 
 
 def test_a_log_is_not_flooded_by_a_fast_job() -> None:
