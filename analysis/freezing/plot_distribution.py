@@ -73,6 +73,16 @@ def plot_freezing_points(
     return draw_distribution(lanes, threshold_nats, kind=kind, scale=scale, conditions=conditions, ax=ax)
 
 
+def of_onsets(lanes: Sequence[Lane]) -> bool:
+    """Whether the closed form alone is shown, whose betas are onsets and no freezing points."""
+    return lanes[0].shown == (LOWER_EDGE,)
+
+
+def quantity_of(lanes: Sequence[Lane], threshold_nats: float) -> str:
+    """What the betas of these lanes are."""
+    return r"onset $\beta$, lower edge" if of_onsets(lanes) else rf"freezing point $\beta$ at {threshold_nats:g} nat"
+
+
 def draw_distribution(
     lanes: list[Lane],
     threshold_nats: float,
@@ -82,20 +92,22 @@ def draw_distribution(
     conditions: str = "",
     limits: tuple[float, float] | None = None,
     beside: Sequence[Lane] = (),
+    quantity: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw what `prepare_lanes` returned, as `plot_freezing_points` says.
 
     `limits` are the least ends of the axis. `beside` : the lanes of other panels, with which bins are common.
+    `quantity` : what the label of the axis says of beta; that of these lanes if None.
     """
     how = KINDS[kind]
     ax = axes_or_new(ax, 5.5, 1.0 + (0.4 + 0.25 * how.in_rows) * len(lanes) + how.extra_in)
-    onsets = lanes[0].shown == (LOWER_EDGE,)
+    onsets = of_onsets(lanes)
     shown = MEASURES if how.with_bracket and not onsets else lanes[0].shown
     beta_axis(ax, *(limits or beta_range(lanes, shown, scale=scale)), scale=scale)
     how.draw(ax, lanes, scale, beside)
-    what = r"onset $\beta$, lower edge" if onsets else rf"freezing point $\beta$ at {threshold_nats:g} nat"
     page_in = ax.figure.bbox.width / ax.figure.dpi
+    what = quantity or quantity_of(lanes, threshold_nats)
     lines = [*label_lines(f"{what} (nats per nat)", page_in), *([conditions] if conditions else [])]
     if any(lane.flat_contexts and not lane.flat for lane in lanes):
         lines += label_lines("flat: all images equal (which never freezes)", page_in)

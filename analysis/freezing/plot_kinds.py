@@ -93,7 +93,9 @@ def _draw_hist(ax: Axes, lanes: list[Lane], scale: str, beside: Sequence[Lane]) 
         panel.set(ylim=(0, 1.04 * tallest), xlabel="", ylabel="")
         panel.yaxis.set_major_locator(MaxNLocator(2, integer=True))
         panel.tick_params(axis="y", pad=1.5)
-    ax.set_ylabel(f"{'contexts' if lanes[0].shown[0] not in (COOL, HEAT) else 'networks'} in a bin", labelpad=14)
+    between = " " if len(lanes) > 1 else "\n"  # a row alone is lower than the label is long
+    what = "networks" if lanes[0].shown[0] in (COOL, HEAT) else "contexts"
+    ax.set_ylabel(f"{what}{between}in a bin", labelpad=14)
 
 
 def _draw_densities(panel: Axes, lane: Lane, scale: str, reach: float) -> None:

@@ -5,38 +5,41 @@ A factor has one colour and one place in all panels of all figures of a call.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 
 from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.conditions import conditions_in_words
 from ifp.analysis.figures.page_choices import looking
-from ifp.analysis.figures.plot_layout import formula_width_in, label_lines, shortened
+from ifp.analysis.figures.plot_layout import label_lines
 from ifp.analysis.figures.plot_legend import add_legend
 from ifp.analysis.figures.plot_page import beta_axis, new_figure, paper_style, save_figure
-from ifp.analysis.figures.style import FORMATS, NEUTRAL, SMALL_PT, factor_looks, figure_width, plain
+from ifp.analysis.figures.style import FORMATS, NEUTRAL, SMALL_PT, factor_looks, figure_width
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.curve_table import curve_table
 from ifp.analysis.freezing.distribution_table import Lane, lanes_table, prepare_lanes
 from ifp.analysis.freezing.naming import check_names, factor_order, keep_factors
-from ifp.analysis.freezing.plot_distribution import draw_distribution
+from ifp.analysis.freezing.plot_distribution import draw_distribution, quantity_of
+from ifp.analysis.freezing.plot_kinds import KINDS as HOW
 from ifp.analysis.freezing.plot_run import ALL, DEFAULT_KINDS, FILE_OF, KINDS, LANE_IN, labels_of, legend_labels
+from ifp.analysis.freezing.plot_run_headings import add_run_heading, common_labels
 from ifp.analysis.freezing.plot_trace import make_room, plot_trace, trace_legend
 from ifp.analysis.freezing.saved_run import check_table, read_run
 from ifp.analysis.freezing.summary import summarize
-from ifp.errors import IfpError, unknown_name
+from ifp.errors import IfpError, IfpWarning, unknown_name
 
 NARROWEST_COLUMN_IN = 1.3
 """A column of curves narrower than this has no room for its axis."""
-_PANEL_SHARE = 0.8
-"""Of the width of a page, what is left for a panel beside the names of its factors."""
+_BESIDE_NAMES, _BESIDE_COUNTS, _OF_COLUMN = 0.7, 0.85, 0.8
+"""Of the width of a page, what is left for a panel beside the names of its factors, or beside an axis of counts; and of
+a column of curves beside its numbers."""
 _LINE_IN, _HEAD_IN, _TICKS_IN, _PANEL_IN = 0.14, 0.16, 0.22, 0.85
 
 
@@ -53,15 +56,15 @@ class NamedRun:
         """The curves of a factor, the typical one and some others."""
         return curve_table(self.run.trace, self.run.freezing_points(), factor=factor, method=method)
 
+    def has_curves(self, method: str | None) -> bool:
+        """Whether it holds curves of a factor shown, by this method or by any."""
+        methods = set(self.points["method"]) - {"closed-form"}
+        return bool(methods & {method} if method else methods)
+
     @property
     def summary(self) -> pd.DataFrame:
         """One row per factor and measure."""
         return summarize(self.points, order=[name for name in self.order if name in set(self.points["factor"])])
-
-    def heading(self, width_in: float) -> str:
-        """Its name and its conditions, as much as fits, for a line of small text."""
-        name = plain(shortened(self.name, 0.5 * width_in))
-        return f"{name}: {self.run.conditions()}"
 
 
 def draw_runs(
@@ -96,25 +99,35 @@ def draw_runs(
                 raise unknown_name(what, name, known)
     inches = figure_width(width)
     runs = _read(folders, order, labels or {}, factors)
+    with_curves = [run for run in runs if run.has_curves(method)]
     if kinds is None or ALL in kinds:
-        curves = all(run.run.has_curves for run in runs) and method != "closed-form"
-        kinds = [kind for kind in (DEFAULT_KINDS if kinds is None else KINDS) if curves or kind != "trace"]
-        if kinds == list(DEFAULT_KINDS) and inches / len(runs) < NARROWEST_COLUMN_IN:
+        kinds = [kind for kind in (DEFAULT_KINDS if kinds is None else KINDS) if with_curves or kind != "trace"]
+        if kinds == list(DEFAULT_KINDS) and inches / len(with_curves) < NARROWEST_COLUMN_IN:
             kinds = [kind for kind in kinds if kind != "trace"]
+            _warn(f"{FILE_OF['trace']} is not drawn: {_too_narrow(len(with_curves), inches)}")
+    without = [run.name for run in runs if run not in with_curves]
+    if "trace" in kinds and with_curves and without:
+        several = len(without) > 1
+        _warn(
+            f"{FILE_OF['trace']} is drawn without {', '.join(without)}, which {'hold' if several else 'holds'} no "
+            f"curves{f' of the method {method}' if method else ' (the closed form has none)'}."
+        )
     looks = factor_looks(name for run in runs for name in run.run.factor_names)
     with paper_style(), looking(looks):
         drawn = {
-            kind: traces_figure(runs, width_in=inches, method=method, labels=labels)
+            kind: traces_figure(with_curves or runs, width_in=inches, method=method, labels=labels)
             if kind == "trace"
             else distributions_figure(runs, kind=kind, width_in=inches, method=method, scale=scale, labels=labels)
             for kind in kinds
         }
-    of = "; ".join(f"{run.name}: {conditions_in_words(run.run.run)}" for run in runs)
+    of = {kind: "; ".join(
+        f"{run.name}: {conditions_in_words(run.run.run)}" for run in (with_curves if kind == "trace" else runs)
+    ) for kind in drawn}  # fmt: skip
     said = {"trace": "A column for each run, a row for each factor."}
     saved = [
         save_figure(
             figure, out / FILE_OF[kind], data, formats=formats,
-            caption=caption(FILE_OF[kind], of=of, threshold_nats=runs[0].run.threshold_nats,
+            caption=caption(FILE_OF[kind], of=of[kind], threshold_nats=runs[0].run.threshold_nats,
                             says=[said.get(kind, "A panel for each run, over one axis of beta.")]),
         )
         for kind, (figure, data) in drawn.items()
@@ -144,21 +157,24 @@ def distributions_figure(
     figure = new_figure(width_in, 1.0)
     axes = figure.subplots(len(runs), 1, squeeze=False, height_ratios=heights_in)[:, 0]
     lines: dict[str, None] = {}
-    for ax, run, lanes in zip(axes, runs, lanes_R, strict=True):
+    quantities = [quantity_of(lanes, run.run.threshold_nats) for run, lanes in zip(runs, lanes_R, strict=True)]
+    mixed, head_lines = len(set(quantities)) > 1, 0
+    room_in = (_BESIDE_COUNTS if HOW[kind].in_rows else _BESIDE_NAMES) * width_in
+    for ax, run, lanes, quantity in zip(axes, runs, lanes_R, quantities, strict=True):
         draw_distribution(
             lanes, run.run.threshold_nats, kind=kind, scale=scale, limits=limits,
-            beside=[lane for others in lanes_R for lane in others if others is not lanes], ax=ax,
+            beside=[lane for others in lanes_R for lane in others if others is not lanes],
+            quantity=r"$\beta$" if mixed else None, ax=ax,
         )  # fmt: skip
         lines |= dict.fromkeys(ax.get_xlabel().splitlines())
-        _head(ax, run, width_in)
+        head_lines += add_run_heading(ax, run.name, run.run.conditions(), room_in, quantity if mixed else "")
         ax.set_xlabel("")
         ax.tick_params(labelbottom=ax is axes[-1])
     axes[-1].set_xlabel("\n".join(lines), linespacing=1.35)
-    marks: dict[str, str] = {}
-    for lanes in lanes_R:
-        marks = {**legend_labels(lanes, kind), **marks}
+    figure.align_ylabels(axes)
+    marks = common_labels([legend_labels(lanes, kind) for lanes in lanes_R], mixed=mixed)
     rows = add_legend(figure, axes, marks) + len(lines)
-    figure.set_size_inches(width_in, sum(heights_in) + _HEAD_IN * len(runs) + _TICKS_IN + _LINE_IN * rows)
+    figure.set_size_inches(width_in, sum(heights_in) + _HEAD_IN * head_lines + _TICKS_IN + _LINE_IN * rows)
     data = [lanes_table(lanes).assign(run=run.name) for run, lanes in zip(runs, lanes_R, strict=True)]
     return figure, pd.concat(data, ignore_index=True)
 
@@ -168,11 +184,9 @@ def traces_figure(
 ) -> tuple[Figure, pd.DataFrame]:
     """KL against beta: a column per run, a row per factor, and the table of what is shown."""
     if width_in / len(runs) < NARROWEST_COLUMN_IN:
-        raise IfpError(
-            f"Curves of {len(runs)} runs need a page of {NARROWEST_COLUMN_IN * len(runs):.3g} inches, and this one has "
-            f"{width_in:g}; give a larger width, or fewer runs."
-        )
-    order, labels = runs[0].order, labels or {}
+        raise IfpError(_too_narrow(len(runs), width_in))
+    there = {name for run in runs for name in run.points["factor"]}
+    order, labels = [name for name in runs[0].order if name in there], labels or {}
     curves = {
         (run.name, name): run.curves(name, method)
         for run in runs for name in order if name in set(run.points["factor"])
@@ -183,7 +197,7 @@ def traces_figure(
     column_in = width_in / len(runs)
     figure = new_figure(width_in, 1.0)
     axes = figure.subplots(len(order), len(runs), sharex=True, sharey=True, squeeze=False)
-    looks = factor_looks(order)
+    looks, head_lines = factor_looks(order), 1
     for (row, column), ax in ((place, axes[place]) for place in _places(axes)):
         run, name = runs[column], order[row]
         if (run.name, name) not in curves:
@@ -194,7 +208,7 @@ def traces_figure(
         ax.set_xlabel("\n".join(label_lines(r"$\beta$ (nats per nat)", column_in)) if row == len(order) - 1 else "")
         ax.set_ylabel("" if column else "KL (nats)")
         if row == 0:
-            _head(ax, run, 0.8 * column_in)
+            head_lines = max(head_lines, add_run_heading(ax, run.name, run.run.conditions(), _OF_COLUMN * column_in))
     beta_axis(axes[0, 0], data["beta"].min(), data["beta"].max(), most_labels=labels_of(column_in))
     axes[0, 0].set_ylim(top=2 * max(float(data["kl_nats"].max()), 2 * runs[0].run.threshold_nats))
     entries = trace_legend(data.drop(columns="run"), threshold_nats=runs[0].run.threshold_nats)
@@ -203,9 +217,24 @@ def traces_figure(
     figure.legend(handles, [*entries], loc="outside lower center", ncols=columns, handlelength=2.6,
                   handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)})  # fmt: skip
     rows = -(-len(entries) // columns)
-    figure.set_size_inches(width_in, _PANEL_IN * len(order) + _HEAD_IN * 2 + 2 * _TICKS_IN + _LINE_IN * rows)
+    figure.set_size_inches(
+        width_in, _PANEL_IN * len(order) + _HEAD_IN * max(head_lines, 2) + 2 * _TICKS_IN + _LINE_IN * rows
+    )
     make_room(figure, [axes[place] for place in _places(axes)])
     return figure, data
+
+
+def _too_narrow(runs: int, width_in: float) -> str:
+    """That curves of so many runs do not fit on a page."""
+    return (
+        f"Curves of {runs} runs need a page of {NARROWEST_COLUMN_IN * runs:.3g} inches, and this one has {width_in:g}; "
+        "give a larger width, or fewer runs."
+    )
+
+
+def _warn(text: str) -> None:
+    """Of a figure that the command would have drawn, or of a run in it."""
+    warnings.warn(text, IfpWarning, stacklevel=4)
 
 
 def _read(
@@ -239,19 +268,6 @@ def _lanes(run: NamedRun, method: str | None, labels: Mapping[str, str] | None) 
         run.points, method=method, summary=run.summary, order=[name for name in run.order if name in there],
         labels={name: label for name, label in (labels or {}).items() if name in there},
     )  # fmt: skip
-
-
-def _head(ax: Axes, run: NamedRun, width_in: float) -> None:
-    """The run's name and conditions above its panel, on one line or on two; a long data set's name is shortened."""
-    name, conditions = run.heading(width_in).split(": ", 1)
-    narrow = len(f"{name}: {conditions}") > 22 * width_in and width_in < 2
-    dataset, shape, likelihood = conditions.rsplit(", ", 2)
-    lines = [name, f", {shape}", likelihood] if narrow else [f"{name}: , {shape}, {likelihood}"]
-    room_in = (1.0 if narrow else _PANEL_SHARE) * width_in - formula_width_in(lines[1 if narrow else 0])
-    if formula_width_in(dataset) > room_in:
-        dataset = plain(shortened(dataset.replace(r"$\_$", "_").replace(r"\$", "$"), room_in))
-    lines = [name, f"{dataset}, {shape}", likelihood] if narrow else [f"{name}: {dataset}, {shape}, {likelihood}"]
-    ax.set_title("\n".join(lines), loc="left", fontsize=SMALL_PT, pad=3, linespacing=1.1)
 
 
 def _places(axes: object) -> list[tuple[int, int]]:

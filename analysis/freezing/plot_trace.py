@@ -34,6 +34,11 @@ MARGIN_PT = 2.0
 LEAST_LEFT = 0.3
 """Of a panel's height that is left to curves; in a panel too low for that a curve runs through the name."""
 
+# edges end at such a text, and do not strike it through; a curve, where one has to, still runs over it
+_OVER_EDGES: dict[str, Any] = {
+    "zorder": 1.5, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+}  # fmt: skip
+
 _ARROWS = {"cool": "<", "heat": ">", "equilibrium": "o"}
 _LABELS = {
     ("exact", "equilibrium"): "exact equilibrium",
@@ -93,13 +98,14 @@ def plot_trace(
     beta_axis(ax, *((beta.min(), beta.max()) if len(beta) and beta.min() < beta.max() else (1.0, 100.0)))
     wide_in = 0.8 * ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi
     name = plain(shortened(label or factor, wide_in, MEDIUM_PT))
-    ax.text(0.97, 0.96, name, transform=ax.transAxes, ha="right", va="top", color=INK, weight="bold", gid=NAME)
+    ax.text(0.97, 0.96, name, transform=ax.transAxes, ha="right", va="top", color=INK, weight="bold", gid=NAME,
+            **_OVER_EDGES)  # fmt: skip
     contexts = points[points["factor"] == factor].drop_duplicates("context")
     flat = int((contexts["beta_closed_form"] == 0).sum())
     if 0 < flat < len(contexts):
         ax.annotate(f"{flat} of {len(contexts)} flat", (0.97, 0.96), xycoords="axes fraction",
                     xytext=(0, -1.3 * MEDIUM_PT), textcoords="offset points", ha="right", va="top", color=NEUTRAL,
-                    fontsize=SMALL_PT, gid=NAME)  # fmt: skip
+                    fontsize=SMALL_PT, gid=NAME, **_OVER_EDGES)  # fmt: skip
     if curves.empty or curves["kl_nats"].max() <= 0:
         says = "no curve" if curves.empty else "all images equal: KL 0" if flat == len(contexts) else "KL 0"
         ax.text(0.5, 0.5, says, transform=ax.transAxes, ha="center", color=PALE, fontsize=SMALL_PT)

@@ -229,6 +229,6 @@ def _draw_factors(ax: Axes, edges: pd.DataFrame, looks: Mapping[str, FactorLook]
             ax.plot(alone, lane, "o", color=color, markersize=_SIZE)
         elif alone >= 0:
             beyond.insert(0, f"alone {alone:.2g}")
-        say_beyond(ax, ", ".join(beyond), lane)
+        say_beyond(ax, ", ".join(beyond), lane, line=(lowest, highest))
     ax.set_ylim(len(edges) - 0.5, -0.5)
     return goes_on

@@ -16,6 +16,9 @@ from ifp.analysis.joint.plot_marks import ALONE, ARROWS, BEYOND, GIVEN, POINT_OF
 ROOM_SHARE = 0.6
 """Share of the axis, from the left, within which a line has to end for a text behind it to fit."""
 
+ABOVE_PT = 0.5
+"""How far above a line the text on it stands, in points."""
+
 
 def draw_lanes(
     ax: Axes,
@@ -85,14 +88,21 @@ def _draw_edges(ax: Axes, row: pd.Series, lane: int, shown: tuple[float, float])
         else:
             say_after(ax, f"given the rest {given_rest:.2g}", high, lane)
     for left, words in beyond.items():
-        say_beyond(ax, ", ".join(words), lane, left=left)
+        say_beyond(ax, ", ".join(words), lane, left=left, line=(low, high))
 
 
-def say_beyond(ax: Axes, text: str, y: float, *, left: bool = True) -> None:
-    """A number that lies beyond the left, or the right, end of the axis."""
+def say_beyond(
+    ax: Axes, text: str, y: float, *, left: bool = True, line: tuple[float, float] = (np.nan, np.nan)
+) -> None:
+    """A number that lies beyond the left, or the right, end of the axis; above `line`, a range at `y`, on its way."""
+    first, last = ax.get_xlim()
+    middle = (first * last) ** 0.5  # no such text is longer than half of the axis
+    above = line[0] < middle and line[1] > first if left else line[1] > middle and line[0] < last
+    away = 13 if above else 8  # above the line it stands beside the count of networks
     ax.annotate(
-        text, (0 if left else 1, y), xycoords=("axes fraction", "data"), xytext=(8 if left else -8, 0),
-        textcoords="offset points", ha="left" if left else "right", va="center", fontsize="small",
+        text, (0 if left else 1, y), xycoords=("axes fraction", "data"),
+        xytext=(away if left else -away, above * ABOVE_PT), textcoords="offset points", fontsize="small",
+        ha="left" if left else "right", va="bottom" if above else "center",
     )  # fmt: skip
 
 

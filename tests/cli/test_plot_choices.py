@@ -23,9 +23,10 @@ from ifp.analysis.figures.plot_layout import formula_width_in
 from ifp.analysis.figures.plot_page import new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import factor_looks
 from ifp.analysis.freezing import plot_runs
+from ifp.analysis.freezing.plot_run_headings import add_run_heading
 from ifp.analysis.freezing.saved_run import read_run
 from ifp.cli import main
-from ifp.errors import IfpError
+from ifp.errors import IfpError, IfpWarning
 
 SYNTHETIC = Path(__file__).parents[1] / "analysis" / "synthetic.py"
 
@@ -119,15 +120,60 @@ def test_curves_of_two_runs_are_two_columns(runs: tuple[Path, Path], tmp_path: P
 def test_the_heading_of_a_panel_ends_on_the_page(runs: tuple[Path, Path]) -> None:
     run = read_run(runs[0])
     run.run["dataset"]["name"] = "npz:renders_of_$1.npz#grid=shape:2,x:10,y:10"
-    named = plot_runs.NamedRun("a", run, run.freezing_points(), [])
+    long = "A long name of a run with 20,000 steps that goes on and on"
     with choosing(PageChoices(font="sans")), paper_style():
-        for width_in in (1.3, 3.25):
+        for width_in, name in ((1.3, "a"), (3.25, "a"), (1.3, long), (2.27, long)):
             ax = new_figure(width_in, 1.0).add_subplot()
-            plot_runs._head(ax, named, width_in)
+            lines = add_run_heading(ax, name, run.conditions(), width_in)
             title = ax.get_title(loc="left")
+            assert len(title.split("\n")) == lines
             assert "64 \N{MULTIPLICATION SIGN} 64" in title
             assert title.endswith("Bernoulli likelihood")
             assert max(formula_width_in(line) for line in title.split("\n")) < width_in
+
+
+@pytest.fixture(scope="module")
+def edges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the closed form, which has onsets and no curves."""
+    images = np.tri(6, 8)[:, :, None] * np.ones(3)
+    folder = tmp_path_factory.mktemp("edges") / "edges"
+    ifp.anneal(ifp.dataset(images, np.arange(6), ["length"]), method="closed-form", out=folder, formats=())
+    return folder
+
+
+def test_curves_are_drawn_without_runs_that_have_none_with_a_word(
+    runs: tuple[Path, Path], edges: Path, tmp_path: Path
+) -> None:
+    with pytest.warns(IfpWarning, match=r"kl_trace is drawn without edges, which holds no curves \(the closed form"):
+        ifp.plot([runs[0], edges], out=tmp_path, formats="png", kinds=["trace"], width=2.5)
+    assert pd.read_csv(tmp_path / "kl_trace.csv")["run"].unique().tolist() == ["first"]
+    assert "edges" not in (tmp_path / "kl_trace.txt").read_text().split("Thin lines")[0]
+    with pytest.warns(IfpWarning, match=r"kl_trace is not drawn: Curves of 2 runs need a page of 2\.6 inches"):
+        ifp.plot(list(runs), out=tmp_path / "narrow", formats="png", width=2.5)
+
+
+def test_panels_say_which_are_onsets_and_the_axis_says_what_both_are(runs: tuple[Path, Path], edges: Path) -> None:
+    named = plot_runs._read({"a": runs[1], "b": edges}, (), {}, ())
+    with paper_style():
+        figure, _ = plot_runs.distributions_figure(named, kind="strip", width_in=3.25)
+    first, second = figure.axes
+    assert first.get_title(loc="left").endswith("freezing point $\\beta$ at 0.1 nat")
+    assert second.get_title(loc="left").endswith("onset $\\beta$, lower edge")
+    assert second.get_xlabel() == r"$\beta$ (nats per nat)"
+    words = {text.get_text() for legend in figure.legends for text in legend.get_texts()}
+    assert "one context" in words
+    assert not any("exact" in text for text in words)
+
+
+def test_labels_of_counts_of_low_panels_do_not_overlap(runs: tuple[Path, Path]) -> None:
+    named = plot_runs._read({"a": runs[0], "b": runs[1]}, (), {}, ("posX",))
+    with choosing(PageChoices(font="sans")), paper_style():
+        figure, _ = plot_runs.distributions_figure(named, kind="hist", width_in=3.25)
+        figure.draw_without_rendering()
+        boxes = [ax.yaxis.label.get_window_extent() for ax in figure.axes if ax.get_ylabel()]
+    assert len(boxes) == 2
+    assert boxes[0].y1 < figure.bbox.y1
+    assert boxes[0].y0 > boxes[1].y1
 
 
 def test_factors_are_left_out_and_keep_their_colours(runs: tuple[Path, Path], tmp_path: Path) -> None:

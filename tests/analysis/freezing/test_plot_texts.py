@@ -9,6 +9,7 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -138,6 +139,18 @@ def test_gaussian_runs_name_their_sigma(synthetic: ModuleType, rng: np.random.Ge
     )
     assert read_run(folder).conditions().endswith(r"Gaussian ($\sigma$ = 0.5) likelihood")
     assert set(read_run(folder).freezing_points()["likelihood"]) == {"gaussian"}
+
+
+def test_edges_do_not_strike_the_names_of_factors_through(run_folder: Path) -> None:
+    with paper_style():
+        figure = figure_of(read_run(run_folder), "trace", width_in=3.25)
+        panels = [ax for ax in figure.axes if ax.axison]
+        for ax in panels:
+            ground = ax.texts[0].get_bbox_patch()
+            assert ground is not None
+            assert to_hex(ground.get_facecolor()) == "#ffffff"
+            assert max(patch.get_zorder() for patch in ax.patches) < ax.texts[0].get_zorder()
+            assert ax.texts[0].get_zorder() < min(line.get_zorder() for line in ax.lines if len(line.get_xdata()) > 2)
 
 
 def test_no_curve_runs_through_a_long_name(synthetic: ModuleType, rng: np.random.Generator, tmp_path: Path) -> None:

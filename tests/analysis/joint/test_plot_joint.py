@@ -207,6 +207,27 @@ def test_edges_beyond_the_axis_are_numbers() -> None:
     assert {"alone 1e-07", "alone 0, given the rest 0"} <= texts
 
 
+@pytest.mark.parametrize("figure_of", ["edges", "joint"])
+def test_a_number_beyond_the_axis_stands_above_the_line_and_not_on_it(figure_of: str) -> None:
+    held = tables(("posX", "shape"))
+    low = float(held["joint_information"]["beta"].min())
+    edges = held["joint_edges"].assign(
+        beta_alone=1e-7, beta_given_rest=9.0, given_rest_low=[1e-9, 40.0], given_rest_high=50.0
+    )
+    with paper_style():
+        figure, _ = (
+            edges_figure(held["spectrum"], edges, width_in=3.25) if figure_of == "edges"
+            else joint_figure({**held, "joint_edges": edges}, width_in=3.25)
+        )  # fmt: skip
+        figure.draw_without_rendering()
+        ax = figure.axes[-1]
+        said = {round(text.xy[1]): text for text in ax.texts if text.get_text() == "alone 1e-07"}
+        line_y = ax.transData.transform((low, 0))[1]
+        assert said[0].get_window_extent().y0 >= line_y
+        centre = ax.transData.transform((low, 1))[1]
+        assert said[1].get_window_extent().y0 < centre < said[1].get_window_extent().y1
+
+
 def test_tables_of_an_earlier_version_are_said_to_be_so(tmp_path: Path) -> None:
     write_tables(tmp_path)
     (tmp_path / "joint_information.csv").unlink()
