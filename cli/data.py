@@ -181,7 +181,8 @@ def export(
 
 def _readable(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {size}" for key, size in value.items())
+        texts = [f"{key} {size}" for key, size in value.items()]
+        return ("; " if any("," in text for text in texts) else ", ").join(texts)
     if isinstance(value, (tuple, list)):
         return " x ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else str(value)

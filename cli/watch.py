@@ -45,6 +45,8 @@ def watch(run: Path, once: bool, network: int, every: float, as_json: bool) -> N
     from ifp.analysis.watching.study import watch as state_of
 
     state = state_of(run)
+    if network and not state.networks:
+        raise IfpError(f"{run} has no networks to choose from; leave --network out.")
     if state.networks and network >= len(state.networks):
         raise IfpError(
             f"{run} has {counted(len(state.networks), 'network')}; --network must be below that, got {network}."

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from ifp.system.printable import printable
+
 
 class IfpError(ValueError):
     """A mistake in what the user gave; the command line prints its one sentence and exits with 2."""
@@ -28,7 +30,7 @@ def unknown_name(kind: str, got: object, allowed: Iterable[str]) -> IfpError:
     lowered = {name.lower(): name for name in names}
     near = difflib.get_close_matches(str(got).lower(), lowered, n=1)
     hint = f"; did you mean {lowered[near[0]]!r}?" if near else "."
-    return IfpError(f"Unknown {kind} {got!r}: allowed are {', '.join(names)}{hint}")
+    return IfpError(f"Unknown {kind} {got!r}: allowed are {printable(', '.join(names))}{hint}")
 
 
 def bad_value(name: str, got: object, allowed: str, remedy: str = "") -> IfpError:

@@ -130,15 +130,16 @@ def _map(
 def _traversals(ensemble: ModelEnsemble, hotspots: Hotspots, progress: Progress) -> dict[int, np.ndarray]:
     """What the representative of each hotspot draws as its latent moves; of several latents the one of most KL."""
     drawn: dict[int, np.ndarray] = {}
+    if ensemble.sample is None:  # codes draw nothing
+        return drawn
     for at, hotspot in enumerate(hotspots.hotspots):
         progress("traversals", at, len(hotspots.hotspots))
         channel = hotspots.similarity.channels[hotspot.representative]
         model = ensemble.read_vae(channel.model)
-        if model is None or model.decoder is None:
-            continue
-        codes = ensemble.models[channel.model].codes
-        latent = max(channel.latents, key=codes.kl_nats_D().__getitem__)
-        images_DKCHW, _ = latent_traversals(model, codes.mean_ND[0], ensemble.device)
-        drawn[hotspot.number] = images_DKCHW[latent].astype(np.float32)
+        if model is not None and model.decoder is not None:
+            codes = ensemble.models[channel.model].codes
+            latent = max(channel.latents, key=codes.kl_nats_D().__getitem__)
+            images_DKCHW, _ = latent_traversals(model, codes.mean_ND[0], ensemble.device)
+            drawn[hotspot.number] = images_DKCHW[latent].astype(np.float32)
         progress("traversals", at + 1, len(hotspots.hotspots))
     return drawn

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.holders import ACTIVE, HELD_NMI, SEPARATOR, above_noise_DF
-from ifp.analysis.diffusion.wording import LEVEL_TEXT, decimals, latents_text, listed, share
+from ifp.analysis.diffusion.wording import LEVEL_TEXT, decimals, interval, latents_text, listed, share
 from ifp.analysis.information.intervals import LEAST_SHOWN
 
 ONE, COPIED, SPREAD, ROTATED, JOINTLY, HIDDEN, LOST, CONSTANT = (
@@ -135,8 +135,8 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series, uni
     if case == CONSTANT:
         return f"{factor} has one value in these {unit}s (it is constant), so nothing can be said of it."
     entropy = decimals(row["entropy_nats"])
-    interval = f"{LEVEL_TEXT} {decimals(row['joint_low'])} to {decimals(row['joint_high'])}"
-    all_hold = f"at least {decimals(row['joint_nats'])} of {entropy} nats ({interval})"
+    sure = f"{LEVEL_TEXT} {interval(row['joint_low'], row['joint_high'])}"
+    all_hold = f"at least {decimals(row['joint_nats'])} of {entropy} nats ({sure})"
     single, best = decimals(row["single_nats"]), f"latent {row['single_latent']}"
     known = f" Given the other factors the latents hold at least {decimals(row['given_others_nats'])} nats of it."
     given = known if _reveals(row) else ""
@@ -163,7 +163,7 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series, uni
         together = "and so have all together" if single == joint else f"all latents together at least {joint}"
         return (
             f"{factor} is held by {best}: that latent alone has at least {single} of the {entropy} nats there are, "
-            f"{together} ({interval}){rest}.{given}"
+            f"{together} ({sure}){rest}.{given}"
         )
     if case == COPIED:
         copies = _latents(row["copies"])
@@ -175,7 +175,7 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series, uni
     lost = f"{best} alone holds {single}" if row["single_nats"] >= LEAST_SHOWN else "none alone holds anything of it"
     moved = (
         f"{share(row['diffusion_share'])} ({decimals(row['diffusion_nats'])} nats, {LEVEL_TEXT} "
-        f"{decimals(row['diffusion_low'])} to {decimals(row['diffusion_high'])})"
+        f"{interval(row['diffusion_low'], row['diffusion_high'])})"
     )
     if case == ROTATED:
         same = cases.loc[

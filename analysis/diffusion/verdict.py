@@ -27,7 +27,7 @@ from ifp.analysis.diffusion.joint_verdict import (
     joint_headline,
     joint_sentences,
 )
-from ifp.analysis.diffusion.wording import LEVEL_TEXT, constant_text, decimals, listed
+from ifp.analysis.diffusion.wording import LEVEL_TEXT, constant_text, decimals, interval, listed
 from ifp.analysis.information.intervals import LEAST_SHOWN
 from ifp.errors import counted
 
@@ -97,11 +97,12 @@ def _headline(diagnosis: Diagnosis, rows: pd.DataFrame) -> str:
 
 def _nothing_held(diagnosis: Diagnosis) -> str:
     """The headline of a model without an active latent, of whose weak ones none holds a factor either."""
-    total, low, high = (decimals(nats) for nats in diagnosis.total_kl_nats())
+    total, low, high = diagnosis.total_kl_nats()
     latents = (
         f"none of its {diagnosis.num_latents} latents is active" if diagnosis.num_latents > 1 else "its latent is weak"
     )
-    return f"The model holds nothing: {latents}; the total KL is {total} nats ({LEVEL_TEXT} {low} to {high})."
+    sure = f"{LEVEL_TEXT} {interval(low, high)}"
+    return f"The model holds nothing: {latents}; the total KL is {decimals(total)} nats ({sure})."
 
 
 def _factor_sentence(row: pd.Series, unit: str, *, any_active: bool) -> str:
@@ -109,8 +110,7 @@ def _factor_sentence(row: pd.Series, unit: str, *, any_active: bool) -> str:
     if not row["entropy_nats"]:
         return f"{factor} has one value in these {unit}s (it is constant), so nothing can be said of it."
     most, second = (
-        f"NMI {decimals(row[name])} above its floor, {LEVEL_TEXT} {decimals(row[f'{name}_low'])} to "
-        f"{decimals(row[f'{name}_high'])}"
+        f"NMI {decimals(row[name])} above its floor, {LEVEL_TEXT} {interval(row[f'{name}_low'], row[f'{name}_high'])}"
         for name in ("excess_nmi1", "excess_nmi2")
     )
     if not latents:
@@ -140,10 +140,10 @@ def _factor_sentence(row: pd.Series, unit: str, *, any_active: bool) -> str:
 
 def _latent_counts(diagnosis: Diagnosis) -> str:
     active = int((diagnosis.latent_rows()["status"] == ACTIVE).sum())
-    total, low, high = (decimals(nats) for nats in diagnosis.total_kl_nats())
+    total, low, high = diagnosis.total_kl_nats()
     return (
         f"{active} of {diagnosis.num_latents} latents {'is' if active == 1 else 'are'} active; the total KL is "
-        f"{total} nats ({LEVEL_TEXT} {low} to {high})."
+        f"{decimals(total)} nats ({LEVEL_TEXT} {interval(low, high)})."
     )
 
 

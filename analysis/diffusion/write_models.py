@@ -61,6 +61,7 @@ def write_models(
         if len(models) > 1:
             write_csv(side_by_side(models), path / "runs.csv")
             files.append(path / "runs.csv")
+        progress("figures", len(models), len(models))
     return files
 
 

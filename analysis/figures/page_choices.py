@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from ifp.analysis.figures.style import FactorLook, chosen_looks
 from ifp.errors import IfpError, bad_value
-from ifp.system.printable import has_controls
+from ifp.system.printable import has_controls, without_controls
 
 FONTS = {"serif": ("STIXGeneral", "stix"), "sans": ("DejaVu Sans", "dejavusans")}
 """Fonts that come with matplotlib, by what a user calls them: the family, and that of formulas."""
@@ -86,7 +86,7 @@ def checked_choices(
     if title is not None and (not isinstance(title, str) or not title.strip()):
         raise IfpError(f"title must be a text, got {title!r}; leave it out for none of your own.")
     if title is not None and has_controls(title):
-        raise IfpError(f"title holds a control character, {title!r}; write it on one line.")
+        raise IfpError(f"title holds a control character, {title!r}; {without_controls(title)}.")
     if font is not None and (not isinstance(font, str) or not font.strip()):
         raise bad_value("font", font, f"{', '.join(FONTS)} or the name of a font of this machine")
     if not isinstance(legend, bool):

@@ -39,10 +39,10 @@ def font_settings() -> dict[str, object]:
         return {"font.family": family, "mathtext.fontset": formulas}
     if not _letters(name):
         near = get_close_matches(name, sorted(_regular_fonts()), 1, 0.6)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
+        meant = f"; did you mean {near[0]!r}?" if near else "."
         raise IfpError(
             f"No font {name!r} that figures can hold is on this machine: give {' or '.join(FONTS)}, or the name of a "
-            f"font with TrueType outlines{meant}."
+            f"font with TrueType outlines{meant}"
         )
     return {"font.family": name, "mathtext.fontset": "custom", "mathtext.rm": name, "mathtext.it": f"{name}:italic"}
 

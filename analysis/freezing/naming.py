@@ -10,7 +10,7 @@ import pandas as pd
 
 from ifp.analysis.freezing.by_measure import COOL, EXACT, HEAT, LOWER_EDGE
 from ifp.errors import IfpError, bad_value, unknown_name
-from ifp.system.printable import has_controls
+from ifp.system.printable import has_controls, without_controls
 
 
 def factor_order(summary: pd.DataFrame, order: Sequence[str] = ()) -> list[str]:
@@ -142,7 +142,7 @@ def read_labels(texts: Sequence[str], known: Collection[str]) -> dict[str, str]:
         if not label:
             raise IfpError(f"The label of {name!r} is empty; give a text, or leave the label out.")
         if has_controls(label):
-            raise IfpError(f"The label of {name!r} holds a control character, {label!r}; write it on one line.")
+            raise IfpError(f"The label of {name!r} holds a control character, {label!r}; {without_controls(label)}.")
         if name in labels:
             raise IfpError(f"The factor {name!r} is labelled twice, {labels[name]!r} and {label!r}; label it once.")
         labels[name] = label

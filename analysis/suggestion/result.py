@@ -192,6 +192,8 @@ class Suggestion(Result):
         if not self.units.name:
             return f"Betas are in {self.units.in_words}; `units` gives them in those of a code base."
         ours = self.beta / self.units.each
+        if np.isclose(ours, self.beta, rtol=1e-9):
+            return f"Betas are in {self.units.in_words}, which here are the same as in nats per image."
         return f"Betas are in {self.units.in_words}; {_number(self.beta)} there is {_number(ours)} in nats per image."
 
     def _what_kind(self) -> str:

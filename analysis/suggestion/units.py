@@ -45,7 +45,7 @@ def check_units(
             if value is not None:
                 raise IfpError(f"`{word}` belongs to the units of a code base; name one by `units`, or leave it out.")
         return
-    theirs = find_convention(name, "units (the code base whose beta is wanted, or nats)")
+    theirs = find_convention(name, "units", also=(NATS,))
     if theirs.likelihood != likelihood:
         fit = ", ".join(known for known, its in CONVENTIONS.items() if its.likelihood == likelihood)
         advice = (

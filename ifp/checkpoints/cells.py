@@ -23,6 +23,7 @@ from ifp.datasets.factors import check_factor_names
 from ifp.datasets.hdf5_file import checked, member, opened, text_attribute
 from ifp.errors import IfpError, bad_value
 from ifp.seeds import check_seed, numpy_generator
+from ifp.system.printable import listed
 from ifp.system.progress import Say, unsaid
 
 SUFFIX = ".h5ad"
@@ -31,6 +32,8 @@ MEAN_END, VARIANCE_END = "latent_qzm", "latent_qzv"
 MOST_CELLS = 100_000
 """Of more cells than this a sample is taken: estimates of information get no better, and take longer."""
 _HDF5_START = b"\x89HDF\r\n\x1a\n"
+_MOST_NAMED = 30
+"""Columns and keys that a sentence names, at most."""
 _ADVICE = "write it anew with AnnData's write_h5ad"
 
 
@@ -104,7 +107,8 @@ def read_cells(
             rows_M = np.sort(numpy_generator(seed, "cells").choice(count, MOST_CELLS, replace=False))
             say(f"{path.name}: {MOST_CELLS:,} of {count:,} cells, drawn by seed {seed}.")
         if not named:
-            say(f"{path.name}: no factors are named; columns of obs are {', '.join(column_names(obs)) or 'none'}.")
+            columns_there = listed(column_names(obs), _MOST_NAMED) or "none"
+            say(f"{path.name}: no factors are named; columns of obs are {columns_there}.")
         check_factor_names(named, len(named), str(path))
         if isinstance(bins, Mapping) and (strangers := sorted(set(bins) - set(named))):
             raise IfpError(f"Bins are given for {strangers[0]!r}, which is not among the factors; add it there.")
@@ -150,16 +154,19 @@ def _posteriors(file: Any, mean_key: str | None, variance_key: str | None, count
 def _key(keys: list[str], given: str | None, end: str, option: str, path: Path) -> str:
     if given is not None:
         if given not in keys:
-            raise bad_value(f"`{option}`", given, f"a key of obsm in {path} ({', '.join(keys) or 'there is none'})")
+            raise bad_value(
+                f"`{option}`", given, f"a key of obsm in {path} ({listed(keys, _MOST_NAMED) or 'there is none'})"
+            )
         return given
     found = [key for key in keys if key.endswith(end)]
     if len(found) > 1:
-        several = ", ".join(found)
+        several = listed(found, _MOST_NAMED)
         raise IfpError(f"obsm of {path} has several keys that end in {end}: {several}; name one as `{option}`.")
     if not found:
+        there = listed(keys, _MOST_NAMED) or "none"
         raise IfpError(
-            f"obsm of {path} has no key that ends in {end} (it has {', '.join(keys) or 'none'}); scvi-tools gives both "
-            f"with get_latent_representation(return_dist=True), or name another as `{option}`."
+            f"obsm of {path} has no key that ends in {end} (it has {there}); scvi-tools gives both with "
+            f"get_latent_representation(return_dist=True), or name another as `{option}`."
         )
     return found[0]
 

@@ -36,6 +36,18 @@ def has_controls(text: str) -> bool:
     return any(unicodedata.category(letter) in _UNPRINTED or letter in _TURNS for letter in text)
 
 
+def without_controls(text: str) -> str:
+    r"""What to do about a text that `has_controls`: a break is mended by one line, any other by leaving it out.
+
+    >>> without_controls("a\nb"), without_controls("\u202ea")
+    ('write it on one line', "remove '\\u202e'")
+    """
+    wrong = [letter for letter in dict.fromkeys(text) if has_controls(letter)]
+    if all(letter.splitlines() == [""] for letter in wrong):
+        return "write it on one line"
+    return f"remove {' and '.join(map(repr, wrong))}"
+
+
 def shortened(text: str) -> str:
     """`text` made printable, with its middle left out where it is longer than a line."""
     return printable(text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 2 :]}")

@@ -9,7 +9,7 @@ latents and N pixels).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -124,11 +124,14 @@ CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
 """Name -> what that loss does. `factor` converts; `formula` says how."""
 
 
-def find_convention(name: str, called: str = "family") -> Convention:
-    """The convention of this name; IfpError, which calls it so, with the nearest names when there is none."""
+def find_convention(name: str, called: str = "family", also: Iterable[str] = ()) -> Convention:
+    """The convention of this name; IfpError, which calls it so, with the nearest names when there is none.
+
+    `also` are names beside those of conventions that are allowed where it is asked for, for the error alone.
+    """
     if name in CONVENTIONS:
         return CONVENTIONS[name]
     several = [known for known in CONVENTIONS if known.startswith(f"{name.lower()}-")]
     if several:
         raise IfpError(f"{name!r} has several losses: choose {', '.join(several[:-1])} or {several[-1]}.")
-    raise unknown_name(called, name, CONVENTIONS)
+    raise unknown_name(called, name, [*also, *CONVENTIONS])

@@ -272,3 +272,17 @@ def test_arrays_of_a_file_are_samples(tmp_path: Path) -> None:
     mean, variance = matrices()
     np.savez(tmp_path / "codes.npz", mean=mean, logvar=np.log(variance))
     assert repr(read_codes(tmp_path / "codes.npz").codes) == "<Codes: 90 samples, 3 latents, no factors>"
+
+
+def test_names_of_columns_and_keys_stay_on_one_line(tmp_path: Path) -> None:
+    def broken(file: Any) -> None:
+        file["obs/line\nbreak"], file["obsm/line\nbreak"] = SIZE, np.zeros((CELLS, 2))
+
+    path, said = write(tmp_path / "a.h5ad", change=broken), list[str]()
+    read_cells(path, say=said.append)
+    assert "line\\nbreak" in said[0]
+    for options in ({"factors": "nope"}, {"mean_key": "nope"}):
+        with pytest.raises(IfpError) as refused:
+            read_cells(path, **options)  # type: ignore[arg-type]
+        assert "line\\nbreak" in str(refused.value)
+        assert "\n" not in str(refused.value)

@@ -76,6 +76,13 @@ def test_describe_smallnorb_without_files_defines_it_in_print() -> None:
     assert json.loads(ifp("data", "describe", "smallnorb", "--json").stdout)["images"] == 48_600
 
 
+def test_describe_keeps_the_values_of_factors_apart(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.zeros((6, 8, 8), np.uint8))
+    shown = ifp("data", "describe", f"npz:{tmp_path / 'a.npz'}", "--grid", "a:2,b:3").stdout
+    assert "a 0, 1; b 0, 1, 2" in shown
+    assert "a 2, b 3" in shown
+
+
 def test_describe_rendered_and_dsprites() -> None:
     assert "737,280" in ifp("data", "describe", "sprites").stdout
     assert "0 and 39 coincide" in ifp("data", "describe", "dsprites").stdout

@@ -134,12 +134,18 @@ def test_the_command_prints_table_sentences_and_json(run_folder: Path) -> None:
     assert content["hold"] == ["posX", "scale"]
 
 
+def test_units_that_are_nats_are_said_to_be_the_same(run_folder: Path) -> None:
+    said = " ".join(ifp.suggest(run_folder, units="pythae-bce").sentences())
+    assert "which here are the same as in nats per image" in said
+    assert "there is" not in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--hold", "posx"], "Unknown factor 'posx'"),
         (["--hold", ","], "--hold names no factor"),
-        (["--units", "nope"], "Unknown units (the code base whose beta is wanted, or nats) 'nope': allowed are "),
+        (["--units", "nope"], "Unknown units 'nope': allowed are nats, "),
         (["--units", "disent"], "'disent' has several losses"),
         (["--units", "disent-mean"], "disent-mean weighs SE (gaussian), and the freezing points are of the bernoulli"),
         (["--units", "yanndubs-laplace"], "a sum of absolute errors is no likelihood here"),

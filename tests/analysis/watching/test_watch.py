@@ -346,10 +346,12 @@ def test_records_of_other_factors_than_the_run_names_are_refused(
         (("RUN", "--every", "0"), "--every must be a number of seconds"),
         (("RUN", "--network", "-1"), "--network must be a whole number"),
         (("RUN", "--network", "1"), "has 1 network; --network must be below that"),
+        (("ANNEALING", "--network", "7"), "has no networks to choose from; leave --network out"),
     ],
 )
 def test_mistakes_are_one_sentence(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
     places = {name: tmp_path / name for name in ("NOWHERE", "EMPTY", "RUN", "SEED", "OTHER")}
+    places["ANNEALING"] = Path(__file__).parents[2] / "data" / "format-0" / "anneal"
     places["EMPTY"].mkdir()
     write_run(places["RUN"], {0: [record(10)]})
     write_run(places["SEED"], {}, format="ifp-vae")
