@@ -100,8 +100,12 @@ def _named(asked: Asked) -> dict[str, Any]:
 
 
 def of_traversals(asked: Asked) -> list[Path]:
+    from ifp.analysis.freezing.naming import check_annealed
     from ifp.analysis.freezing.plot_run import draw_run
+    from ifp.analysis.freezing.saved_run import read_about
 
+    if asked.named:
+        check_annealed(asked.factors, known_factors(asked.run), read_about(asked.run)["dataset"]["factor_names"])
     return draw_run(
         asked.run, kinds=asked.kinds or None, method=asked.method, scale=asked.scale, **_named(asked), **asked.page
     )

@@ -22,14 +22,21 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+def _one_family(context: click.Context, option: click.Parameter, names: tuple[str, ...]) -> str | None:
+    """The one code base that is named; click itself would take the last and drop the others without a word."""
+    if len(names) > 1:
+        raise IfpError(f"--units names one code base, got {' and '.join(names)}; ask for one after the other.")
+    return names[0] if names else None
+
+
 def suggestion_options(function: Function) -> Function:
     """Add --hold, --units, --model-latents and --kld-weight."""
     for option in (
         click.option("--kld-weight", type=float, help="The kld_weight of the units antixk.", show_default="0.00025"),
         click.option("--model-latents", type=int, help="Latents of the model to be trained, for units that average "
                      "the KL over them.", show_default="none; needed for such units"),
-        click.option("--units", metavar="FAMILY", help="Whose beta is suggested; `ifp beta convert --help` lists the "
-                     "families.", show_default="nats per image"),
+        click.option("--units", metavar="FAMILY", multiple=True, callback=_one_family, help="Whose beta is suggested; "
+                     "`ifp beta convert --help` lists the families.", show_default="nats per image"),
         click.option("--hold", multiple=True, help="The factors that the suggested beta shall hold: posX,scale; or "
                      "repeat it.", show_default="all"),
     ):  # fmt: skip

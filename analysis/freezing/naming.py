@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -168,8 +168,10 @@ def read_factors(texts: Sequence[str], known: Collection[str]) -> list[str]:
     return [name for name in known if name in named]
 
 
-def read_hold(hold: Any, known: Collection[str]) -> list[str]:
+def read_hold(hold: Any, known: Collection[str], of_data: Collection[str] = ()) -> list[str]:
     """The factors that a beta shall hold, each once: names in a list or separated by commas; none where none is named.
+
+    `known` : the factors that are annealed. `of_data` : those of the data set, some of which may not be.
 
     Raises
     ------
@@ -184,6 +186,7 @@ def read_hold(hold: Any, known: Collection[str]) -> list[str]:
     names: list[str] = []
     for text in given:
         parts = [text] if text in known else [part.strip() for part in text.split(",") if part.strip()]
+        check_annealed(parts, known, of_data)
         check_names(parts, known)
         names += [name for name in dict.fromkeys(parts) if name not in names]
     if given and not names and hold != "":
@@ -239,6 +242,16 @@ def _check_different(labels: Mapping[str, str], known: Collection[str]) -> None:
             raise IfpError(
                 f"The factors {other!r} and {name!r} would both be called {labels.get(name, name)!r}; give each "
                 "a label of its own."
+            )
+
+
+def check_annealed(names: Iterable[str], known: Collection[str], of_data: Collection[str]) -> None:
+    """Raise IfpError for the first of `names` that is a factor of the data set and none of those annealed, `known`."""
+    for name in names:
+        if name in of_data and name not in known:
+            raise IfpError(
+                f"{name!r} is a factor of the data set that is not annealed here; annealed are {', '.join(known)}. "
+                "Leave it out, or anneal it in a run of its own."
             )
 
 

@@ -241,7 +241,7 @@ def plan_annealing(
     data = as_dataset(dataset, data_dir=data_dir, background=background, progress=progress, say=say)
     config = replace(config, dataset=dataset if isinstance(dataset, str) else data.name)
     naming = factor_naming(order, labels, run_factors(data, config))
-    read_hold(hold, run_factors(data, config))
+    read_hold(hold, run_factors(data, config), data.space.names)
     config, notes = fit_architecture(config, data.image_shape, asked, used=trains(config))
     for note in (*notes, clipped_note(config, settings)):
         if note:

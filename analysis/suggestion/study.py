@@ -85,7 +85,7 @@ def suggest(
         raise IfpError(f"{source.dataset} has no factors, so that none can be held; {_ANNEALINGS}.")
     held = held_table(source)
     known = dict(zip(held["factor"].astype(str), held["beta"], strict=True))
-    names = tuple(read_hold(hold, list(known)))
+    names = tuple(read_hold(hold, list(known), source.factor_names))
     lost = [name for name in names if not known[name] > 0]
     if lost:
         raise IfpError(

@@ -73,9 +73,13 @@ class RunCost:
             rates = ", ".join(f"{rate:,.0f} with {size}" for size, rate in cost.rates.items())
             lines.append(
                 f"{counted(cost.members, 'member')} to train, at most {cost.steps:,} member-steps, "
-                f"about {duration_in_words(cost.seconds)} at most, {cost.bytes_needed / 2**20:,.0f} MiB"
+                f"about {duration_in_words(cost.seconds)} at most where no other process wants the cores, "
+                f"{cost.bytes_needed / 2**20:,.0f} MiB"
             )
-            lines.append(f"member-steps per second and thread: {rates} members per chunk; taking {cost.chunk}")
+            lines.append(
+                f"member-steps per second and thread, of the factor with most work: {rates} members per chunk; taking "
+                f"{cost.chunk}"
+            )
         if self.rendered is not None and self.rendered < self.traversals:
             lines.append(f"estimated from {self.rendered} of the traversals")
         return "\n".join(lines)

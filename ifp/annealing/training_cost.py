@@ -13,7 +13,7 @@ import torch
 
 from ifp.annealing.config import AnnealConfig
 from ifp.annealing.device_chunks import device_chunk_sizes
-from ifp.annealing.members import Member, MemberData, chunk_members, network_width
+from ifp.annealing.members import Member, MemberData, chunk_members, even_size, network_width
 from ifp.annealing.train import record_block, start_chunk, train_block
 from ifp.system.devices import slots
 from ifp.system.threads import single_threaded_kernels
@@ -36,8 +36,9 @@ class TrainingCost:
     Attributes
     ----------
     members, steps : members, and optimizer steps in all, at most (members stop early).
-    chunk : members that train as one batch; `rates` member-steps per second on one thread by that number, as measured.
-    seconds : at most, on all threads.
+    chunk : members that train as one batch; `rates` member-steps per second on one thread by that number, as measured
+        of the members with the most images.
+    seconds : at most, on all threads, where nothing else wants them.
     bytes_needed : memory of the chunks at work at once.
     """
 
@@ -71,25 +72,46 @@ def training_cost(
     seconds_by_size = _seconds_by_size(groups, members, data, config, device, threads, most_seconds / 2)
     chunk = min(seconds_by_size, key=lambda size: seconds_by_size[size])
 
+    most = min(chunk, math.ceil(len(members) / threads))  # as the run divides them: no thread waits for want of a chunk
     sampled = groups[:: math.ceil(len(groups) / MEASURED_GROUPS)]
     measured: list[float] = []
     for group in sampled:
         if not measured or time.perf_counter() - started < most_seconds:
-            measured.append(_seconds_per_member_step(group[:chunk], members, data, config, device))
+            measured.append(
+                _seconds_per_member_step(group[: even_size(len(group), most)], members, data, config, device)
+            )
     work = [data[g[0]].values_NP.size for g in groups]
     seconds = np.interp(work, [data[g[0]].values_NP.size for g in sampled[: len(measured)]], measured)
     steps = config.steps + config.hold_steps
-    total = float(sum(s * len(g) for s, g in zip(seconds, groups, strict=True))) * steps
-    at_once = min(threads, math.ceil(len(members) / chunk))
+    at_once = min(threads, sum(math.ceil(len(g) / most) for g in groups))
     needed = max(_chunk_bytes(data[g[0]], config, min(chunk, len(g))) for g in groups)
     return TrainingCost(
         members=len(members),
         steps=len(members) * steps,
         chunk=chunk,
         rates={size: 1 / s for size, s in seconds_by_size.items()},
-        seconds=total / at_once,
+        seconds=_longest_share([len(g) for g in groups], seconds.tolist(), most, at_once) * steps,
         bytes_needed=at_once * needed,
     )
+
+
+def _longest_share(members: Sequence[int], seconds: Sequence[float], most: int, at_once: int) -> float:
+    """Seconds until the last of the threads ends, for one step of all members, the longest chunks first.
+
+    A chunk is on one thread: three equal chunks take two threads as long as four do. `members` and `seconds` : of each
+    group, and of a step of one member of it. `most` : members of a chunk.
+
+    >>> _longest_share([8, 8], [2.0, 1.0], 8, 2), _longest_share([24], [1.0], 8, 2)
+    (16.0, 16.0)
+    """
+    chunks: list[float] = []
+    for count, each in zip(members, seconds, strict=True):
+        size = even_size(count, most)
+        chunks += [each * min(size, count - at) for at in range(0, count, size)]
+    busy = [0.0] * at_once
+    for long in sorted(chunks, reverse=True):
+        busy[busy.index(min(busy))] += long
+    return max(busy)
 
 
 def best_chunk(

@@ -91,7 +91,10 @@ def synthetic() -> ModuleType:
 def run_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     trace = synthetic.sprites_like_trace(np.random.default_rng(0), contexts=8, methods=("train",))
-    synthetic.write_run(folder, trace)
+    synthetic.write_run(folder, replace(trace, context_MF=np.pad(trace.context_MF, ((0, 0), (0, 1)))))
+    about = json.loads((folder / "run.json").read_text())
+    about["dataset"]["factor_names"].append("hue")  # of the data set, and not annealed
+    (folder / "run.json").write_text(json.dumps(about))
     return folder
 
 
@@ -145,6 +148,8 @@ def test_units_that_are_nats_are_said_to_be_the_same(run_folder: Path) -> None:
     [
         (["--hold", "posx"], "Unknown factor 'posx'"),
         (["--hold", ","], "--hold names no factor"),
+        (["--hold", "posX,hue"], "'hue' is a factor of the data set that is not annealed here; annealed are"),
+        (["--units", "pythae-bce", "--units", "rtqichen"], "--units names one code base, got pythae-bce and rtqichen"),
         (["--units", "nope"], "Unknown units 'nope': allowed are nats, "),
         (["--units", "disent"], "'disent' has several losses"),
         (["--units", "disent-mean"], "disent-mean weighs SE (gaussian), and the freezing points are of the bernoulli"),
