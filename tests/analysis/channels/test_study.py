@@ -107,6 +107,10 @@ def test_functions_are_models(tmp_path: Path) -> None:
     assert said == []
     with pytest.raises(IfpError, match="no hotspots in this comparison"):
         found.structure()
+    shown: dict[str, tuple[int, int]] = {}
+    ifp.channels([encode] * 5, dataset, points=24, progress=lambda text, at, of: shown.update({text: (at, of)}))
+    assert "traversals" in shown
+    assert all(at == of for at, of in shown.values()), shown
 
 
 @pytest.mark.parametrize(

@@ -294,3 +294,11 @@ def test_the_joint_information_of_many_images_is_that_of_a_part(monkeypatch: pyt
     assert asked == [300]
     assert said == ["The joint information is that of 300 of the 500 images, drawn at random."]
     assert found.diagnosis.settings["images"] == 500
+
+
+def test_the_progress_of_figures_comes_to_its_end(tmp_path: Path) -> None:
+    codes = ifp.Codes(np.random.default_rng(0).normal(size=(400, 2)), np.full((400, 2), -2.0))
+    found = ifp.diagnose([codes, codes], permutations=20, bootstraps=20, joint=False, metrics="none")
+    shown: list[tuple[str, int, int]] = []
+    found.write(tmp_path / "out", formats=(), progress=lambda *told: shown.append(told))
+    assert shown[-1] == ("figures", 2, 2)
