@@ -21,6 +21,7 @@ from ifp.analysis.joint.response_settings import response_folder
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges
 from ifp.analysis.joint.settings import stored_settings
 from ifp.analysis.suggestion.units import check_units
+from ifp.analysis.training.run_in_folder import goes_on
 from ifp.cli.checked_options import refuse_idle_sigma
 from ifp.cli.output import echo
 from ifp.cli.printing import print_line, print_table
@@ -71,10 +72,11 @@ def run_whole(
     check_units(suggestion["units"], likelihood, model_latents=suggestion["model_latents"],
                 kld_weight=suggestion["kld_weight"])  # fmt: skip
     with StageProgress(quiet=quiet) as stages:
-        plan = plan_whole(
-            settings.pop("dataset", None), config=config_file, for_cost=dry_run, out=out, progress=stages.update,
-            say=stages.say, hold=suggestion["hold"], **settings, **options,
-        )  # fmt: skip
+        with goes_on(out, stages.say):
+            plan = plan_whole(
+                settings.pop("dataset", None), config=config_file, for_cost=dry_run, out=out, progress=stages.update,
+                say=stages.say, hold=suggestion["hold"], **settings, **options,
+            )  # fmt: skip
         out = out or plan.default_folder()
         if dry_run:
             _print_cost(plan, out, stages, as_json=as_json)

@@ -13,7 +13,7 @@ from typing import Any
 from ifp.analysis.information.mutual_information import histogram_nmi
 from ifp.analysis.joint.measured import measure_study
 from ifp.analysis.joint.prepared import COOL, HEAT, JointStudy, finished_seeds
-from ifp.analysis.training.run_in_folder import left_in_order
+from ifp.analysis.training.run_in_folder import goes_on, left_in_order
 from ifp.errors import IfpError
 from ifp.formats import FINISHED
 from ifp.system.progress import Progress, Say, silent, unsaid
@@ -47,7 +47,8 @@ def _run_study(study: JointStudy, progress: Progress, say: Say, workers: Workers
         raise IfpError("No network finished, so there is nothing to measure; try a smaller `learning_rate`.")
     if HEAT in study.folders:
         outcomes[HEAT] = _train(study, HEAT, progress, say, workers)
-    measure_study(study, seeds, progress)
+    with goes_on(study.path, say):
+        measure_study(study, seeds, progress)
     return outcomes
 
 

@@ -55,3 +55,14 @@ def left_in_order(
             say(f"Stopped; what is recorded is in {place or folder.path}, and the same command goes on from there.")
         raise
     folder.close("finished")
+
+
+@contextmanager
+def goes_on(folder: Path | None, say: Say) -> Iterator[None]:
+    """A stop within the block, in which no network trains, is said to keep the run that is in the folder, if any is."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, IfpError) and folder is not None and (folder / RUN_FILE).is_file():
+            say(f"Stopped; what is trained is in {folder}, and the same command goes on from there.")
+        raise

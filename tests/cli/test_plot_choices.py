@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 import ifp
@@ -25,6 +26,7 @@ from ifp.analysis.figures.style import factor_looks
 from ifp.analysis.freezing import plot_runs
 from ifp.analysis.freezing.plot_run_headings import add_run_heading
 from ifp.analysis.freezing.saved_run import read_run
+from ifp.analysis.training import plot_trainings
 from ifp.cli import main
 from ifp.errors import IfpError, IfpWarning
 
@@ -159,7 +161,7 @@ def test_panels_say_which_are_onsets_and_the_axis_says_what_both_are(runs: tuple
     first, second = figure.axes
     assert first.get_title(loc="left").endswith("freezing point $\\beta$ at 0.1 nat")
     assert second.get_title(loc="left").endswith("onset $\\beta$, lower edge")
-    assert second.get_xlabel() == r"$\beta$ (nats per nat)"
+    assert second.get_xlabel().splitlines()[0] == r"$\beta$ (nats per nat)"
     words = {text.get_text() for legend in figure.legends for text in legend.get_texts()}
     assert "one context" in words
     assert not any("exact" in text for text in words)
@@ -328,3 +330,18 @@ def test_trainings_and_shifts_stand_in_panels(tmp_path: Path) -> None:
     shown = pd.read_csv(drawn[1])
     assert shown["run"].unique().tolist() == ["s1", "s2"]
     assert set(shown["name"]) == {"shape"}
+
+
+def test_the_name_of_a_training_ends_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = Path(__file__).parents[1] / "data" / "format-0" / "train"
+    boxes = []
+
+    def watched(figure: Figure, *_: object, **__: object) -> list[Path]:
+        figure.draw_without_rendering()
+        boxes.extend((figure.bbox.x1, ax._left_title.get_window_extent().x1) for ax in figure.axes)
+        return []
+
+    monkeypatch.setattr(plot_trainings, "save_figure", watched)
+    ifp.plot([stored, shutil.copytree(stored, tmp_path / "b")], names={1: "a long name " * 12}, out=tmp_path / "t")
+    assert len(boxes) == 2
+    assert all(end <= page for page, end in boxes)
