@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ifp.checkpoints.files.containers import sniff
 from ifp.checkpoints.folders.checkpoint_files import CheckpointFile, entries, in_order, named_step, number_in
@@ -18,7 +19,7 @@ from ifp.checkpoints.folders.layouts import checkpoints_in, left_out
 from ifp.checkpoints.folders.pieces import pieces_of
 from ifp.checkpoints.folders.settings_files import read_json, settings_beside
 from ifp.errors import IfpError
-from ifp.formats import RECORD_FORMAT
+from ifp.formats import GAN_FORMAT, RECORD_FORMAT, TRAIN_FORMAT, VAE_FORMAT
 from ifp.system.printable import listed, printable
 
 __all__ = ["CheckpointFile", "Located", "locate"]
@@ -96,16 +97,22 @@ def _located_folder(path: Path) -> Located:
             folder, files = runs[0]
             return Located(printable(path.resolve().name), tuple(files), tuple(left_out(folder, files)))
         level = [inner for folder in level for inner in entries(folder, Path.is_dir)][:_MAX_FOLDERS]
-    if _is_recording(path):
+    kind = _format_of(path)
+    if kind in (TRAIN_FORMAT, VAE_FORMAT, GAN_FORMAT):
+        raise IfpError(
+            f"{path} is of a training, of which no checkpoint is there yet; wait for it, or run the same command again."
+        )
+    if kind == RECORD_FORMAT:
         raise IfpError(
             f"{path} is a recording of codes and holds no model; give a checkpoint, or record with checkpoints=True."
         )
     raise IfpError(f"{path} holds no checkpoint that is known here; looked for, {DEPTH} folders deep: {LOOKED_FOR}.")
 
 
-def _is_recording(path: Path) -> bool:
+def _format_of(path: Path) -> Any:
+    """What a folder of ours calls itself; None for any other."""
     run_file = path / "run.json"
-    return run_file.is_file() and read_json(run_file).get("format") == RECORD_FORMAT
+    return read_json(run_file).get("format") if run_file.is_file() else None
 
 
 def _series_of_folders(runs: Sequence[tuple[Path, list[CheckpointFile]]]) -> list[CheckpointFile]:

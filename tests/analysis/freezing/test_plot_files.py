@@ -17,6 +17,7 @@ from ifp.analysis import draw_run, freezing_points
 from ifp.analysis.figures.plot_page import save_figure
 from ifp.analysis.figures.style import WIDTHS_IN, figure_width
 from ifp.analysis.freezing.plot_run import FILE_OF, KINDS
+from ifp.analysis.plot_folder import plot
 from ifp.analysis.plots import plot_freezing_points
 from ifp.errors import IfpError
 
@@ -143,3 +144,10 @@ def test_a_figure_for_which_there_is_no_room_is_one_sentence(tmp_path: Path, kin
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_factor_of_the_data_that_is_not_annealed_is_told_so(small_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(IfpError, match="'scale' is a factor of the data set that is not annealed here"):
+        plot(small_folder, factors="scale", out=tmp_path)
+    with pytest.raises(IfpError, match="Unknown factor 'nope'"):
+        plot(small_folder, factors="nope", out=tmp_path)

@@ -215,6 +215,13 @@ def test_nothing_to_find_says_what_is_looked_for(tmp_path: Path) -> None:
         locate(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("kind", ["ifp-train", "ifp-vae"])
+def test_a_training_without_a_checkpoint_yet_is_told_so(kind: str, tmp_path: Path) -> None:
+    lay_out(tmp_path, {"run.json": {"format": kind}})
+    with pytest.raises(IfpError, match="no checkpoint is there yet; wait for it, or run the same command again"):
+        locate(tmp_path)
+
+
 def test_several_runs_are_no_series(tmp_path: Path) -> None:
     lay_out(tmp_path, {f"{run}/{name}": content for run in "ab" for name, content in LAYOUTS["yanndubs"][0].items()})
     with pytest.raises(IfpError, match=r"holds 2 runs \(a, b\); name one"):
