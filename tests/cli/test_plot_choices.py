@@ -234,6 +234,7 @@ def test_what_a_diagnosis_shows_is_chosen(diagnosis: Path, tmp_path: Path) -> No
         (["--title", "a\u202eb"], "title holds a control character, 'a\\u202eb'; remove '\\u202e'"),
         (["--label", "posX=a\u202eb"], "remove '\\u202e'"),
         (["--font", "Sanss"], "No font 'Sanss' that figures can hold is on this machine: give serif or sans"),
+        (["--font", "DejaVu San"], "outlines; did you mean 'DejaVu Sans'?\n"),
         (["--height", "tall"], "height must be a number of inches from 0.8 to 30, got 'tall'"),
         (["--height", "29"], "for ifp_strip, which needs"),
         (["--name", "A=x"], "names call several runs in one figure, but one run is given"),
