@@ -66,7 +66,8 @@ def names_in(path: Path) -> list[str]:
     IfpError : as `read_arrays`.
     """
     with _opened(path) as archive:
-        return [member.filename.removesuffix(".npy") for member in archive.infolist()]
+        names = [member.filename for member in archive.infolist()]
+    return [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
 
 
 def _read(path: Path, name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:

@@ -244,3 +244,11 @@ def test_a_sample_of_a_partial_grid_names_images_that_exist(tmp_path: Path) -> N
     assert sorted(data.render(positions_NF, nuisance_N)[:, 0, 0, 0].tolist()) == [10, 11, 12, 13]
     few_NF, few_N = data.sample_images(2, seed=0)
     assert len(set(data.render(few_NF, few_N)[:, 0, 0, 0].tolist())) == 2
+
+
+def test_an_entry_without_the_ending_of_an_array_is_none(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", codes=np.zeros(3))
+    with zipfile.ZipFile(tmp_path / "data.npz", "a") as archive:
+        archive.writestr("images", b"no array")
+    with pytest.raises(IfpError, match=r"has no array 'images' \(it holds: codes\)"):
+        NpzDataset(tmp_path / "data.npz")

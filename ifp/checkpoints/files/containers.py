@@ -44,7 +44,7 @@ _LONGEST_CLAUSE = 400
 """Maximum number of characters of what is said of a file."""
 BROKEN = (
     OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError,
-    struct.error, zlib.error, zipfile.BadZipFile, zipfile.LargeZipFile,
+    AssertionError, struct.error, zlib.error, zipfile.BadZipFile, zipfile.LargeZipFile,
 )  # fmt: skip
 """The errors that zipfile, json, pickletools, NumPy and torch raise when they read a damaged file."""
 

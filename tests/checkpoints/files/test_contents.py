@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import re
 import sys
 import types
 import warnings
@@ -276,3 +277,16 @@ def test_a_file_written_without_checksums_is_read(tmp_path: Path, foreign: bool)
     tree = read_contents(path).tree
     assert isinstance(tree, dict)
     np.testing.assert_array_equal(tree["encoder.bias"], np.full(5, 1.5, np.float32))
+
+
+def test_a_legacy_file_whose_list_of_storages_names_another_is_one_sentence(tmp_path: Path) -> None:
+    """PyTorch answers with an AssertionError, which a million damaged files found."""
+    path = tmp_path / "weights.pt"
+    torch.save({"encoder.bias": torch.arange(4.0)}, path, _use_new_zipfile_serialization=False)
+    data = path.read_bytes()
+    key = re.findall(rb"\d{8,}", data)[-1]
+    at = data.rindex(key)
+    other = bytes(b"0123456789"[(digit - 47) % 10] for digit in key)
+    path.write_bytes(data[:at] + other + data[at + len(key) :])
+    with pytest.raises(IfpError, match="does not hold the storages that it refers to"):
+        read_contents(path)
