@@ -34,7 +34,7 @@ def test_a_run_prints_and_writes_what_freezes_when(run: tuple[Path, Ran]) -> Non
         assert text in result.stdout
     assert "\x1b" not in result.output
     about = json.loads((out / "run.json").read_text())
-    assert (about["format"], about["status"]) == ("ifp-train", "finished")
+    assert (about["format"], about["status"], about["whole"]) == ("ifp-train", "finished", ["cool", "heat"])
     assert about["objective"]["options"]["beta_start"] == 20
     heated = json.loads((out / "heat" / "run.json").read_text())
     assert (heated["status"], heated["config"]["learning_rate"]) == ("finished", 1e-3)
