@@ -33,14 +33,14 @@ def two_decimals(value: float) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """Both ends written alike: with two decimals, or where these would show nothing with three digits.
+    """Both ends written alike: with two decimals as what they surround, or where these show nothing with three digits.
 
-    >>> [interval(*ends) for ends in ((0.2, 1.234), (0.00432, 0.0104), (0.0052, 0.0148), (0.0, 0.2))]
-    ['0.20 to 1.23', '0.00432 to 0.0104', '0.0052 to 0.0148', '0.00 to 0.20']
+    >>> [interval(*ends) for ends in ((0.2, 1.234), (0.00432, 0.0104), (0.598, 0.602), (0.0, 0.2))]
+    ['0.20 to 1.23', '0.00432 to 0.0104', '0.60 to 0.60', '0.00 to 0.20']
     """
     texts = two_decimals(low), two_decimals(high)
     hidden = any(text == "0.00" and abs(end) >= NEGLIGIBLE for text, end in zip(texts, (low, high), strict=True))
-    if hidden or (texts[0] == texts[1] and high - low >= NEGLIGIBLE):
+    if hidden:
         return " to ".join(f"{end:.3g}" if abs(end) >= NEGLIGIBLE else "0" for end in (low, high))
     return " to ".join(texts)
 

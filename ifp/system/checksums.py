@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -35,7 +35,10 @@ def trusting(trust: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        _trusted.reset(token)
+        # click leaves the block open when a later option is refused; collected as garbage in another context, it has
+        # nothing to take back there
+        with suppress(ValueError):
+            _trusted.reset(token)
 
 
 def may_trust(call: Callable[P, R]) -> Callable[P, R]:

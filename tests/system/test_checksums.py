@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 from pathlib import Path
 
@@ -67,3 +68,9 @@ def test_a_run_of_before_a_setting_keeps_its_digest(tmp_path: Path) -> None:
     check_digest({"config": earlier, "digest": config.digest()}, tmp_path)
     with pytest.raises(IfpError):
         check_digest({"config": {**earlier, "precision": "tf32"}, "digest": config.digest()}, tmp_path)
+
+
+def test_a_block_that_is_collected_in_another_context_is_quiet() -> None:
+    block = trusting(True)
+    contextvars.copy_context().run(block.__enter__)
+    block.gen.close()  # type: ignore[attr-defined]  # as the collection of garbage does

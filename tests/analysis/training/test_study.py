@@ -177,7 +177,7 @@ def test_a_result_is_diagnosed_as_it_is(result: TrainResult) -> None:
         ("result", {"out": "file/x"}, "must name a folder"),
         ("nowhere", {}, "anneal.*whole data set.*train.*diagnose.*shift.*channels"),
         (".", {}, "holds no run.json.*anneal.*whole data set.*train.*diagnose.*shift.*channels"),
-        ("seed-0", {}, "one network of it alone"),
+        ("seed-0", {}, "holds one network of a training; give the folder of the training"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_sentence(
