@@ -24,7 +24,8 @@ from ifp.analysis.channels.structure import structure_of, structure_table
 from ifp.analysis.diffusion.plot_series import ordinal
 from ifp.analysis.diffusion.plot_traversals import PixelFigure
 from ifp.analysis.figures.captions import caption
-from ifp.analysis.figures.plot_layout import EDGE_IN, axes_at, text_width_in, write_notes
+from ifp.analysis.figures.plot_layout import EDGE_IN, axes_at, write_notes
+from ifp.analysis.figures.plot_names import text_width_in
 from ifp.analysis.figures.plot_page import paper_style, save_figure
 from ifp.analysis.figures.style import BETA, FORMATS, NEUTRAL, SMALL_PT, factor_looks, figure_width
 

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ifp.analysis.channels.structure import Structure, middle
-from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN, shortened, text_width_in
+from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN
+from ifp.analysis.figures.plot_names import shortened, text_width_in
 from ifp.analysis.figures.style import plain
 
 PROFILE_IN, ROW_IN = 0.55, 0.17

@@ -17,7 +17,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.channels.plot_structure_page import PROFILE_IN, Page
 from ifp.analysis.channels.structure import Structure, middle
-from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN, axes_at, beside, text_width_in
+from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN, axes_at, beside
+from ifp.analysis.figures.plot_names import text_width_in
 from ifp.analysis.figures.style import BAND, INK, NEUTRAL, SMALL_PT, FactorLook, factor_looks, plain
 
 COLORS = "magma_r"

@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.diffusion.plot_series import MEASURES as NAMES
-from ifp.analysis.figures.plot_layout import EDGE_IN, axes_at, new_page, panel_name, shortened, text_width_in
+from ifp.analysis.figures.plot_layout import EDGE_IN, axes_at, new_page, panel_name
+from ifp.analysis.figures.plot_names import shortened, text_width_in
 from ifp.analysis.figures.style import INK, MEDIUM_PT, PALE, SMALL_PT, FactorLook, factor_looks, plain
 
 MEASURES = {f"excess_{measure}": name for measure, name in NAMES.items()}
@@ -35,7 +36,7 @@ def comparison_figure(
     """
     shown = comparison[comparison["measure"].isin(MEASURES)].reset_index(drop=True)
     factors = list(dict.fromkeys(shown["factor"]))
-    names = [shortened(factor, 0.3 * width_in) for factor in factors]
+    names = [shortened(factor, 0.3 * width_in, among=factors) for factor in factors]
     left_in = EDGE_IN + 0.06 + max(map(text_width_in, names))
     wide = (width_in - left_in - EDGE_IN - 0.06 - _GAP_IN) / len(MEASURES)
     high = max(len(factors), 2) * _ROW_IN
@@ -53,7 +54,7 @@ def comparison_figure(
         panel_name(ax, name, name, width_in=wide)
     # one sentence of what is taken from what, below both panels
     across = 0.45 * (width_in - 1.4)
-    a, b = (plain(shortened(label, across, MEDIUM_PT)) for label in (label_a, label_b))
+    a, b = (plain(shortened(label, across, MEDIUM_PT, (label_a, label_b))) for label in (label_a, label_b))
     page_in = figure.get_figheight()
     figure.text(
         0.5, (_KEY_IN + 0.03) / page_in, f"difference of NMI above floor: {b} less {a}", ha="center", va="bottom"

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from ifp.analysis.diffusion.plot_series import MEASURES, step_unit
-from ifp.analysis.figures.plot_layout import shortened
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.plot_page import new_figure, round_numbers
 from ifp.analysis.figures.style import BAND, INK, MEDIUM_PT, PALE, SMALL_PT, FactorLook, factor_looks, plain
 
@@ -51,7 +51,7 @@ def nmi_curves_figure(series: pd.DataFrame, *, width_in: float) -> tuple[Figure,
     top = float(np.nanmax(shown[["excess_nmi1", "excess_nmi1_high"]].to_numpy(float), initial=0.05))
     for number, (ax, factor) in enumerate(zip(panels, factors, strict=True)):
         plot_nmi_curves(shown[shown["factor"] == factor], look=looks[factor], ax=ax)
-        ax.set_title(plain(shortened(factor, 0.75 * width_in / columns, MEDIUM_PT)), pad=2, fontweight="bold")
+        ax.set_title(plain(shortened(factor, 0.75 * width_in / columns, MEDIUM_PT, factors)), pad=2, fontweight="bold")
         ax.tick_params(labelbottom=number + columns >= len(factors))
         if number + columns < len(factors):
             ax.set_xlabel("")

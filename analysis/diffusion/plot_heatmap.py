@@ -15,7 +15,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN, axes_at, shortened, text_width_in
+from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN, axes_at
+from ifp.analysis.figures.plot_names import shortened, text_width_in
 from ifp.analysis.figures.style import BAND, INK, NEUTRAL, SMALL_PT, plain
 
 RAMP = LinearSegmentedColormap.from_list(
@@ -111,7 +112,7 @@ def plan_grid(
         # a panel of few columns is no wider than it needs to be, but holds its name
         cell_in = min(cell_in, max(_MOST_CELL_IN, _LEAST_PANEL_IN / len(names)))
         upright = _crowded(names, cell_in)
-        labels = tuple(shortened(name, 1.0) if upright else name for name in names)
+        labels = tuple(shortened(name, 1.0, among=names) if upright else name for name in names)
         labels_in = 0.05 + (max(map(text_width_in, labels)) if upright else LINE_IN) + EDGE_IN
         whole_in = left_in + right_in + across * cell_in * len(names) + (across - 1) * _GAP_IN
         return HeatmapGrid(width_in, cell_in, row_in, side_by_side, numbers, upright, labels, labels_in, rows, panels,

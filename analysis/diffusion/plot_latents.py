@@ -20,9 +20,9 @@ from ifp.analysis.figures.plot_layout import (
     by_kl,
     kl_text,
     new_page,
-    text_width_in,
     write_notes,
 )
+from ifp.analysis.figures.plot_names import text_width_in
 from ifp.analysis.figures.plot_page import axes_or_new
 from ifp.analysis.figures.style import BAND, INK, NEUTRAL, SMALL_PT
 

@@ -19,10 +19,10 @@ from ifp.analysis.figures.plot_layout import (
     mark_statuses,
     new_page,
     panel_name,
-    shortened,
     statuses_width_in,
     write_notes,
 )
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.style import MEDIUM_PT, plain
 
 COLUMNS = ("model", "latent", "kl_nats", "status", "factor", "nmi", "ceiling_nmi", "above_noise")
@@ -76,7 +76,7 @@ def models_figure(models: Sequence[ModelPanel], *, estimator: str, width_in: flo
         )
         draw_heatmap(ax, value_DF.to_numpy(dtype=float), above_DF.to_numpy(dtype=bool), grid,
                      blank_R=(shown["status"] == STATUSES[-1]).tolist())  # fmt: skip
-        name = plain(shortened(model.name, grid.panel_in[0] + 0.3, MEDIUM_PT))
+        name = plain(shortened(model.name, grid.panel_in[0] + 0.3, MEDIUM_PT, [each.name for each in models]))
         panel_name(ax, name, name, width_in=grid.panel_in[0])
         label_rows(ax, shown)
         mark_statuses(ax, shown["status"].tolist(), grid.row_in)

@@ -13,15 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ifp.analysis.diffusion.plot_heatmap import color_bar, draw_heatmap, plan_grid
-from ifp.analysis.figures.plot_layout import (
-    EDGE_IN,
-    LINE_IN,
-    beside,
-    new_page,
-    panel_name,
-    text_width_in,
-    write_notes,
-)
+from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN, beside, new_page, panel_name, write_notes
+from ifp.analysis.figures.plot_names import text_width_in
 from ifp.analysis.figures.style import NEUTRAL, SMALL_PT
 
 MEASURES = {"nmi1": r"NMI$_1$", "nmi2": r"NMI$_2$"}

@@ -19,16 +19,8 @@ from matplotlib.figure import Figure
 
 from ifp.analysis.diffusion.holders import SEPARATOR
 from ifp.analysis.diffusion.plot_series import ordinal
-from ifp.analysis.figures.plot_layout import (
-    EDGE_IN,
-    LINE_IN,
-    STATUSES,
-    by_kl,
-    kl_text,
-    shortened,
-    text_width_in,
-    write_notes,
-)
+from ifp.analysis.figures.plot_layout import EDGE_IN, LINE_IN, STATUSES, by_kl, kl_text, write_notes
+from ifp.analysis.figures.plot_names import shortened, text_width_in
 from ifp.analysis.figures.style import INK, NEUTRAL, SMALL_PT, plain
 from ifp.errors import bad_value
 
@@ -171,7 +163,7 @@ def _lines_width_in(text: str) -> float:
 def _all_held(factors: list[str]) -> str:
     """All factors, the first it holds most of, on at most `_HELD_LINES` lines."""
     lines = [""]
-    for factor in (shortened(factor, _HELD_IN) for factor in factors):
+    for factor in (shortened(factor, _HELD_IN, among=factors) for factor in factors):
         joined = f"{lines[-1]}, {factor}" if lines[-1] else factor
         if not lines[-1] or text_width_in(joined) <= _HELD_LINE_IN or len(lines) == _HELD_LINES:
             lines[-1] = joined

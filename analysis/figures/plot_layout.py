@@ -17,6 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine, PlaceHolderLayoutE
 from matplotlib.textpath import text_to_path
 from matplotlib.transforms import ScaledTranslation, Transform, blended_transform_factory
 
+from ifp.analysis.figures.plot_names import shortened, text_width_in
 from ifp.analysis.figures.plot_page import new_figure
 from ifp.analysis.figures.style import INK, MEDIUM_PT, NEUTRAL, PALE, SMALL_PT, plain
 from ifp.errors import counted
@@ -55,25 +56,10 @@ def beside(ax: Axes, x_in: float = 0.0, y_in: float = 0.0, *, x: str = "axes", y
     return base + ScaledTranslation(x_in, y_in, figure.dpi_scale_trans)
 
 
-def text_width_in(text: str, size_pt: float = SMALL_PT) -> float:
-    """How wide a text comes out, in inches; call within `paper_style`."""
-    width_pt: float = text_to_path.get_text_width_height_descent(text, FontProperties(size=size_pt), ismath=False)[0]
-    return width_pt / 72
-
-
 def formula_width_in(text: str, size_pt: float = SMALL_PT) -> float:
     """How wide a text with formulas between dollars comes out, in inches; call within `paper_style`."""
     width_pt: float = text_to_path.get_text_width_height_descent(text, FontProperties(size=size_pt), ismath=True)[0]
     return width_pt / 72
-
-
-def shortened(text: str, width_in: float, size_pt: float = SMALL_PT) -> str:
-    """`text`, or its two ends with an ellipsis between where it is wider than `width_in`; call within `paper_style`."""
-    shown = text = " ".join(text.split())  # on one line
-    while text_width_in(shown, size_pt) > width_in and len(shown) > 3:
-        letters = len(shown) - 2 if "\N{HORIZONTAL ELLIPSIS}" in shown else len(shown) - 1
-        shown = text[: (letters + 1) // 2] + "\N{HORIZONTAL ELLIPSIS}" + text[len(text) - letters // 2 :]
-    return shown
 
 
 def on_lines(conditions: str, width_in: float) -> str:

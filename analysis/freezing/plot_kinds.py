@@ -147,7 +147,7 @@ def _draw_rows(ax: Axes, lanes: list[Lane]) -> list[Axes]:
         panels.append(_inset(ax, -number, _ROW_TOP))
         panels[-1].yaxis.set_visible(True)
         panels[-1].spines["left"].set_visible(True)
-        name = lane_label(lane, 0.6 * ax.figure.bbox.width / ax.figure.dpi, "  ")
+        name = lane_label(lane, 0.6 * ax.figure.bbox.width / ax.figure.dpi, "  ", [each.label for each in lanes])
         ax.text(0.01, _ROW_TOP + 0.02 - number, name, transform=ax.get_yaxis_transform(), va="bottom",
                 fontsize=SMALL_PT)  # fmt: skip
         if lane.flat:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
-from ifp.analysis.figures.plot_layout import shortened
 from ifp.analysis.figures.plot_legend import (
     ABRUPT,
     ABRUPT_NETWORK,
@@ -26,6 +25,7 @@ from ifp.analysis.figures.plot_legend import (
     box_style,
     mark_style,
 )  # fmt: skip
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.style import INK, MEDIUM_PT, NEUTRAL, SMALL_PT, FactorLook, plain
 from ifp.analysis.freezing.by_measure import COOL, HEAT, LOWER_EDGE, UPPER_EDGE
 from ifp.analysis.freezing.distribution_table import Lane, has_upper_edge
@@ -153,8 +153,8 @@ def label_lanes(ax: Axes, lanes: list[Lane], heights: Sequence[float], *, key: b
 
     With `key`, a sample of each factor's line stands beside its name.
     """
-    widest_in = NAMES_SHARE * ax.figure.bbox.width / ax.figure.dpi
-    ax.set_yticks(heights, [lane_label(lane, widest_in) for lane in lanes], linespacing=1.12)
+    widest_in, names = NAMES_SHARE * ax.figure.bbox.width / ax.figure.dpi, [lane.label for lane in lanes]
+    ax.set_yticks(heights, [lane_label(lane, widest_in, among=names) for lane in lanes], linespacing=1.12)
     ax.tick_params(axis="y", length=0, pad=3)
     ax.spines["left"].set_visible(False)
     if key:
@@ -173,13 +173,13 @@ def draw_line_samples(ax: Axes, looks: Sequence[FactorLook], heights: Sequence[f
         )  # fmt: skip
 
 
-def lane_label(lane: Lane, width_in: float, between: str = "\n") -> str:
+def lane_label(lane: Lane, width_in: float, between: str = "\n", among: Iterable[str] = ()) -> str:
     """What a lane is called, shortened to this width, and of how many members it tells."""
     counts = [int(lane.medians[measure]["n"]) if measure in lane.medians else 0 for measure in lane.shown]
     flat = f", {lane.flat_contexts} flat" if lane.flat_contexts else ""
     # a formula in the line of a name would keep the name from fonts that have its letters
     number = f"$n = {max(counts)}$" if between == "\n" else f"n = {max(counts)}"
-    return f"{plain(shortened(lane.label, width_in))}{between}{number}{flat}"
+    return f"{plain(shortened(lane.label, width_in, among=among))}{between}{number}{flat}"
 
 
 def fewer_in_bracket(lanes: Sequence[Lane], width_in: float) -> str:

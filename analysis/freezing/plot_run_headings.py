@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from ifp.analysis.figures.plot_layout import formula_width_in, shortened
+from ifp.analysis.figures.plot_layout import formula_width_in
 from ifp.analysis.figures.plot_legend import ABRUPT, MEDIAN, MEDIAN_ALONE, POINT
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.style import SMALL_PT, plain
 
 NARROW_IN = 2.0
@@ -25,10 +26,13 @@ def common_labels(labels_R: Sequence[Mapping[str, str]], *, mixed: bool) -> dict
     return marks
 
 
-def add_run_heading(ax: Axes, run_name: str, conditions: str, room_in: float, quantity: str = "") -> int:
+def add_run_heading(
+    ax: Axes, run_name: str, conditions: str, room_in: float, quantity: str = "", among: Iterable[str] = ()
+) -> int:
     """The run's name and conditions above its panel, and what its betas are; how many lines that takes.
 
-    On one line where they fit, else on two, or on three above a column; what is still too long is shortened.
+    On one line where they fit, else on two, or on three above a column; what is still too long is shortened, the name
+    so that it differs from those `among` which it stands.
     """
     dataset, shape, likelihood = conditions.rsplit(", ", 2)
     column = room_in < NARROW_IN
@@ -38,7 +42,7 @@ def add_run_heading(ax: Axes, run_name: str, conditions: str, room_in: float, qu
         dataset = plain(shortened(dataset.replace(r"$\_$", "_").replace(r"\$", "$"), left_in))
     below = [f"{dataset}{after}", *([likelihood] if column else [])]
     one = f"{plain(run_name)}: {', '.join([dataset, shape, likelihood])}"
-    lines = [one] if formula_width_in(one) <= room_in else [plain(shortened(run_name, room_in)), *below]
+    lines = [one] if formula_width_in(one) <= room_in else [plain(shortened(run_name, room_in, among=among)), *below]
     lines += [quantity] if quantity else []
     ax.set_title("\n".join(lines), loc="left", fontsize=SMALL_PT, pad=3, linespacing=1.1)
     return len(lines)

@@ -158,7 +158,7 @@ def distributions_figure(
     axes = figure.subplots(len(runs), 1, squeeze=False, height_ratios=heights_in)[:, 0]
     lines: dict[str, None] = {}
     quantities = [quantity_of(lanes, run.run.threshold_nats) for run, lanes in zip(runs, lanes_R, strict=True)]
-    mixed, head_lines = len(set(quantities)) > 1, 0
+    mixed, head_lines, names = len(set(quantities)) > 1, 0, [run.name for run in runs]
     room_in = (_BESIDE_COUNTS if HOW[kind].in_rows else _BESIDE_NAMES) * width_in
     for ax, run, lanes, quantity in zip(axes, runs, lanes_R, quantities, strict=True):
         draw_distribution(
@@ -167,7 +167,7 @@ def distributions_figure(
             quantity=r"$\beta$" if mixed else None, ax=ax,
         )  # fmt: skip
         lines |= dict.fromkeys(ax.get_xlabel().splitlines())
-        head_lines += add_run_heading(ax, run.name, run.run.conditions(), room_in, quantity if mixed else "")
+        head_lines += add_run_heading(ax, run.name, run.run.conditions(), room_in, quantity if mixed else "", names)
         ax.set_xlabel("")
         ax.tick_params(labelbottom=ax is axes[-1])
     axes[-1].set_xlabel("\n".join(lines), linespacing=1.35)
@@ -208,7 +208,8 @@ def traces_figure(
         ax.set_xlabel("\n".join(label_lines(r"$\beta$ (nats per nat)", column_in)) if row == len(order) - 1 else "")
         ax.set_ylabel("" if column else "KL (nats)")
         if row == 0:
-            head_lines = max(head_lines, add_run_heading(ax, run.name, run.run.conditions(), _OF_COLUMN * column_in))
+            room_in, names = _OF_COLUMN * column_in, [each.name for each in runs]
+            head_lines = max(head_lines, add_run_heading(ax, run.name, run.run.conditions(), room_in, among=names))
     beta_axis(axes[0, 0], data["beta"].min(), data["beta"].max(), most_labels=labels_of(column_in))
     axes[0, 0].set_ylim(top=2 * max(float(data["kl_nats"].max()), 2 * runs[0].run.threshold_nats))
     entries = trace_legend(data.drop(columns="run"), threshold_nats=runs[0].run.threshold_nats)

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import Bbox
 
-from ifp.analysis.figures.plot_layout import shortened
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.plot_page import axes_or_new, beta_axis
 from ifp.analysis.figures.style import BAND, INK, MEDIUM_PT, NEUTRAL, PALE, SMALL_PT, FactorLook, factor_looks, plain
 from ifp.analysis.freezing.curve_table import TYPICAL, curve_table

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ifp.analysis.figures.captions import caption
-from ifp.analysis.figures.plot_layout import shortened
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.plot_page import axes_or_new, beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, INK, NEUTRAL, PALE, SMALL_PT, figure_width, plain
 from ifp.analysis.gan_freezing.points import RECORDS
@@ -70,7 +70,7 @@ def draw_sweeps(
         axes = figure.subplots(len(folders), 1, sharey=True, squeeze=False)[:, 0]
         for ax, name in zip(axes, folders, strict=True):
             plot_sweep(records[name], abouts[name], ax=ax)
-            ax.set_title(plain(shortened(name, 0.7 * inches)), loc="left", fontsize=SMALL_PT, pad=3)
+            ax.set_title(plain(shortened(name, 0.7 * inches, among=folders)), loc="left", fontsize=SMALL_PT, pad=3)
             if ax is not axes[-1]:
                 ax.set_xlabel("")
         both = next(

@@ -17,7 +17,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.conditions import conditions_in_words
-from ifp.analysis.figures.plot_layout import on_lines, shortened
+from ifp.analysis.figures.plot_layout import on_lines
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.plot_page import (
     axes_or_new,
     beta_axis,
@@ -185,7 +186,8 @@ def _in_order(edges: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
 
 
 def _name_factors(ax: Axes, factors: Iterable[str], labels: Mapping[str, str] | None, width_in: float) -> None:
-    names = [plain(shortened((labels or {}).get(name, name), NAMES_SHARE * width_in)) for name in factors]
+    called = [(labels or {}).get(name, name) for name in factors]
+    names = [plain(shortened(name, NAMES_SHARE * width_in, among=called)) for name in called]
     ax.set_yticks(range(len(names)), names)
 
 

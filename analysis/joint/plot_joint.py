@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 
 from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.conditions import conditions_in_words
-from ifp.analysis.figures.plot_layout import on_lines, shortened
+from ifp.analysis.figures.plot_layout import on_lines
 from ifp.analysis.figures.plot_legend import add_legend
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.plot_page import (
     axes_or_new,
     beta_axis,
@@ -129,10 +130,8 @@ def draw_panel(
     points, edges = tables["joint_freezing_points"], tables["joint_edges"]
     # by their place in the data set, as in all figures of it
     looks = factor_looks(factor_names or points.loc[points["kind"] == "factor", "name"].unique())
-    names = {
-        name: shortened((labels or {}).get(name, name), NAMES_SHARE * width_in)
-        for name in joint_order(tables["joint_summary"], order)
-    }
+    called = {name: (labels or {}).get(name, name) for name in joint_order(tables["joint_summary"], order)}
+    names = {name: shortened(label, NAMES_SHARE * width_in, among=called.values()) for name, label in called.items()}
     tried = (float(curves["beta"].min()), float(curves["beta"].max()))
     shown_beta = shown_beta or beta_range(tables)
     beta_axis(ax, *shown_beta, most_labels=3 if width_in < NARROW_PAGE_IN else 6)

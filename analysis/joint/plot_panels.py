@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
-from ifp.analysis.figures.plot_layout import shortened
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.style import NEUTRAL, SMALL_PT, FactorLook, plain
 from ifp.analysis.joint.plot_marks import (
     FOUND,

@@ -18,7 +18,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.conditions import conditions_in_words
-from ifp.analysis.figures.plot_layout import on_lines, shortened
+from ifp.analysis.figures.plot_layout import on_lines
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.plot_page import (
     axes_or_new,
     beta_axis,
@@ -195,11 +196,8 @@ def _curves_beside(result: WholeResponse) -> pd.DataFrame | None:
 
 
 def _names(result: WholeResponse, width_in: float) -> dict[str, str]:
-    labels = result.factor_labels
-    return {
-        name: shortened(labels.get(name, name), _NAMES_SHARE * width_in)
-        for name in result.factors_in_order()
-    }  # fmt: skip
+    called = {name: result.factor_labels.get(name, name) for name in result.factors_in_order()}
+    return {name: shortened(label, _NAMES_SHARE * width_in, among=called.values()) for name, label in called.items()}
 
 
 def _beta(ax: Axes, curves: pd.DataFrame, most_labels: int = 6) -> None:

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.page_choices import looking
-from ifp.analysis.figures.plot_layout import shortened, text_width_in
 from ifp.analysis.figures.plot_legend import add_legend
+from ifp.analysis.figures.plot_names import shortened, text_width_in
 from ifp.analysis.figures.plot_page import new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, MEDIUM_PT, SMALL_PT, factor_looks, figure_width, plain
 from ifp.analysis.freezing.naming import check_names, joint_order, tables_of
@@ -120,7 +120,9 @@ def wholes_figure(
                 ax.tick_params(labelbottom=False)
             if column:
                 ax.set_ylabel("")
-        axes[0, column].set_title(plain(shortened(name, 0.8 * column_in)), loc="left", fontsize=SMALL_PT, pad=3)
+        axes[0, column].set_title(
+            plain(shortened(name, 0.8 * column_in, among=results)), loc="left", fontsize=SMALL_PT, pad=3
+        )
         under = [r"$\beta$ (nats per nat)", *_conditions(result, column_in)]
         axes[-1, column].set_xlabel("\n".join(under), linespacing=1.35)
     _share_heights(axes[: 5 if lanes else 4].tolist())

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.page_choices import looking
-from ifp.analysis.figures.plot_layout import shortened
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.plot_page import beta_axis, new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, SMALL_PT, factor_looks, figure_width, plain
 from ifp.analysis.freezing.naming import check_names, in_order, keep_factors
@@ -54,7 +54,7 @@ def draw_shifts(
         axes = figure.subplots(len(read), 1, squeeze=False, height_ratios=rows)[:, 0]
         for ax, (name, table) in zip(axes, read.items(), strict=True):
             draw_factors(ax, table, labels)
-            ax.set_title(plain(shortened(name, 0.7 * inches)), loc="left", fontsize=SMALL_PT, pad=3)
+            ax.set_title(plain(shortened(name, 0.7 * inches, among=read)), loc="left", fontsize=SMALL_PT, pad=3)
         limits = min(ax.get_xlim()[0] for ax in axes), max(ax.get_xlim()[1] for ax in axes)
         for ax in axes:
             beta_axis(ax, *limits)

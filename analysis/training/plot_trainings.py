@@ -9,7 +9,7 @@ import pandas as pd
 
 from ifp.analysis.figures.captions import caption
 from ifp.analysis.figures.page_choices import looking
-from ifp.analysis.figures.plot_layout import shortened
+from ifp.analysis.figures.plot_names import shortened
 from ifp.analysis.figures.plot_page import new_figure, paper_style, save_figure
 from ifp.analysis.figures.style import FORMATS, SMALL_PT, factor_looks, figure_width, plain
 from ifp.analysis.freezing.naming import check_names, in_order
@@ -55,7 +55,7 @@ def draw_trainings(
         axes = figure.subplots(len(read), 1, sharey=True, squeeze=False)[:, 0]
         for ax, (name, (records, names)) in zip(axes, read.items(), strict=True):
             plot_training(records, [factor for factor in shown if factor in names], labels=labels, ax=ax)
-            ax.set_title(plain(shortened(name, 0.7 * inches)), loc="left", fontsize=SMALL_PT, pad=3)
+            ax.set_title(plain(shortened(name, 0.7 * inches, among=read)), loc="left", fontsize=SMALL_PT, pad=3)
             if ax is not axes[-1]:
                 ax.set_xlabel("")
             if ax is not axes[0] and all(list(names) == list(known) for _, names in read.values()):
