@@ -48,7 +48,7 @@ class MiPeaks:
     slope_G, slope_noise_G : -dMI/dbeta, nats, and what noise alone passes anywhere with probability 5 %.
     latents_G, latents_noise_G : -2 dMI/dln(beta), the effective number of latents at work, and its noise.
     peaks : of `slope_G`, one row each with `PEAK_COLUMNS`, highest beta first: value at the peak, noise there, and the
-        interval of its place from noise redrawn.
+        interval of its place from noise redrawn, which holds it, within the dips around it.
     steps : the rises of `latents_G` (peaks of its own derivative), with `STEP_COLUMNS`: the most latents at work
         between it and the next.
     noise_nats_T : standard deviation of a record's MI (of the mean over seeds), at the records in falling beta.
@@ -162,7 +162,7 @@ def _peaks(smooth: Smooth, beta_G: np.ndarray, generator: np.random.Generator) -
     half_step = float(np.sqrt(beta_G[1] / beta_G[0]))
     rows = []
     for number, at in enumerate(maxima):
-        low, high = smooth.place_interval(dips[number], dips[number + 1], generator)
+        low, high = smooth.place_interval(at, dips[number], dips[number + 1], generator)
         # the grid falls in beta, and knows a place to half a step
         bounds = (beta_G[high] * half_step, beta_G[low] / half_step)
         rows.append((number + 1, beta_G[at], *bounds, smooth.curve_G[at], band_G[at], at))
@@ -212,7 +212,14 @@ def why_empty(found: MiPeaks, pressures: pd.DataFrame) -> dict[str, str]:
             f"has no peak, and {lower}."
         )
     if not len(found.steps):
-        reasons["steps"] = f"-2 dMI/dln(beta) rises nowhere by more than noise does ({noise}); {lower}."
+        risen = bool((found.latents_G > found.latents_noise_G).any())
+        reasons["steps"] = (
+            f"-2 dMI/dln(beta) reaches {found.latents_G.max():.3g}, above its noise, but at no beta does it rise so "
+            f"much faster than on both sides that noise could not do it ({noise}): where it steps is not known, "
+            f"and {lower}."
+            if risen
+            else f"-2 dMI/dln(beta) rises nowhere by more than noise does ({noise}); {lower}."
+        )
     if not len(pressures):
         count = max(len(found.peaks), len(found.steps))
         kind = "peak" if len(found.peaks) >= len(found.steps) else "step"

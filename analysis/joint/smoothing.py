@@ -198,10 +198,25 @@ class Smooth:
         """The lowest point from `first` to `last`."""
         return first + int(np.argmin(self.curve_G[first : last + 1]))
 
-    def place_interval(self, first: int, last: int, generator: np.random.Generator) -> tuple[int, int]:
-        """Between which points the maximum of `first` to `last` lies when the noise is drawn again."""
+    def basin(self, at: int, first: int, last: int) -> tuple[int, int]:
+        """The dips on both sides of the maximum `at`, before the curve rises above it.
+
+        Beyond a dip it may rise to the range's end, higher than the maximum, without a maximum there: that flank
+        belongs to nothing that was found.
+        """
+        higher = np.flatnonzero(self.curve_G[first : last + 1] > self.curve_G[at]) + first
+        begin = int(max(higher[higher < at], default=first - 1)) + 1
+        end = int(min(higher[higher > at], default=last + 1)) - 1
+        return self.dip(begin, at), self.dip(at, end)
+
+    def place_interval(self, at: int, first: int, last: int, generator: np.random.Generator) -> tuple[int, int]:
+        """Between which points the maximum `at`, of `first` to `last`, lies when the noise is drawn again.
+
+        It holds `at`, also where the redrawn maxima pile up on one side of it.
+        """
+        first, last = self.basin(at, first, last)
         drawn_BT = generator.standard_normal((DRAWS, len(self.values_T))) * self.noise.sd_T
         drawn_BG = self.curve_G[first : last + 1] + drawn_BT @ self.weights_GT[first : last + 1].T
         tail = (1 - self.noise.level) / 2
         low, high = np.quantile(first + drawn_BG.argmax(axis=1), [tail, 1 - tail])
-        return int(np.floor(low)), int(np.ceil(high))
+        return min(int(np.floor(low)), at), max(int(np.ceil(high)), at)

@@ -149,7 +149,11 @@ def _row(
     status = NOT_HELD if not held else MELTED if np.isfinite(point) else NEVER_MELTED
     finite = np.array([value for value in replicates if np.isfinite(value)])
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(finite, [tail, 1 - tail]) if status == MELTED and len(finite) else (np.nan, np.nan)
+    low, high = float("nan"), float("nan")
+    if status == MELTED and len(finite):
+        # where some resamples never melt, the percentiles of the others may pass the estimate by
+        found_low, found_high = np.quantile(finite, [tail, 1 - tail]).tolist()
+        low, high = min(found_low, point), max(found_high, point)
     return {"kind": kind, "name": name, "beta_ifp": point, "low": low, "high": high, "status": status,
             "held_at_start": start, **ends}  # fmt: skip
 

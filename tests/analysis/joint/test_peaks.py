@@ -7,7 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from ifp.analysis.joint import joint_pressures
-from ifp.analysis.joint.smoothing import local_parabolas
+from ifp.analysis.joint.peaks import why_empty
+from ifp.analysis.joint.smoothing import Noise, Smooth, local_parabolas
 from ifp.errors import IfpError
 
 from .known_curves import BETAS, LINEAR, STEEP, linear_mi, peaks_of, steep_mi
@@ -45,6 +46,39 @@ def test_steep_transitions_peak_where_they_are(rng: np.random.Generator, order: 
     # their onset is where the staircase rises, above the middle
     assert len(peaks.steps) == 3
     assert (peaks.steps["beta"].to_numpy() > STEEP).all()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_interval_of_a_peak_is_not_that_of_a_higher_flank_at_the_end(rng: np.random.Generator, order: int) -> None:
+    # beyond its dip -dMI/dbeta of a gradual factor rises with 1 / beta, to more than the peak
+    peaks = peaks_of(linear_mi(BETAS, (80.0,)) + steep_mi(BETAS, (30.0,)) + 0.01 * rng.normal(size=100))
+    assert peaks.slope_G[-1] > 1.5 * peaks.peaks["value"][0]
+    assert_allclose(peaks.peaks["beta"], [30], rtol=0.06)
+    assert_allclose(peaks.peaks[["low", "high"]].to_numpy()[0], [30, 30], rtol=0.1)
+    assert peaks.peaks["low"][0] <= peaks.peaks["beta"][0] <= peaks.peaks["high"][0]
+    # of a curve the other way round the flank stands before it
+    curve = np.array([9.0, 2.0, 1.0, 3.0, 5.0, 3.0, 1.0])[::order]
+    at = int(np.flatnonzero(curve == 5)[0])
+    weights = np.eye(7)
+    loud = Noise(np.array([0, 0, 0, 9.0, 0.1, 9.0, 0])[::order], 1.0, np.zeros((1, 7)), np.ones((1, 7)), 0.95)
+    quiet = Noise(np.full(7, 0.1), 1.0, np.zeros((1, 7)), np.ones((1, 7)), 0.95)
+    assert Smooth(weights, curve, quiet).place_interval(at, 0, 6, rng) == (at, at)
+    low, high = Smooth(weights, curve, loud).place_interval(at, 0, 6, rng)
+    assert (low, high) == (at - 1, at + 1)
+
+
+def test_why_there_is_no_step_does_not_deny_a_rise(rng: np.random.Generator) -> None:
+    beta = np.geomspace(20, 1, 20)
+    hump = 2 / (1 + np.exp((np.log(beta) - np.log(6)) / 0.4)) + 0.03 * rng.normal(size=(2, 20))
+    found = peaks_of(hump, beta)
+    assert not len(found.steps)
+    assert (found.latents_G > found.latents_noise_G).any()
+    why = why_empty(found, joint_pressures(found))["steps"]
+    assert "above its noise" in why
+    assert "where it steps is not known" in why
+    assert "rises nowhere" not in why
+    flat = peaks_of(np.full(100, 0.7))
+    assert "rises nowhere by more than noise" in why_empty(flat, joint_pressures(flat))["steps"]
 
 
 def test_noise_alone_peaks_in_one_case_of_twenty_at_most(rng: np.random.Generator) -> None:

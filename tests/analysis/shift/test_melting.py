@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from ifp.analysis.diffusion.diagnosis import diagnose
 from ifp.analysis.diffusion.verdict import checkpoint_verdict
 from ifp.analysis.information.per_latent import measure_information
-from ifp.analysis.shift.melting import MELTED, NEVER_MELTED, NOT_HELD, last_crossing, melting_points, shifts
+from ifp.analysis.shift.melting import MELTED, NEVER_MELTED, NOT_HELD, _row, last_crossing, melting_points, shifts
 from ifp.codes import Codes
 from ifp.errors import IfpError
 
@@ -136,3 +136,10 @@ def test_probes_that_do_not_compare_are_refused() -> None:
         shifts([table_of(1, 1)], [table_of(1, 1).assign(beta_start=3.0)])
     with pytest.raises(IfpError, match="at least 2 records"):
         melting_points(np.array([1.0]), np.zeros((1, 2)))
+
+
+def test_an_interval_of_a_melting_point_holds_it_where_most_resamples_never_melt() -> None:
+    few = [5.0, 5.5, *[float("nan")] * 40]
+    row = _row("factor", "a", 8.0, True, 1.0, {}, few)
+    assert row["low"] == pytest.approx(5.0, abs=0.1)
+    assert row["high"] == 8.0
