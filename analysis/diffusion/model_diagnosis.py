@@ -20,7 +20,7 @@ from ifp.analysis.diffusion.measure import Measured
 from ifp.analysis.diffusion.results import Results
 from ifp.analysis.diffusion.results_content import make_results
 from ifp.analysis.diffusion.verdict import checkpoint_verdict
-from ifp.analysis.diffusion.verdict_of_series import series_verdict
+from ifp.analysis.diffusion.verdict_of_series import of_last_step, series_verdict
 from ifp.analysis.diffusion.wording import verdict_lines
 from ifp.analysis.figures.result import Result
 from ifp.checkpoints.posteriors import Sample
@@ -256,8 +256,10 @@ class ModelDiagnosis(Result):
         if self.doubts:
             return {"checkpoint": without_verdict(self.run)}
         measured = self._numbers()
-        parts = {} if measured.series is None else {"series": series_verdict(measured.series)}
-        return {**parts, "checkpoint": [*checkpoint_verdict(measured.diagnosis), *measured.sentences()]}
+        of_last = [*checkpoint_verdict(measured.diagnosis), *measured.sentences()]
+        if measured.series is None:
+            return {"checkpoint": of_last}
+        return {"series": series_verdict(measured.series), "checkpoint": of_last_step(measured.series, of_last)}
 
     def _numbers(self) -> Measured:
         if self.measured is None:

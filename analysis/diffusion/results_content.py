@@ -22,7 +22,7 @@ from ifp.analysis.diffusion.results import FORMAT, MATRICES, Results
 from ifp.analysis.diffusion.series import Series
 from ifp.analysis.diffusion.verdict import checkpoint_verdict
 from ifp.analysis.diffusion.verdict_of_comparison import comparison_verdict
-from ifp.analysis.diffusion.verdict_of_series import series_verdict
+from ifp.analysis.diffusion.verdict_of_series import of_last_step, series_verdict
 from ifp.analysis.information.per_latent import Information
 from ifp.analysis.tables import json_rows
 
@@ -58,6 +58,7 @@ def make_results(
     if series is not None:
         tables |= {"series": series.factors, "steps": series.steps, "changes": series.changes}
         sentences["series"] = series_verdict(series)
+        sentences["checkpoint"] = of_last_step(series, sentences["checkpoint"])
     if topology is not None and not topology.empty:
         tables["topology"] = topology
     if comparison is not None:

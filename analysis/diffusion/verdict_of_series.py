@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -49,8 +49,18 @@ def series_verdict(series: Series) -> list[str]:
         said = set(beyond_noise[measure]["factor"])
         quiet = [factor for factor in changes.loc[frozen, "factor"].unique() if factor not in said]
         if quiet:
-            sentences.append(f"Information {measure} of {listed(quiet)} is within noise.")
+            sentences.append(f"Information {measure} of {listed(quiet)} is within noise between any two steps.")
     return sentences
+
+
+def of_last_step(series: Series, sentences: Sequence[str]) -> list[str]:
+    """The verdict on the last checkpoint of a series, which says that its headline is of that step alone.
+
+    "Information diffusion" of one checkpoint is that a factor lies in several latents; whether it came to that within
+    the series is another matter, and both are read in one list.
+    """
+    step = series.records[-1].step
+    return [f"At step {step} taken alone, however it came about: {sentences[0]}", *sentences[1:]]
 
 
 def _series_headline(at_end: Mapping[str, pd.DataFrame]) -> str:

@@ -13,7 +13,7 @@ from ifp.analysis.diffusion.results_content import make_results
 from ifp.analysis.diffusion.series import SeriesRecord, make_series
 from ifp.analysis.diffusion.verdict import checkpoint_verdict
 from ifp.analysis.diffusion.verdict_of_comparison import comparison_verdict
-from ifp.analysis.diffusion.verdict_of_series import series_verdict
+from ifp.analysis.diffusion.verdict_of_series import of_last_step, series_verdict
 from ifp.codes import Codes
 
 DISENTANGLED = [[0.6, 0, 0], [0, 0.5, 0], [0, 0, 0.7], [0, 0, 0]]
@@ -178,9 +178,9 @@ def test_a_series(constructed: ModuleType, rng: np.random.Generator) -> None:
         "shape and scale are held from the first record on.",
         "posX froze by step 20.",
         *[sentence for sentence in sentences if " rose by " in sentence or " fell by " in sentence][:1],
-        "Information diffusion of scale and posX is within noise.",
+        "Information diffusion of scale and posX is within noise between any two steps.",
         *[sentence for sentence in sentences if " fell by " in sentence],
-        "Information leakage of shape and posX is within noise.",
+        "Information leakage of shape and posX is within noise between any two steps.",
     ]
     assert sentences[3].startswith("Information diffusion: NMI2 of shape rose by 0.300 (95 % 0.29")
     assert sentences[5].startswith("Information leakage: NMI1 of scale fell by 0.300 (95 % 0.29")
@@ -220,11 +220,17 @@ def test_a_flat_series_and_equal_models_are_said_to_be_within_noise(
     flat = series_verdict(make_series([SeriesRecord(1, "a", a), SeriesRecord(2, "b", b)]))
     equal = comparison_verdict(compare(a, b, label_a="old", label_b="new"))
 
+    # a checkpoint's diffusion is a state, that of a series a change: one list says of which step each is
+    of_last = of_last_step(make_series([SeriesRecord(1, "a", a), SeriesRecord(2, "b", b)]), checkpoint_verdict(b))
+    assert of_last == [
+        f"At step 2 taken alone, however it came about: {checkpoint_verdict(b)[0]}",
+        *checkpoint_verdict(b)[1:],
+    ]
     assert flat == [
         "Between step 1 and step 2: no information diffusion and no leakage beyond noise is left at the end.",
         "shape, scale and posX are held from the first record on.",
-        "Information diffusion of shape, scale and posX is within noise.",
-        "Information leakage of shape, scale and posX is within noise.",
+        "Information diffusion of shape, scale and posX is within noise between any two steps.",
+        "Information leakage of shape, scale and posX is within noise between any two steps.",
     ]
     assert (
         equal[0] == "What old and new hold of each factor is equal within noise (histogram estimator, the same images)."
