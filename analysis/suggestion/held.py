@@ -16,7 +16,7 @@ from ifp.analysis.joint.results import WholeAnnealing
 
 HELD_COLUMNS = (
     "factor", "n", "beta", "bound", "low", "high", "cool", "cool_bound", "heat", "heat_bound", "in_all", "of",
-    "n_beta", "n_cool", "n_heat",
+    "n_beta", "n_cool", "n_heat", "n_below", "tried",
 )  # fmt: skip
 """See `held_table`."""
 BRACKET, JOINT, RESPONSE = "trained bracket", "joint bracket", "multi-rate"
@@ -34,7 +34,8 @@ def held_table(result: Annealing | WholeAnnealing | WholeResponse) -> pd.DataFra
     `cool` and `heat` are the median points of trained networks as beta falls and rises, `cool_bound` and `heat_bound`
     as `bound`. `in_all` is the beta below which every context whose images differ, or every network, held the factor;
     NaN where some are not known. `n_beta`, `n_cool` and `n_heat` are of how many of the `n` each median is: networks
-    may have diverged, or a run not have come to them yet.
+    may have diverged, or a run not have come to them yet. Where `bound` is "<", `n_below` of them froze below `tried`,
+    the lowest beta that was tried, and the others may have frozen above `beta`; 0 and NaN elsewhere.
     """
     rows = _of_traversals(result) if isinstance(result, Annealing) else _of_wholes(result)
     table = pd.DataFrame(rows, columns=list(HELD_COLUMNS))
@@ -61,6 +62,10 @@ def _of_traversals(result: Annealing) -> list[dict[str, Any]]:
         if row["of"] == BRACKET:  # of the end of fewer contexts
             counts["n_beta"] = min(told[measure] for measure in (COOL, HEAT) if measure in told)
         complete = np.isfinite(in_all) and told[known[0]] == row["n"]
+        ended = members if not row["bound"] or row["of"] != BRACKET else values[
+            (values["factor"] == factor) & (values["measure"] == (COOL if np.isfinite(row["cool"]) else HEAT))
+        ]  # fmt: skip
+        row |= _below(row, ended["order_beta"].to_numpy(float), ended["bound_high"].to_numpy(float))
         rows.append(row | counts | {"in_all": in_all if complete else np.nan})
     return rows
 
@@ -88,6 +93,10 @@ def _of_wholes(result: WholeAnnealing | WholeResponse) -> list[dict[str, Any]]:
             row |= known | {"low": of_factor["low"], "high": of_factor["high"], "of": RESPONSE}
         else:
             row |= _middle(row)
+        ended = networks if response else networks[
+            networks["direction"] == ("cool" if np.isfinite(row["cool"]) else "heat")
+        ]  # fmt: skip
+        row |= _below(row, ordered_values(ended), ended["beta_bracket_high"].to_numpy(float))
         falling = networks if response else networks[networks["direction"] == "cool"]
         in_all = falling["beta_ifp"].min() if falling["beta_ifp"].notna().all() and len(falling) else np.nan
         rows.append(row | {"in_all": float(in_all)})
@@ -112,6 +121,14 @@ def _middle(row: dict[str, Any]) -> dict[str, Any]:
         return {"beta": float(np.exp(np.mean(np.log(known)))), "bound": "", "low": row["cool"], "high": row["heat"]}
     beta, bound = ends[0] if ends else (np.nan, "")
     return {"beta": beta, "bound": bound, "low": np.nan, "high": np.nan}
+
+
+def _below(row: dict[str, Any], order_beta: np.ndarray, bound_high: np.ndarray) -> dict[str, Any]:
+    """Of a row that is a bound from above: how many froze below all betas tried, and the lowest that was tried."""
+    below = np.isneginf(order_beta) & np.isfinite(bound_high)
+    if row["bound"] != "<" or not below.any():
+        return {"n_below": 0, "tried": np.nan}
+    return {"n_below": int(below.sum()), "tried": float(bound_high[below].max())}
 
 
 def _bound_of(networks: pd.DataFrame, name: str) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ifp.analysis.diffusion.wording import listed
 from ifp.analysis.figures.result import Result
 from ifp.analysis.freezing.annealing import Annealing
 from ifp.analysis.freezing.by_measure import EXACT, LOWER_EDGE
 from ifp.analysis.freezing.summary import of_contexts
+from ifp.analysis.suggestion.below import froze_below
 from ifp.analysis.suggestion.held import BRACKET, JOINT, RESPONSE
 from ifp.analysis.suggestion.units import Units
 from ifp.analysis.tables import json_rows, write_csv
@@ -21,7 +21,7 @@ from ifp.analysis.tables import json_rows, write_csv
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BETAS = ("beta", "low", "high", "cool", "heat", "in_all")
+BETAS = ("beta", "low", "high", "cool", "heat", "in_all", "tried")
 HEADINGS = {
     EXACT: "exact", BRACKET: "middle of the trained bracket", LOWER_EDGE: "onset in closed form",
     JOINT: "middle of the joint bracket", RESPONSE: "multi-rate networks",
@@ -176,11 +176,10 @@ class Suggestion(Result):
         sure = f"; 95 % interval of the median {sure}" if sure else ""
         if row["bound"] == "<":
             held = self._held()
-            below = listed([str(name) for name in held.loc[held["bound"] == "<", "factor"]])
-            return (
-                f"Which beta holds {self._named()} is not known: {below} froze below {_number(row['beta'])}, "
-                "the lowest that was tried; anneal further down (`beta_min`)."
+            below = froze_below(
+                held[held["bound"] == "<"], "contexts" if isinstance(self.source, Annealing) else "networks"
             )
+            return f"Which beta holds {self._named()} is not known: {below}; anneal further down (`beta_min`)."
         if row["bound"] == ">":
             return f"All betas tried, up to {_number(row['beta'])}, hold {self._named()}."
         last = f": {row['factor']} freezes last" if len(self.hold) > 1 else ""

@@ -245,6 +245,25 @@ def test_all_factors_of_which_a_bound_alone_is_known_are_named() -> None:
     assert found.sentences()[0].startswith("Which beta holds posX and shape is not known: posX and shape froze below 2")
 
 
+def test_a_factor_that_froze_in_some_networks_is_not_said_to_have_frozen_below_all_betas() -> None:
+    result = whole([np.nan, np.nan], [np.nan, np.nan])
+    points = result.tables["joint_freezing_points"]
+    froze = (points["name"] == "posX") & (points["direction"] == "cool") & (points["seed"] == 1)
+    points.loc[froze, ["beta_ifp", "beta_bracket_low", "beta_bracket_high"]] = 6.0
+    points.loc[froze, "status"] = "frozen"
+    found = ifp.suggest(result)
+    assert found.held.set_index("factor").loc[["posX", "shape"], ["beta", "n_below", "tried"]].to_numpy().tolist() == [
+        [4.0, 1, 2.0], [2.0, 2, 2.0],
+    ]  # fmt: skip
+    assert found.sentences()[0] == (
+        "Which beta holds posX and shape is not known: shape froze below 2, the lowest that was tried, and so did posX "
+        "in 1 of 2 networks (<4 of posX: half way from there to the next of the networks that froze, not measured); "
+        "anneal further down (`beta_min`)."
+    )
+    alone = ifp.suggest(result, hold="posX").sentences()[0]
+    assert "posX in 1 of 2 networks froze below 2, the lowest that was tried (<4 of posX" in alone
+
+
 def test_factors_and_units_are_checked_before_a_run() -> None:
     assert read_hold(["a,b", "c"], ["a,b", "c"]) == ["a,b", "c"]
     assert read_hold("c,d", ["c", "d"]) == ["c", "d"]
