@@ -18,6 +18,7 @@ from ifp.analysis.joint.report import PrintedTable
 from ifp.analysis.joint.response_report import MARK as RESPONSE_MARK
 from ifp.analysis.joint.response_result import WholeResponse, read_response
 from ifp.analysis.joint.results import WholeAnnealing, WholeEdges, read_whole
+from ifp.analysis.report.questions import ASKED_OF_RESPONSE, asked_of_whole
 from ifp.analysis.report.section import Section, one_line, rounded, sentence
 from ifp.analysis.suggestion.result import Suggestion
 from ifp.analysis.suggestion.study import suggest
@@ -78,10 +79,7 @@ def of_whole(folder: Path) -> Section:
     """The section on an annealing of a whole data set, by training or in closed form."""
     result = read_whole(folder)
     if isinstance(result, WholeAnnealing):
-        asked = (
-            "What freezes when, if all factors are annealed at once? "
-            f"{len(result.about['seeds'])} networks were trained on all images while beta fell and rose"
-        )
+        asked = asked_of_whole(len(result.about["seeds"]), heats="heat" in result.about.get("directions", ("heat",)))
         kind, theory = "Annealing of a whole data set", OF_WHOLES
     else:
         asked = "Where would latents and factors freeze in linear theory, if all are annealed at once? Closed form"
@@ -91,9 +89,8 @@ def of_whole(folder: Path) -> Section:
 
 def of_response(folder: Path) -> Section:
     """The section on multi-rate networks."""
-    asked = "What do latents hold at every beta, by networks that are trained for all betas at once"
     theory = f"{RESPONSE_MARK}. {OF_WHOLES}"
-    return _of_whole(read_response(folder), folder, "Multi-rate networks", asked, theory, (MULTI_RATE,))
+    return _of_whole(read_response(folder), folder, "Multi-rate networks", ASKED_OF_RESPONSE, theory, (MULTI_RATE,))
 
 
 def of_sweep(folder: Path) -> Section:

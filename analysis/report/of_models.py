@@ -15,6 +15,7 @@ from ifp.analysis.channels.shown_tables import shown as channels_shown
 from ifp.analysis.diffusion.results import FILE_NAME, Results, load_results
 from ifp.analysis.diffusion.shown_tables import comparison_shown, shown_tables
 from ifp.analysis.figures.shown_table import ShownTable
+from ifp.analysis.report.questions import ASKED_OF_RESPONSE, asked_of_whole
 from ifp.analysis.report.section import Section, one_line, rounded, sentence
 from ifp.analysis.shift.result import NOTE as SHIFT_NOTE
 from ifp.analysis.shift.result import SIDES
@@ -24,7 +25,7 @@ from ifp.formats import RUNNING, STOPPED
 from ifp.recording.find_recordings import is_recording
 from ifp.system.own_files import RecordingRun, TrainRun, read_own_json
 from ifp.training.records import posterior_column
-from ifp.training.whole_run import last_file, status_of
+from ifp.training.whole_run import RESPONSE_FILE, heats, last_file, status_of
 
 NO_THEORY = "There is no closed form of what a trained model holds; "
 SHIFTS: dict[str, Column] = {
@@ -117,10 +118,13 @@ def of_training(folder: Path) -> Section:
     in_nats = [name for name in ("reconstruction", "KL") if name in rows]
     notes = [f"{' and '.join(in_nats)} in nats per image"] if in_nats else []
     notes += [NMI_NOTE] if "NMI1" in rows else []
-    # what there is of an annealing of a whole data set before it is measured
-    cools = bool(last_file(folder, run))
-    kind = "Annealing of a whole data set" if cools else "Training"
-    title = "The last record of each network, as beta falls" if cools else "The last record of each network"
+    # what there is of an annealing of a whole data set before it is measured is not asked as of a training
+    kind, title = "Training", "The last record of each network"
+    if last_file(folder, run) == RESPONSE_FILE:
+        kind, asked = "Multi-rate networks", f"{ASKED_OF_RESPONSE}; {data}."
+    elif last_file(folder, run):
+        kind, title = "Annealing of a whole data set", f"{title}, as beta falls"
+        asked = f"{asked_of_whole(len(run['seeds']), heats=heats(folder, run), done=False)}; {data}."
     table = rounded(rows, title, "; ".join(notes), left=("status",))
     theory = f"{NO_THEORY}`ifp anneal` of the same data gives the betas at which its factors freeze."
     heading = f"Recording of {objective} on {data}" if recorded else f"{kind}: {objective} on {data}"

@@ -19,6 +19,8 @@ KEY = "whole"
 """The entry of the cooling run's run.json: the directions of the annealing that it begins."""
 HEAT = "heat"
 """The direction, and the folder of its run within the cooling run's."""
+RESPONSE_FILE = "multi_rate.json"
+"""What networks that are trained for all betas at once write last."""
 
 
 def last_file(folder: Path, about: Mapping[str, Any]) -> str:
@@ -30,7 +32,7 @@ def last_file(folder: Path, about: Mapping[str, Any]) -> str:
     if about.get("format") != TRAIN_FORMAT or not isinstance(config, Mapping):
         return ""
     if config.get("objective") == "multi-rate":
-        return "multi_rate.json"
+        return RESPONSE_FILE
     earlier = (folder / HEAT / RUN_FILE).is_file() or ((folder / "codes").is_dir() and folder.name != HEAT)
     return "whole.json" if isinstance(about.get(KEY), list) or earlier else ""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+import shutil
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,6 +18,7 @@ import ifp
 from ifp.analysis import read_run
 from ifp.analysis.figures.captions import CAPTIONS
 from ifp.analysis.report.drawn import inline
+from ifp.analysis.report.of_models import of_training
 from ifp.analysis.report.section import Section
 from ifp.errors import IfpError, IfpWarning
 
@@ -93,6 +96,32 @@ def test_it_says_what_the_runs_say(page: Path) -> None:
     assert f"<dt>threshold nats</dt><dd>{run.threshold_nats:g}</dd>" in page.read_text(encoding="utf-8")
     assert Read(page).tags["figure"] >= 4
     assert "\N{HORIZONTAL ELLIPSIS}" not in text  # no sentence of ours is cut
+
+
+@pytest.mark.parametrize(
+    ("more", "words", "kind"),
+    [
+        (
+            {"whole": ["cool", "heat"]},
+            "1 network is trained on all images while beta falls and rises; ",
+            "of a whole data",
+        ),
+        ({"whole": ["cool"]}, "1 network is trained on all images while beta falls; ", "of a whole data set"),
+        ({"objective": "multi-rate"}, "by networks that are trained for all betas at once; ", "Multi-rate networks: "),
+    ],
+)
+def test_an_annealing_that_was_stopped_asks_what_it_would_have(
+    more: dict[str, object], words: str, kind: str, tmp_path: Path
+) -> None:
+    run = shutil.copytree(RUNS / "train", tmp_path / "run", ignore=shutil.ignore_patterns("checksums.json"))
+    about = json.loads((run / "run.json").read_text()) | {key: more[key] for key in more if key == "whole"}
+    about["config"] |= {key: more[key] for key in more if key == "objective"}
+    (run / "run.json").write_text(json.dumps(about))
+    section = of_training(run)
+    assert words in section.asked
+    assert "step by step" not in section.asked
+    assert kind in section.title
+    assert ("as beta falls" in section.tables[0].title) == ("whole" in more)
 
 
 def test_figures_are_those_of_plot_with_caption_and_csv(page: Path, tmp_path: Path) -> None:
