@@ -5,8 +5,8 @@ Shapes: N images, D latents, F factors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class Codes:
     unit : what one row is, in the singular, for sentences: "image", "cell", "sample".
     row_names_N : texts that say which row is which, as the names of cells; None where rows have no names. Codes that
         are compared must have the same, and are put into one order by them.
+    left_out : names of rows that are not among these because a factor had no value there, by that factor.
 
     Raises
     ------
@@ -57,6 +58,7 @@ class Codes:
     factor_sizes: tuple[int, ...] = ()
     unit: str = "image"
     row_names_N: np.ndarray | None = None
+    left_out: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         mean_ND, logvar_ND = as_numbers(self.mean_ND, "mean"), as_numbers(self.logvar_ND, "logvar")

@@ -120,10 +120,16 @@ def read_cells(
             there_M &= ~column.missing_M
         if not there_M.any():
             raise IfpError(f"No cell of {path} has a value of {' and '.join(named)}; name other columns.")
+        all_names_M = read_names(obs, rows_M, path)
+        left_out = {
+            name: all_names_M[column.missing_M]
+            for name, column in zip(named, columns, strict=True)
+            if all_names_M is not None and column.missing_M.any()
+        }
         rows_M = rows_M[there_M]
         mean_MD = rows_of_matrix(mean, rows_M).astype(np.float64)
         variance_MD = rows_of_matrix(variance, rows_M).astype(np.float64)
-        names_M = read_names(obs, rows_M, path)
+        names_M = None if all_names_M is None else all_names_M[there_M]
     if not (np.isfinite(variance_MD).all() and (variance_MD > 0).all()):
         raise IfpError(
             f"The variances of {path} must be positive, got {variance_MD.min():g} as the lowest; they are qz.scale**2, "
@@ -132,7 +138,9 @@ def read_cells(
     positions = [np.unique(column.values_M[there_M], return_inverse=True) for column in columns]
     factors_MF = np.stack([position for _, position in positions], axis=1) if named else None
     sizes = tuple(len(values) for values, _ in positions)
-    return Codes(mean_MD, np.log(variance_MD), factors_MF, named, sizes, "cell", names_M)  # type: ignore[arg-type]
+    return Codes(
+        mean_MD, np.log(variance_MD), factors_MF, named, sizes, "cell", names_M, left_out  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 def _posteriors(file: Any, mean_key: str | None, variance_key: str | None, count: int, path: Path) -> tuple[Any, Any]:

@@ -26,7 +26,8 @@ def in_one_order(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
 
     Raises
     ------
-    IfpError : the named rows are not the same ones, or a name that occurs twice leaves open which row is which.
+    IfpError : the named rows are not the same ones, or of other factors, or a name that occurs twice leaves open which
+        row is which.
     """
     first = next((run for run in runs if run.last.codes.row_names_N is not None), None)
     if first is None:
@@ -35,6 +36,7 @@ def in_one_order(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     for place, run in enumerate(runs):
         moved = [_moved(first, run, place, at) for at in range(len(run.records))]
         ordered.append(run if all(rows_N is None for rows_N in moved) else _with_rows(run, moved))
+        _check_factors(first, ordered[-1])
         if (last_N := moved[-1]) is not None:
             elsewhere = int((last_N != np.arange(len(last_N))).sum())
             cells = counted(len(last_N), run.last.codes.unit)
@@ -64,6 +66,7 @@ def _moved(first: Run, run: Run, place: int, at: int) -> np.ndarray | None:
     strange_N = np.setdiff1d(names_N, wanted_N)
     lacking_N = np.setdiff1d(wanted_N, names_N)
     if len(strange_N) or len(lacking_N):
+        _check_left_out(first, run, other, at, strange_N, lacking_N)
         examples = ", ".join(repr(str(name)) for name in (strange_N if len(strange_N) else lacking_N)[:_EXAMPLES])
         raise IfpError(
             f"{first.name} and {other} hold different {unit}s by their names: {len(strange_N):,} are in the second "
@@ -78,3 +81,48 @@ def _moved(first: Run, run: Run, place: int, at: int) -> np.ndarray | None:
         )
     order_N = np.argsort(names_N)
     return order_N[np.searchsorted(names_N, wanted_N, sorter=order_N)]
+
+
+def _check_left_out(
+    first: Run, run: Run, other: str, at: int, strange_N: np.ndarray, lacking_N: np.ndarray
+) -> None:  # fmt: skip
+    """Raise IfpError where the sets differ by rows that are in both files, and have no value of a factor in one."""
+    codes, said, factors = run.records[at].codes, [], dict[str, None]()
+    for names_N, without, name in ((strange_N, first.last.codes, first.name), (lacking_N, codes, other)):
+        known = {factor: np.isin(names_N, left_N) for factor, left_N in without.left_out.items()}
+        if not len(names_N):
+            continue
+        if not known or not np.logical_or.reduce(list(known.values())).all():
+            return  # some are in one file alone
+        lacked = [factor for factor, without_N in known.items() if without_N.any()]
+        factors |= dict.fromkeys(lacked)
+        are = "is" if len(names_N) == 1 else "are"
+        said.append(
+            f"{counted(len(names_N), codes.unit)} {are} left out in {name.rstrip(',')} alone, because "
+            f"{'it has' if len(names_N) == 1 else 'they have'} no {' or no '.join(lacked)} there"
+        )
+    raise IfpError(
+        f"{', and '.join(said)}; give these {codes.unit}s a {' and a '.join(factors)} in all files or in none, or "
+        f"leave {' and '.join(factors)} out of the factors."
+    )
+
+
+def _check_factors(first: Run, run: Run) -> None:
+    """Raise IfpError where rows of the same names have other factors: the names say that they are the same rows."""
+    wanted, codes = first.last.codes, run.last.codes
+    if codes.row_names_N is None or wanted.row_names_N is None or codes.factor_names != wanted.factor_names:
+        return
+    unit = codes.unit
+    for place, factor in enumerate(codes.factor_names):
+        advice = f"correct the {factor} of one file, or leave {factor} out of the factors."
+        sizes = wanted.factor_sizes[place], codes.factor_sizes[place]
+        if sizes[0] != sizes[1]:  # values are numbered anew in each file, and the numbers say nothing of single rows
+            raise IfpError(
+                f"The {unit}s of {run.name} have the same names as those of {first.name}, but not the same {factor}: "
+                f"it has {counted(sizes[1], 'value')} in {run.name} and {sizes[0]} in {first.name}; {advice}"
+            )
+        if count := int((wanted.factors_NF[:, place] != codes.factors_NF[:, place]).sum()):
+            raise IfpError(
+                f"{counted(count, unit)} of the same name {'has' if count == 1 else 'have'} another {factor} in "
+                f"{run.name} than in {first.name}; {advice}"
+            )

@@ -175,6 +175,8 @@ def models_of_codes(
     IfpError : codes of different images, fewer rows than points, numbers of betas and records that differ.
     """
     _check_betas(betas, len(records), "model's codes")
+    # rows that have names say more exactly what differs
+    runs, moved = in_one_order([Run(record.label, (record,)) for record in records])
     first = records[0].codes
     for record in records:
         codes = record.codes
@@ -186,7 +188,6 @@ def models_of_codes(
                 f"{records[0].label} holds codes of {_described(first)}, {record.label} of {_described(codes)}: models "
                 f"of different data cannot be compared; encode the same {first.unit}s with all."
             )
-    runs, moved = in_one_order([Run(record.label, (record,)) for record in records])
     check_same_latents(runs)
     records = [run.last for run in runs]
     check_points(points, len(first), records[0].label, first.unit)

@@ -133,3 +133,51 @@ def test_names_too_long_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(hdf5_file, "_MOST_PADDED", 1000)
     with pytest.raises(IfpError, match="far too long"):
         read_cells(write(tmp_path / "a.h5ad", change=named("n" * 20)))
+
+
+def unlabelled(*places: int) -> Callable[[Any], None]:
+    """`reordered`, after which cells of these places have no type."""
+
+    def change(file: Any) -> None:
+        reordered(file)
+        codes = file["obs/cell_type/codes"][:]
+        codes[list(places)] = -1
+        file["obs/cell_type/codes"][...] = codes
+
+    return change
+
+
+def test_cells_without_a_value_in_one_file_are_said_to_be_so(tmp_path: Path) -> None:
+    whole = read_cells(write(tmp_path / "a.h5ad"), "cell_type")
+    part = read_cells(write(tmp_path / "b.h5ad", change=unlabelled(4, 5, 6)), "cell_type")
+    other = read_cells(write(tmp_path / "c.h5ad", change=unlabelled(7)), "cell_type")
+    with pytest.raises(IfpError, match=r"3 cells are left out in .* alone, because they have no cell_type there; give"):
+        nmi(part, whole)
+    with pytest.raises(IfpError, match=r"3 cells are left out in .* alone, because they have no cell_type there; give"):
+        ifp.diagnose([whole, part])
+    with pytest.raises(IfpError, match=r"3 cells are left out in .*, and 1 cell is left out in .* it has no cell_type"):
+        nmi(part, other)
+    strange = read_cells(write(tmp_path / "d.h5ad", change=named("new")), "cell_type")
+    with pytest.raises(IfpError, match="hold different cells by their names"):
+        nmi(part, strange)
+
+
+def test_cells_of_the_same_name_and_another_type(tmp_path: Path) -> None:
+    def wrong(file: Any) -> None:
+        reordered(file)
+        codes = file["obs/cell_type/codes"][:]
+        codes[:2] = (codes[:2] + 1) % 3
+        file["obs/cell_type/codes"][...] = codes
+
+    def fewer(file: Any) -> None:
+        file["obs/cell_type/codes"][...] = file["obs/cell_type/codes"][:] % 2
+
+    a, b, c = (
+        read_cells(write(tmp_path / f"{at}.h5ad", change=change), "cell_type")
+        for at, change in enumerate((reordered, wrong, fewer))
+    )
+    for compared in (nmi, lambda *both: ifp.diagnose(both)):
+        with pytest.raises(IfpError, match=r"2 cells of the same name have another cell_type in .*; correct"):
+            compared(a, b)
+        with pytest.raises(IfpError, match=r"have the same names .* but not the same cell_type: it has 2 values"):
+            compared(a, c)
