@@ -56,7 +56,9 @@ def _standing(state: RunState) -> list[str]:
         changed = f"last change {duration(state.seconds_unchanged)} ago"
         nobody = state.at_work is False
         lines.append(
-            f"{changed}; no process of this machine is at work here" if nobody else f"time left: {left}; {changed}"
+            f"{changed}; no process of this machine is at work here. {state.going_on()}"
+            if nobody
+            else f"time left: {left}; {changed}"
         )
     return [*lines, *filter(None, [state.advice()]), *state.doubts]
 

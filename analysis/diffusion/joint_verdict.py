@@ -7,7 +7,7 @@ import pandas as pd
 
 from ifp.analysis.diffusion.diagnosis import Diagnosis
 from ifp.analysis.diffusion.holders import ACTIVE, HELD_NMI, SEPARATOR, above_noise_DF
-from ifp.analysis.diffusion.wording import LEVEL_TEXT, decimals, interval, latents_text, listed, share
+from ifp.analysis.diffusion.wording import LEVEL_TEXT, decimals, interval, latents_text, listed, share, with_interval
 from ifp.analysis.information.intervals import LEAST_SHOWN
 
 ONE, COPIED, SPREAD, ROTATED, JOINTLY, HIDDEN, LOST, CONSTANT = (
@@ -136,7 +136,8 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series, uni
         return f"{factor} has one value in these {unit}s (it is constant), so nothing can be said of it."
     entropy = decimals(row["entropy_nats"])
     sure = f"{LEVEL_TEXT} {interval(row['joint_low'], row['joint_high'])}"
-    all_hold = f"at least {decimals(row['joint_nats'])} of {entropy} nats ({sure})"
+    joint_nats, ends = with_interval(row["joint_nats"], row["joint_low"], row["joint_high"])
+    all_hold = f"at least {joint_nats} of {entropy} nats ({LEVEL_TEXT} {ends})"
     single, best = decimals(row["single_nats"]), f"latent {row['single_latent']}"
     known = f" Given the other factors the latents hold at least {decimals(row['given_others_nats'])} nats of it."
     given = known if _reveals(row) else ""
@@ -173,10 +174,8 @@ def _factor_sentence(row: pd.Series, cases: pd.DataFrame, of_nmi: pd.Series, uni
         )
     chosen = _latents(row["set_latents"])
     lost = f"{best} alone holds {single}" if row["single_nats"] >= LEAST_SHOWN else "none alone holds anything of it"
-    moved = (
-        f"{share(row['diffusion_share'])} ({decimals(row['diffusion_nats'])} nats, {LEVEL_TEXT} "
-        f"{interval(row['diffusion_low'], row['diffusion_high'])})"
-    )
+    moved_nats, moved_ends = with_interval(row["diffusion_nats"], row["diffusion_low"], row["diffusion_high"])
+    moved = f"{share(row['diffusion_share'])} ({moved_nats} nats, {LEVEL_TEXT} {moved_ends})"
     if case == ROTATED:
         same = cases.loc[
             (cases["pair_latents"] == row["pair_latents"]) & (cases["case"] == ROTATED) & (cases["factor"] != factor),

@@ -49,7 +49,7 @@ def comparison_shown(results: Results) -> ShownTable:
         if name is None:
             continue
         values = [f"{row[side]:.0f}" if row["measure"] == ACTIVE_LATENTS else decimals(row[side]) for side in "ab"]
-        apart = ["-" if pd.isna(row[part]) else signed(row[part]) for part in ("difference", "low", "high")]
+        apart = signed(*(float(row[part]) for part in ("difference", "low", "high")))
         says = "-" if pd.isna(row["within_noise"]) else "within noise" if row["within_noise"] else "differ"
         rows.append([str(row["factor"]) or "all", name, *values, *apart, says])
     return ShownTable(

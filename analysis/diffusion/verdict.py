@@ -27,7 +27,7 @@ from ifp.analysis.diffusion.joint_verdict import (
     joint_headline,
     joint_sentences,
 )
-from ifp.analysis.diffusion.wording import LEVEL_TEXT, constant_text, decimals, interval, listed
+from ifp.analysis.diffusion.wording import LEVEL_TEXT, constant_text, decimals, listed, with_interval
 from ifp.analysis.information.intervals import LEAST_SHOWN
 from ifp.errors import counted
 
@@ -101,8 +101,8 @@ def _nothing_held(diagnosis: Diagnosis) -> str:
     latents = (
         f"none of its {diagnosis.num_latents} latents is active" if diagnosis.num_latents > 1 else "its latent is weak"
     )
-    sure = f"{LEVEL_TEXT} {interval(low, high)}"
-    return f"The model holds nothing: {latents}; the total KL is {decimals(total)} nats ({sure})."
+    kl_nats, ends = with_interval(total, low, high)
+    return f"The model holds nothing: {latents}; the total KL is {kl_nats} nats ({LEVEL_TEXT} {ends})."
 
 
 def _factor_sentence(row: pd.Series, unit: str, *, any_active: bool) -> str:
@@ -110,8 +110,10 @@ def _factor_sentence(row: pd.Series, unit: str, *, any_active: bool) -> str:
     if not row["entropy_nats"]:
         return f"{factor} has one value in these {unit}s (it is constant), so nothing can be said of it."
     most, second = (
-        f"NMI {decimals(row[name])} above its floor, {LEVEL_TEXT} {interval(row[f'{name}_low'], row[f'{name}_high'])}"
-        for name in ("excess_nmi1", "excess_nmi2")
+        f"NMI {nmi} above its floor, {LEVEL_TEXT} {ends}"
+        for nmi, ends in (
+            with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in ("excess_nmi1", "excess_nmi2")
+        )
     )
     if not latents:
         if not row["nmi1_above_noise"]:
@@ -140,10 +142,10 @@ def _factor_sentence(row: pd.Series, unit: str, *, any_active: bool) -> str:
 
 def _latent_counts(diagnosis: Diagnosis) -> str:
     active = int((diagnosis.latent_rows()["status"] == ACTIVE).sum())
-    total, low, high = diagnosis.total_kl_nats()
+    kl_nats, ends = with_interval(*diagnosis.total_kl_nats())
     return (
         f"{active} of {diagnosis.num_latents} latents {'is' if active == 1 else 'are'} active; the total KL is "
-        f"{decimals(total)} nats ({LEVEL_TEXT} {interval(low, high)})."
+        f"{kl_nats} nats ({LEVEL_TEXT} {ends})."
     )
 
 

@@ -45,4 +45,5 @@ def comparison_verdict(comparison: Comparison) -> list[str]:
 
 
 def _difference(row: pd.Series) -> str:
-    return f"difference {signed(row['difference'])} ({LEVEL_TEXT} {signed(row['low'])} to {signed(row['high'])})"
+    difference, low, high = signed(row["difference"], row["low"], row["high"])
+    return f"difference {difference} ({LEVEL_TEXT} {low} to {high})"

@@ -32,26 +32,50 @@ def two_decimals(value: float) -> str:
     return "-" if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}"
 
 
+def alike(*values: float) -> list[str]:
+    """Numbers that are read beside each other, with as many decimals each: two, or more where one would show as 0.00.
+
+    >>> alike(0.11, 0.00151, 0.259), alike(0.2, 1.234), alike(0.0, 0.00432), alike(0.3, float("nan"))
+    (['0.110', '0.002', '0.259'], ['0.20', '1.23'], ['0.000', '0.004'], ['0.30', '-'])
+    """
+    shown = [abs(value) for value in values if abs(value) >= NEGLIGIBLE]
+    places = next((n for n in (2, 3) if all(round(value, n) for value in shown)), 4)
+    return ["-" if math.isnan(value) else f"{round(value, places) + 0.0:.{places}f}" for value in values]
+
+
 def interval(low: float, high: float) -> str:
-    """Both ends written alike: with two decimals as what they surround, or where these show nothing with three digits.
+    """Both ends as `alike` writes them.
 
     >>> [interval(*ends) for ends in ((0.2, 1.234), (0.00432, 0.0104), (0.598, 0.602), (0.0, 0.2))]
-    ['0.20 to 1.23', '0.00432 to 0.0104', '0.60 to 0.60', '0.00 to 0.20']
+    ['0.20 to 1.23', '0.004 to 0.010', '0.60 to 0.60', '0.00 to 0.20']
     """
-    texts = two_decimals(low), two_decimals(high)
-    hidden = any(text == "0.00" and abs(end) >= NEGLIGIBLE for text, end in zip(texts, (low, high), strict=True))
-    if hidden:
-        return " to ".join(f"{end:.3g}" if abs(end) >= NEGLIGIBLE else "0" for end in (low, high))
-    return " to ".join(texts)
+    return " to ".join(alike(low, high))
 
 
-def signed(value: float) -> str:
-    """Three digits with a sign; 0 has none.
+def with_interval(value: float, low: float, high: float) -> tuple[str, str]:
+    """A number and its interval, all as `alike` writes them.
 
-    >>> [signed(value) for value in (0.1234, -0.00456, -1e-9)]
-    ['+0.123', '-0.00456', '0']
+    >>> with_interval(0.11, 0.00151, 0.259)
+    ('0.110', '0.002 to 0.259')
     """
-    return "0" if abs(value) < NEGLIGIBLE else f"{value:+.3g}"
+    first, *ends = alike(value, low, high)
+    return first, " to ".join(ends)
+
+
+def signed(*values: float) -> list[str]:
+    """Numbers with a sign, read beside each other: three digits of the largest, and decimals alike; 0 has no sign.
+
+    A decimal is added where one would show as 0.
+
+    >>> signed(-0.02, -0.041, -0.0013), signed(-12.31, -13.2, 0.0), signed(1, 0, float("nan"))
+    (['-0.0200', '-0.0410', '-0.0013'], ['-12.3', '-13.2', '0'], ['+1', '0', '-'])
+    """
+    shown = [abs(value) for value in values if abs(value) >= NEGLIGIBLE]
+    whole = all(value == round(value) for value in shown)
+    places = 0 if whole else max(2 - math.floor(math.log10(max(shown))), 0)
+    places = next((n for n in range(places, 5) if all(round(value, n) for value in shown)), places)
+    texts = ("0" if abs(value) < NEGLIGIBLE else f"{value:+.{places}f}" for value in values)
+    return ["-" if math.isnan(value) else text for value, text in zip(values, texts, strict=True)]
 
 
 def share(value: float) -> str:

@@ -105,6 +105,10 @@ class RunState:
         """How to go on with a run that was stopped or left; "" of any other."""
         if self.status != STOPPED and not self.left:
             return ""
+        return self.going_on()
+
+    def going_on(self) -> str:
+        """What goes on with the run, should nobody be at work on it any more."""
         again = "A recorder with the same settings" if self.kind == "recording" else "The same command"
         return f"{again} goes on with it."
 

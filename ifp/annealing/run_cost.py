@@ -156,6 +156,8 @@ def _exact_seconds(
                 each = alone - shared + shared / together
             each_of.append(each)
             at_least |= cut_short
+    # factors for which there was no time count as the mean: the measuring is over
+    progress("Measuring exact curves", len(of_factor), len(of_factor))
     mean = sum(each_of) / len(each_of)
     each_of += [mean] * (len(of_factor) - len(each_of))
     seconds = sum(each * len(group) for each, group in zip(each_of, of_factor.values(), strict=True))

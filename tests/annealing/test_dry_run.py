@@ -6,6 +6,7 @@ import itertools
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Counting:
 CONFIG = AnnealConfig(dataset="npz:many", contexts=CONTEXTS, factors=("factor_0", "factor_1"), steps=150)
 
 
-def estimate(cells: list, config: AnnealConfig, **more: float):  # type: ignore[no-untyped-def,type-arg]
+def estimate(cells: list, config: AnnealConfig, **more: Any):  # type: ignore[no-untyped-def,type-arg]
     return run_cost(cells, config, (), device="cpu", threads=1, time_exact=True, **more)  # type: ignore[arg-type]
 
 
@@ -52,7 +53,10 @@ def test_few_traversals_are_rendered_and_all_are_counted(dataset: Counting) -> N
     cells = plan_cells(dataset, CONFIG, most_rendered=4)
     assert dataset.rendered == 8
     assert [c.context for c in cells] == [c.context for c in plan_cells(dataset, CONFIG)]
-    cost = estimate(cells, CONFIG, most_seconds=0.2)
+    told: list[tuple[str, int, int]] = []
+    cost = estimate(cells, CONFIG, most_seconds=0.2, progress=lambda *state: told.append(state))
+    exact = [(done, total) for text, done, total in told if text == "Measuring exact curves"]
+    assert (exact[0], exact[-1]) == ((0, 2), (2, 2))  # its line is closed
     assert (cost.traversals, cost.exact_traversals, cost.rendered) == (120, 120, 8)
     assert cost.training is not None
     assert cost.training.members == 240

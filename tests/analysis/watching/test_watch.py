@@ -186,7 +186,7 @@ def test_nobody_at_work_is_given_no_time_left(tmp_path: Path, monkeypatch: pytes
     assert ifp.watch(run).seconds_left is None
     said = watch(run, "--once").stdout
     assert "time left" not in said
-    assert "last change 5 s ago; no process of this machine is at work here" in said
+    assert "last change 5 s ago; no process of this machine is at work here. The same command goes on with it." in said
     monkeypatch.setattr("ifp.analysis.figures.unfinished.is_at_work", lambda folder: False)
     with pytest.warns(IfpWarning, match=r"status running, but no process of this machine works on it.*goes on"):
         ifp.table(run)
