@@ -28,6 +28,8 @@ def test_the_same_command_measures_nothing_twice(run: tuple[Path, Ran], squares:
     assert {row["factor"] for row in found["joint_summary"]} == {"size", "x", "y"}
     assert all(Path(path).exists() for path in found["figures"])
     assert found["noise_nats"] > 0
+    # runs of format 2 hold intervals of peaks that are not theirs: those are measured again
+    assert json.loads((out / "whole.json").read_text())["format"] == "ifp whole 3"
 
 
 def test_another_threshold_measures_again_without_training(run: tuple[Path, Ran], squares: str, tmp_path: Path) -> None:
