@@ -28,7 +28,7 @@ from ifp.theory.joint_edges import joint_edges
 from ifp.training.codes_folder import IMAGES, CodesFolder, KeptCodes
 
 FORMAT = "ifp whole 3"
-"""Of what is measured: raised whenever numbers of the same codes change, so that the same command measures them anew."""
+"""Of what is measured: raised when numbers of the same codes change, so that the same command measures them anew."""
 UNSURE_NATS = 0.5
 """If the two bounds of MI differ by more than this, the sample is too small to say how it rises."""
 
