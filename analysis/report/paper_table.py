@@ -104,7 +104,7 @@ def as_markdown(shown: ShownTable) -> str:
 
 
 def as_csv(shown: ShownTable) -> str:
-    """The cells as they are, numbers in full; what a spreadsheet would take for a formula has an apostrophe before.
+    """The cells as shown, or `exact` ones; what a spreadsheet would take for a formula has an apostrophe before.
 
     Of a run that has not finished a last column, `run_status`, says so, since a csv has no caption.
     """

@@ -45,6 +45,16 @@ def test_markdown_and_csv_escape_names() -> None:
     assert rows == [["factor", "beta", "n"], ["x|y_$", "12.3456", "<20"], ["'=1+1", "", "-"]]
 
 
+def test_the_page_on_tables_names_the_files_that_hold_numbers_in_full() -> None:
+    """docs/report.md names the file, and says that the table is rounded."""
+    page = (Path(__file__).parents[3] / "docs" / "report.md").read_text()
+    assert "A csv holds the cells as the report shows them, rounded" in page
+    for run, names in (("anneal", ["summary"]), ("diagnosis", ["factors", "nmi", "latents"])):
+        for name in names:
+            assert f"`{name}.csv`" in page
+            assert (RUNS / run / f"{name}.csv").is_file()
+
+
 def test_csv_of_a_diagnosis_holds_numbers_in_full() -> None:
     rows = list(csv.DictReader(io.StringIO(ifp.table(RUNS / "diagnosis", format="csv"))))
     nmi = pd.read_csv(RUNS / "diagnosis" / "nmi.csv")
