@@ -79,6 +79,7 @@ def test_a_folder_is_a_series_and_so_are_its_files_on_demand(folder: Path) -> No
     assert isinstance(of_files, ModelDiagnosis)
     assert of_folder.verdict() == of_files.verdict().replace(of_files.name, of_folder.name)
     assert of_folder.verdict().startswith("Over the series:\n- Between step 0 and step 1: ")
+    assert "- At step 1 taken alone, however it came about: " in of_folder.verdict()
     assert of_folder.headline().startswith("series: Between step 0 and step 1: ")
 
 
