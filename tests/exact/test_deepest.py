@@ -30,7 +30,7 @@ from .written_out import sprites_traversal
 HEART = (2, 3, 0, 22, 22)
 """The context of a heart that turns, of whose cuts many have nearly the same objective."""
 HEATED = 39.23449
-"""Where its deepest branch ends, by a minimisation of R + beta K on a fixed grid of z while beta rises in small steps."""
+"""Where its deepest branch ends, by minimisation of R + beta K on a fixed grid of z while beta rises in small steps."""
 DEEP_KL_NATS, DEEP_BETA = 2.0 * 1.12**4, 22.3124
 DEEPEST_NATS = 29.4499
 """The objective of that commit's deepest state at this KL and beta, and the least of all 40 cuts."""
@@ -89,7 +89,7 @@ def test_heating_follows_the_deepest_state_alone_and_among_others() -> None:
     together = exact_annealing(images, directions=["heat"])
     points = freezing_points(together)
     assert points["beta_ifp"][0] == pytest.approx(HEATED, rel=2e-4)
-    # above 39.585, where a descent on a fixed grid still holds 1.82 nats; the largest of points 0.3 nat apart was 39.424
+    # above 39.585, where a descent on a fixed grid holds 1.82 nats; the largest of points 0.3 nat apart was 39.424
     assert points["beta_ifp"][1] == pytest.approx(39.5888, rel=5e-4)
     for number, x in enumerate(images):
         alone = freezing_points(exact_annealing(x, directions=["heat"]))
