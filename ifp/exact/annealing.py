@@ -57,8 +57,8 @@ def exact_annealing(
 ) -> AnnealTrace:
     """The KL and reconstruction of an ideal VAE against beta: cooling, heating, and the equilibrium of both.
 
-    A traversal's numbers do not depend on the others: alone or among them they agree to 1e-8 (those of a batch are
-    padded to one size, which only changes how sums are rounded).
+    A traversal's numbers do not depend on the others: alone or among them crossings agree to 1e-8 and single records to
+    1e-6 (those of a batch are padded to one size, which only changes how sums are rounded).
 
     Parameters
     ----------
@@ -68,9 +68,10 @@ def exact_annealing(
     threshold_nats : the KL around which records are dense.
     tolerance : the relative width in beta within which the crossing of the threshold is bracketed.
     directions : "cool", "heat" or both; with both there is a third curve, "equilibrium".
-    beta_floor : the beta down to which curves are followed. Without it they end when they hold 1.8 nats (or 4 times the
-        threshold), beta is below 0.8 of the lower edge and, with two latents, the second holds twice the threshold; or
-        at 0.3 of the lower edge (with two latents 0.05).
+    beta_floor : the beta down to which curves are followed, and at least to 0.8 of the lower edge, so that no strong
+        transition is missed. Without it they end when they hold 1.8 nats (or 4 times the threshold), beta is below 0.8
+        of the lower edge and, with two latents, the second holds twice the threshold; or at 0.3 of the lower edge (with
+        two latents 0.05).
     bounds : the edges of the traversals, if they are known already.
     factors, contexts : labels of the traversals, copied into the trace.
     device : where PyTorch computes, "cpu" or "cuda".

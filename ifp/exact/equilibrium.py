@@ -16,13 +16,14 @@ import numpy as np
 import torch
 
 from ifp.exact.arrangements import FEW_IMAGES
+from ifp.exact.at_beta import at_beta
 from ifp.exact.branches import COLLAPSED, DIFFERENT_KL_NATS, Curve, Path, equilibrium_path
 from ifp.exact.candidates import Surroundings
 from ifp.exact.follow import JUMP
 from ifp.exact.ideal_vae import TraversalBatch
 from ifp.exact.improve import lowest
 from ifp.exact.prepare import PreparedTraversal
-from ifp.exact.records import Extra, Records, above_the_edge, assemble, at_beta, kept
+from ifp.exact.records import Extra, Records, above_the_edge, assemble, kept
 from ifp.exact.search import SearchResult
 
 MEETING_STEPS = 12

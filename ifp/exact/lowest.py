@@ -15,12 +15,12 @@ import torch
 
 from ifp.errors import bad_value
 from ifp.exact.arrangements import FEW_IMAGES, random_states
+from ifp.exact.at_beta import at_beta
 from ifp.exact.candidates import Surroundings
 from ifp.exact.equilibrium import equilibrium_records
 from ifp.exact.ideal_vae import make_batch
 from ifp.exact.improve import RANKING_TOLERANCE, lowest
 from ifp.exact.prepare import prepare_traversals
-from ifp.exact.records import at_beta
 from ifp.exact.search import SearchResult, search_curves
 from ifp.exact.solutions import Solutions, States, concatenate, penalised_nats
 from ifp.exact.solve import solve

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ifp.exact.at_beta import at_beta
 from ifp.exact.branches import (
     COLLAPSED,
     RECORD_OFFSET,
@@ -24,21 +25,19 @@ from ifp.exact.branches import (
     heating_path,
 )
 from ifp.exact.candidates import Surroundings
+from ifp.exact.heating import heated
 from ifp.exact.ideal_vae import TraversalBatch
 from ifp.exact.prepare import PreparedTraversal
 from ifp.exact.search import SearchResult, latent_modes
 from ifp.exact.solutions import Solutions, pushed, state_along
 from ifp.exact.solve import solve
 from ifp.exact.turning import sharpened
-from ifp.exact.warming import warmed
 
 COLLAPSED_RECORDS = 5
 TOP = 1.25
 """Collapsed states are recorded up to this multiple of the upper edge."""
 METASTABLE_LIMIT = 2.0
 """Heating is followed to at most this multiple of the upper edge."""
-OFF_SADDLES = 0.05
-"""Share of the push of tracing by which a state of heating is moved before it is minimised at the next beta."""
 LANDING_KL_NATS = 0.005
 """Cooling's fall starts with this much information along the leading mode: the push off the saddle."""
 
@@ -81,7 +80,7 @@ def follow(
         curves = sharpened(batch, modes_MNK, searched.store, known, path_of, rising=name != "cool")
         if name != "cool":
             limit_M = [METASTABLE_LIMIT * traversal.beta_upper for traversal in traversals]
-            curves = warmed(around, searched, curves, path_of, limit_M)
+            curves = heated(around, searched, curves, path_of, limit_M)
         known[:] = curves
         paths = [path_of(m, curve) for m, curve in enumerate(curves)]
         extra = _arrivals(batch, modes_MNK, searched, curves, paths)
@@ -142,26 +141,6 @@ def _arrivals(
     for at, ((m, jump), row) in enumerate(zip(where, searched.keep(members, found), strict=True)):
         extra[m].append(kept(found, at, jump.after, row))
     return extra
-
-
-def at_beta(
-    batch: TraversalBatch,
-    members: Sequence[int],
-    known: Solutions,
-    rows: Sequence[int],
-    betas: Sequence[float],
-    modes_MNK: Tensor | None = None,
-) -> Solutions:
-    """The minima of R + beta K of `members`, each from the known state in its row.
-
-    With `modes_MNK` the states are first moved a little along these, off saddles at which a descent could rest.
-    """
-    device = known.beta_M.device
-    start, at = known.states.take(torch.tensor(rows, device=device)), torch.tensor(members, device=device)
-    if modes_MNK is not None:
-        start = pushed(start, modes_MNK[at], OFF_SADDLES)
-    beta = torch.tensor(betas, dtype=torch.float64, device=device)
-    return solve(batch.take(at), start, beta, torch.ones_like(beta), power=0.0)
 
 
 def kept(found: Solutions, at: int, after: int, row: int) -> Extra:
